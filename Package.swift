@@ -1,0 +1,27 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// Neither task concurrency nor regular expressions are used: leaving their modules out makes the binary smaller.
+let lean: [SwiftSetting] = [
+  .unsafeFlags([
+    "-Xfrontend", "-disable-implicit-concurrency-module-import",
+    "-Xfrontend", "-disable-implicit-string-processing-module-import",
+  ])
+]
+
+let package = Package(
+  name: "oncilla",
+  targets: [
+    .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+    .target(name: "CLinux"),
+    .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
+    .target(name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
+    .executableTarget(
+      name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean,
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--gc-sections"])]),
+    .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore"]),
+    .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux"]),
+    .testTarget(name: "OncillaTests", dependencies: ["oncilla", "OverlayCore"]),
+  ]
+)
