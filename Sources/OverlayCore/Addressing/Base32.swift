@@ -1,0 +1,49 @@
+/// The base32 of onion names: RFC 4648 section 6's alphabet, written in lower case and without padding.
+public enum Base32 {
+  private static let alphabet: [UInt8] = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
+
+  /// The text of `bytes`: eight characters for every five bytes, the last group filled up with zero bits.
+  public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+    var characters: [UInt8] = []
+    var accumulator: UInt32 = 0
+    var bits = 0
+    for byte in bytes {
+      accumulator = accumulator << 8 | UInt32(byte)
+      bits += 8
+      while bits >= 5 {
+        bits -= 5
+        characters.append(alphabet[Int(accumulator >> UInt32(bits) & 31)])
+      }
+    }
+    if bits > 0 { characters.append(alphabet[Int(accumulator << UInt32(5 - bits) & 31)]) }
+    return String(decoding: characters, as: UTF8.self)
+  }
+
+  /// The bytes of `text`, in either case; `nil` for any other character, or where the bits that fill up the last
+  /// group are not zero, so that two texts never mean the same bytes.
+  public static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var accumulator: UInt32 = 0
+    var bits = 0
+    for character in text {
+      guard let value = value(of: character) else { return nil }
+      accumulator = accumulator << 5 | UInt32(value)
+      bits += 5
+      if bits >= 8 {
+        bits -= 8
+        bytes.append(UInt8(truncatingIfNeeded: accumulator >> UInt32(bits)))
+      }
+    }
+    guard bits < 5, accumulator & (1 << UInt32(bits) - 1) == 0 else { return nil }
+    return bytes
+  }
+
+  private static func value(of character: UInt8) -> UInt8? {
+    switch character {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): character - UInt8(ascii: "a")
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - UInt8(ascii: "A")
+    case UInt8(ascii: "2")...UInt8(ascii: "7"): character - UInt8(ascii: "2") + 26
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/// All addresses that begin with the same bits, such as `fd87:d87e:eb43::/48`.
+public struct IPv6Prefix: Hashable, Sendable, CustomStringConvertible {
+  /// The prefix's first address: every bit past `length` is zero.
+  public let address: IPv6Address
+  /// How many leading bits the addresses share, 0 to 128.
+  public let length: Int
+
+  /// The prefix of `length` bits, 0 to 128, that `address` lies in; `nil` for any other length.
+  public init?(_ address: IPv6Address, length: Int) {
+    guard (0...128).contains(length) else { return nil }
+    self.init(masking: address, length: length)
+  }
+
+  init(masking address: IPv6Address, length: Int) {
+    let mask = IPv6Prefix.mask(length)
+    self.address = IPv6Address(high: address.high & mask.high, low: address.low & mask.low)
+    self.length = length
+  }
+
+  /// Whether `address` lies in the prefix.
+  public func contains(_ address: IPv6Address) -> Bool {
+    let mask = IPv6Prefix.mask(length)
+    return address.high & mask.high == self.address.high && address.low & mask.low == self.address.low
+  }
+
+  /// The prefix as RFC 4291 section 2.3 writes it: address, slash, length.
+  public var description: String { "\(address)/\(length)" }
+
+  private static func mask(_ length: Int) -> (high: UInt64, low: UInt64) {
+    (high: ~UInt64(0) << (64 - min(length, 64)), low: ~UInt64(0) << (128 - max(length, 64)))
+  }
+}

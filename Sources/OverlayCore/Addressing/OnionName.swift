@@ -1,0 +1,66 @@
+/// Why a text is no onion name.
+public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The label has this many characters; 16 or 56 are accepted.
+  case length(Int)
+  /// The label holds a character that is not of base32.
+  case alphabet
+  /// A version 3 label's checksum does not match its key: a mistyped or damaged name.
+  case checksum
+  /// A label of 56 characters of this version; only 3 is known.
+  case version(UInt8)
+
+  /// What was wrong and what is accepted, for the operator.
+  public var description: String {
+    switch self {
+    case .length(let count): "its label has \(count) characters, an onion name's has 56 (or 16, version 2)"
+    case .alphabet: "an onion name is written with the letters a to z and the digits 2 to 7 only"
+    case .checksum: "its checksum does not match: it is mistyped or damaged"
+    case .version(let version): "it is of version \(version), only version 3 is known"
+    }
+  }
+}
+
+/// The full name of an onion service: an identity. That one exists proves that it is well formed and, for version 3,
+/// that its checksum and version are right.
+///
+///     version 3:  base32( key[32] | checksum[2] | version[1] = 3 ) ".onion"
+///     checksum:   first 2 bytes of SHA3-256( ".onion checksum" | key | version )
+///
+/// (Tor's rend-spec-v3, section "Encoding onion addresses".)
+public struct OnionName: Hashable, Sendable, CustomStringConvertible {
+  /// The name without its suffix, in lower case.
+  public let label: String
+  /// The overlay address that the last 16 characters of the label are. Not a proof of the name: others may map
+  /// to it too.
+  public let address: IPv6Address
+
+  /// How many bytes the longest full name takes.
+  public static let longest = 56 + ".onion".utf8.count
+
+  /// The name that `text` writes, with or without `.onion`, in any case.
+  public init(_ text: some StringProtocol) throws(OnionNameError) {
+    let network = OverlayNetwork.tor
+    var label = text.lowercased()
+    if label.hasSuffix(network.suffix) { label.removeLast(network.suffix.utf8.count) }
+    guard network.labelLengths.contains(label.utf8.count) else { throw .length(label.utf8.count) }
+    guard let bytes = Base32.decode(label.utf8) else { throw .alphabet }
+    if bytes.count == OnionName.bytesOfVersion3 { try OnionName.verify(bytes) }
+    guard let address = network.address(hostPart: bytes.suffix(10)) else { throw .length(label.utf8.count) }
+    self.label = label
+    self.address = address
+  }
+
+  /// Whether it is of version 2, which Tor serves no more since 0.4.6.
+  public var isVersion2: Bool { label.utf8.count == OverlayNetwork.labelCharactersInAddress }
+
+  /// The full name, with `.onion`.
+  public var description: String { label + OverlayNetwork.tor.suffix }
+
+  private static let bytesOfVersion3 = 35
+
+  private static func verify(_ bytes: [UInt8]) throws(OnionNameError) {
+    guard bytes[34] == 3 else { throw .version(bytes[34]) }
+    let digest = SHA3.sha256(Array(".onion checksum".utf8) + bytes[..<32] + [3])
+    guard digest[..<2] == bytes[32..<34] else { throw .checksum }
+  }
+}

@@ -1,0 +1,14 @@
+import CNettle
+
+/// The hash of version 3 onion names, computed by nettle.
+enum SHA3 {
+  /// The 32 bytes of SHA3-256 (FIPS 202) over `bytes`.
+  static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+    var context = sha3_256_ctx()
+    var digest = [UInt8](repeating: 0, count: Int(SHA3_256_DIGEST_SIZE))
+    nettle_sha3_256_init(&context)
+    nettle_sha3_256_update(&context, bytes.count, bytes)
+    nettle_sha3_256_digest(&context, digest.count, &digest)
+    return digest
+  }
+}

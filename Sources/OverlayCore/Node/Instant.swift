@@ -1,0 +1,25 @@
+/// A point of monotonic time. The core reads no clock: whoever brings an event brings the time with it.
+public struct Instant: Comparable, Hashable, Sendable {
+  /// Nanoseconds since an arbitrary start.
+  public let nanoseconds: UInt64
+
+  /// The instant this many nanoseconds after the clock's start.
+  public init(nanoseconds: UInt64) {
+    self.nanoseconds = nanoseconds
+  }
+
+  /// An earlier instant is the smaller one.
+  public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+
+  /// The instant that follows after `duration`, which may be negative; never before the clock's start.
+  public static func + (instant: Instant, duration: Duration) -> Instant {
+    let (seconds, attoseconds) = duration.components
+    let sum = Int64(clamping: instant.nanoseconds).addingReportingOverflow(seconds &* 1_000_000_000)
+    return Instant(nanoseconds: UInt64(max(0, sum.overflow ? Int64.max : sum.partialValue + attoseconds / 1_000_000_000)))
+  }
+
+  /// How much later than `earlier` this instant is.
+  public static func - (later: Instant, earlier: Instant) -> Duration {
+    .nanoseconds(Int64(bitPattern: later.nanoseconds &- earlier.nanoseconds))
+  }
+}

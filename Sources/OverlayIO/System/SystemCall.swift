@@ -1,0 +1,32 @@
+import Glibc
+
+/// The one place that calls the kernel and reads `errno`. A call that a signal interrupted is made again; one that
+/// would block answers `nil`; EBADF is a bug of ours and stops the program.
+public enum SystemCall {
+  /// The result of `body`, or the error that it left, named after `call`.
+  @discardableResult
+  public static func perform<Result: FixedWidthInteger>(
+    _ call: @autoclosure () -> String, _ body: () -> Result
+  ) throws(SystemError) -> Result {
+    while true {
+      let result = body()
+      if result != -1 { return result }
+      let number = errno
+      if number == EINTR { continue }
+      precondition(number != EBADF, "a closed descriptor was used")
+      throw SystemError(call: call(), number: number)
+    }
+  }
+
+  /// As `perform`, but `nil` where the call would have to wait.
+  public static func attempt<Result: FixedWidthInteger>(
+    _ call: @autoclosure () -> String, _ body: () -> Result
+  ) throws(SystemError) -> Result? {
+    do {
+      return try perform(call(), body)
+    } catch {
+      if error.number == EAGAIN || error.number == EWOULDBLOCK { return nil }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import Glibc
+
+/// A system call that failed: which one, on what, and the error number it left.
+public struct SystemError: Error, Equatable, CustomStringConvertible {
+  /// The call and, where it helps, its object: `open /dev/net/tun`.
+  public let call: String
+  /// The kernel's error number, as `<errno.h>` names it.
+  public let number: Int32
+
+  /// An error of `call` with this number.
+  public init(call: String, number: Int32) {
+    self.call = call
+    self.number = number
+  }
+
+  /// The call and the C library's words for the number.
+  public var description: String { "\(call): \(String(cString: strerror(number)))" }
+}

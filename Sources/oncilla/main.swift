@@ -1,0 +1,2 @@
+import OverlayCore
+print(try OnionName(CommandLine.arguments[1]).address)
