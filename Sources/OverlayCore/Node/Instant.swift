@@ -15,7 +15,9 @@ public struct Instant: Comparable, Hashable, Sendable {
   public static func + (instant: Instant, duration: Duration) -> Instant {
     let (seconds, attoseconds) = duration.components
     let sum = Int64(clamping: instant.nanoseconds).addingReportingOverflow(seconds &* 1_000_000_000)
-    return Instant(nanoseconds: UInt64(max(0, sum.overflow ? Int64.max : sum.partialValue + attoseconds / 1_000_000_000)))
+    guard !sum.overflow else { return Instant(nanoseconds: UInt64(Int64.max)) }
+    let (total, overflow) = sum.partialValue.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return Instant(nanoseconds: UInt64(max(0, overflow ? Int64.max : total)))
   }
 
   /// How much later than `earlier` this instant is.
