@@ -45,6 +45,8 @@ struct Circuit: ~Copyable {
   var lastSent: Instant
   /// When the kernel last took bytes, or there was nothing for it to take.
   var lastProgress: Instant
+  /// When it asks to be looked at.
+  var alarm = Alarm()
   /// Whether the shell has been told that there is something to send.
   var isFlushRequested = false
   /// The random bytes by which a circuit to ourselves is recognised; empty for any other.

@@ -29,7 +29,7 @@ struct DeadlineQueue {
   }
 
   /// Takes the earliest if its time has come.
-  mutating func popDue(at now: Instant) -> Subject? {
+  mutating func popDue(at now: Instant) -> (time: Instant, subject: Subject)? {
     guard let first = heap.first, first.time <= now else { return nil }
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()
@@ -41,6 +41,6 @@ struct DeadlineQueue {
       heap.swapAt(child, parent)
       parent = child
     }
-    return first.subject
+    return first
   }
 }

@@ -16,7 +16,7 @@ extension Node {
     }
     counters[.accepted] += 1
     let circuit = circuits.insert(Circuit(.accepted(.none), at: now))
-    deadlines.insert(.circuit(circuit), at: now + Node.firstPacketTimeout)
+    lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
     return circuit
   }
 

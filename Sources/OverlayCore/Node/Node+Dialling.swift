@@ -19,7 +19,6 @@ extension Node {
   /// The SOCKS server took the connection of this circuit.
   public mutating func connected(_ circuit: CircuitIdentifier) {
     guard circuits.contains(circuit), case .connecting(let name) = circuits[circuit].state else { return }
-    tor = .reachable
     circuits[circuit].state = .requested(name, SOCKS4aReply())
     circuits[circuit].preamble = SOCKS4aRequest.bytes(
       name: name, port: settings.servicePort, userIdentifier: userIdentifier)
@@ -41,7 +40,7 @@ extension Node {
     peer.link = .dialling(circuit)
     peers[name] = peer
     dialled[destination(of: peer)] = circuit
-    deadlines.insert(.circuit(circuit), at: now + Node.dialTimeout)
+    lookAgain(at: circuit, when: now + Node.dialTimeout)
     perform(.dial(circuit))
     log(.debug, "\(name): dialling")
     return circuit
@@ -51,7 +50,7 @@ extension Node {
   mutating func redial(_ name: OnionName, at now: Instant) {
     guard let peer = peers[name], peer.isPermanent, peer.link == .none, tor != .unreachable else { return }
     if dial(name, at: now) == nil {
-      deadlines.insert(.peer(name), at: max(peer.pace.nextAttempt(from: now), now + .seconds(1)))
+      lookAgain(at: name, when: max(peer.pace.nextAttempt(from: now), now + .seconds(1)))
     }
   }
 
@@ -64,7 +63,7 @@ extension Node {
     circuits[circuit].lastProgress = now
     peers[name]?.link = .open(circuit)
     say(name, .connected, "connected")
-    deadlines.insert(.circuit(circuit), at: now)
+    lookAgain(at: circuit, when: now)
     requestFlush(circuit)
   }
 
@@ -111,7 +110,7 @@ extension Node {
   }
 
   private mutating func torLost(at now: Instant) {
-    deadlines.insert(.tor, at: now + Node.torProbeInterval)
+    lookForTor(when: now + Node.torProbeInterval)
     guard tor != .unreachable else { return }
     tor = .unreachable
     perform(.torReachable(false))

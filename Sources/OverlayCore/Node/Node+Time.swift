@@ -4,11 +4,16 @@ extension Node {
 
   /// Does what is due at `now`.
   public mutating func advance<Device: PacketSink & ~Copyable>(to now: Instant, device: inout Device) {
-    while let subject = deadlines.popDue(at: now) {
+    while let (time, subject) = deadlines.popDue(at: now) {
       switch subject {
-      case .circuit(let circuit): examine(circuit, at: now, device: &device)
-      case .peer(let name): redial(name, at: now)
-      case .tor: perform(.probeTor)
+      case .circuit(let circuit):
+        if circuits.contains(circuit), circuits[circuit].alarm.rings(at: time) {
+          examine(circuit, at: now, device: &device)
+        }
+      case .peer(let name):
+        if peers[name]?.alarm.rings(at: time) == true { redial(name, at: now) }
+      case .tor:
+        if torAlarm.rings(at: time) { perform(.probeTor) }
       case .tidying: tidy(at: now)
       }
     }
@@ -17,7 +22,6 @@ extension Node {
   private mutating func examine<Device: PacketSink & ~Copyable>(
     _ circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
-    guard circuits.contains(circuit) else { return }
     let due: Instant
     switch circuits[circuit].state {
     case .connecting, .requested:
@@ -45,7 +49,7 @@ extension Node {
         return close(circuit, why: "idle", at: now, device: &device)
       }
     }
-    deadlines.insert(.circuit(circuit), at: due)
+    lookAgain(at: circuit, when: due)
   }
 
   /// Keeps an open circuit alive; when it wants to be looked at again, or `nil` if it has been idle for too long.

@@ -19,6 +19,7 @@ public struct Node: ~Copyable {
   var peers: [OnionName: Peer] = [:]
   var names = NameTable()
   var deadlines = DeadlineQueue()
+  var torAlarm = Alarm()
   var tor = TorReachability.unknown
   // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
   var unreachableLimit = TokenBucket(rate: 10, burst: 10)
@@ -41,11 +42,12 @@ public struct Node: ~Copyable {
 
   /// A node that has done nothing yet.
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
-    self.settings = settings
+    var random = random
+    userIdentifier = Base32.encode((0..<10).map { _ in random.next() })
     self.random = random
+    self.settings = settings
     router = Router(address: settings.name.address)
     admission = Admission(address: settings.name.address)
-    userIdentifier = Base32.encode((0..<10).map { _ in self.random.next() })
     for (index, configured) in settings.peers.enumerated() {
       names.configure(configured.name)
       peers[configured.name] = Peer(
@@ -72,6 +74,18 @@ public struct Node: ~Copyable {
   public mutating func start(at now: Instant) {
     perform(.probeTor)
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
+  }
+
+  mutating func lookForTor(when time: Instant) {
+    if torAlarm.set(to: time) { deadlines.insert(.tor, at: time) }
+  }
+
+  mutating func lookAgain(at circuit: CircuitIdentifier, when time: Instant) {
+    if circuits[circuit].alarm.set(to: time) { deadlines.insert(.circuit(circuit), at: time) }
+  }
+
+  mutating func lookAgain(at peer: OnionName, when time: Instant) {
+    if peers[peer]?.alarm.set(to: time) == true { deadlines.insert(.peer(peer), at: time) }
   }
 
   mutating func perform(_ action: NodeAction) {

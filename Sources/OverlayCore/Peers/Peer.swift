@@ -42,4 +42,6 @@ struct Peer {
   var reachability = Reachability.unknown
   /// When it may be dialled again.
   var pace = DialPace()
+  /// When it asks to be dialled again.
+  var alarm = Alarm()
 }
