@@ -1,11 +1,11 @@
-/// A peer that the operator names: it is dialled at start and for ever after.
+/// A peer that the operator named on the command line: dialled at start, and again for ever.
 public struct ConfiguredPeer: Hashable, Sendable {
-  /// The peer's identity.
+  /// Who it is.
   public let name: OnionName
-  /// What the operator calls it.
+  /// What the operator calls it, if anything.
   public let petname: Petname?
 
-  /// A peer of this name.
+  /// The peer of this name.
   public init(name: OnionName, petname: Petname? = nil) {
     self.name = name
     self.petname = petname

@@ -1,0 +1,37 @@
+import Glibc
+import OverlayCore
+
+/// Lines appended to a file of mode 0640, each with its time in UTC and its level.
+public final class FileSink: LogSink {
+  private let path: String
+  private var file: FileDescriptor
+  private var isInsideLine = false
+
+  /// Opens or creates the file.
+  public init(path: String) throws(SystemError) {
+    self.path = path
+    file = try FileSink.open(path)
+  }
+
+  /// Opens the path again: a new file, if the old one was moved away.
+  public func reopen() throws(SystemError) {
+    file = try FileSink.open(path)
+    isInsideLine = false
+  }
+
+  /// Appends one line. A disk that is full takes a part of it or nothing; the next line then starts on its own.
+  public func write(_ level: LogLevel, _ line: String) -> Bool {
+    let text = "\(isInsideLine ? "\n" : "")\(Timestamp.now) \(level.name) \(line)\n"
+    let bytes = Array(text.utf8)
+    let result = try? SystemCall.attempt("write") { Glibc.write(file.number, bytes, bytes.count) }
+    guard let written = result, written > 0 else { return false }
+    isInsideLine = written < bytes.count
+    return !isInsideLine
+  }
+
+  private static func open(_ path: String) throws(SystemError) -> FileDescriptor {
+    // Non-blocking for the sake of a named pipe that nobody reads.
+    let flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+    return try FileDescriptor("open \(path)") { Glibc.open(path, flags, 0o640) }
+  }
+}

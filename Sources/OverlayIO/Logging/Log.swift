@@ -1,0 +1,64 @@
+import OverlayCore
+
+/// The daemon's log: one line for each thing that changed. Of one thread.
+///
+/// Lines are at most `longestLine` bytes. A line that its sink cannot take at once is dropped, never waited for; how
+/// many were is told in a line of its own as soon as one gets through, and stands in `lost`.
+public final class Log {
+  /// The least important level that is written.
+  public var level: LogLevel
+  /// How many lines the sink did not take and nobody was told of yet.
+  public private(set) var lost = 0
+
+  /// How many bytes of a message are written: what a syslog receiver should be able to take (RFC 5424 section 6.1).
+  public static let longestLine = 2048
+
+  private let sink: any LogSink
+
+  /// A log that hands its lines to `sink`.
+  public init(level: LogLevel, sink: any LogSink) {
+    self.level = level
+    self.sink = sink
+  }
+
+  /// A log to `target`; an error if its file cannot be opened.
+  public convenience init(level: LogLevel, target: LogTarget) throws(SystemError) {
+    switch target {
+    case .standardError: self.init(level: level, sink: StandardErrorSink())
+    case .syslog: self.init(level: level, sink: SyslogSink())
+    case .file(let path): self.init(level: level, sink: try FileSink(path: path))
+    }
+  }
+
+  /// Writes `message`, which is not even made where `level` is not written.
+  public func write(_ level: LogLevel, _ message: @autoclosure () -> String) {
+    guard level <= self.level else { return }
+    if lost > 0, sink.write(.warning, "\(lost) line\(lost == 1 ? "" : "s") of the log could not be written") {
+      lost = 0
+    }
+    if !sink.write(level, message().cut(toBytes: Log.longestLine).singleLine.cut(toBytes: Log.longestLine)) {
+      lost += 1
+    }
+  }
+
+  /// The daemon cannot do its work.
+  public func error(_ message: @autoclosure () -> String) { write(.error, message()) }
+  /// Something needs the operator's eye.
+  public func warning(_ message: @autoclosure () -> String) { write(.warning, message()) }
+  /// A thing that changed.
+  public func notice(_ message: @autoclosure () -> String) { write(.notice, message()) }
+  /// Normal work, without peers' names.
+  public func info(_ message: @autoclosure () -> String) { write(.info, message()) }
+  /// Everything.
+  public func debug(_ message: @autoclosure () -> String) { write(.debug, message()) }
+
+  /// Opens a log file again, after logrotate moved it (SIGHUP). If that fails, the old file stays in use and its
+  /// next line says so.
+  public func reopen() {
+    do {
+      try sink.reopen()
+    } catch {
+      warning("the log could not be opened again and goes on where it was: \(error)")
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import Glibc
+import OverlayCore
+
+/// Lines on a descriptor that somebody reads: a terminal, a pipe, or the journal.
+///
+/// For the journal a line begins with its priority (sd-daemon(3)) and has no time, since the journal stamps it.
+public final class StandardErrorSink: LogSink {
+  private let descriptor: Int32
+  private let isJournal: Bool
+
+  /// A sink on file descriptor 2, which must stay open.
+  public convenience init() {
+    let stream = getenv("JOURNAL_STREAM").map { String(cString: $0) }
+    self.init(descriptor: STDERR_FILENO, journalStream: stream)
+  }
+
+  /// A sink on `descriptor`, owned by the caller. `journalStream` is the device and inode of the stream that the
+  /// journal reads, as systemd.exec(5) describes.
+  init(descriptor: Int32, journalStream: String?) {
+    self.descriptor = descriptor
+    var status = stat()
+    isJournal =
+      journalStream != nil && fstat(descriptor, &status) == 0
+      && journalStream == "\(status.st_dev):\(status.st_ino)"
+  }
+
+  /// Writes one line if the reader has room for it now.
+  public func write(_ level: LogLevel, _ line: String) -> Bool {
+    let text = StandardErrorSink.text(level, line, isJournal: isJournal)
+    // The descriptor is shared with other programs, so it cannot be made non-blocking: ask first. A pipe or
+    // terminal that is ready has room for a page, which is more than a line.
+    var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    guard poll(&request, 1, 0) == 1, request.revents & Int16(POLLOUT) != 0,
+      request.revents & Int16(POLLNVAL | POLLERR | POLLHUP) == 0
+    else { return false }
+    let bytes = Array(text.utf8)
+    let written = try? SystemCall.attempt("write") { Glibc.write(descriptor, bytes, bytes.count) }
+    return written == bytes.count
+  }
+
+  static func text(_ level: LogLevel, _ line: String, isJournal: Bool) -> String {
+    if isJournal { return "<\(level.rawValue)>\(line)\n" }
+    return switch level {
+    case .error, .warning: "oncilla: \(level.name): \(line)\n"
+    case .notice, .info, .debug: "oncilla: \(line)\n"
+    }
+  }
+}

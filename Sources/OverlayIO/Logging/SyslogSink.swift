@@ -1,0 +1,21 @@
+import Glibc
+import OverlayCore
+
+/// Lines for syslog(3), facility daemon, with the process identifier.
+public final class SyslogSink: LogSink {
+  /// Opens the connection now, while the system's socket can still be reached.
+  public init() {
+    // openlog(3) keeps the pointer: the copy lives as long as the process.
+    openlog(strdup("oncilla"), LOG_PID | LOG_NDELAY, LOG_DAEMON)
+  }
+
+  /// Hands the line over. syslog(3) tells nobody of a failure.
+  public func write(_ level: LogLevel, _ line: String) -> Bool {
+    line.withCString { text in
+      withVaList([text]) { vsyslog(Int32(level.rawValue), "%s", $0) }
+    }
+    return true
+  }
+
+  deinit { closelog() }
+}

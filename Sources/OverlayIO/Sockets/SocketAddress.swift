@@ -1,0 +1,72 @@
+import Glibc
+import OverlayCore
+
+/// Where a socket listens or connects to: numbers or a path, never a name that would have to be resolved.
+public enum SocketAddress: Hashable, Sendable {
+  /// An IPv4 address and a TCP port, both in host byte order.
+  case ipv4(UInt32, port: UInt16)
+  /// An IPv6 address without a zone, and a TCP port in host byte order.
+  case ipv6(IPv6Address, port: UInt16)
+  /// The path of a UNIX socket, 1 to `longestPath` bytes.
+  case unix(String)
+
+  /// How many bytes of a path fit into `sockaddr_un` beside the NUL that ends it.
+  public static let longestPath = 107
+
+  /// `AF_INET`, `AF_INET6` or `AF_UNIX`, for socket(2).
+  public var family: Int32 {
+    switch self {
+    case .ipv4: AF_INET
+    case .ipv6: AF_INET6
+    case .unix: AF_UNIX
+    }
+  }
+
+  /// Whether only this host can be at the other end.
+  public var isLoopback: Bool {
+    switch self {
+    case .ipv4(let address, _): address >> 24 == 127
+    case .ipv6(let address, _): address.high == 0 && (address.low == 1 || address.low >> 24 == 0xffff7f)
+    case .unix: true
+    }
+  }
+
+  /// Calls `body` with the address as the kernel reads it, good for the time of the call only. A UNIX path that is
+  /// too long is cut: the parser makes none.
+  public func withSocketAddress<Result, Failure: Error>(
+    _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    switch self {
+    case .ipv4(let address, let port):
+      var layout = sockaddr_in()
+      layout.sin_family = sa_family_t(AF_INET)
+      layout.sin_port = port.bigEndian
+      layout.sin_addr.s_addr = address.bigEndian
+      return try SocketAddress.lend(layout, body)
+    case .ipv6(let address, let port):
+      var layout = sockaddr_in6()
+      layout.sin6_family = sa_family_t(AF_INET6)
+      layout.sin6_port = port.bigEndian
+      withUnsafeMutableBytes(of: &layout.sin6_addr) { bytes in
+        address.store(into: UnsafeMutableRawBufferPointer(bytes), at: 0)
+      }
+      return try SocketAddress.lend(layout, body)
+    case .unix(let path):
+      var layout = sockaddr_un()
+      layout.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &layout.sun_path) { bytes in
+        bytes.copyBytes(from: path.utf8.prefix(SocketAddress.longestPath))
+      }
+      return try SocketAddress.lend(layout, body)
+    }
+  }
+
+  private static func lend<Layout, Result, Failure: Error>(
+    _ layout: Layout, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try withUnsafePointer(to: layout) { (pointer: UnsafePointer<Layout>) throws(Failure) -> Result in
+      try body(
+        UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), socklen_t(MemoryLayout<Layout>.size))
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import OverlayCore
+
+/// Why a text is no socket address.
+public enum SocketAddressError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// There is no colon, or an IPv6 address without brackets.
+  case form
+  /// The host is not written in numbers.
+  case host(String)
+  /// The port is not a number from 1 to 65535.
+  case port(String)
+  /// A UNIX path of this many bytes.
+  case path(Int)
+
+  /// What was wrong and what is accepted, for the operator.
+  public var description: String {
+    switch self {
+    case .form: "HOST:PORT is accepted, such as 127.0.0.1:9050 or [::1]:9050"
+    case .host(let host):
+      "'\(host)' is not an IPv4 address, an IPv6 address in brackets or localhost; names are never resolved"
+    case .port(let port): "'\(port)' is not a port: a number from 1 to 65535 is accepted"
+    case .path(let count): "a path of 1 to \(SocketAddress.longestPath) bytes is accepted after unix:, not \(count)"
+    }
+  }
+}
+
+extension SocketAddress: CustomStringConvertible {
+  /// The address as the parser reads it.
+  public var description: String {
+    switch self {
+    case .ipv4(let address, let port):
+      [24, 16, 8, 0].map { String(address >> $0 & 0xff) }.joined(separator: ".") + ":\(port)"
+    case .ipv6(let address, let port): "[\(address)]:\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+
+  /// The address that `text` writes: `HOST:PORT`, HOST being an IPv4 address, an IPv6 address in brackets or
+  /// `localhost` (127.0.0.1), or `unix:PATH`. No name is resolved: that would leave the host in the clear.
+  public init(_ text: String) throws(SocketAddressError) {
+    if text.hasPrefix("unix:") {
+      let path = text.dropFirst("unix:".count)
+      guard (1...SocketAddress.longestPath).contains(path.utf8.count) else { throw .path(path.utf8.count) }
+      self = .unix(String(path))
+      return
+    }
+    let bytes = text.utf8
+    guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { throw .form }
+    let host = String(text[..<colon])
+    let digits = String(text[bytes.index(after: colon)...])
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      guard let address = IPv6Address(String(host.dropFirst().dropLast())) else { throw .host(host) }
+      self = .ipv6(address, port: try SocketAddress.port(digits))
+    } else {
+      guard !host.utf8.contains(UInt8(ascii: ":")), !host.isEmpty else { throw .form }
+      guard let address = SocketAddress.dottedQuad(host) else { throw .host(host) }
+      self = .ipv4(address, port: try SocketAddress.port(digits))
+    }
+  }
+
+  private static func port(_ text: String) throws(SocketAddressError) -> UInt16 {
+    guard let port = UInt16(decimal: text), port > 0 else { throw .port(text) }
+    return port
+  }
+
+  private static func dottedQuad(_ text: String) -> UInt32? {
+    if text.lowercased() == "localhost" { return 0x7f00_0001 }
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 4 else { return nil }
+    var address: UInt32 = 0
+    for part in parts {
+      // Some readers take a leading zero for octal: what means two things is refused.
+      guard let byte = UInt8(decimal: part), part.utf8.count == 1 || part.utf8.first != UInt8(ascii: "0") else {
+        return nil
+      }
+      address = address << 8 | UInt32(byte)
+    }
+    return address
+  }
+}
+
+extension FixedWidthInteger {
+  /// The number that `text` writes in the digits 0 to 9 alone, where the standard library accepts signs too.
+  public init?(decimal text: some StringProtocol) {
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+    self.init(text)
+  }
+}

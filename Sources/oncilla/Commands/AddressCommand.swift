@@ -1,0 +1,55 @@
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla address`: from names to addresses.
+  static let address = Command(
+    name: "address",
+    usage: "NAME... | --hostname-file FILE",
+    summary: "print the IPv6 address of an onion name",
+    details: [
+      """
+      Prints the overlay address of each NAME, a line each and in their order. A NAME is an onion name of version 3 \
+      (56 characters, its checksum is verified) or 2 (16 characters), in any case, with or without .onion.
+      """
+    ],
+    optionRows: AddressDraft.options.map { HelpText.row($0) },
+    perform: { arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla address", options: AddressDraft.options)
+      let parsed = try parser.parse(arguments, into: AddressDraft())
+      if parsed.wantsHelp { return nil }
+      var names: [OnionName] = []
+      for text in parsed.operands {
+        do throws(OnionNameError) {
+          names.append(try OnionName(text))
+        } catch {
+          throw .argument(text, reason: error.description)
+        }
+      }
+      if let file = parsed.draft.hostnameFile {
+        guard names.isEmpty else { throw .conflict("NAME", "--hostname-file") }
+        do throws(HostnameFileError) {
+          names.append(try HostnameFile.read(file))
+        } catch {
+          throw .failed(error.description)
+        }
+      }
+      guard !names.isEmpty else { throw .incomplete(command: parser.command, needs: "NAME or --hostname-file FILE") }
+      return .output(names.map { "\($0.address)\n" }.joined())
+    })
+}
+
+/// The options of `oncilla address` while they are being read.
+struct AddressDraft {
+  var hostnameFile: String?
+
+  static var options: [Option<AddressDraft>] {
+    [
+      Option("--hostname-file", "FILE", "Read the name from a file such as Tor's hostname.") {
+        draft, value throws(Option<AddressDraft>.Refusal) in
+        guard !value.isEmpty else { throw .init("a path is accepted, which cannot be empty") }
+        draft.hostnameFile = value
+      }
+    ]
+  }
+}

@@ -1,0 +1,58 @@
+/// One of the things that the program does.
+struct Command: Sendable {
+  /// What a command line amounts to.
+  enum Outcome {
+    /// A text for standard output.
+    case output(String)
+    /// The daemon is to run.
+    case daemon(RunOptions)
+  }
+
+  /// The word that calls it.
+  let name: String
+  /// What follows the word, for the usage line.
+  let usage: String
+  /// What it does, in a few words.
+  let summary: String
+  /// What else is to be known, in paragraphs.
+  let details: [String]
+  /// The rows of its options, below `details`.
+  let optionRows: [String]
+  /// Reads its arguments and does the work; `nil` if they ask for help.
+  let perform: @Sendable ([String]) throws(CommandError) -> Outcome?
+
+  /// All of them, in the order of the help text.
+  static var all: [Command] { [run, address, name, version, help] }
+
+  /// The text of `oncilla COMMAND --help`.
+  var helpText: String {
+    var text = "Usage: oncilla \(name)\(usage.isEmpty ? "" : " " + usage)\n"
+    for detail in details { text += "\n" + HelpText.paragraph(detail) }
+    if !optionRows.isEmpty { text += "\nOptions:\n" + optionRows.joined() }
+    return text
+  }
+
+  /// What the whole command line, without the program's name, amounts to.
+  static func interpret(_ arguments: [String]) throws(CommandError) -> Outcome {
+    guard let first = arguments.first else { throw .noCommand }
+    switch first {
+    case "--help", "-h": return .output(overview)
+    case "--version": return .output(Command.versionLine)
+    case _ where first.hasPrefix("-"):
+      throw .unknownOption(
+        first, command: "oncilla",
+        suggestion: Suggestion.nearest(to: first, among: ["--help", "--version"]))
+    default:
+      let command = try named(first)
+      return try command.perform(Array(arguments.dropFirst())) ?? .output(command.helpText)
+    }
+  }
+
+  /// The command of this name.
+  static func named(_ name: String) throws(CommandError) -> Command {
+    guard let command = all.first(where: { $0.name == name }) else {
+      throw .unknownCommand(name, suggestion: Suggestion.nearest(to: name, among: all.map(\.name)))
+    }
+    return command
+  }
+}

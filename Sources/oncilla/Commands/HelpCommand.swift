@@ -1,0 +1,32 @@
+extension Command {
+  /// `oncilla help`.
+  static let help = Command(
+    name: "help",
+    usage: "[COMMAND]",
+    summary: "explain a command",
+    details: ["Prints what COMMAND does and accepts, or the list of commands."],
+    optionRows: [],
+    perform: { arguments throws(CommandError) in
+      let parser = OptionParser<Void>(command: "oncilla help", options: [])
+      let parsed = try parser.parse(arguments, into: ())
+      if parsed.wantsHelp { return nil }
+      if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
+      guard let name = parsed.operands.first else { return .output(overview) }
+      return .output(try named(name).helpText)
+    })
+
+  /// The text of `oncilla --help`.
+  static var overview: String {
+    """
+    Usage: oncilla COMMAND [OPTION]...
+
+    Reach onion services by IPv6: packets to fd87:d87e:eb43::/48 travel through Tor
+    to the host whose onion name the address belongs to.
+
+    Commands:
+    \(all.map { HelpText.row($0.name, $0.summary, indent: 13) }.joined())
+    'oncilla help COMMAND' and 'man oncilla' tell more.
+
+    """
+  }
+}

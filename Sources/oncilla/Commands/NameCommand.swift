@@ -1,0 +1,29 @@
+import OverlayCore
+
+extension Command {
+  /// `oncilla name`: from an address to the label that it holds.
+  static let name = Command(
+    name: "name",
+    usage: "ADDRESS",
+    summary: "print the onion label of an overlay address",
+    details: [
+      """
+      Prints the 16 characters of the onion name that the overlay address ADDRESS holds: the whole label of version \
+      2, the last 16 characters of version 3. The rest of a version 3 name cannot be computed from its address.
+      """
+    ],
+    optionRows: [],
+    perform: { arguments throws(CommandError) in
+      let parser = OptionParser<Void>(command: "oncilla name", options: [])
+      let parsed = try parser.parse(arguments, into: ())
+      if parsed.wantsHelp { return nil }
+      guard let text = parsed.operands.first else { throw .incomplete(command: parser.command, needs: "ADDRESS") }
+      if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
+      guard let address = IPv6Address(text) else { throw .argument(text, reason: "this is not an IPv6 address") }
+      let network = OverlayNetwork.tor
+      guard let label = network.label(of: address) else {
+        throw .argument(text, reason: "this is not an overlay address: one of \(network.prefix) is accepted")
+      }
+      return .output(label + "\n")
+    })
+}

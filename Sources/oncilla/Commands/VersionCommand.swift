@@ -1,0 +1,19 @@
+extension Command {
+  /// What `oncilla version` prints.
+  static let versionLine = "oncilla 0.1.0\n"
+
+  /// `oncilla version`.
+  static let version = Command(
+    name: "version",
+    usage: "",
+    summary: "print the version",
+    details: ["Prints the program's name and version."],
+    optionRows: [],
+    perform: { arguments throws(CommandError) in
+      let parser = OptionParser<Void>(command: "oncilla version", options: [])
+      let parsed = try parser.parse(arguments, into: ())
+      if parsed.wantsHelp { return nil }
+      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+      return .output(versionLine)
+    })
+}

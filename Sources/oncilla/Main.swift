@@ -1,0 +1,22 @@
+import Glibc
+
+/// The program: reads the command line and does what it says.
+@main
+enum Main {
+  static func main() {
+    Console.prepare()
+    exit(status(of: Array(CommandLine.arguments.dropFirst())))
+  }
+
+  private static func status(of arguments: [String]) -> Int32 {
+    do {
+      switch try Command.interpret(arguments) {
+      case .output(let text): return Console.print(text)
+      case .daemon(let options): return runDaemon(options)
+      }
+    } catch {
+      Console.complain(error.description)
+      return error.exitStatus
+    }
+  }
+}

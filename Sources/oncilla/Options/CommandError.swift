@@ -1,0 +1,62 @@
+import OverlayIO
+
+/// Why a command did not do what it was asked: one line for the operator, and the exit status that goes with it.
+enum CommandError: Error, Equatable, CustomStringConvertible {
+  /// No command was given.
+  case noCommand
+  /// There is no command of this name.
+  case unknownCommand(String, suggestion: String?)
+  /// `command` has no option of this name.
+  case unknownOption(String, command: String, suggestion: String?)
+  /// The option stands without the value that it takes.
+  case missingValue(option: String, placeholder: String)
+  /// The option takes no value and was given one.
+  case unexpectedValue(option: String)
+  /// The option, which stands for one value, was given again.
+  case repeated(option: String)
+  /// The option's value is refused, for this reason.
+  case refused(option: String, value: String, reason: String)
+  /// `command` takes no argument such as this.
+  case unexpectedArgument(String, command: String)
+  /// `command` is missing what it needs.
+  case incomplete(command: String, needs: String)
+  /// Two options cannot be used together.
+  case conflict(String, String)
+  /// An argument of a command is refused, for this reason.
+  case argument(String, reason: String)
+  /// The command line is right and the work failed.
+  case failed(String)
+
+  /// The process's exit status: 2 for a wrong command line, 1 for anything else.
+  var exitStatus: Int32 {
+    if case .failed = self { 1 } else { 2 }
+  }
+
+  /// The line, without the program's name.
+  var description: String {
+    switch self {
+    case .noCommand: "a command is missing; 'oncilla --help' lists them"
+    case .unknownCommand(let name, let suggestion):
+      "unknown command '\(quoted(name))'\(hint(suggestion)); 'oncilla --help' lists the commands"
+    case .unknownOption(let name, let command, let suggestion):
+      "unknown option \(quoted(name))\(hint(suggestion)); '\(command) --help' lists what is accepted"
+    case .missingValue(let option, let placeholder): "\(option) needs a value: \(option) \(placeholder)"
+    case .unexpectedValue(let option): "\(option) takes no value"
+    case .repeated(let option): "\(option) is given twice and accepted once"
+    case .refused(let option, let value, let reason): "\(option) '\(quoted(value))': \(quoted(reason, limit: 400))"
+    case .unexpectedArgument(let argument, let command):
+      "unexpected argument '\(quoted(argument))'; '\(command) --help' tells what is accepted"
+    case .incomplete(let command, let needs): "\(command) needs \(needs)"
+    case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"
+    case .argument(let argument, let reason): "'\(quoted(argument))': \(quoted(reason, limit: 400))"
+    case .failed(let text): quoted(text, limit: 1000)
+    }
+  }
+
+  private func hint(_ suggestion: String?) -> String {
+    suggestion.map { " (did you mean \($0)?)" } ?? ""
+  }
+
+  /// What a user wrote, fit for one line.
+  private func quoted(_ text: String, limit: Int = 120) -> String { text.cut(toBytes: limit).singleLine }
+}

@@ -1,0 +1,76 @@
+import OverlayCore
+import OverlayIO
+
+/// The readers of single values: each gives what it accepts, or a refusal that says what that is.
+enum Value {
+  typealias Refusal = Option<RunDraft>.Refusal
+
+  static func number(_ text: String, in range: ClosedRange<Int>) throws(Refusal) -> Int {
+    guard let number = Int(decimal: text), range.contains(number) else {
+      throw Refusal("a number from \(range.lowerBound) to \(range.upperBound) is accepted")
+    }
+    return number
+  }
+
+  static func path(_ text: String) throws(Refusal) -> String {
+    guard !text.isEmpty else { throw Refusal("a path is accepted, which cannot be empty") }
+    return text
+  }
+
+  static func socketPath(_ text: String) throws(Refusal) -> String {
+    guard (1...SocketAddress.longestPath).contains(text.utf8.count) else {
+      throw Refusal("a path of 1 to \(SocketAddress.longestPath) bytes is accepted")
+    }
+    return text
+  }
+
+  static func socketAddress(_ text: String) throws(Refusal) -> SocketAddress {
+    do {
+      return try SocketAddress(text)
+    } catch .form {
+      throw Refusal("HOST:PORT or unix:PATH is accepted, such as 127.0.0.1:9050 or [::1]:9050")
+    } catch {
+      throw Refusal(error.description)
+    }
+  }
+
+  static func internetAddress(_ text: String) throws(Refusal) -> SocketAddress {
+    guard !text.hasPrefix("unix:") else { throw Refusal("HOST:PORT is accepted here, not a path") }
+    do { return try SocketAddress(text) } catch { throw Refusal(error.description) }
+  }
+
+  /// What the kernel takes for an interface's name (`dev_valid_name`), in printable ASCII and without `%`, which
+  /// would ask it to number the interface.
+  static func interface(_ text: String) throws(Refusal) -> String {
+    let isPlain = text.utf8.allSatisfy { (0x21...0x7e).contains($0) && !"/:%".utf8.contains($0) }
+    guard isPlain, (1...15).contains(text.utf8.count), text != ".", text != ".." else {
+      throw Refusal("1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted")
+    }
+    return text
+  }
+
+  /// A file's name in /run/netns, where ip-netns(8) keeps namespaces.
+  static func namespace(_ text: String) throws(Refusal) -> String {
+    guard (1...255).contains(text.utf8.count), !text.utf8.contains(UInt8(ascii: "/")), text != ".", text != ".." else {
+      throw Refusal("the name of a namespace as 'ip netns' lists it is accepted, without '/'")
+    }
+    return text
+  }
+
+  static func level(_ text: String) throws(Refusal) -> LogLevel {
+    guard let level = LogLevel.allCases.first(where: { $0.name == text }) else {
+      let names = LogLevel.allCases.map(\.name)
+      throw Refusal("\(names.dropLast().joined(separator: ", ")) or \(names[names.count - 1]) is accepted")
+    }
+    return level
+  }
+
+  static func target(_ text: String) throws(Refusal) -> LogTarget {
+    switch text {
+    case "": throw Refusal("stderr, syslog or a file's path is accepted")
+    case "stderr": .standardError
+    case "syslog": .syslog
+    default: .file(text)
+    }
+  }
+}

@@ -1,2 +1,0 @@
-import OverlayCore
-print(try OnionName(CommandLine.arguments[1]).address)
