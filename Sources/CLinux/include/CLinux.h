@@ -25,4 +25,7 @@ int oncilla_enter_network_namespace(int descriptor);
 // DEVCONF_DISABLE_IPV6, because <linux/ipv6.h> and the <netinet/in.h> that Swift's Glibc holds exclude each other.
 uint32_t oncilla_devconf_disable_ipv6(void);
 
+// accept4(2), because it is a GNU extension, which Swift's Glibc hides. The new socket does not block; -1 with errno.
+int oncilla_accept(int listener);
+
 #endif
