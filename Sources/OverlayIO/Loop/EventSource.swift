@@ -54,7 +54,8 @@ public final class EventSource {
   /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
   public func start(after duration: Duration) {
     // Rounded up: a timer must not come before its deadline and be found early.
-    let microseconds = max(0, duration.components.seconds) * 1_000_000
+    let microseconds =
+      max(0, duration.components.seconds) * 1_000_000
       + max(0, duration.components.attoseconds) / 1_000_000_000_000 + 1
     var time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
     if let event { event_add(event, &time) }

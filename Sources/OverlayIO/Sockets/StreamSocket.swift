@@ -58,7 +58,7 @@ struct StreamSocket: ~Copyable {
         address.withSocketAddress { Glibc.connect(number, $0, $1) }
       }
       return .established
-    } catch where error.number == EINPROGRESS {
+    } catch  where error.number == EINPROGRESS {
       return .pending
     }
   }
