@@ -41,7 +41,7 @@ public struct InterfaceKeeper {
   /// When `actions` wants to be asked even if nothing else happens; `nil` for never.
   public var nextTime: Instant? {
     switch end {
-    case .due: return pace.next
+    case .due: return Instant(nanoseconds: 0)
     case .reported: return nil
     case .none: break
     }
