@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import OverlayCore
 
@@ -151,6 +152,7 @@ public final class Daemon {
     } else {
       log.notice(torIsReachable ? "Tor is back: ready" : "Tor went away: \(state)")
     }
+    if !hasStood { oncilla_release_program_pages() }
     hasStood = true
   }
 
