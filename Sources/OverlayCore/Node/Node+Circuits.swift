@@ -10,7 +10,8 @@ extension Node {
 
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
-    guard circuits.count < settings.circuitLimit else {
+    // A part is left for circuits that we dial: strangers cannot take them all.
+    guard circuits.count < settings.circuitLimit - settings.circuitLimit / 4 else {
       counters[.circuitLimit] += 1
       return nil
     }

@@ -91,8 +91,7 @@ extension Node {
       peer.pace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
     }
     peers[name] = peer
-    say(name, .lost, why)
-    if torIsGone { torLost(at: now) }
+    if torIsGone { torLost(at: now) } else { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
     circuit.queue.dropRest()
     if wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
       circuits[next].queue = circuit.queue

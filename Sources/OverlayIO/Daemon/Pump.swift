@@ -114,6 +114,7 @@ final class Pump {
 
   private func probeTor(at now: Instant) {
     probe = TorProbe(socks, on: loop) { [unowned self] isReachable in
+      probe = nil
       turn { now in node.torProbed(isReachable: isReachable, at: now) }
     }
     if probe == nil { node.torProbed(isReachable: false, at: now) }
