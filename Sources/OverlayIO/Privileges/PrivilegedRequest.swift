@@ -2,7 +2,7 @@ import OverlayCore
 
 /// All that the program ever does with more than a user's rights. The set is closed, and its values are plain, so that
 /// another process can be asked for them.
-public enum PrivilegedRequest: Equatable, Sendable {
+public enum PrivilegedRequest: Hashable, Sendable {
   /// Let packets for the overlay be refused wherever the interface's own route is missing. Idempotent.
   case installLeakGuard
   /// Take the leak guard away: on an orderly stop, never after a failure. Idempotent.
@@ -15,27 +15,4 @@ public enum PrivilegedRequest: Equatable, Sendable {
   case configureInterface(IPv6Address)
   /// Give back what `configureInterface` set and someone removed, but leave a link that was set down as it is.
   case restoreInterface
-}
-
-/// The answer to a request that was fulfilled.
-public enum PrivilegedReply: ~Copyable {
-  /// It is done.
-  case done
-  /// The leak guard's state after `installLeakGuard`.
-  case leakGuard(LeakGuardState)
-  /// The answer to `openTunnel`.
-  case tunnel(TunnelDevice)
-  /// The answer to `openMonitor`.
-  case monitor(InterfaceMonitor)
-}
-
-/// What became of the wish for a leak guard.
-public enum LeakGuardState: Equatable, Sendable {
-  /// The route was added.
-  case installed
-  /// The route of an earlier run was there.
-  case adopted
-  /// The route hangs on `lo`, and this kernel refuses it while `lo` is down: packets for the overlay can leave in the
-  /// clear until `lo` is up and the request is made again.
-  case loopbackDown
 }
