@@ -1,5 +1,5 @@
 /// What happened, outside the program, to something that the program set up.
-public enum InterfaceChange: Equatable, Sendable {
+public enum InterfaceChange: Hashable, Sendable {
   /// Someone set the interface down, which takes its address and routes.
   case wentDown
   /// Someone set the interface up; the kernel restored nothing.

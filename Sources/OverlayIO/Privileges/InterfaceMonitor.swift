@@ -9,6 +9,7 @@ public struct InterfaceMonitor: ~Copyable {
   private let leakGuard: LeakGuard
   private var link: LinkRecord
   private var loopbackIsUp: Bool
+  private var asksForLinks = false
 
   /// What the socket subscribes to (`<linux/rtnetlink.h>`).
   static let groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
@@ -18,7 +19,7 @@ public struct InterfaceMonitor: ~Copyable {
   /// The number for the event loop, readable while there is something to drain.
   public var descriptor: Int32 { socket.descriptor }
 
-  /// Listens on `socket`, which has been hearing `groups` since before `link` and `loopbackIsUp` were true.
+  /// Listens on `socket`, which hears `groups` and was emptied before `link` and `loopbackIsUp` were found out.
   init(socket: consuming NetlinkSocket, prefix: IPv6Prefix, link: LinkRecord, loopbackIsUp: Bool) {
     self.socket = socket
     self.prefix = prefix
@@ -33,10 +34,12 @@ public struct InterfaceMonitor: ~Copyable {
     defer { buffer.deallocate() }
     for _ in 0..<InterfaceMonitor.datagramsPerDrain {
       switch (try? socket.receive(into: buffer)) ?? .overflow {
-      case .nothing: return
+      case .nothing:
+        guard asksForLinks else { return }
+        askForLinks()
       case .overflow:
         body(.overflow)
-        askForLinks()
+        asksForLinks = true
       case .datagram(let count):
         for record in NetlinkRecords(in: UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
           handle(record, body)
@@ -45,9 +48,11 @@ public struct InterfaceMonitor: ~Copyable {
     }
   }
 
-  /// Whether the links changed with the messages that were lost shows in answers that come as messages do. A request
-  /// that fails is no loss beyond that: who hears of the overflow checks what matters.
-  private func askForLinks() {
+  /// Whether the links changed with the messages that were lost shows in answers that come as messages do. They would
+  /// be lost too before the queue is empty. A request that fails is no loss beyond that: who hears of the overflow
+  /// checks what matters.
+  private mutating func askForLinks() {
+    asksForLinks = false
     for index in [link.index, LinkRecord.loopbackIndex] {
       try? socket.send(LinkRequest.query(index: index), sequence: UInt32(bitPattern: index))
     }

@@ -76,6 +76,15 @@ struct NetlinkSocket: ~Copyable {
     }
   }
 
+  /// Drops what waits.
+  func discardWaiting() throws(SystemError) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: NetlinkSocket.bufferSize, alignment: 8)
+    defer { buffer.deallocate() }
+    while true {
+      if case .nothing = try receive(into: buffer) { return }
+    }
+  }
+
   /// Makes a request and gives each record of the answer to `body`. The kernel has answered when `send` returns, so
   /// that an answer that is missing is an error and never a wait.
   mutating func request(_ message: NetlinkMessage, _ body: (NetlinkRecord) -> Void = { _ in }) throws(SystemError) {
