@@ -8,6 +8,9 @@ public struct Instant: Comparable, Hashable, Sendable {
     self.nanoseconds = nanoseconds
   }
 
+  /// Later than any event.
+  public static let distantFuture = Instant(nanoseconds: UInt64(Int64.max))
+
   /// An earlier instant is the smaller one.
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
@@ -15,7 +18,7 @@ public struct Instant: Comparable, Hashable, Sendable {
   public static func + (instant: Instant, duration: Duration) -> Instant {
     let (seconds, attoseconds) = duration.components
     let sum = Int64(clamping: instant.nanoseconds).addingReportingOverflow(seconds &* 1_000_000_000)
-    guard !sum.overflow else { return Instant(nanoseconds: UInt64(Int64.max)) }
+    guard !sum.overflow else { return .distantFuture }
     let (total, overflow) = sum.partialValue.addingReportingOverflow(attoseconds / 1_000_000_000)
     return Instant(nanoseconds: UInt64(max(0, overflow ? Int64.max : total)))
   }

@@ -1,0 +1,8 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <sys/socket.h>
+
+int oncilla_accept(int listener) {
+  return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}

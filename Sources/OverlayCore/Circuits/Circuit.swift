@@ -1,0 +1,79 @@
+/// A TCP stream through Tor that carries packets, with all that is known of it.
+///
+/// A side sends only on circuits that it dialled. It receives on those that it accepted, and on dialled ones too: some
+/// peers answer where they are spoken to.
+struct Circuit: ~Copyable {
+  /// Which side began the circuit, and how far it has come.
+  enum State {
+    /// Dialled to a peer: the SOCKS server is being connected.
+    case connecting(OnionName)
+    /// Dialled to a peer: Tor builds the circuit.
+    case requested(OnionName, SOCKS4aReply)
+    /// Dialled to a peer and granted.
+    case open(OnionName)
+    /// Accepted by the listener, from whoever it claims to be.
+    case accepted(Claim)
+  }
+
+  /// Who an accepted circuit says it comes from: its first packet tells, for good.
+  enum Claim: Equatable {
+    /// Nothing has been said.
+    case none
+    /// A nameless peer, known by its source address.
+    case address(IPv6Address)
+    /// A peer that said its name.
+    case name(OnionName)
+    /// Ourselves: the other end of a circuit that we dialled to our own service.
+    case selfCall
+  }
+
+  /// How far it has come.
+  var state: State
+  /// Whose packets may come over it; `nil` while that is not known, or where it may carry none.
+  var sender: IPv6Address?
+  /// What must be sent before any packet of the queue.
+  var preamble: [UInt8] = []
+  /// Packets that wait to be sent.
+  var queue = PacketQueue()
+  /// Finds packets in what is received.
+  var defragmenter = Defragmenter()
+  /// When it was dialled or accepted.
+  let began: Instant
+  /// When a whole packet was last received; bytes alone do not count, or a dribble would keep a circuit for ever.
+  var lastReceived: Instant
+  /// When a packet was last queued to be sent.
+  var lastSent: Instant
+  /// When the kernel last took bytes, or there was nothing for it to take.
+  var lastProgress: Instant
+  /// When it asks to be looked at.
+  var alarm = Alarm()
+  /// Whether the shell has been told that there is something to send.
+  var isFlushRequested = false
+  /// The random bytes by which a circuit to ourselves is recognised; empty for any other.
+  let selfCallToken: [UInt8]
+  /// The 20 bits that our keepalives on this circuit carry.
+  let flowLabel: UInt32
+
+  /// A circuit that begins now.
+  init(_ state: State, at now: Instant, selfCallToken: [UInt8] = [], flowLabel: UInt32 = 0) {
+    self.state = state
+    self.selfCallToken = selfCallToken
+    self.flowLabel = flowLabel
+    switch state {
+    case .connecting(let peer), .requested(let peer, _), .open(let peer): sender = peer.address
+    case .accepted: sender = nil
+    }
+    began = now
+    lastReceived = now
+    lastSent = now
+    lastProgress = now
+  }
+
+  /// The peer that was dialled; `nil` for an accepted circuit.
+  var dialledPeer: OnionName? {
+    switch state {
+    case .connecting(let peer), .requested(let peer, _), .open(let peer): peer
+    case .accepted: nil
+    }
+  }
+}

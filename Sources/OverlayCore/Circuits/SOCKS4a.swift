@@ -1,0 +1,53 @@
+/// What a SOCKS server said instead of granting a circuit.
+public enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Tor has no circuit to that name now: code 0x5b to 0x5d.
+  case refused(code: UInt8)
+  /// Bytes that are no SOCKS4 reply: another service listens at that port.
+  case malformed(byte: UInt8)
+
+  /// What was wrong, for the log.
+  public var description: String {
+    switch self {
+    case .refused(let code): "refused by Tor (SOCKS code \(code))"
+    case .malformed(let byte): "not answered in SOCKS4 (byte \(byte)): is it Tor's SOCKS port?"
+    }
+  }
+}
+
+/// The SOCKS4a CONNECT request (thesis section 3.3.1; socks-extensions.txt of Tor: streams of different user
+/// identifiers never share a circuit).
+///
+///     +------+------+---------+------------+-------------+----+------+----+
+///     | 0x04 | 0x01 | port[2] |  0 0 0 1   | user id ... | 00 | name | 00 |
+///     +------+------+---------+------------+-------------+----+------+----+
+public enum SOCKS4aRequest {
+  /// The request's bytes; `port` goes in network byte order.
+  public static func bytes(name: OnionName, port: UInt16, userIdentifier: String) -> [UInt8] {
+    [4, 1, UInt8(port >> 8), UInt8(port & 0xff), 0, 0, 0, 1] + Array(userIdentifier.utf8) + [0]
+      + Array("\(name)".utf8) + [0]
+  }
+}
+
+/// The reply, 8 bytes that can come one at a time: a zero, the code, and six that mean nothing.
+public struct SOCKS4aReply: Sendable {
+  private var received = 0
+
+  /// A reply of which nothing has come.
+  public init() {}
+
+  /// Takes what belongs to the reply off the front of `bytes`; whether it is complete and the circuit granted.
+  public mutating func consume(_ bytes: inout UnsafeRawBufferPointer) throws(SOCKSError) -> Bool {
+    while received < SOCKS4aReply.size, let byte = bytes.first {
+      switch (received, byte) {
+      case (0, 0), (1, 0x5a), (2..., _): break
+      case (1, 0x5b...0x5d): throw .refused(code: byte)
+      default: throw .malformed(byte: byte)
+      }
+      received += 1
+      bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
+    }
+    return received == SOCKS4aReply.size
+  }
+
+  private static let size = 8
+}

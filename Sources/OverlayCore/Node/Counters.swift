@@ -1,0 +1,78 @@
+/// What happened, and how often: what is dropped is never dropped unseen.
+public enum Counter: Int, CaseIterable, Sendable {
+  /// Packets from the device that went to a circuit.
+  case sent
+  /// Packets from circuits that went to the device.
+  case delivered
+  /// Packets that the responders `dead:beef` and `feed:beef` turned back.
+  case reflected
+  /// Circuits that were dialled.
+  case dialled
+  /// Dialled circuits that were granted.
+  case granted
+  /// Dials that failed.
+  case dialFailed
+  /// Circuits that were accepted.
+  case accepted
+  /// Circuits that were refused because too many were open.
+  case circuitLimit
+  /// Circuits closed because their bytes were no packets.
+  case badStream
+  /// Circuits closed because nothing came or went.
+  case idleClosed
+  /// Circuits closed because they took no bytes for too long.
+  case stalled
+  /// Packets that made room for newer ones in a queue.
+  case queueFull
+  /// Packets that were lost with their circuit.
+  case lostWithCircuit
+  /// ICMPv6 errors that were sent to the device.
+  case unreachable
+  /// ICMPv6 errors that were withheld by their rate limit.
+  case unreachableLimited
+  /// Packets for an address whose name is not known.
+  case unknownName
+  /// Packets to a group or a link-local address.
+  case multicast
+  /// Packets from the device for our own address.
+  case loop
+  /// Packets from the device whose source is not our address.
+  case foreignSource
+  /// Packets from the device for an address that is not in the overlay.
+  case outsideOverlay
+  /// Packets from the device that are no well-formed IPv6.
+  case malformed
+  /// Packets that the device did not take.
+  case deviceRefused
+  /// Packets from a circuit that are not for our address.
+  case foreignDestination
+  /// Packets from a circuit that are not from its peer's address.
+  case forgedSource
+  /// IPv4 packets from a circuit.
+  case ipv4
+  /// Keepalives that were read.
+  case keepalive
+  /// Keepalives without a usable name.
+  case badKeepalive
+  /// Names that came into a keepalive for an address that another name holds.
+  case nameConflict
+  /// Keepalives that claim another peer than their circuit did before.
+  case changedClaim
+}
+
+/// A number for each counter.
+public struct Counters: Sendable {
+  private var values = [UInt64](repeating: 0, count: Counter.allCases.count)
+
+  /// How often it happened.
+  public internal(set) subscript(counter: Counter) -> UInt64 {
+    get { values[counter.rawValue] }
+    set { values[counter.rawValue] = newValue }
+  }
+
+  /// The counters that are not zero, as `name=value`, in the order they are declared.
+  public var summary: String {
+    let seen = Counter.allCases.filter { self[$0] > 0 }
+    return seen.isEmpty ? "none" : seen.map { "\($0)=\(self[$0])" }.joined(separator: " ")
+  }
+}

@@ -1,0 +1,46 @@
+/// What has to be looked at when its time comes, the earliest first: a binary heap. What was put in is never taken out
+/// before its time: whoever looks finds that there is nothing to do, or asks to look again later.
+struct DeadlineQueue {
+  /// Something that has a deadline.
+  enum Subject: Equatable {
+    /// A circuit's idleness, keepalive, or time to be granted.
+    case circuit(CircuitIdentifier)
+    /// A peer that is to be dialled.
+    case peer(OnionName)
+    /// A try whether Tor is back.
+    case tor
+    /// Tables that hold what nobody needs any more.
+    case tidying
+  }
+
+  private var heap: [(time: Instant, subject: Subject)] = []
+
+  /// The time of the earliest.
+  var earliest: Instant? { heap.first?.time }
+
+  /// Asks to look at `subject` at `time`.
+  mutating func insert(_ subject: Subject, at time: Instant) {
+    heap.append((time, subject))
+    var child = heap.count - 1
+    while child > 0, heap[child].time < heap[(child - 1) / 2].time {
+      heap.swapAt(child, (child - 1) / 2)
+      child = (child - 1) / 2
+    }
+  }
+
+  /// Takes the earliest if its time has come.
+  mutating func popDue(at now: Instant) -> (time: Instant, subject: Subject)? {
+    guard let first = heap.first, first.time <= now else { return nil }
+    heap.swapAt(0, heap.count - 1)
+    heap.removeLast()
+    var parent = 0
+    while true {
+      let children = (2 * parent + 1..<2 * parent + 3).clamped(to: 0..<heap.count)
+      guard let child = children.min(by: { heap[$0].time < heap[$1].time }), heap[child].time < heap[parent].time
+      else { break }
+      heap.swapAt(child, parent)
+      parent = child
+    }
+    return first
+  }
+}

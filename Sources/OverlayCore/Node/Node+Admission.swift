@@ -1,0 +1,102 @@
+extension Node {
+  /// Decides about a packet that came whole over a circuit.
+  mutating func admit<Device: PacketSink & ~Copyable>(
+    _ packet: UnsafeRawBufferPointer, from circuit: CircuitIdentifier, at now: Instant, device: inout Device
+  ) {
+    // The defragmenter lets whole packets of version 4 and 6 through, nothing else.
+    guard let header = IPv6Header(packet) else {
+      counters[.ipv4] += 1
+      return
+    }
+    let decision: Admission.Decision
+    if case .accepted(.selfCall) = circuits[circuit].state {
+      decision = admission.admitSelfCall(header)
+    } else {
+      if case .accepted(.none) = circuits[circuit].state, header.nextHeader != NextHeader.none {
+        claim(circuit, by: header.source)
+      }
+      decision = admission.admit(header, from: circuits[circuit].sender)
+    }
+    switch decision {
+    case .deliver:
+      counters[.delivered] += 1
+      deliver(packet, device: &device)
+    case .reflect:
+      reflect(packet, device: &device)
+    case .keepalive:
+      readKeepalive(packet, header, on: circuit, at: now)
+    case .drop(let counter):
+      counters[counter] += 1
+    }
+  }
+
+  private mutating func readKeepalive(
+    _ packet: UnsafeRawBufferPointer, _ header: IPv6Header, on circuit: CircuitIdentifier, at now: Instant
+  ) {
+    counters[.keepalive] += 1
+    // Who answers on the circuit that we dialled is who we dialled: Tor knows, and the keepalive adds nothing.
+    guard case .accepted(let claim) = circuits[circuit].state else { return }
+    let keepalive: Keepalive
+    do {
+      keepalive = try Keepalive(header: header, packet: packet)
+    } catch {
+      if error == .nameless, claim == .none {
+        self.claim(circuit, by: header.source)
+      } else {
+        counters[.badKeepalive] += 1
+      }
+      return
+    }
+    if keepalive.name == settings.name { return recognise(keepalive, on: circuit, claim) }
+    guard admission.isPeer(header.source) else {
+      counters[.badKeepalive] += 1
+      return
+    }
+    switch claim {
+    case .none, .address(header.source): learn(keepalive.name, from: circuit, at: now)
+    case .name(keepalive.name): _ = names.learn(keepalive.name, at: now)
+    case .address, .name, .selfCall: counters[.changedClaim] += 1
+    }
+  }
+
+  private mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address) {
+    guard admission.isPeer(source) else { return }
+    circuits[circuit].state = .accepted(.address(source))
+    circuits[circuit].sender = source
+  }
+
+  /// Somebody says to be us: true only for who knows the token that we sent through Tor to ourselves.
+  private mutating func recognise(
+    _ keepalive: Keepalive, on circuit: CircuitIdentifier, _ claim: Circuit.Claim
+  ) {
+    guard claim == .none, let token = keepalive.value(of: Keepalive.Extension.selfCall),
+      let own = dialled[OverlayNetwork.tor.circuitResponder], !circuits[own].selfCallToken.isEmpty,
+      circuits[own].selfCallToken == token
+    else {
+      counters[.badKeepalive] += 1
+      return
+    }
+    circuits[circuit].state = .accepted(.selfCall)
+  }
+
+  private mutating func learn(_ name: OnionName, from circuit: CircuitIdentifier, at now: Instant) {
+    circuits[circuit].state = .accepted(.name(name))
+    switch names.learn(name, at: now) {
+    case .new:
+      log(.debug, "\(name): learned from its keepalive")
+    case .confirmed:
+      break
+    case .conflict:
+      counters[.nameConflict] += 1
+      circuits[circuit].sender = nil
+      if strangerLogLimit.take(at: now) {
+        log(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")
+      }
+      return
+    }
+    circuits[circuit].sender = name.address
+    // A sign of life: worth another try at once, within the pace.
+    peers[name]?.pace.forgive()
+    redial(name, at: now)
+  }
+}

@@ -1,0 +1,125 @@
+extension Node {
+  /// How long an accepted circuit may say nothing at first.
+  static let firstPacketTimeout = Duration.seconds(30)
+  /// How much longer an accepted circuit may be idle than one that we dialled: whoever dialled it decides.
+  static let acceptedGrace = Duration.seconds(30)
+  /// How long a circuit may take no bytes while there are some to send.
+  static let stallTimeout = Duration.seconds(60)
+  /// How long a permanent peer's circuit may be silent before a keepalive goes out.
+  static let keepaliveInterval = Duration.seconds(60)
+
+  /// Somebody called our onion service; `nil` if no more circuits are wanted.
+  public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
+    // A part is left for circuits that we dial: strangers cannot take them all.
+    guard circuits.count < settings.circuitLimit - settings.circuitLimit / 4 else {
+      counters[.circuitLimit] += 1
+      return nil
+    }
+    counters[.accepted] += 1
+    let circuit = circuits.insert(Circuit(.accepted(.none), at: now))
+    lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
+    return circuit
+  }
+
+  /// Takes bytes that came over a circuit, in any pieces.
+  public mutating func receive<Device: PacketSink & ~Copyable>(
+    _ bytes: UnsafeRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
+  ) {
+    guard circuits.contains(circuit) else { return }
+    var input = bytes
+    if case .requested(let name, var reply) = circuits[circuit].state {
+      do {
+        guard try reply.consume(&input) else {
+          circuits[circuit].state = .requested(name, reply)
+          return
+        }
+      } catch {
+        return close(circuit, why: "\(error)", at: now, device: &device)
+      }
+      granted(circuit, to: name, at: now)
+    }
+    do {
+      while let packet = try circuits[circuit].defragmenter.next(&input) {
+        circuits[circuit].lastReceived = now
+        admit(packet, from: circuit, at: now, device: &device)
+      }
+    } catch {
+      counters[.badStream] += 1
+      close(circuit, why: "sent \(error)", at: now, device: &device)
+    }
+  }
+
+  /// The circuit's socket is closed.
+  public mutating func ended<Device: PacketSink & ~Copyable>(
+    _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
+  ) {
+    switch end {
+    case .torUnreachable: remove(circuit, why: "Tor is not there", torIsGone: true, at: now, device: &device)
+    case .closed: remove(circuit, why: "the circuit was closed", at: now, device: &device)
+    case .failed(let reason): remove(circuit, why: reason, at: now, device: &device)
+    }
+  }
+
+  /// Hands what waits on the circuit to `write`, in order, in at most four runs of bytes; it answers how many bytes it
+  /// took. Whether more is left, so that it is worth to wait until the socket takes more.
+  public mutating func transmit(
+    _ circuit: CircuitIdentifier, at now: Instant, using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
+  ) -> Bool {
+    guard circuits.contains(circuit) else { return false }
+    circuits[circuit].isFlushRequested = false
+    var isOpen = false
+    if case .open = circuits[circuit].state { isOpen = true }
+    let preamble = circuits[circuit].preamble
+    var taken = preamble.withUnsafeBytes { first in
+      withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 4) { runs in
+        runs.initializeElement(at: 0, to: first)
+        guard isOpen else { return write(UnsafeBufferPointer(rebasing: runs[..<1])) }
+        let queued = circuits[circuit].queue.runs
+        runs.initializeElement(at: 1, to: queued.0)
+        runs.initializeElement(at: 2, to: queued.1)
+        runs.initializeElement(at: 3, to: queued.2)
+        return write(UnsafeBufferPointer(runs))
+      }
+    }
+    if taken > 0 { circuits[circuit].lastProgress = now }
+    if !preamble.isEmpty {
+      let ofPreamble = min(taken, preamble.count)
+      circuits[circuit].preamble = Array(preamble.dropFirst(ofPreamble))
+      taken -= ofPreamble
+    }
+    if isOpen { circuits[circuit].queue.consume(taken) }
+    return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
+  }
+
+  mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
+    if circuits[circuit].queue.isEmpty { circuits[circuit].lastProgress = now }
+    circuits[circuit].lastSent = now
+    counters[.queueFull] += UInt64(circuits[circuit].queue.append(packet))
+    if case .open = circuits[circuit].state { requestFlush(circuit) }
+  }
+
+  mutating func requestFlush(_ circuit: CircuitIdentifier) {
+    guard !circuits[circuit].isFlushRequested else { return }
+    circuits[circuit].isFlushRequested = true
+    perform(.flush(circuit))
+  }
+
+  /// Ends a circuit of our own accord.
+  mutating func close<Device: PacketSink & ~Copyable>(
+    _ circuit: CircuitIdentifier, why: String, at now: Instant, device: inout Device
+  ) {
+    perform(.close(circuit))
+    remove(circuit, why: why, at: now, device: &device)
+  }
+
+  private mutating func remove<Device: PacketSink & ~Copyable>(
+    _ identifier: CircuitIdentifier, why: String, torIsGone: Bool = false, at now: Instant, device: inout Device
+  ) {
+    guard let circuit = circuits.remove(identifier) else { return }
+    if let name = circuit.dialledPeer {
+      dialledEnded(circuit, to: name, why: why, torIsGone: torIsGone, at: now, device: &device)
+    } else {
+      log(.debug, "an accepted circuit ended: \(why)")
+    }
+  }
+}

@@ -1,0 +1,126 @@
+extension Node {
+  /// How long Tor may take to grant a circuit.
+  static let dialTimeout = Duration.seconds(60)
+  /// How often it is tried whether Tor is back.
+  static let torProbeInterval = Duration.seconds(2)
+  /// A circuit that lived shorter than this counts as a failed attempt.
+  static let shortLife = Duration.seconds(30)
+
+  /// Tells whether the SOCKS server takes connections.
+  public mutating func torProbed(isReachable: Bool, at now: Instant) {
+    guard isReachable else { return torLost(at: now) }
+    guard tor != .reachable else { return }
+    tor = .reachable
+    perform(.torReachable(true))
+    for name in peers.keys { peers[name]?.pace.forgive() }
+    for peer in settings.peers { redial(peer.name, at: now) }
+  }
+
+  /// The SOCKS server took the connection of this circuit.
+  public mutating func connected(_ circuit: CircuitIdentifier) {
+    guard circuits.contains(circuit), case .connecting(let name) = circuits[circuit].state else { return }
+    circuits[circuit].state = .requested(name, SOCKS4aReply())
+    circuits[circuit].preamble = SOCKS4aRequest.bytes(
+      name: name, port: settings.servicePort, userIdentifier: userIdentifier)
+    requestFlush(circuit)
+  }
+
+  /// Begins a circuit to `name`, or finds that one may not be begun now.
+  mutating func dial(_ name: OnionName, at now: Instant) -> CircuitIdentifier? {
+    guard tor != .unreachable, circuits.count < settings.circuitLimit else { return nil }
+    let isSelf = name == settings.name
+    var peer = peers[name] ?? Peer(name: name, label: "a peer", isPermanent: false, isSelf: isSelf)
+    guard peer.link == .none, peer.pace.nextAttempt(from: now) <= now else { return nil }
+    counters[.dialled] += 1
+    let circuit = circuits.insert(
+      Circuit(
+        .connecting(name), at: now, selfCallToken: isSelf ? (0..<16).map { _ in random.next() } : [],
+        flowLabel: random.next(upperBound: 0xfffff) + 1))
+    peer.pace.attempted(at: now)
+    peer.link = .dialling(circuit)
+    peers[name] = peer
+    dialled[destination(of: peer)] = circuit
+    lookAgain(at: circuit, when: now + Node.dialTimeout)
+    perform(.dial(circuit))
+    log(.debug, "\(name): dialling")
+    return circuit
+  }
+
+  /// Dials a permanent peer now, or when its pace allows.
+  mutating func redial(_ name: OnionName, at now: Instant) {
+    guard let peer = peers[name], peer.isPermanent, peer.link == .none, tor != .unreachable else { return }
+    if dial(name, at: now) == nil {
+      lookAgain(at: name, when: max(peer.pace.nextAttempt(from: now), now + .seconds(1)))
+    }
+  }
+
+  /// Tor granted the circuit: who we are goes first.
+  mutating func granted(_ circuit: CircuitIdentifier, to name: OnionName, at now: Instant) {
+    counters[.granted] += 1
+    circuits[circuit].state = .open(name)
+    circuits[circuit].preamble = keepalive(on: circuit, to: name)
+    circuits[circuit].lastSent = now
+    circuits[circuit].lastProgress = now
+    peers[name]?.link = .open(circuit)
+    say(name, .connected, "connected")
+    lookAgain(at: circuit, when: now)
+    requestFlush(circuit)
+  }
+
+  func keepalive(on circuit: CircuitIdentifier, to name: OnionName) -> [UInt8] {
+    let token = circuits[circuit].selfCallToken
+    let extensions = token.isEmpty ? [] : [Keepalive.Extension(type: Keepalive.Extension.selfCall, value: token)]
+    return Keepalive(name: settings.name, extensions: extensions)
+      .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
+  }
+
+  /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
+  mutating func dialledEnded<Device: PacketSink & ~Copyable>(
+    _ circuit: consuming Circuit, to name: OnionName, why: String, torIsGone: Bool, at now: Instant,
+    device: inout Device
+  ) {
+    guard var peer = peers[name] else { return }
+    peer.link = .none
+    dialled[destination(of: peer)] = nil
+    var wasOpen = false
+    if case .open = circuit.state { wasOpen = true }
+    if !wasOpen { counters[.dialFailed] += 1 }
+    if wasOpen, now - circuit.began >= Node.shortLife {
+      peer.pace.forgive()
+    } else if !torIsGone {
+      peer.pace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
+    }
+    peers[name] = peer
+    if torIsGone { torLost(at: now) } else { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
+    circuit.queue.dropRest()
+    if wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
+      circuits[next].queue = circuit.queue
+    } else {
+      while circuit.queue.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {
+        counters[.lostWithCircuit] += 1
+      }
+      redial(name, at: now)
+    }
+  }
+
+  /// Where packets for the peer are addressed to.
+  private func destination(of peer: Peer) -> IPv6Address {
+    peer.isSelf ? OverlayNetwork.tor.circuitResponder : peer.name.address
+  }
+
+  private mutating func torLost(at now: Instant) {
+    lookForTor(when: now + Node.torProbeInterval)
+    guard tor != .unreachable else { return }
+    tor = .unreachable
+    perform(.torReachable(false))
+  }
+
+  /// Says how a peer is, once per change: to the operator of those that he configured, of others in debug alone.
+  private mutating func say(_ name: OnionName, _ reachability: Peer.Reachability, _ message: String) {
+    guard let peer = peers[name] else { return }
+    log(.debug, "\(name): \(message)")
+    guard peer.isPermanent, peer.reachability != reachability else { return }
+    peers[name]?.reachability = reachability
+    log(.notice, "\(peer.label): \(message)")
+  }
+}

@@ -1,0 +1,32 @@
+extension Node {
+  /// Takes the hosts file's names in place of those that it held before. Circuits to names that it took away are
+  /// closed.
+  public mutating func replaceHosts<Device: PacketSink & ~Copyable>(
+    with hosts: [OnionName], at now: Instant, device: inout Device
+  ) {
+    for name in names.replaceHosts(with: hosts.filter { $0 != settings.name }) {
+      guard let circuit = peers[name]?.link.circuit else { continue }
+      close(circuit, why: "the hosts file names it no more", at: now, device: &device)
+    }
+  }
+
+  /// The peers and counters, a line each, for an operator who asks.
+  public func report(at now: Instant) -> [String] {
+    var lines = ["\(settings.name.address) is \(settings.name), \(names.count) names known, Tor is \(tor)"]
+    for peer in peers.values.sorted(by: { $0.label < $1.label }) {
+      let link =
+        switch peer.link {
+        case .none: "no circuit"
+        case .dialling(let circuit): "dialling for \(seconds(since: circuits[circuit].began, now)) s"
+        case .open(let circuit): "circuit open for \(seconds(since: circuits[circuit].began, now)) s"
+        }
+      lines.append("\(peer.label): \(peer.name.address) \(peer.name): \(link)")
+    }
+    let accepted = circuits.identifiers.count { circuits[$0].dialledPeer == nil }
+    lines.append("accepted circuits: \(accepted)")
+    lines.append("counters: \(counters.summary)")
+    return lines
+  }
+
+  private func seconds(since earlier: Instant, _ now: Instant) -> Int64 { (now - earlier).components.seconds }
+}

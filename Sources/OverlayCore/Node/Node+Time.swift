@@ -1,0 +1,79 @@
+extension Node {
+  /// How often memory that nobody needs is given back.
+  static let tidyingInterval = Duration.seconds(60)
+
+  /// Does what is due at `now`.
+  public mutating func advance<Device: PacketSink & ~Copyable>(to now: Instant, device: inout Device) {
+    while let (time, subject) = deadlines.popDue(at: now) {
+      switch subject {
+      case .circuit(let circuit):
+        if circuits.contains(circuit), circuits[circuit].alarm.rings(at: time) {
+          examine(circuit, at: now, device: &device)
+        }
+      case .peer(let name):
+        if peers[name]?.alarm.rings(at: time) == true { redial(name, at: now) }
+      case .tor:
+        if torAlarm.rings(at: time) { perform(.probeTor) }
+      case .tidying: tidy(at: now)
+      }
+    }
+  }
+
+  private mutating func examine<Device: PacketSink & ~Copyable>(
+    _ circuit: CircuitIdentifier, at now: Instant, device: inout Device
+  ) {
+    let due: Instant
+    switch circuits[circuit].state {
+    case .connecting, .requested:
+      due = circuits[circuit].began + Node.dialTimeout
+      if due <= now {
+        let seconds = Node.dialTimeout.components.seconds
+        return close(circuit, why: "Tor built no circuit in \(seconds) s", at: now, device: &device)
+      }
+    case .open(let name):
+      if !circuits[circuit].queue.isEmpty, circuits[circuit].lastProgress + Node.stallTimeout <= now {
+        counters[.stalled] += 1
+        return close(circuit, why: "the circuit took nothing for too long", at: now, device: &device)
+      }
+      guard let next = tendOpen(circuit, to: name, at: now) else {
+        counters[.idleClosed] += 1
+        return close(circuit, why: "idle", at: now, device: &device)
+      }
+      due = circuits[circuit].queue.isEmpty ? next : min(next, circuits[circuit].lastProgress + Node.stallTimeout)
+    case .accepted(let claim):
+      let isSilent = claim == .none && circuits[circuit].lastReceived == circuits[circuit].began
+      let patience = isSilent ? Node.firstPacketTimeout : settings.idle + Node.acceptedGrace
+      due = circuits[circuit].lastReceived + patience
+      if due <= now {
+        counters[.idleClosed] += 1
+        return close(circuit, why: "idle", at: now, device: &device)
+      }
+    }
+    lookAgain(at: circuit, when: due)
+  }
+
+  /// Keeps an open circuit alive; when it wants to be looked at again, or `nil` if it has been idle for too long.
+  private mutating func tendOpen(_ circuit: CircuitIdentifier, to name: OnionName, at now: Instant) -> Instant? {
+    guard peers[name]?.isPermanent == true else {
+      let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + settings.idle
+      return due > now ? due : nil
+    }
+    if circuits[circuit].lastSent + Node.keepaliveInterval <= now {
+      keepalive(on: circuit, to: name).withUnsafeBytes { append($0, to: circuit, at: now) }
+    }
+    return circuits[circuit].lastSent + Node.keepaliveInterval
+  }
+
+  private mutating func tidy(at now: Instant) {
+    for circuit in circuits.identifiers {
+      let quiet = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + .seconds(5) <= now
+      guard quiet else { continue }
+      circuits[circuit].queue.releaseIfEmpty()
+      circuits[circuit].defragmenter.releaseIfEmpty()
+    }
+    for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
+      peers[name] = nil
+    }
+    deadlines.insert(.tidying, at: now + Node.tidyingInterval)
+  }
+}

@@ -1,0 +1,99 @@
+/// One host of the overlay: what it does with every packet, circuit and moment, as a state machine that touches
+/// nothing. Events and the time go in, packets for this host leave through the `device` that is passed along, and what is
+/// to be done with sockets waits in `nextAction`.
+///
+/// The journey of a packet is told in this order: `Node+Device` routes what this host sends, `Node+Dialling` finds or
+/// builds the circuit, `Node+Circuits` moves bytes, `Node+Admission` lets in what peers send, `Node+Time` ends what
+/// has lasted too long.
+public struct Node: ~Copyable {
+  let settings: NodeSettings
+  let router: Router
+  let admission: Admission
+  // Streams of different user identifiers never share a circuit in Tor: a random one keeps ours apart from those
+  // of every other program, and says nothing of us.
+  let userIdentifier: String
+
+  var circuits = CircuitTable()
+  // The circuit, being built or open, that leads to an address: all that a packet in a running flow needs.
+  var dialled: [IPv6Address: CircuitIdentifier] = [:]
+  var peers: [OnionName: Peer] = [:]
+  var names = NameTable()
+  var deadlines = DeadlineQueue()
+  var torAlarm = Alarm()
+  var tor = TorReachability.unknown
+  // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
+  var unreachableLimit = TokenBucket(rate: 10, burst: 10)
+  // Lines that a stranger can cause.
+  var strangerLogLimit = TokenBucket(rate: 1.0 / 60, burst: 5)
+  var random: any RandomNumberGenerator
+
+  private var actions: [NodeAction] = []
+  private var firstAction = 0
+
+  /// What has happened so far.
+  public internal(set) var counters = Counters()
+
+  /// Whether the SOCKS server takes connections.
+  enum TorReachability: Equatable {
+    case unknown
+    case reachable
+    case unreachable
+  }
+
+  /// A node that has done nothing yet.
+  public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
+    var random = random
+    userIdentifier = Base32.encode((0..<10).map { _ in random.next() })
+    self.random = random
+    self.settings = settings
+    router = Router(address: settings.name.address)
+    admission = Admission(address: settings.name.address)
+    for (index, configured) in settings.peers.enumerated() {
+      names.configure(configured.name)
+      peers[configured.name] = Peer(
+        name: configured.name, label: configured.petname.map { "peer \($0)" } ?? "peer number \(index + 1)",
+        isPermanent: true, isSelf: false)
+    }
+  }
+
+  /// The next thing to be done; `nil` when all is.
+  public mutating func nextAction() -> NodeAction? {
+    guard firstAction < actions.count else {
+      actions.removeAll(keepingCapacity: true)
+      firstAction = 0
+      return nil
+    }
+    firstAction += 1
+    return actions[firstAction - 1]
+  }
+
+  /// When `advance` has to be called next; `nil` if nothing waits for a time.
+  public var nextDeadline: Instant? { deadlines.earliest }
+
+  /// Begins: looks for Tor, whose answer dials the permanent peers.
+  public mutating func start(at now: Instant) {
+    perform(.probeTor)
+    deadlines.insert(.tidying, at: now + Node.tidyingInterval)
+  }
+
+  mutating func lookForTor(when time: Instant) {
+    if torAlarm.set(to: time) { deadlines.insert(.tor, at: time) }
+  }
+
+  mutating func lookAgain(at circuit: CircuitIdentifier, when time: Instant) {
+    if circuits[circuit].alarm.set(to: time) { deadlines.insert(.circuit(circuit), at: time) }
+  }
+
+  mutating func lookAgain(at peer: OnionName, when time: Instant) {
+    if peers[peer]?.alarm.set(to: time) == true { deadlines.insert(.peer(peer), at: time) }
+  }
+
+  mutating func perform(_ action: NodeAction) {
+    actions.append(action)
+  }
+
+  mutating func log(_ level: LogLevel, _ message: @autoclosure () -> String) {
+    guard level <= settings.logLevel else { return }
+    actions.append(.log(level, message()))
+  }
+}

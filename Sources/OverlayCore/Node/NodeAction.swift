@@ -1,0 +1,31 @@
+/// What the node wants done, in this order, by whoever owns the sockets.
+public enum NodeAction: Equatable, Sendable {
+  /// Connect to the SOCKS server for this circuit, then tell `connected` or `ended`.
+  case dial(CircuitIdentifier)
+  /// There is something to send: call `transmit` once the socket can take it.
+  case flush(CircuitIdentifier)
+  /// Close the circuit's socket; the node knows it no more.
+  case close(CircuitIdentifier)
+  /// Find out whether the SOCKS server takes connections, then tell `torProbed`.
+  case probeTor
+  /// Tor came into reach or went out of it.
+  case torReachable(Bool)
+  /// Write a line to the log.
+  case log(LogLevel, String)
+}
+
+/// Takes the packets that the node delivers to this host.
+public protocol PacketSink: ~Copyable {
+  /// Takes one whole packet, valid during the call; whether it was taken.
+  mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool
+}
+
+/// Why a circuit ended, told by whoever owns its socket.
+public enum CircuitEnd: Equatable, Sendable {
+  /// The SOCKS server does not take connections.
+  case torUnreachable
+  /// The other side, or Tor, closed the circuit.
+  case closed
+  /// This host could not open or use the socket, for this reason.
+  case failed(String)
+}

@@ -1,0 +1,24 @@
+/// A limit on how often something may happen: `burst` times at once, then `rate` times a second.
+struct TokenBucket {
+  private let rate: Double
+  private let burst: Double
+  private var tokens: Double
+  private var filled = Instant(nanoseconds: 0)
+
+  /// A full bucket.
+  init(rate: Double, burst: Double) {
+    self.rate = rate
+    self.burst = burst
+    tokens = burst
+  }
+
+  /// Whether it may happen now, which is then counted.
+  mutating func take(at now: Instant) -> Bool {
+    let elapsed = now > filled ? now - filled : .zero
+    tokens = min(burst, tokens + rate * (elapsed / .seconds(1)))
+    filled = max(now, filled)
+    guard tokens >= 1 else { return false }
+    tokens -= 1
+    return true
+  }
+}

@@ -1,0 +1,77 @@
+/// The fixed header that begins every IPv6 packet (RFC 8200 section 3).
+///
+///      0                   1                   2                   3
+///      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+///     +-------+---------------+---------------------------------------+
+///     |   6   | traffic class |              flow label               |
+///     +-------+---------------+-------+---------------+---------------+
+///     |        payload length         |  next header  |   hop limit   |
+///     +-------------------------------+---------------+---------------+
+///     |                       source, 16 bytes                        |
+///     +---------------------------------------------------------------+
+///     |                     destination, 16 bytes                     |
+///     +---------------------------------------------------------------+
+public struct IPv6Header: Equatable, Sendable {
+  /// How many bytes the header takes.
+  public static let size = 40
+  /// The longest packet that the payload length field can announce, header included.
+  public static let largestPacket = size + 65_535
+
+  /// 20 bits that tell one flow of a sender from another.
+  public var flowLabel: UInt32
+  /// How many bytes follow the header.
+  public var payloadLength: UInt16
+  /// What follows: an assigned protocol number.
+  public var nextHeader: UInt8
+  /// How many routers may still pass the packet on.
+  public var hopLimit: UInt8
+  /// Who sent the packet.
+  public var source: IPv6Address
+  /// Whom it is for.
+  public var destination: IPv6Address
+
+  /// A header of these fields; only the low 20 bits of `flowLabel` count.
+  public init(
+    flowLabel: UInt32 = 0, payloadLength: UInt16, nextHeader: UInt8, hopLimit: UInt8, source: IPv6Address,
+    destination: IPv6Address
+  ) {
+    self.flowLabel = flowLabel & 0xfffff
+    self.payloadLength = payloadLength
+    self.nextHeader = nextHeader
+    self.hopLimit = hopLimit
+    self.source = source
+    self.destination = destination
+  }
+
+  /// The header that `packet` begins with; `nil` unless it is of version 6 and announces exactly the bytes there are.
+  public init?(_ packet: UnsafeRawBufferPointer) {
+    guard packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return nil }
+    payloadLength = UInt16(bigEndian: packet.loadUnaligned(fromByteOffset: 4, as: UInt16.self))
+    guard Int(payloadLength) == packet.count - IPv6Header.size else { return nil }
+    flowLabel = UInt32(bigEndian: packet.loadUnaligned(as: UInt32.self)) & 0xfffff
+    nextHeader = packet[6]
+    hopLimit = packet[7]
+    source = IPv6Address(loading: packet, at: 8)
+    destination = IPv6Address(loading: packet, at: 24)
+  }
+
+  /// Writes the header, traffic class 0, to the first 40 bytes of `packet`, which must be there.
+  public func store(into packet: UnsafeMutableRawBufferPointer) {
+    packet.storeBytes(of: (6 << 28 | flowLabel).bigEndian, as: UInt32.self)
+    packet.storeBytes(of: payloadLength.bigEndian, toByteOffset: 4, as: UInt16.self)
+    packet[6] = nextHeader
+    packet[7] = hopLimit
+    source.store(into: packet, at: 8)
+    destination.store(into: packet, at: 24)
+  }
+}
+
+/// Assigned numbers of what can follow an IPv6 header.
+enum NextHeader {
+  static let hopByHopOptions: UInt8 = 0
+  static let routing: UInt8 = 43
+  static let fragment: UInt8 = 44
+  static let icmp: UInt8 = 58
+  static let none: UInt8 = 59
+  static let destinationOptions: UInt8 = 60
+}

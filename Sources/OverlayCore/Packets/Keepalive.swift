@@ -1,0 +1,94 @@
+/// Why a keepalive tells no name.
+public enum KeepaliveError: Error, Equatable, Sendable {
+  /// The payload is empty or of another version: an old OnionCat's, known by its source address alone.
+  case nameless
+  /// No NUL ends the name.
+  case unterminated
+  /// The name is none.
+  case name(OnionNameError)
+  /// The name maps to another address than the packet came from.
+  case address
+}
+
+/// The first packet on every circuit, by which the dialler says its full name; sent again where a circuit must not look
+/// idle. It never reaches a device.
+///
+///     IPv6 header: next header 59 (none), hop limit 1, flow label random per circuit
+///     +-------------+----------------------+-----+---------------------------------+
+///     | version = 1 | full name, ASCII ... | NUL | type[1] length[1] value[length] | ...
+///     +-------------+----------------------+-----+---------------------------------+
+///
+/// OnionCat reads up to the NUL; what follows is ours, and a type that is unknown is skipped.
+public struct Keepalive: Equatable, Sendable {
+  /// What the sender says of itself beside its name.
+  public struct Extension: Equatable, Sendable {
+    /// Which one it is.
+    public let type: UInt8
+    /// 0 to 255 bytes, their meaning told by the type.
+    public let value: [UInt8]
+
+    /// An extension of this type; `value` has at most 255 bytes.
+    public init(type: UInt8, value: [UInt8]) {
+      self.type = type
+      self.value = value
+    }
+
+    /// "I am your own call": 16 random bytes by which a daemon recognises a circuit that it dialled to itself.
+    public static let selfCall: UInt8 = 0x06
+  }
+
+  /// The sender's full name.
+  public let name: OnionName
+  /// What follows it, in order; the parse ends at a malformed one.
+  public let extensions: [Extension]
+
+  /// A keepalive of `name` that says this besides.
+  public init(name: OnionName, extensions: [Extension] = []) {
+    self.name = name
+    self.extensions = extensions
+  }
+
+  /// The keepalive in a packet whose next header is 59; throws what keeps it from telling a name.
+  public init(header: IPv6Header, packet: UnsafeRawBufferPointer) throws(KeepaliveError) {
+    var rest = packet.dropFirst(IPv6Header.size)
+    guard rest.popFirst() == Keepalive.version else { throw .nameless }
+    let longest = rest.prefix(OnionName.longest + 1)
+    guard let end = longest.firstIndex(of: 0) else { throw .unterminated }
+    do {
+      name = try OnionName(String(decoding: rest[..<end], as: UTF8.self))
+    } catch {
+      throw .name(error)
+    }
+    guard name.address == header.source else { throw .address }
+    extensions = Keepalive.extensions(in: rest[(end + 1)...])
+  }
+
+  /// The whole packet, from the name's own address.
+  public func packet(to destination: IPv6Address, flowLabel: UInt32) -> [UInt8] {
+    var payload = [Keepalive.version] + Array("\(name)".utf8) + [0]
+    for item in extensions { payload += [item.type, UInt8(clamping: item.value.count)] + item.value.prefix(255) }
+    let header = IPv6Header(
+      flowLabel: flowLabel, payloadLength: UInt16(payload.count), nextHeader: NextHeader.none, hopLimit: 1,
+      source: name.address, destination: destination)
+    var packet = [UInt8](repeating: 0, count: IPv6Header.size)
+    packet.withUnsafeMutableBytes { header.store(into: $0) }
+    return packet + payload
+  }
+
+  /// The value of the first extension of this type.
+  public func value(of type: UInt8) -> [UInt8]? {
+    extensions.first { $0.type == type }?.value
+  }
+
+  private static let version: UInt8 = 1
+
+  private static func extensions(in bytes: Slice<UnsafeRawBufferPointer>) -> [Extension] {
+    var rest = bytes
+    var found: [Extension] = []
+    while let type = rest.popFirst(), let length = rest.popFirst(), rest.count >= Int(length) {
+      found.append(Extension(type: type, value: Array(rest.prefix(Int(length)))))
+      rest = rest.dropFirst(Int(length))
+    }
+    return found
+  }
+}

@@ -1,0 +1,46 @@
+/// Why bytes of a circuit are no packets. There is no marker to find the next packet by: the circuit is lost.
+public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A packet of this version; only 4 and 6 exist.
+  case version(UInt8)
+  /// An IPv4 header of this many bytes; 20 is the least.
+  case headerLength(Int)
+  /// An IPv4 packet whose total length is less than its header's.
+  case totalLength(Int)
+  /// A web browser that found the port.
+  case webRequest
+
+  /// What was wrong, for the log.
+  public var description: String {
+    switch self {
+    case .version(let version): "a packet of IP version \(version)"
+    case .headerLength(let length): "an IPv4 header of \(length) bytes"
+    case .totalLength(let length): "an IPv4 packet of \(length) bytes in all"
+    case .webRequest: "a web request"
+    }
+  }
+}
+
+/// How long a packet is, read off its first bytes.
+enum PacketLength {
+  /// How many bytes tell the length of any packet.
+  static let bytesNeeded = 6
+
+  /// The length in bytes of the packet that begins with `bytes`, at most 65,575; `nil` if more bytes are needed.
+  static func read(_ bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int? {
+    guard let first = bytes.first else { return nil }
+    switch first >> 4 {
+    case 6:
+      guard bytes.count >= bytesNeeded else { return nil }
+      return IPv6Header.size + Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
+    case 4:
+      let header = Int(first & 0xf) * 4
+      guard header >= 20 else { throw .headerLength(header) }
+      guard bytes.count >= bytesNeeded else { return nil }
+      let total = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+      guard total >= header else { throw .totalLength(total) }
+      return total
+    default:
+      throw .version(first >> 4)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/// What the node knows of a peer that it dials.
+struct Peer {
+  /// How we reach the peer.
+  enum Link: Equatable {
+    /// No circuit; packets ask for one.
+    case none
+    /// A circuit that is being built; packets wait in its queue.
+    case dialling(CircuitIdentifier)
+    /// A circuit that carries packets.
+    case open(CircuitIdentifier)
+
+    /// The circuit, if there is one.
+    var circuit: CircuitIdentifier? {
+      switch self {
+      case .none: nil
+      case .dialling(let circuit), .open(let circuit): circuit
+      }
+    }
+  }
+
+  /// Whether the operator has been told how the peer is.
+  enum Reachability {
+    /// Nothing is known yet.
+    case unknown
+    /// A circuit stands.
+    case connected
+    /// A dial failed, or a circuit was lost.
+    case lost
+  }
+
+  /// Who it is.
+  let name: OnionName
+  /// What the log may call it.
+  let label: String
+  /// Whether its circuit is kept for ever.
+  let isPermanent: Bool
+  /// Whether it is ourselves, called through Tor for `feed:beef`.
+  let isSelf: Bool
+  /// How we reach it now.
+  var link = Link.none
+  /// What was last said of it in the log.
+  var reachability = Reachability.unknown
+  /// When it may be dialled again.
+  var pace = DialPace()
+  /// When it asks to be dialled again.
+  var alarm = Alarm()
+}

@@ -1,0 +1,175 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// `oncilla run`: opens what is needed in order, runs until it is told to stop or cannot go on, and closes in reverse.
+public final class Daemon {
+  private let settings: DaemonSettings
+  private let log: Log
+  private let loop: EventLoop
+  private var status: Int32 = 0
+  private var signals: [EventSource] = []
+  private var listeners: [Listener] = []
+  private var interface: OverlayInterface?
+  private var pump: Pump?
+  private var hostnameChanges: FileChanges?
+  private var hostsChanges: FileChanges?
+  private var hasSaidWaiting = false
+  private var hasStood = false
+
+  /// A daemon that has touched nothing yet; `nil` if the system has no way to wait for events.
+  public init?(_ settings: DaemonSettings, log: Log) {
+    guard let loop = EventLoop() else { return nil }
+    self.settings = settings
+    self.log = log
+    self.loop = loop
+  }
+
+  /// Runs; the process's exit status: 0 after SIGTERM or SIGINT, 1 after a failure, which the log names.
+  public func run() -> Int32 {
+    signal(SIGPIPE, SIG_IGN)
+    awaitSignals()
+    do {
+      try openListeners()
+      interface = try OverlayInterface(settings.interface, on: loop, log: log) { [unowned self] in stop(status: 1) }
+      try findIdentity()
+    } catch {
+      log.error("\(error)")
+      return 1
+    }
+    loop.run()
+    close()
+    return status
+  }
+
+  private func close() {
+    hostnameChanges = nil
+    hostsChanges = nil
+    listeners = []
+    pump = nil
+    if status == 0 { interface?.removeLeakGuard() }
+    interface = nil
+    signals = []
+    if status == 0 { log.notice("stopped") }
+  }
+
+  private func stop(status: Int32) {
+    self.status = status
+    loop.stop()
+  }
+
+  private func awaitSignals() {
+    let handlers: [(Int32, () -> Void)] = [
+      (SIGTERM, { [unowned self] in stop(status: 0) }),
+      (SIGINT, { [unowned self] in stop(status: 0) }),
+      (SIGHUP, { [unowned self] in reload() }),
+      (SIGUSR1, { [unowned self] in report() }),
+    ]
+    signals = handlers.map { number, handler in EventSource(.signal(number), on: loop, handler: handler) }
+    for source in signals { source.start() }
+  }
+
+  private func openListeners() throws(SystemError) {
+    for address in settings.listen {
+      if !address.isLoopback {
+        log.warning("listening at \(address): whoever reaches it there is not known to come through Tor")
+      }
+      listeners.append(
+        try Listener(address, on: loop) { [unowned self] stream in
+          // Until the name is known there is nobody to speak for: the caller finds the circuit closed.
+          pump?.accept(stream)
+        })
+    }
+  }
+
+  /// Starts with the name at hand, or as soon as Tor has written it.
+  private func findIdentity() throws {
+    switch settings.identity {
+    case .name(let name):
+      try begin(as: name)
+    case .hostnameFile(let path):
+      // Watched before it is read: no moment is left in which it could appear unseen.
+      hostnameChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHostname(path) }
+      readHostname(path)
+    }
+  }
+
+  private func readHostname(_ path: String) {
+    do {
+      let name = try HostnameFile.read(path)
+      hostnameChanges = nil
+      try begin(as: name)
+    } catch let error as HostnameFileError where error.mayResolve {
+      if !hasSaidWaiting { log.notice("waiting for Tor to write \(path)") }
+      hasSaidWaiting = true
+    } catch {
+      log.error("\(error)")
+      stop(status: 1)
+    }
+  }
+
+  private func begin(as name: OnionName) throws {
+    guard let interface, pump == nil else { return }
+    let peers = settings.peers.filter { $0.name != name }
+    if peers.count < settings.peers.count { log.warning("a --peer is this host's own name, and left out") }
+    if name.isVersion2 { log.warning("this host's name is of version 2, which today's Tor does not serve") }
+    let device = try interface.open(name.address)
+    let pump = Pump(
+      NodeSettings(
+        name: name, peers: peers, servicePort: settings.servicePort, idle: settings.idle,
+        circuitLimit: DescriptorLimit.raise(), logLevel: log.level),
+      device: device, socks: settings.socks, on: loop, log: log,
+      torChanged: { [unowned self] isReachable in say(name.address, torIsReachable: isReachable) },
+      deviceGone: { [unowned self] in deviceGone() })
+    self.pump = pump
+    try watchHosts()
+    pump.start()
+  }
+
+  private func watchHosts() throws {
+    guard let path = settings.hostsFile else { return }
+    hostsChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHosts() }
+    readHosts()
+  }
+
+  private func readHosts() {
+    guard let path = settings.hostsFile else { return }
+    do throws(SystemError) {
+      let hosts = HostsFile(parsing: try readFile(path))
+      for problem in hosts.problems { log.warning("\(path), \(problem)") }
+      if hosts.furtherProblems > 0 { log.warning("\(path): \(hosts.furtherProblems) more lines are not understood") }
+      log.info("\(path): \(hosts.names.count) names read")
+      pump?.replaceHosts(with: hosts.names)
+    } catch {
+      log.warning("the hosts file cannot be read; the names it held before stay: \(error)")
+    }
+  }
+
+  private func say(_ address: IPv6Address, torIsReachable: Bool) {
+    let state = torIsReachable ? "ready" : "waiting for Tor at \(settings.socks)"
+    if !hasStood {
+      log.notice("\(address) on \(settings.interface.name): \(state)")
+    } else {
+      log.notice(torIsReachable ? "Tor is back: ready" : "Tor went away: \(state)")
+    }
+    if !hasStood { oncilla_release_program_pages() }
+    hasStood = true
+  }
+
+  private func deviceGone() {
+    interface?.observe()
+    guard status == 0 else { return }
+    log.error("interface \(settings.interface.name) takes and gives no packets any more")
+    stop(status: 1)
+  }
+
+  private func reload() {
+    log.reopen()
+    readHosts()
+  }
+
+  private func report() {
+    guard let pump else { return log.notice("waiting for this host's name: nothing to report") }
+    for line in pump.report() { log.notice(line) }
+  }
+}

@@ -1,0 +1,134 @@
+import OverlayCore
+
+/// Decides what is done about changes to the interface and the leak guard. Knows no kernel: who drains the monitor
+/// calls `observe` for each change, then `actions`, and `actions` again when `nextTime` has come.
+///
+/// However many changes there are, one flag per kind is remembered. All that is asked for, lines included, keeps
+/// `RestorePace`: what comes faster is done together, later. What failed is tried again at the same pace.
+public struct InterfaceKeeper {
+  private let name: String
+  private let prefix: IPv6Prefix
+  private var losses: Set<Loss> = []
+  private var isUp = true
+  private var reportedUp = true
+  private var mtu: Int
+  private var reportedMTU: Int
+  private var end = End.none
+  private var failures: [PrivilegedRequest: Failure] = [:]
+  private var pace = RestorePace()
+
+  private enum Loss {
+    case link, address, prefixRoute, leakGuard, loopback, messages
+  }
+
+  private enum End {
+    case none, due, reported
+  }
+
+  private struct Failure {
+    var reason: String?
+    var retry: Instant
+  }
+
+  /// Keeps an interface, which is up with this MTU in bytes, and the leak guard of its prefix.
+  public init(interface name: String, mtu: Int, prefix: IPv6Prefix) {
+    self.name = name
+    self.mtu = mtu
+    reportedMTU = mtu
+    self.prefix = prefix
+  }
+
+  /// When `actions` wants to be asked even if nothing else happens; `nil` for never.
+  public var nextTime: Instant? {
+    switch end {
+    case .due: return Instant(nanoseconds: 0)
+    case .reported: return nil
+    case .none: break
+    }
+    if hasNews { return pace.next }
+    return failures.values.map(\.retry).min().map { max($0, pace.next) }
+  }
+
+  private var hasNews: Bool { !losses.isEmpty || isUp != reportedUp || mtu != reportedMTU }
+
+  /// Takes note of a change.
+  public mutating func observe(_ change: InterfaceChange) {
+    switch change {
+    case .wentDown:
+      isUp = false
+      losses.subtract([.link, .address, .prefixRoute])
+    case .cameUp:
+      if !isUp { losses.insert(.link) }
+      isUp = true
+    // The kernel takes both with the link, and who set it down wants it so until it is up again.
+    case .addressLost: if isUp { losses.insert(.address) }
+    case .prefixRouteLost: if isUp { losses.insert(.prefixRoute) }
+    case .deleted: if end == .none { end = .due }
+    case .mtuChanged(let bytes): mtu = bytes
+    case .leakGuardLost: losses.insert(.leakGuard)
+    case .loopbackCameUp: losses.insert(.loopback)
+    case .overflow: losses.insert(.messages)
+    }
+  }
+
+  /// What is to be done now, in this order.
+  public mutating func actions(at now: Instant) -> [InterfaceAction] {
+    switch end {
+    case .due:
+      end = .reported
+      return [.stop(InterfaceNotice(.error, "\(PrivilegeError.interfaceGone(name))"))]
+    case .reported: return []
+    case .none: break
+    }
+    let retries = failures.filter { $0.value.retry <= now }.keys
+    guard hasNews || !retries.isEmpty, pace.take(at: now) else { return [] }
+    var actions = notices.map(InterfaceAction.report)
+    if retries.contains(.restoreInterface) || !losses.isDisjoint(with: [.link, .address, .prefixRoute, .messages]) {
+      actions.append(.perform(.restoreInterface))
+    }
+    if retries.contains(.installLeakGuard) || !losses.isDisjoint(with: [.leakGuard, .loopback, .messages]) {
+      actions.append(.perform(.installLeakGuard))
+    }
+    for request in retries { failures[request]?.retry = now + RestorePace.interval }
+    losses = []
+    reportedUp = isUp
+    reportedMTU = mtu
+    return actions
+  }
+
+  /// Takes note of what came of a request, `nil` for success, and says what there is to log of it: a failure once and
+  /// not at each new try, and that it is over.
+  public mutating func finished(
+    _ request: PrivilegedRequest, failure reason: String?, at now: Instant
+  ) -> InterfaceNotice? {
+    let earlier = failures[request]?.reason
+    guard let reason else {
+      failures[request] = nil
+      return earlier == nil ? nil : InterfaceNotice(.notice, "\(label(of: request)) again")
+    }
+    failures[request] = Failure(reason: reason, retry: now + RestorePace.interval)
+    return earlier == reason ? nil : InterfaceNotice(.error, reason)
+  }
+
+  private func label(of request: PrivilegedRequest) -> String {
+    request == .installLeakGuard ? "the leak guard for \(prefix) stands" : "interface \(name) has its address and route"
+  }
+
+  private var notices: [InterfaceNotice] {
+    var notices: [InterfaceNotice] = []
+    func add(_ isDue: Bool, _ level: LogLevel, _ text: String) {
+      if isDue { notices.append(InterfaceNotice(level, text)) }
+    }
+    add(losses.contains(.messages), .info, "messages of the kernel were lost: checking \(name) and the leak guard")
+    add(!isUp && reportedUp, .warning, "interface \(name) was set down: waiting until it is set up again")
+    add(losses.contains(.link), .notice, "interface \(name) was set up again: restoring its address and route")
+    add(mtu != reportedMTU, .notice, "the MTU of interface \(name) was set to \(mtu)")
+    add(losses.contains(.address), .warning, "the address of interface \(name) was removed: restoring it")
+    add(
+      losses.isDisjoint(with: [.address, .link]) && losses.contains(.prefixRoute), .warning,
+      "the route to \(prefix) through \(name) was removed: restoring it")
+    add(losses.contains(.leakGuard), .warning, "the leak guard for \(prefix) was removed: restoring it")
+    add(losses.contains(.loopback), .info, "lo was set up: checking the leak guard for \(prefix)")
+    return notices
+  }
+}

@@ -1,0 +1,109 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// Hears what others do to the interface and to the leak guard, and leaves out everything else on the machine.
+public struct InterfaceMonitor: ~Copyable {
+  private let socket: NetlinkSocket
+  private let prefix: IPv6Prefix
+  private let leakGuard: LeakGuard
+  private var link: LinkRecord
+  private var loopbackIsUp: Bool
+  private var asksForLinks = false
+
+  /// What the socket subscribes to (`<linux/rtnetlink.h>`).
+  static let groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
+  /// How many datagrams one `drain` takes at most, so that a machine busy with routes leaves the loop its turn.
+  private static let datagramsPerDrain = 64
+
+  /// The number for the event loop, readable while there is something to drain.
+  public var descriptor: Int32 { socket.descriptor }
+
+  /// Listens on `socket`, which hears `groups` and was emptied before `link` and `loopbackIsUp` were found out.
+  init(socket: consuming NetlinkSocket, prefix: IPv6Prefix, link: LinkRecord, loopbackIsUp: Bool) {
+    self.socket = socket
+    self.prefix = prefix
+    self.link = link
+    self.loopbackIsUp = loopbackIsUp
+    leakGuard = LeakGuard(prefix: prefix)
+  }
+
+  /// Gives the changes that wait to `body`, in the order in which they happened.
+  public mutating func drain(_ body: (InterfaceChange) -> Void) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: NetlinkSocket.bufferSize, alignment: 8)
+    defer { buffer.deallocate() }
+    for _ in 0..<InterfaceMonitor.datagramsPerDrain {
+      switch (try? socket.receive(into: buffer)) ?? .overflow {
+      case .nothing:
+        guard asksForLinks else { return }
+        askForLinks()
+      case .overflow:
+        body(.overflow)
+        asksForLinks = true
+      case .datagram(let count):
+        for record in NetlinkRecords(in: UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
+          handle(record, body)
+        }
+      }
+    }
+  }
+
+  /// Whether the links changed with the messages that were lost shows in answers that come as messages do. They would
+  /// be lost too before the queue is empty. A request that fails is no loss beyond that: who hears of the overflow
+  /// checks what matters.
+  private mutating func askForLinks() {
+    asksForLinks = false
+    for index in [link.index, LinkRecord.loopbackIndex] {
+      try? socket.send(LinkRequest.query(index: index), sequence: UInt32(bitPattern: index))
+    }
+  }
+
+  private mutating func handle(_ record: NetlinkRecord, _ body: (InterfaceChange) -> Void) {
+    switch Int(record.header.nlmsg_type) {
+    case RTM_NEWLINK:
+      if let new = LinkRecord(record) { update(new, body) }
+    case RTM_DELLINK:
+      if LinkRecord(record)?.index == link.index { body(.deleted) }
+    case RTM_DELADDR:
+      guard let lost = AddressRecord(record), lost.interface == link.index, lost.prefixLength == prefix.length,
+        prefix.contains(lost.address)
+      else { return }
+      body(.addressLost)
+    case RTM_DELROUTE:
+      if let lost = RouteRecord(record) { handle(lost: lost, body) }
+    case RTM_NEWROUTE:
+      // A route that is replaced is told of by the new one alone.
+      guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0, let new = RouteRecord(record),
+        leakGuard.takesPlace(new), !leakGuard.matches(new)
+      else { return }
+      body(.leakGuardLost)
+    case Int(NLMSG_ERROR):
+      // The answer to `askForLinks`.
+      if record.acknowledgement == ENODEV, record.header.nlmsg_seq == UInt32(bitPattern: link.index) { body(.deleted) }
+    default:
+      break
+    }
+  }
+
+  private mutating func update(_ new: LinkRecord, _ body: (InterfaceChange) -> Void) {
+    if new.index == LinkRecord.loopbackIndex {
+      if new.isUp, !loopbackIsUp { body(.loopbackCameUp) }
+      loopbackIsUp = new.isUp
+    } else if new.index == link.index {
+      let old = link
+      link = new
+      if new.mtu != old.mtu { body(.mtuChanged(new.mtu)) }
+      if new.isUp != old.isUp { body(new.isUp ? .cameUp : .wentDown) }
+    }
+  }
+
+  private func handle(lost route: RouteRecord, _ body: (InterfaceChange) -> Void) {
+    if leakGuard.matches(route) {
+      body(.leakGuardLost)
+    } else if route.interface == link.index, route.prefix == prefix, Int32(route.origin) == RTPROT_KERNEL,
+      route.table == UInt32(RT_TABLE_MAIN.rawValue)
+    {
+      body(.prefixRouteLost)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import OverlayCore
+
+/// Why a privileged act was not done; its description is one line for the operator.
+public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
+  /// The name is none that the kernel gives to an interface.
+  case invalidInterfaceName(String)
+  /// The name is none of a network namespace.
+  case invalidNamespaceName(String)
+  /// The MTU is outside `InterfaceSettings.mtuRange`.
+  case invalidMTU(Int)
+  /// No file stands at the namespace's path.
+  case namespaceMissing(String)
+  /// The file at the path is no network namespace.
+  case notANamespace(String)
+  /// The program lacks this capability (capabilities(7)).
+  case notPermitted(capability: String, act: String)
+  /// `/dev/net/tun` does not exist or has no driver behind it.
+  case tunnelNodeMissing
+  /// `/dev/net/tun` may not be opened by this user.
+  case tunnelNodeRefused
+  /// The kernel has no IPv6, or in the named place sysctl switched it off.
+  case protocolDisabled(interface: String?)
+  /// An interface of this name exists; a program may hold it.
+  case interfaceExists(String)
+  /// The interface was deleted or moved to another namespace.
+  case interfaceGone(String)
+  /// A route that is not ours has the leak guard's place.
+  case leakGuardTaken(IPv6Prefix, metric: UInt32)
+  /// The tunnel or the monitor was handed out already, or is asked for before what it needs.
+  case outOfOrder(PrivilegedRequest)
+  /// Any other failure, with what was being done.
+  case failed(act: String, SystemError)
+
+  /// What is missing and what to do.
+  public var description: String {
+    switch self {
+    case .invalidInterfaceName(let name):
+      "interface name \(name.debugDescription) is refused: 1 to 15 printable ASCII characters without space, '/', ':' "
+        + "and '%' are accepted"
+    case .invalidNamespaceName(let name):
+      "network namespace \(name.debugDescription) is refused: a name under /run/netns or a path is accepted"
+    case .invalidMTU(let mtu):
+      "MTU \(mtu) is refused: \(InterfaceSettings.mtuRange.lowerBound) to "
+        + "\(InterfaceSettings.mtuRange.upperBound) bytes are accepted"
+    case .namespaceMissing(let path):
+      "there is no network namespace at \(path): create it with 'ip netns add'"
+    case .notANamespace(let path):
+      "\(path) is not a network namespace: create one with 'ip netns add'"
+    case .notPermitted(let capability, let act):
+      "not permitted to \(act): \(capability) is missing; run as root or grant the capability"
+    case .tunnelNodeMissing:
+      "\(TunnelDevice.path) is missing: load the kernel's module with 'modprobe tun'"
+    case .tunnelNodeRefused:
+      "not permitted to open \(TunnelDevice.path): run as root or give this user access to it"
+    case .protocolDisabled(nil):
+      "the kernel has no IPv6: start it without ipv6.disable=1"
+    case .protocolDisabled(let interface?):
+      "IPv6 is disabled on \(interface): set sysctl net.ipv6.conf.all.disable_ipv6 and "
+        + "net.ipv6.conf.default.disable_ipv6 to 0"
+    case .interfaceExists(let name):
+      "interface \(name) exists already: stop the program that holds it or choose another name with --interface"
+    case .interfaceGone(let name):
+      "interface \(name) was deleted or moved to another network namespace"
+    case .leakGuardTaken(let prefix, let metric):
+      "another route to \(prefix) has metric \(metric), which the leak guard needs: remove it with 'ip -6 route del'"
+    case .outOfOrder(let request):
+      "the privileged request \(request) came at the wrong time"
+    case .failed(let act, let error):
+      "cannot \(act): \(error)"
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// The one room in which the program uses rights: it opens what needs them once, in the interface's network namespace,
+/// and fulfils a closed set of requests. The program itself stays in the namespace it was started in.
+public struct Privileges: ~Copyable {
+  private let settings: InterfaceSettings
+  private var requests: NetlinkSocket
+  private var monitoring: NetlinkSocket?
+  private var node: FileDescriptor?
+  private var index: Int32?
+  private var address: IPv6Address?
+
+  private var leakGuard: LeakGuard { LeakGuard(prefix: settings.prefix) }
+
+  /// Opens the sockets and the device node in the settings' namespace. Changes nothing in it.
+  public init(_ settings: InterfaceSettings) throws(PrivilegeError) {
+    let files = try NetworkNamespace.run(in: settings.namespace) { () throws(PrivilegeError) in
+      try PrivilegedFiles()
+    }
+    self.init(settings, files)
+  }
+
+  private init(_ settings: InterfaceSettings, _ files: consuming PrivilegedFiles) {
+    self.settings = settings
+    requests = files.requests
+    monitoring = consume files.monitoring
+    node = consume files.node
+  }
+
+  /// Fulfils one request.
+  public mutating func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply {
+    switch request {
+    case .installLeakGuard: return .leakGuard(try addLeakGuard())
+    case .removeLeakGuard: try dropLeakGuard()
+    case .openTunnel: return .tunnel(try makeTunnel())
+    case .openMonitor: return .monitor(try makeMonitor())
+    case .configureInterface(let address):
+      self.address = address
+      try configure(for: request, settingUp: true)
+    case .restoreInterface: try configure(for: request, settingUp: false)
+    }
+    return .done
+  }
+
+  private mutating func addLeakGuard() throws(PrivilegeError) -> LeakGuardState {
+    let leakGuard = leakGuard
+    do throws(SystemError) {
+      try requests.request(leakGuard.addition)
+      return .installed
+    } catch {
+      switch error.number {
+      case EEXIST: break
+      case ENETDOWN: return .loopbackDown
+      default: throw explain(error, "install the leak guard")
+      }
+    }
+    var isOurs = false
+    do throws(SystemError) {
+      try requests.request(leakGuard.query) { record in
+        if let route = RouteRecord(record), leakGuard.matches(route) { isOurs = true }
+      }
+    } catch {
+      throw explain(error, "look for the leak guard")
+    }
+    guard isOurs else { throw .leakGuardTaken(settings.prefix, metric: LeakGuard.metric) }
+    return .adopted
+  }
+
+  private mutating func dropLeakGuard() throws(PrivilegeError) {
+    do throws(SystemError) {
+      try requests.request(leakGuard.removal)
+    } catch {
+      if error.number != ESRCH { throw explain(error, "remove the leak guard") }
+    }
+  }
+
+  private mutating func makeTunnel() throws(PrivilegeError) -> TunnelDevice {
+    guard let node = node.take() else { throw .outOfOrder(.openTunnel) }
+    do throws(SystemError) {
+      try TunnelDevice.attach(node, name: settings.name)
+    } catch {
+      switch error.number {
+      case EBUSY: throw .interfaceExists(settings.name)
+      // The kernel's own rules for a name, should they be stricter than ours.
+      case EINVAL: throw .invalidInterfaceName(settings.name)
+      default: throw explain(error, "create interface \(settings.name)")
+      }
+    }
+    let link = try look(LinkRequest.query(name: settings.name))
+    guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: settings.name) }
+    index = link.index
+    return TunnelDevice(attached: node, name: settings.name, index: link.index)
+  }
+
+  private mutating func makeMonitor() throws(PrivilegeError) -> InterfaceMonitor {
+    guard let index, let socket = monitoring.take() else { throw .outOfOrder(.openMonitor) }
+    do throws(SystemError) {
+      // What happened before the links are looked at is not news.
+      try socket.discardWaiting()
+    } catch {
+      throw explain(error, "watch interface \(settings.name)")
+    }
+    let link = try look(LinkRequest.query(index: index))
+    let loopback = try look(LinkRequest.query(index: LinkRecord.loopbackIndex))
+    return InterfaceMonitor(socket: socket, prefix: settings.prefix, link: link, loopbackIsUp: loopback.isUp)
+  }
+
+  private mutating func configure(for request: PrivilegedRequest, settingUp: Bool) throws(PrivilegeError) {
+    guard let index else { throw .outOfOrder(request) }
+    let link = try look(LinkRequest.query(index: index))
+    // An operator's MTU is kept, unless IPv6 cannot live with it. IPv6 that starts anew on a link that is up makes a
+    // link-local address at once; on one that is down there is time to refuse it.
+    let startsAnew = link.networkLayer == .absent
+    if startsAnew { try send(LinkRequest.setUp(false, index: index)) }
+    if settingUp || startsAnew { try send(LinkRequest.setMTU(settings.mtu, index: index)) }
+    try send(LinkRequest.withoutLinkLocalAddress(index: index))
+    if settingUp || startsAnew && link.isUp { try send(LinkRequest.setUp(true, index: index)) }
+    guard let address else { return }
+    try send(AddressRecord.addition(address, prefixLength: settings.prefix.length, interface: index))
+  }
+
+  private mutating func look(_ query: NetlinkMessage) throws(PrivilegeError) -> LinkRecord {
+    var link: LinkRecord?
+    do throws(SystemError) {
+      try requests.request(query) { record in link = LinkRecord(record) ?? link }
+    } catch {
+      throw explain(error, query.purpose)
+    }
+    guard let link else { throw .interfaceGone(settings.name) }
+    return link
+  }
+
+  private mutating func send(_ message: NetlinkMessage) throws(PrivilegeError) {
+    do throws(SystemError) {
+      try requests.request(message)
+    } catch {
+      throw explain(error, message.purpose)
+    }
+  }
+
+  private func explain(_ error: SystemError, _ act: String) -> PrivilegeError {
+    switch error.number {
+    case EPERM: .notPermitted(capability: "CAP_NET_ADMIN", act: act)
+    case ENODEV: .interfaceGone(settings.name)
+    // addrconf.c answers so where disable_ipv6 is set.
+    case EACCES: .protocolDisabled(interface: settings.name)
+    case EAFNOSUPPORT, EOPNOTSUPP: .protocolDisabled(interface: nil)
+    default: .failed(act: act, error)
+    }
+  }
+}

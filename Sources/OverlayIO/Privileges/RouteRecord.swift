@@ -1,0 +1,33 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// An IPv6 route as rtnetlink tells of it.
+struct RouteRecord: Equatable {
+  /// Where it leads to.
+  var prefix: IPv6Prefix
+  /// The table that holds it (`RT_TABLE_…`).
+  var table: UInt32
+  /// Who made it (`RTPROT_…`).
+  var origin: UInt8
+  /// Unicast, unreachable and so on (`RTN_…`).
+  var type: UInt8
+  /// The smaller one wins.
+  var metric: UInt32
+  /// The interface it leaves through; 0 where it names none.
+  var interface: Int32
+
+  /// Reads `RTM_NEWROUTE` and `RTM_DELROUTE`; `nil` for another family's and for what is not whole.
+  init?(_ record: NetlinkRecord) {
+    guard let header = record.familyHeader(as: rtmsg.self), Int32(header.rtm_family) == AF_INET6 else { return nil }
+    let attributes = record.attributes(after: rtmsg.self)
+    let address = attributes.first(Int(RTA_DST.rawValue)).flatMap { IPv6Address(bytes: $0) } ?? .unspecified
+    guard let prefix = IPv6Prefix(address, length: Int(header.rtm_dst_len)) else { return nil }
+    self.prefix = prefix
+    table = attributes.value(Int(RTA_TABLE.rawValue), as: UInt32.self) ?? UInt32(header.rtm_table)
+    origin = header.rtm_protocol
+    type = header.rtm_type
+    metric = attributes.value(Int(RTA_PRIORITY.rawValue), as: UInt32.self) ?? 0
+    interface = attributes.value(Int(RTA_OIF.rawValue), as: Int32.self) ?? 0
+  }
+}

@@ -1,0 +1,55 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// Where Tor connects to for each circuit that somebody dials to our onion service.
+final class Listener {
+  /// How long nothing is accepted after the process ran out of descriptors: the waiting ones would make the
+  /// loop spin.
+  private static let pause = Duration.seconds(1)
+  /// How many connections are accepted before others get their turn.
+  private static let batch = 64
+
+  private let file: FileDescriptor
+  private let address: SocketAddress
+  private var arrival: EventSource?
+  private var resumption: EventSource?
+  private let handler: (consuming StreamSocket) -> Void
+
+  /// A listener at `address` that hands every connection to `handler`.
+  init(
+    _ address: SocketAddress, on loop: EventLoop, handler: @escaping (consuming StreamSocket) -> Void
+  ) throws(SystemError) {
+    self.address = address
+    self.handler = handler
+    file = try FileDescriptor("socket") { socket(address.family, Int32(SOCK_STREAM.rawValue) | socketFlags, 0) }
+    let number = file.number
+    var one: Int32 = 1
+    setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+    try SystemCall.perform("listen at \(address)") { address.withSocketAddress { bind(number, $0, $1) } }
+    try SystemCall.perform("listen at \(address)") { listen(number, SOMAXCONN) }
+    arrival = EventSource(.readable(number), on: loop) { [unowned self] in accept() }
+    resumption = EventSource(.timer, on: loop) { [unowned self] in arrival?.start() }
+    arrival?.start()
+  }
+
+  private func accept() {
+    let number = file.number
+    for _ in 0..<Listener.batch {
+      do throws(SystemError) {
+        guard let connection = try SystemCall.attempt("accept", { oncilla_accept(number) }) else {
+          return
+        }
+        handler(StreamSocket(owning: connection))
+      } catch {
+        // The caller gave up already, or the network did (accept(2)): the next one may be fine.
+        if [ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH].contains(error.number) {
+          continue
+        }
+        arrival?.cancel()
+        resumption?.start(after: Listener.pause)
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import Glibc
+import OverlayCore
+
+/// A connected, or connecting, TCP or UNIX stream that never waits.
+struct StreamSocket: ~Copyable {
+  /// What a read brought.
+  enum Read: Equatable {
+    /// This many bytes.
+    case bytes(Int)
+    /// Nothing yet.
+    case nothing
+    /// The other side sends no more.
+    case end
+    /// The connection is lost.
+    case failed(SystemError)
+  }
+
+  /// What became of a write.
+  enum Write: Equatable {
+    /// This many bytes were taken; zero if none fit now.
+    case bytes(Int)
+    /// The connection is lost.
+    case failed(SystemError)
+  }
+
+  /// What became of a connection attempt.
+  enum Connection: Equatable {
+    /// It stands.
+    case established
+    /// The socket gets writable when it is known.
+    case pending
+  }
+
+  private let file: FileDescriptor
+
+  /// The descriptor for the event loop.
+  var descriptor: Int32 { file.number }
+
+  /// Takes over a connected descriptor that does not block.
+  init(owning descriptor: Int32) {
+    file = FileDescriptor(owning: descriptor)
+    sendAtOnce()
+  }
+
+  /// A socket that is not connected yet.
+  init(for address: SocketAddress) throws(SystemError) {
+    file = try FileDescriptor("socket") {
+      socket(address.family, Int32(SOCK_STREAM.rawValue) | socketFlags, 0)
+    }
+    sendAtOnce()
+  }
+
+  /// Begins to connect.
+  func connect(to address: SocketAddress) throws(SystemError) -> Connection {
+    let number = file.number
+    do throws(SystemError) {
+      try SystemCall.perform("connect to \(address)") {
+        address.withSocketAddress { Glibc.connect(number, $0, $1) }
+      }
+      return .established
+    } catch  where error.number == EINPROGRESS {
+      return .pending
+    }
+  }
+
+  /// What became of the attempt, once the socket is writable.
+  func finishConnecting(to address: SocketAddress) throws(SystemError) {
+    let number = file.number
+    var outcome: Int32 = 0
+    try SystemCall.perform("getsockopt") {
+      var size = socklen_t(MemoryLayout<Int32>.size)
+      return getsockopt(number, SOL_SOCKET, SO_ERROR, &outcome, &size)
+    }
+    if outcome != 0 { throw SystemError(call: "connect to \(address)", number: outcome) }
+  }
+
+  /// Takes what has come, as far as it fits.
+  func read(into buffer: UnsafeMutableRawBufferPointer) -> Read {
+    let number = file.number
+    do throws(SystemError) {
+      let count = try SystemCall.attempt("receive") { recv(number, buffer.baseAddress, buffer.count, 0) }
+      guard let count else { return .nothing }
+      return count > 0 ? .bytes(count) : .end
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  /// Sends the runs of bytes in order, as far as they are taken, in one call.
+  func write(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Write {
+    let number = file.number
+    return withUnsafeTemporaryAllocation(of: iovec.self, capacity: runs.count) { vectors in
+      for (index, run) in runs.enumerated() {
+        vectors.initializeElement(
+          at: index, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count))
+      }
+      var message = msghdr()
+      message.msg_iov = vectors.baseAddress
+      message.msg_iovlen = vectors.count
+      do throws(SystemError) {
+        return .bytes(try SystemCall.attempt("send") { sendmsg(number, &message, Int32(MSG_NOSIGNAL)) } ?? 0)
+      } catch {
+        return .failed(error)
+      }
+    }
+  }
+
+  private func sendAtOnce() {
+    var one: Int32 = 1
+    // A UNIX socket refuses it, and has no such delay.
+    setsockopt(file.number, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+  }
+}
+
+/// Sockets never block, and no child process inherits them.
+let socketFlags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
