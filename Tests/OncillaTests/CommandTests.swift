@@ -80,7 +80,7 @@ struct CommandTests {
     (["frobnicate"], "unknown command 'frobnicate'; 'oncilla --help' lists the commands"),
     (["help", "runn"], "unknown command 'runn' (did you mean run?); 'oncilla --help' lists the commands"),
     (["--verison"], "unknown option --verison (did you mean --version?); 'oncilla --help' lists what is accepted"),
-    (["address"], "oncilla address needs NAME or --hostname-file FILE"),
+    (["address"], "address needs NAME or --hostname-file FILE"),
     (["address", "abc"], "'abc': its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
     (
       ["address", "7fd22jhmqgfl45j6", "7fd22jhmqgfl45j1"],
@@ -98,7 +98,7 @@ struct CommandTests {
       "NAME and --hostname-file exclude each other: one of them is accepted"
     ),
     (["address", "--hostname-file="], "--hostname-file '': a path is accepted, which cannot be empty"),
-    (["name"], "oncilla name needs ADDRESS"),
+    (["name"], "name needs ADDRESS"),
     (["name", "7fd22jhmqgfl45j6"], "'7fd22jhmqgfl45j6': this is not an IPv6 address"),
     (
       ["name", "fd87:d87e:eb42::1"],

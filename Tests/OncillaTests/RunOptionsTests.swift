@@ -116,7 +116,7 @@ struct RunOptionsTests {
     ),
     ("--socks", "unix:", "a path of 1 to 107 bytes is accepted after unix:, not 0"),
     ("--listen", "unix:/run/x", "HOST:PORT is accepted here, not a path"),
-    ("--listen", "8060", "HOST:PORT is accepted, such as 127.0.0.1:9050 or [::1]:9050"),
+    ("--listen", "8060", "HOST:PORT is accepted, such as 127.0.0.1:8060 or [::1]:8060"),
   ]
 
   @Test("a value that is refused is told with what is accepted", arguments: refusals)
@@ -143,8 +143,8 @@ struct RunOptionsTests {
   }
 
   static let shapes: [([String], String)] = [
-    ([], "oncilla run needs --onion NAME or --hostname-file FILE"),
-    (["--mtu", "1500"], "oncilla run needs --onion NAME or --hostname-file FILE"),
+    ([], "run needs --onion NAME or --hostname-file FILE"),
+    (["--mtu", "1500"], "run needs --onion NAME or --hostname-file FILE"),
     (
       ["--onion", alice, "--hostname-file", "f"],
       "--onion and --hostname-file exclude each other: one of them is accepted"

@@ -34,7 +34,7 @@ extension Node {
           return
         }
       } catch {
-        return close(circuit, why: "\(error)", at: now, device: &device)
+        return close(circuit, .failure("\(error)"), at: now, device: &device)
       }
       granted(circuit, to: name, at: now)
     }
@@ -45,7 +45,7 @@ extension Node {
       }
     } catch {
       counters[.badStream] += 1
-      close(circuit, why: "sent \(error)", at: now, device: &device)
+      close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
   }
 
@@ -54,9 +54,9 @@ extension Node {
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
     switch end {
-    case .torUnreachable: remove(circuit, why: "Tor is not there", torIsGone: true, at: now, device: &device)
-    case .closed: remove(circuit, why: "the circuit was closed", at: now, device: &device)
-    case .failed(let reason): remove(circuit, why: reason, at: now, device: &device)
+    case .torUnreachable: remove(circuit, .torUnreachable, at: now, device: &device)
+    case .closed: remove(circuit, .failure("the circuit was closed"), at: now, device: &device)
+    case .failed(let reason): remove(circuit, .failure(reason), at: now, device: &device)
     }
   }
 
@@ -106,20 +106,20 @@ extension Node {
 
   /// Ends a circuit of our own accord.
   mutating func close<Device: PacketSink & ~Copyable>(
-    _ circuit: CircuitIdentifier, why: String, at now: Instant, device: inout Device
+    _ circuit: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
   ) {
     perform(.close(circuit))
-    remove(circuit, why: why, at: now, device: &device)
+    remove(circuit, end, at: now, device: &device)
   }
 
   private mutating func remove<Device: PacketSink & ~Copyable>(
-    _ identifier: CircuitIdentifier, why: String, torIsGone: Bool = false, at now: Instant, device: inout Device
+    _ identifier: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
     if let name = circuit.dialledPeer {
-      dialledEnded(circuit, to: name, why: why, torIsGone: torIsGone, at: now, device: &device)
+      dialledEnded(circuit, to: name, end, at: now, device: &device)
     } else {
-      log(.debug, "an accepted circuit ended: \(why)")
+      log(.debug, "an accepted circuit ended: \(end)")
     }
   }
 }

@@ -74,10 +74,28 @@ extension Node {
       .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
   }
 
+  /// Why a circuit that we dialled is gone.
+  enum Ending: CustomStringConvertible {
+    /// We wanted it so: it was idle, or the operator's names changed.
+    case intended
+    /// The SOCKS server does not take connections.
+    case torUnreachable
+    /// Anything else, in words for the log.
+    case failure(String)
+
+    /// The words for the log.
+    var description: String {
+      switch self {
+      case .intended: "not needed any more"
+      case .torUnreachable: "Tor is not there"
+      case .failure(let why): why
+      }
+    }
+  }
+
   /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
-    _ circuit: consuming Circuit, to name: OnionName, why: String, torIsGone: Bool, at now: Instant,
-    device: inout Device
+    _ circuit: consuming Circuit, to name: OnionName, _ end: Ending, at now: Instant, device: inout Device
   ) {
     guard var peer = peers[name] else { return }
     peer.link = .none
@@ -85,13 +103,16 @@ extension Node {
     var wasOpen = false
     if case .open = circuit.state { wasOpen = true }
     if !wasOpen { counters[.dialFailed] += 1 }
-    if wasOpen, now - circuit.began >= Node.shortLife {
-      peer.pace.forgive()
-    } else if !torIsGone {
-      peer.pace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
+    let jitter = Double.random(in: 0..<1, using: &random)
+    switch end {
+    case .intended: break
+    case .torUnreachable: torLost(at: now)
+    case .failure where !wasOpen: peer.pace.failed(at: now, jitter: jitter)
+    case .failure where now - circuit.began < Node.shortLife: peer.pace.lost(at: now, jitter: jitter)
+    case .failure: peer.pace.forgive()
     }
     peers[name] = peer
-    if torIsGone { torLost(at: now) } else { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
+    if case .failure(let why) = end { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
     circuit.queue.dropRest()
     if wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
       circuits[next].queue = circuit.queue
