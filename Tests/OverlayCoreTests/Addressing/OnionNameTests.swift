@@ -64,7 +64,8 @@ struct OnionNameTests {
   @Test(
     "a dot other than that of .onion is told",
     arguments: [
-      "7fd22jhmqgfl45j6.onion.", "7fd22jhmqgfl45j6.onion.onion", "www.7fd22jhmqgfl45j6.onion", "example.com", ".", "7fd22jhmqgfl45j6.com", "..onion",
+      "7fd22jhmqgfl45j6.onion.", "7fd22jhmqgfl45j6.onion.onion", "www.7fd22jhmqgfl45j6.onion", "example.com", ".",
+      "7fd22jhmqgfl45j6.com", "..onion",
     ])
   func dots(text: String) {
     #expect(throws: OnionNameError.dots) { try OnionName(text) }
@@ -84,6 +85,7 @@ struct OnionNameTests {
   func descriptions() {
     #expect(
       OnionNameError.length(3).description == "its label has 3 characters, an onion name's has 56 (or 16, version 2)")
+    #expect(OnionNameError.dots.description.contains("without subdomains"))
     #expect(OnionNameError.alphabet.description.contains("a to z and the digits 2 to 7"))
     #expect(OnionNameError.checksum.description.contains("checksum"))
     #expect(OnionNameError.version(4).description == "it is of version 4, only version 3 is known")
