@@ -48,7 +48,7 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   /// The name that `text` writes, with or without `.onion`, in any case.
   public init(_ text: some StringProtocol) throws(OnionNameError) {
     let network = OverlayNetwork.tor
-    var label = text.lowercased()
+    var label = text.lowercasedASCII
     if label.hasSuffix(network.suffix) { label.removeLast(network.suffix.utf8.count) }
     guard !label.utf8.contains(UInt8(ascii: ".")) else { throw .dots }
     guard network.labelLengths.contains(label.utf8.count) else { throw .length(label.utf8.count) }
