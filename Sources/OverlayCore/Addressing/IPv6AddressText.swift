@@ -60,7 +60,8 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
     guard parts.count == 4 else { return nil }
     var bytes: [UInt8] = []
     for part in parts {
-      guard part.first?.isHexDigit == true, part == "0" || !part.hasPrefix("0"), let byte = UInt8(part) else { return nil }
+      let isDecimal = part.first?.isHexDigit == true && (part == "0" || !part.hasPrefix("0"))
+      guard isDecimal, let byte = UInt8(part) else { return nil }
       bytes.append(byte)
     }
     return bytes

@@ -55,10 +55,6 @@ struct OnionNameTests {
     arguments: [
       ("", 0), (".onion", 0), ("abc", 3), ("7fd22jhmqgfl45j", 15), ("7fd22jhmqgfl45j6a", 17),
       (String(repeating: "a", count: 55), 55), (String(repeating: "a", count: 57), 57),
-<<<<<<< HEAD
-
-=======
->>>>>>> cli
       (String(repeating: "a", count: 99_999), 99_999),
     ])
   func length(text: String, count: Int) {
@@ -66,21 +62,12 @@ struct OnionNameTests {
   }
 
   @Test(
-<<<<<<< HEAD
-    "a name of another domain, or with a subdomain, is told as that",
-    arguments: [
-      "7fd22jhmqgfl45j6.com", "7fd22jhmqgfl45j6.onion.", "7fd22jhmqgfl45j6.onion.onion", "www.7fd22jhmqgfl45j6.onion",
-      "example.com", "..onion",
-    ])
-  func domain(text: String) {
-=======
     "a dot other than that of .onion is told",
     arguments: [
       "7fd22jhmqgfl45j6.onion.", "7fd22jhmqgfl45j6.onion.onion", "www.7fd22jhmqgfl45j6.onion", "example.com", ".",
       "7fd22jhmqgfl45j6.com", "..onion",
     ])
   func dots(text: String) {
->>>>>>> cli
     #expect(throws: OnionNameError.dots) { try OnionName(text) }
   }
 
@@ -88,7 +75,7 @@ struct OnionNameTests {
     "a character outside base32 is told",
     arguments: [
       "7fd22jhmqgfl45j0", "7fd22jhmqgfl45j1", "7fd22jhmqgfl45j8", "7fd22jhmqgfl45j=", "7fd22jhmqgfl 5j6",
-      "7fd22jhmqgfl\u{0}5j6",
+      "7fd22jhmqgfl\u{0}5j6", "7fd22jhmqg\u{212a}l5",
     ])
   func alphabet(text: String) {
     #expect(throws: OnionNameError.alphabet) { try OnionName(text) }
