@@ -1,0 +1,245 @@
+/// The packets that wait on an open circuit: fair between flows, short, and sparse flows first (RFC 8290).
+///
+/// Packets are sorted by flow into `flowCount` queues that take turns of a quantum of bytes; one that had nothing to send
+/// and gets a packet goes before those that always have. A queue that stands for too long is told to its sender by a mark
+/// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `byteLimit`: past it the longest
+/// flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole.
+struct FlowQueue: ~Copyable {
+  /// How many flows are told apart; more share.
+  static let flowCount = 64
+  /// How many bytes wait at the most.
+  static let byteLimit = 4 << 20
+  /// How many bytes a flow may send in its turn.
+  static let quantum = 1_514
+
+  /// What has become of packets that were not sent.
+  struct Losses {
+    /// Dropped because the queue was full.
+    var overflow = 0
+    /// Dropped because the queue stood for too long.
+    var aged = 0
+    /// Marked for the same reason.
+    var marked = 0
+  }
+
+  private struct Flow {
+    var head = PacketStore.Slot.none
+    var tail = PacketStore.Slot.none
+    var byteCount = 0
+    var credit = 0
+    var delay = ControlledDelay()
+    var isListed = false
+    var nextListed: Int8 = -1
+  }
+
+  /// A list of flows, linked through `nextListed`.
+  private struct FlowList {
+    var first: Int8 = -1
+    var last: Int8 = -1
+  }
+
+  private var flows: UnsafeMutablePointer<Flow>?
+  private var new = FlowList()
+  private var old = FlowList()
+  // Packets whose order is settled: the next to be written, the first perhaps in part.
+  private var outgoingHead = PacketStore.Slot.none
+  private var outgoingTail = PacketStore.Slot.none
+  private var outgoingOffset = 0
+  private var outgoingBytes = 0
+
+  /// How many bytes wait, those that are settled excepted.
+  private(set) var byteCount = 0
+  /// What was lost since it was last asked for.
+  var losses = Losses()
+
+  /// Whether nothing waits.
+  var isEmpty: Bool { byteCount == 0 && outgoingHead == .none }
+  /// How many bytes wait altogether.
+  var totalBytes: Int { byteCount + outgoingBytes }
+
+  /// Puts a packet that lies in `store` behind its flow's others.
+  mutating func append(_ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore) {
+    let flows = table()
+    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    let length = store[slot].length
+    store[slot].queued = now
+    store[slot].next = .none
+    if flows[index].head == .none { flows[index].head = slot } else { store[flows[index].tail].next = slot }
+    flows[index].tail = slot
+    flows[index].byteCount += length
+    byteCount += length
+    if !flows[index].isListed {
+      flows[index].credit = FlowQueue.quantum
+      enlist(index, asNew: true)
+    }
+    while byteCount > FlowQueue.byteLimit { dropFromLongest(store: &store) }
+  }
+
+  /// Settles the order of more packets until `byteLimit` bytes, or so many packets, are ready to be written.
+  mutating func settle(
+    bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
+  ) {
+    var left = packets
+    while outgoingBytes < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
+      if outgoingHead == .none { outgoingHead = slot } else { store[outgoingTail].next = slot }
+      outgoingTail = slot
+      outgoingBytes += store[slot].length
+      left -= 1
+    }
+  }
+
+  /// Puts what is settled into `runs` from `index` on, as far as they go; the index behind the last.
+  func fill(
+    _ runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>, from index: Int, store: borrowing PacketStore
+  ) -> Int {
+    var index = index
+    var slot = outgoingHead
+    var offset = outgoingOffset
+    while slot != .none, index < runs.count {
+      runs.initializeElement(at: index, to: UnsafeRawBufferPointer(rebasing: store[slot].bytes[offset...]))
+      offset = 0
+      index += 1
+      slot = store[slot].next
+    }
+    return index
+  }
+
+  /// Takes `count` bytes that were written off the front of what is settled.
+  mutating func consume(_ count: Int, store: inout PacketStore) {
+    var left = count
+    while left > 0, outgoingHead != .none {
+      let slot = outgoingHead
+      let rest = store[slot].length - outgoingOffset
+      if left < rest {
+        outgoingOffset += left
+        outgoingBytes -= left
+        return
+      }
+      left -= rest
+      outgoingBytes -= rest
+      outgoingOffset = 0
+      outgoingHead = store[slot].next
+      store.takeBack(slot)
+    }
+  }
+
+  /// Takes out the next whole packet, whatever flow it is of; `nil` when none is left. The rest of one that was sent in
+  /// part is forgotten: its circuit is gone.
+  mutating func popAny(store: inout PacketStore) -> PacketStore.Slot? {
+    if outgoingOffset > 0 {
+      let slot = outgoingHead
+      outgoingHead = store[slot].next
+      outgoingBytes -= store[slot].length - outgoingOffset
+      outgoingOffset = 0
+      store.takeBack(slot)
+    }
+    if outgoingHead != .none {
+      let slot = outgoingHead
+      outgoingHead = store[slot].next
+      outgoingBytes -= store[slot].length
+      return slot
+    }
+    guard let flows, byteCount > 0 else { return nil }
+    for index in 0..<FlowQueue.flowCount where flows[index].head != .none {
+      return removeFirst(of: index, store: &store)
+    }
+    return nil
+  }
+
+  /// Gives the memory back if nothing waits.
+  mutating func releaseIfEmpty() {
+    guard isEmpty, let flows else { return }
+    flows.deallocate()
+    self.flows = nil
+    new = FlowList()
+    old = FlowList()
+  }
+
+  private mutating func table() -> UnsafeMutablePointer<Flow> {
+    if let flows { return flows }
+    let made = UnsafeMutablePointer<Flow>.allocate(capacity: FlowQueue.flowCount)
+    made.initialize(repeating: Flow(), count: FlowQueue.flowCount)
+    flows = made
+    return made
+  }
+
+  private mutating func pull(
+    at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
+  ) -> PacketStore.Slot? {
+    guard let flows else { return nil }
+    while true {
+      let isNew = new.first >= 0
+      guard isNew || old.first >= 0 else { return nil }
+      let index = Int(isNew ? new.first : old.first)
+      if flows[index].credit <= 0 {
+        flows[index].credit += FlowQueue.quantum
+        delistFirst(ofNew: isNew)
+        enlist(index, asNew: false)
+        continue
+      }
+      guard let slot = next(of: index, at: now, pace: pace, store: &store) else {
+        delistFirst(ofNew: isNew)
+        // A flow that just came and went waits behind the others once, or it could always be new.
+        if isNew, old.first >= 0 { enlist(index, asNew: false) } else { flows[index].isListed = false }
+        continue
+      }
+      flows[index].credit -= store[slot].length
+      return slot
+    }
+  }
+
+  private mutating func next(
+    of index: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
+  ) -> PacketStore.Slot? {
+    guard let flows else { return nil }
+    while flows[index].head != .none {
+      let slot = removeFirst(of: index, store: &store)
+      let isLast = flows[index].byteCount < FlowQueue.quantum
+      guard flows[index].delay.shouldDrop(queued: store[slot].queued, isLast: isLast, at: now, pace) else { return slot }
+      if CongestionMark.set(in: store.room(slot)) {
+        losses.marked += 1
+        return slot
+      }
+      losses.aged += 1
+      store.takeBack(slot)
+    }
+    return nil
+  }
+
+  private mutating func removeFirst(of index: Int, store: inout PacketStore) -> PacketStore.Slot {
+    guard let flows else { return .none }
+    let slot = flows[index].head
+    flows[index].head = store[slot].next
+    flows[index].byteCount -= store[slot].length
+    byteCount -= store[slot].length
+    store[slot].next = .none
+    return slot
+  }
+
+  private mutating func dropFromLongest(store: inout PacketStore) {
+    guard let flows else { return }
+    var longest = 0
+    for index in 1..<FlowQueue.flowCount where flows[index].byteCount > flows[longest].byteCount { longest = index }
+    store.takeBack(removeFirst(of: longest, store: &store))
+    losses.overflow += 1
+  }
+
+  private mutating func enlist(_ index: Int, asNew: Bool) {
+    guard let flows else { return }
+    flows[index].isListed = true
+    flows[index].nextListed = -1
+    var list = asNew ? new : old
+    if list.first < 0 { list.first = Int8(index) } else { flows[Int(list.last)].nextListed = Int8(index) }
+    list.last = Int8(index)
+    if asNew { new = list } else { old = list }
+  }
+
+  private mutating func delistFirst(ofNew: Bool) {
+    guard let flows else { return }
+    if ofNew { new.first = flows[Int(new.first)].nextListed } else { old.first = flows[Int(old.first)].nextListed }
+  }
+
+  deinit {
+    flows?.deallocate()
+  }
+}

@@ -1,0 +1,102 @@
+/// Memory for the packets that wait in all queues of a node, lent packet by packet: a queue that is empty owns nothing.
+///
+/// Slots come in two sizes, for packets up to an Ethernet's MTU and for super-packets. Together they are bounded to
+/// `byteLimit`; past it a packet finds no room. What was lent once is kept for the next one until `releaseUnused`.
+struct PacketStore: ~Copyable {
+  /// Where a packet lies, as long as it is lent.
+  struct Slot: Equatable {
+    fileprivate let index: Int32
+
+    /// No packet: ends a list.
+    static let none = Slot(index: -1)
+  }
+
+  /// What a queue keeps with a packet.
+  struct Entry {
+    fileprivate(set) var memory: UnsafeMutableRawBufferPointer
+    /// The packet's length in bytes.
+    var length: Int
+    /// The next packet of the list that this one is in.
+    var next = Slot.none
+    /// When it was put into its queue.
+    var queued = Instant(nanoseconds: 0)
+
+    /// The packet.
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<length]) }
+  }
+
+  /// How much memory all waiting packets can take, in bytes.
+  static let byteLimit = 64 << 20
+
+  private static let smallSize = 2_048
+  private static let largeSize = 65_600
+
+  private var entries = UnsafeMutableBufferPointer<Entry>(start: nil, count: 0)
+  private var count = 0
+  private var freeSmall: [Slot] = []
+  private var freeLarge: [Slot] = []
+  private var byteCount = 0
+
+  /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.
+  mutating func lend(_ length: Int) -> Slot? {
+    let isSmall = length <= PacketStore.smallSize
+    if let slot = isSmall ? freeSmall.popLast() : freeLarge.popLast() {
+      entries[Int(slot.index)].length = length
+      entries[Int(slot.index)].next = .none
+      return slot
+    }
+    return make(isSmall ? PacketStore.smallSize : PacketStore.largeSize, length)
+  }
+
+  /// Takes a packet's room back.
+  mutating func takeBack(_ slot: Slot) {
+    if entries[Int(slot.index)].memory.count == PacketStore.smallSize {
+      freeSmall.append(slot)
+    } else {
+      freeLarge.append(slot)
+    }
+  }
+
+  /// What is known of a packet that is lent.
+  subscript(slot: Slot) -> Entry {
+    _read { yield entries[Int(slot.index)] }
+    _modify { yield &entries[Int(slot.index)] }
+  }
+
+  /// The room of a packet that is lent.
+  func room(_ slot: Slot) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: entries[Int(slot.index)].memory[..<entries[Int(slot.index)].length])
+  }
+
+  /// Gives all memory back if nothing is lent.
+  mutating func releaseUnused() {
+    guard count > 0, freeSmall.count + freeLarge.count == count else { return }
+    for index in 0..<count { entries[index].memory.deallocate() }
+    entries.deallocate()
+    entries = UnsafeMutableBufferPointer(start: nil, count: 0)
+    freeSmall = []
+    freeLarge = []
+    count = 0
+    byteCount = 0
+  }
+
+  private mutating func make(_ size: Int, _ length: Int) -> Slot? {
+    guard byteCount + size <= PacketStore.byteLimit else { return nil }
+    if count == entries.count {
+      let larger = UnsafeMutableBufferPointer<Entry>.allocate(capacity: max(64, entries.count * 2))
+      _ = larger.moveInitialize(fromContentsOf: entries)
+      entries.deallocate()
+      entries = larger
+    }
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+    entries.initializeElement(at: count, to: Entry(memory: memory, length: length))
+    byteCount += size
+    count += 1
+    return Slot(index: Int32(count - 1))
+  }
+
+  deinit {
+    for index in 0..<count { entries[index].memory.deallocate() }
+    entries.deallocate()
+  }
+}
