@@ -27,14 +27,32 @@ struct Circuit: ~Copyable {
     case selfCall
   }
 
+  /// What is settled at the least.
+  static let smallestQuota = 16 << 10
+  /// What is settled at the most.
+  static let largestQuota = 256 << 10
+
   /// How far it has come.
   var state: State
   /// Whose packets may come over it; `nil` while that is not known, or where it may carry none.
   var sender: IPv6Address?
   /// What must be sent before any packet of the queue.
   var preamble: [UInt8] = []
+  /// Which of the circuits to its peer it is: the one for sparse flows, or one of those for bulk.
+  let lane: Int
+  /// Packets that wait for the circuit to be granted.
+  var waiting = PacketQueue()
   /// Packets that wait to be sent.
-  var queue = PacketQueue()
+  var queue = FlowQueue()
+  /// How fast it takes bytes.
+  var rate = DrainRate()
+  /// How many bytes are settled for one write: more where the circuit takes all, little where it does not, so that a
+  /// sparse flow need not wait behind what is settled.
+  var quota = Circuit.smallestQuota
+  /// On the sparse lane: the open circuits for bulk, by lane.
+  var bulk: [CircuitIdentifier?] = []
+  /// On the sparse lane: which flow goes where.
+  var flows = FlowTable()
   /// Finds packets in what is received.
   var defragmenter = Defragmenter()
   /// When it was dialled or accepted.
@@ -55,8 +73,9 @@ struct Circuit: ~Copyable {
   let flowLabel: UInt32
 
   /// A circuit that begins now.
-  init(_ state: State, at now: Instant, selfCallToken: [UInt8] = [], flowLabel: UInt32 = 0) {
+  init(_ state: State, lane: Int = FlowTable.sparseLane, at now: Instant, selfCallToken: [UInt8] = [], flowLabel: UInt32 = 0) {
     self.state = state
+    self.lane = lane
     self.selfCallToken = selfCallToken
     self.flowLabel = flowLabel
     switch state {

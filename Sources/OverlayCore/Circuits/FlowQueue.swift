@@ -45,7 +45,8 @@ struct FlowQueue: ~Copyable {
   private var outgoingHead = PacketStore.Slot.none
   private var outgoingTail = PacketStore.Slot.none
   private var outgoingOffset = 0
-  private var outgoingBytes = 0
+  /// How many bytes are settled and not written yet.
+  private(set) var settledBytes = 0
 
   /// How many bytes wait, those that are settled excepted.
   private(set) var byteCount = 0
@@ -55,7 +56,7 @@ struct FlowQueue: ~Copyable {
   /// Whether nothing waits.
   var isEmpty: Bool { byteCount == 0 && outgoingHead == .none }
   /// How many bytes wait altogether.
-  var totalBytes: Int { byteCount + outgoingBytes }
+  var totalBytes: Int { byteCount + settledBytes }
 
   /// Puts a packet that lies in `store` behind its flow's others.
   mutating func append(_ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore) {
@@ -80,10 +81,10 @@ struct FlowQueue: ~Copyable {
     bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) {
     var left = packets
-    while outgoingBytes < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
+    while settledBytes < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
       if outgoingHead == .none { outgoingHead = slot } else { store[outgoingTail].next = slot }
       outgoingTail = slot
-      outgoingBytes += store[slot].length
+      settledBytes += store[slot].length
       left -= 1
     }
   }
@@ -112,11 +113,11 @@ struct FlowQueue: ~Copyable {
       let rest = store[slot].length - outgoingOffset
       if left < rest {
         outgoingOffset += left
-        outgoingBytes -= left
+        settledBytes -= left
         return
       }
       left -= rest
-      outgoingBytes -= rest
+      settledBytes -= rest
       outgoingOffset = 0
       outgoingHead = store[slot].next
       store.takeBack(slot)
@@ -129,14 +130,14 @@ struct FlowQueue: ~Copyable {
     if outgoingOffset > 0 {
       let slot = outgoingHead
       outgoingHead = store[slot].next
-      outgoingBytes -= store[slot].length - outgoingOffset
+      settledBytes -= store[slot].length - outgoingOffset
       outgoingOffset = 0
       store.takeBack(slot)
     }
     if outgoingHead != .none {
       let slot = outgoingHead
       outgoingHead = store[slot].next
-      outgoingBytes -= store[slot].length
+      settledBytes -= store[slot].length
       return slot
     }
     guard let flows, byteCount > 0 else { return nil }

@@ -24,6 +24,10 @@ public enum Counter: Int, CaseIterable, Sendable {
   case stalled
   /// Packets that made room for newer ones in a queue.
   case queueFull
+  /// Packets dropped because their queue stood for too long.
+  case queueAged
+  /// Packets marked for the same reason (ECN).
+  case queueMarked
   /// Packets that were lost with their circuit.
   case lostWithCircuit
   /// ICMPv6 errors that were sent to the device.

@@ -8,6 +8,15 @@ extension Node {
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
+  /// How many runs of bytes one write takes at the most.
+  static let runLimit = 256
+  /// How long a packet may wait in a queue that stands.
+  static let queueTarget = Duration.milliseconds(5)
+  /// How long a sender has to react.
+  static let queueInterval = Duration.milliseconds(100)
+  /// From how many waiting bytes on the device waits for a fast circuit.
+  static let congestionBytes = 256 << 10
+
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
     // A part is left for circuits that we dial: strangers cannot take them all.
@@ -60,42 +69,88 @@ extension Node {
     }
   }
 
-  /// Hands what waits on the circuit to `write`, in order, in at most four runs of bytes; it answers how many bytes it
-  /// took. Whether more is left, so that it is worth to wait until the socket takes more.
+  /// Hands what waits on the circuit to `write`, in order, in at most `runLimit` runs of bytes; it answers how many
+  /// bytes it took. Whether more is left, so that it is worth to wait until the socket takes more.
   public mutating func transmit(
     _ circuit: CircuitIdentifier, at now: Instant, using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
   ) -> Bool {
     guard circuits.contains(circuit) else { return false }
     circuits[circuit].isFlushRequested = false
     var isOpen = false
-    if case .open = circuits[circuit].state { isOpen = true }
+    if case .open = circuits[circuit].state {
+      isOpen = true
+      settle(circuit, at: now)
+    }
     let preamble = circuits[circuit].preamble
+    let offered = preamble.count + circuits[circuit].queue.settledBytes
+    guard offered > 0 else { return false }
     var taken = preamble.withUnsafeBytes { first in
-      withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 4) { runs in
+      withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Node.runLimit) { runs in
         runs.initializeElement(at: 0, to: first)
-        guard isOpen else { return write(UnsafeBufferPointer(rebasing: runs[..<1])) }
-        let queued = circuits[circuit].queue.runs
-        runs.initializeElement(at: 1, to: queued.0)
-        runs.initializeElement(at: 2, to: queued.1)
-        runs.initializeElement(at: 3, to: queued.2)
-        return write(UnsafeBufferPointer(runs))
+        let count = circuits[circuit].queue.fill(runs, from: first.isEmpty ? 0 : 1, store: store)
+        return write(UnsafeBufferPointer(rebasing: runs[..<count]))
       }
     }
     if taken > 0 { circuits[circuit].lastProgress = now }
+    adapt(circuit, offered: offered, taken: taken, at: now)
     if !preamble.isEmpty {
       let ofPreamble = min(taken, preamble.count)
       circuits[circuit].preamble = Array(preamble.dropFirst(ofPreamble))
       taken -= ofPreamble
     }
-    if isOpen { circuits[circuit].queue.consume(taken) }
+    circuits[circuit].queue.consume(taken, store: &store)
     return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
   }
 
+  private mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
+    let rate = circuits[circuit].rate
+    let target = max(Node.queueTarget, rate.time(for: 2 * FlowQueue.quantum, at: now))
+    circuits[circuit].queue.settle(
+      bytes: circuits[circuit].quota, packets: Node.runLimit - 2, at: now,
+      pace: ControlledDelay.Pace(target: target, interval: max(Node.queueInterval, target * 2)), store: &store)
+    let losses = circuits[circuit].queue.losses
+    circuits[circuit].queue.losses = FlowQueue.Losses()
+    counters[.queueFull] += UInt64(losses.overflow)
+    counters[.queueAged] += UInt64(losses.aged)
+    counters[.queueMarked] += UInt64(losses.marked)
+  }
+
+  private mutating func adapt(_ circuit: CircuitIdentifier, offered: Int, taken: Int, at now: Instant) {
+    let isBlocked = taken < offered
+    circuits[circuit].rate.took(taken, isBlocked: isBlocked, at: now)
+    circuits[circuit].quota =
+      isBlocked
+      ? max(Circuit.smallestQuota, min(circuits[circuit].quota, taken))
+      : min(Circuit.largestQuota, circuits[circuit].quota * 2)
+    if congested == circuit { noteCongestion(circuit, at: now) }
+  }
+
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
-    if circuits[circuit].queue.isEmpty { circuits[circuit].lastProgress = now }
     circuits[circuit].lastSent = now
-    counters[.queueFull] += UInt64(circuits[circuit].queue.append(packet))
-    if case .open = circuits[circuit].state { requestFlush(circuit) }
+    guard case .open = circuits[circuit].state else {
+      counters[.queueFull] += UInt64(circuits[circuit].waiting.append(packet))
+      return
+    }
+    guard let slot = store.lend(packet.count) else {
+      counters[.queueFull] += 1
+      return
+    }
+    if circuits[circuit].queue.isEmpty { circuits[circuit].lastProgress = now }
+    store.room(slot).copyMemory(from: packet)
+    circuits[circuit].queue.append(slot, flow: FlowHash.of(packet), at: now, store: &store)
+    noteCongestion(circuit, at: now)
+    requestFlush(circuit)
+  }
+
+  /// Lets the device wait for a circuit that has much to send and is fast: what waits there is not lost, and not for
+  /// long. What a slow circuit does not take is the queue's to judge.
+  private mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
+    let bytes = circuits[circuit].queue.totalBytes
+    if bytes >= Node.congestionBytes, circuits[circuit].rate.time(for: bytes, at: now) < Node.queueTarget {
+      congested = circuit
+    } else if congested == circuit {
+      congested = nil
+    }
   }
 
   mutating func requestFlush(_ circuit: CircuitIdentifier) {
@@ -116,6 +171,7 @@ extension Node {
     _ identifier: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
+    if congested == identifier { congested = nil }
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, to: name, end, at: now, device: &device)
     } else {

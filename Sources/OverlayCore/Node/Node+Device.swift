@@ -68,6 +68,6 @@ extension Node {
 
   private mutating func enqueue(_ packet: UnsafeRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant) {
     counters[.sent] += 1
-    append(packet, to: circuit, at: now)
+    append(packet, to: lane(for: packet, of: circuit, at: now), at: now)
   }
 }

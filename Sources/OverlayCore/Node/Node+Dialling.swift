@@ -19,6 +19,7 @@ extension Node {
   /// The SOCKS server took the connection of this circuit.
   public mutating func connected(_ circuit: CircuitIdentifier) {
     guard circuits.contains(circuit), case .connecting(let name) = circuits[circuit].state else { return }
+    let userIdentifier = userIdentifiers[circuits[circuit].lane]
     circuits[circuit].state = .requested(name, SOCKS4aReply())
     circuits[circuit].preamble = SOCKS4aRequest.bytes(
       name: name, port: settings.servicePort, userIdentifier: userIdentifier)
@@ -36,6 +37,8 @@ extension Node {
       Circuit(
         .connecting(name), at: now, selfCallToken: isSelf ? (0..<16).map { _ in random.next() } : [],
         flowLabel: random.next(upperBound: 0xfffff) + 1))
+    circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)
+    if peer.bulk.isEmpty { peer.bulk = Array(repeating: Peer.BulkLane(), count: settings.circuitsPerPeer - 1) }
     peer.pace.attempted(at: now)
     peer.link = .dialling(circuit)
     peers[name] = peer
@@ -61,8 +64,15 @@ extension Node {
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
     circuits[circuit].lastSent = now
     circuits[circuit].lastProgress = now
-    peers[name]?.link = .open(circuit)
-    say(name, .connected, "connected")
+    if circuits[circuit].lane == FlowTable.sparseLane {
+      peers[name]?.link = .open(circuit)
+      say(name, .connected, "connected")
+    } else {
+      bulkLaneGranted(circuit, to: name)
+    }
+    var waiting = PacketQueue()
+    swap(&waiting, &circuits[circuit].waiting)
+    while waiting.popFirst({ append($0, to: circuit, at: now) }) {}
     lookAgain(at: circuit, when: now)
     requestFlush(circuit)
   }
@@ -97,6 +107,8 @@ extension Node {
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
     _ circuit: consuming Circuit, to name: OnionName, _ end: Ending, at now: Instant, device: inout Device
   ) {
+    var circuit = circuit
+    if circuit.lane != FlowTable.sparseLane { return bulkLaneEnded(&circuit, to: name, end, at: now) }
     guard var peer = peers[name] else { return }
     peer.link = .none
     dialled[destination(of: peer)] = nil
@@ -113,11 +125,12 @@ extension Node {
     }
     peers[name] = peer
     if case .failure(let why) = end { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
-    circuit.queue.dropRest()
-    if wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
-      circuits[next].queue = circuit.queue
+    moveQueue(of: &circuit)
+    closeBulkLanes(of: name, movingTo: &circuit)
+    if wasOpen, circuit.waiting.count > 0, let next = dial(name, at: now) {
+      circuits[next].waiting = circuit.waiting
     } else {
-      while circuit.queue.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {
+      while circuit.waiting.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {
         counters[.lostWithCircuit] += 1
       }
       redial(name, at: now)
@@ -125,7 +138,7 @@ extension Node {
   }
 
   /// Where packets for the peer are addressed to.
-  private func destination(of peer: Peer) -> IPv6Address {
+  func destination(of peer: Peer) -> IPv6Address {
     peer.isSelf ? OverlayNetwork.tor.circuitResponder : peer.name.address
   }
 

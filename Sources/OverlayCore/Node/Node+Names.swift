@@ -18,7 +18,9 @@ extension Node {
         switch peer.link {
         case .none: "no circuit"
         case .dialling(let circuit): "dialling for \(seconds(since: circuits[circuit].began, now)) s"
-        case .open(let circuit): "circuit open for \(seconds(since: circuits[circuit].began, now)) s"
+        case .open(let circuit):
+          "circuit open for \(seconds(since: circuits[circuit].began, now)) s, "
+            + "\(circuits[circuit].bulk.count { $0 != nil }) more for bulk"
         }
       lines.append("\(peer.label): \(peer.name.address) \(peer.name): \(link)")
     }

@@ -54,8 +54,10 @@ extension Node {
 
   /// Keeps an open circuit alive; when it wants to be looked at again, or `nil` if it has been idle for too long.
   private mutating func tendOpen(_ circuit: CircuitIdentifier, to name: OnionName, at now: Instant) -> Instant? {
-    guard peers[name]?.isPermanent == true else {
-      let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + settings.idle
+    let isBulk = circuits[circuit].lane != FlowTable.sparseLane
+    guard !isBulk, peers[name]?.isPermanent == true else {
+      let idle = isBulk ? min(settings.idle, Node.bulkIdle) : settings.idle
+      let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + idle
       return due > now ? due : nil
     }
     if circuits[circuit].lastSent + Node.keepaliveInterval <= now {
@@ -68,9 +70,12 @@ extension Node {
     for circuit in circuits.identifiers {
       let quiet = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + .seconds(5) <= now
       guard quiet else { continue }
+      circuits[circuit].waiting.releaseIfEmpty()
       circuits[circuit].queue.releaseIfEmpty()
+      circuits[circuit].flows.releaseIfOver(at: now)
       circuits[circuit].defragmenter.releaseIfEmpty()
     }
+    store.releaseUnused()
     for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
       peers[name] = nil
     }

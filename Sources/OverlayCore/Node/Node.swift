@@ -10,10 +10,13 @@ public struct Node: ~Copyable {
   let router: Router
   let admission: Admission
   // Streams of different user identifiers never share a circuit in Tor: a random one keeps ours apart from those
-  // of every other program, and says nothing of us.
-  let userIdentifier: String
+  // of every other program, and says nothing of us. One for each lane makes each lane a circuit of its own.
+  let userIdentifiers: [String]
 
   var circuits = CircuitTable()
+  var store = PacketStore()
+  // The circuit that the device waits for.
+  var congested: CircuitIdentifier?
   // The circuit, being built or open, that leads to an address: all that a packet in a running flow needs.
   var dialled: [IPv6Address: CircuitIdentifier] = [:]
   var peers: [OnionName: Peer] = [:]
@@ -43,7 +46,7 @@ public struct Node: ~Copyable {
   /// A node that has done nothing yet.
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
     var random = random
-    userIdentifier = Base32.encode((0..<10).map { _ in random.next() })
+    userIdentifiers = (0..<settings.circuitsPerPeer).map { _ in Base32.encode((0..<10).map { _ in random.next() }) }
     self.random = random
     self.settings = settings
     router = Router(address: settings.name.address)
@@ -69,6 +72,9 @@ public struct Node: ~Copyable {
 
   /// When `advance` has to be called next; `nil` if nothing waits for a time.
   public var nextDeadline: Instant? { deadlines.earliest }
+
+  /// Whether packets had better stay in the device for now.
+  public var isDeviceToWait: Bool { congested != nil }
 
   /// Begins: looks for Tor, whose answer dials the permanent peers.
   public mutating func start(at now: Instant) {

@@ -8,6 +8,8 @@ public struct NodeSettings: Sendable {
   public let servicePort: UInt16
   /// How long a circuit that carries nothing stays.
   public let idle: Duration
+  /// How many circuits a peer gets: one for sparse flows, the others for bulk, opened when they are wanted.
+  public let circuitsPerPeer: Int
   /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it.
   public let circuitLimit: Int
   /// What the log lets through: lines below are not even made.
@@ -16,12 +18,14 @@ public struct NodeSettings: Sendable {
   /// The settings of a node.
   public init(
     name: OnionName, peers: [ConfiguredPeer], servicePort: UInt16 = 8060, idle: Duration = .seconds(180),
+    circuitsPerPeer: Int = 1,
     circuitLimit: Int = 1_000, logLevel: LogLevel = .notice
   ) {
     self.name = name
     self.peers = peers
     self.servicePort = servicePort
     self.idle = idle
+    self.circuitsPerPeer = circuitsPerPeer
     self.circuitLimit = circuitLimit
     self.logLevel = logLevel
   }

@@ -18,6 +18,14 @@ struct Peer {
     }
   }
 
+  /// A further circuit, for flows that are bulk.
+  struct BulkLane {
+    /// The circuit, being built or open.
+    var circuit: CircuitIdentifier?
+    /// When it may be dialled again.
+    var pace = DialPace()
+  }
+
   /// Whether the operator has been told how the peer is.
   enum Reachability {
     /// Nothing is known yet.
@@ -38,6 +46,8 @@ struct Peer {
   let isSelf: Bool
   /// How we reach it now.
   var link = Link.none
+  /// The circuits beside it: lane 1 and up.
+  var bulk: [BulkLane] = []
   /// What was last said of it in the log.
   var reachability = Reachability.unknown
   /// When it may be dialled again.

@@ -19,6 +19,7 @@ final class Pump {
   private var sockets: [CircuitIdentifier: CircuitSocket] = [:]
   private var probe: TorProbe?
   private var deviceSource: EventSource?
+  private var isDeviceWaiting = false
   private var timer: EventSource?
   private var timerDeadline: Instant?
   // Lent to whoever reads: nothing that is read is kept in it.
@@ -74,6 +75,10 @@ final class Pump {
     let now = loop.now
     body(now)
     while let action = node.nextAction() { perform(action, at: now) }
+    if node.isDeviceToWait != isDeviceWaiting {
+      isDeviceWaiting = node.isDeviceToWait
+      if isDeviceWaiting { deviceSource?.cancel() } else { deviceSource?.start() }
+    }
     guard let deadline = node.nextDeadline, deadline != timerDeadline else { return }
     timerDeadline = deadline
     timer?.start(after: deadline - now)
@@ -97,7 +102,7 @@ final class Pump {
 
   private func readDevice() {
     turn { now in
-      for _ in 0..<Pump.batch {
+      for _ in 0..<Pump.batch where !node.isDeviceToWait {
         switch device.read(into: buffer) {
         case .packet(let count):
           node.receive(

@@ -1,0 +1,93 @@
+/// Which of a peer's circuits each flow is pinned to.
+///
+/// A flow begins on the circuit for sparse flows, and proves to be bulk when it sends more than a burst above a rate that
+/// interactive use stays below. Bounded to `ways` × `sets` flows; the one that was silent for longest is forgotten.
+struct FlowTable: ~Copyable {
+  /// The circuit for sparse, latency-sensitive flows.
+  static let sparseLane = 0
+  /// A flow that was silent for so long is over.
+  static let lifetime = Duration.seconds(10)
+
+  private static let ways = 4
+  private static let sets = 64
+  /// A flow that keeps below so many bytes a second is sparse…
+  private static let sparseRate = 32_768.0
+  /// …and so is one that sends more, until it has sent so many bytes above it.
+  private static let sparseBurst = 65_536.0
+
+  private struct Record {
+    var hash: UInt32 = 0
+    var lane: Int32 = 0
+    var credit = 0.0
+    var lastSeen = Instant(nanoseconds: 0)
+  }
+
+  private var records: UnsafeMutableBufferPointer<Record>?
+
+  /// What is known of the flow of a packet that is to be sent now.
+  struct Flow {
+    fileprivate let index: Int
+    /// The lane that it is pinned to.
+    let lane: Int
+    /// Whether it has sent too much to stay with the sparse ones.
+    let isBulk: Bool
+  }
+
+  /// Counts `bytes` that the flow sends now.
+  mutating func note(_ hash: UInt32, bytes: Int, at now: Instant) -> Flow {
+    let records = table()
+    let first = Int(hash & UInt32(FlowTable.sets - 1)) * FlowTable.ways
+    var index = first
+    for candidate in first..<first + FlowTable.ways {
+      if records[candidate].hash == hash {
+        index = candidate
+        break
+      }
+      if records[candidate].lastSeen < records[index].lastSeen { index = candidate }
+    }
+    if records[index].hash != hash || records[index].lastSeen + FlowTable.lifetime < now {
+      records[index] = Record(hash: hash, credit: FlowTable.sparseBurst, lastSeen: now)
+    }
+    let earned = FlowTable.sparseRate * ((now - records[index].lastSeen) / .seconds(1))
+    records[index].credit = min(FlowTable.sparseBurst, records[index].credit + earned) - Double(bytes)
+    records[index].lastSeen = now
+    let isBulk = records[index].credit < 0
+    if isBulk { records[index].credit = -1 }
+    return Flow(index: index, lane: Int(records[index].lane), isBulk: isBulk)
+  }
+
+  /// Pins the flow that was noted last.
+  mutating func pin(_ flow: Flow, to lane: Int) {
+    records?[flow.index].lane = Int32(lane)
+  }
+
+  /// How many flows are pinned to the lane and not over.
+  func count(on lane: Int, at now: Instant) -> Int {
+    records?.count { $0.lane == lane && $0.hash != 0 && $0.lastSeen + FlowTable.lifetime >= now } ?? 0
+  }
+
+  /// Unpins all flows of a lane that is gone: they begin anew with the sparse ones.
+  mutating func clear(_ lane: Int) {
+    guard let records else { return }
+    for index in records.indices where records[index].lane == lane { records[index].lane = 0 }
+  }
+
+  /// Gives the memory back if every flow is over.
+  mutating func releaseIfOver(at now: Instant) {
+    guard let records, records.allSatisfy({ $0.lastSeen + FlowTable.lifetime < now }) else { return }
+    records.deallocate()
+    self.records = nil
+  }
+
+  private mutating func table() -> UnsafeMutableBufferPointer<Record> {
+    if let records { return records }
+    let made = UnsafeMutableBufferPointer<Record>.allocate(capacity: FlowTable.ways * FlowTable.sets)
+    made.initialize(repeating: Record())
+    records = made
+    return made
+  }
+
+  deinit {
+    records?.deallocate()
+  }
+}

@@ -1,0 +1,88 @@
+extension Node {
+  /// How long a circuit for bulk stays without any.
+  static let bulkIdle = Duration.seconds(30)
+
+  /// The circuit that a packet to the peer goes out on: the sparse one, unless its flow is bulk and there is another.
+  mutating func lane(for packet: UnsafeRawBufferPointer, of sparse: CircuitIdentifier, at now: Instant)
+    -> CircuitIdentifier
+  {
+    guard settings.circuitsPerPeer > 1, case .open(let name) = circuits[sparse].state else { return sparse }
+    let flow = circuits[sparse].flows.note(FlowHash.of(packet), bytes: packet.count, at: now)
+    if flow.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[flow.lane - 1] { return circuit }
+    guard flow.isBulk else { return sparse }
+    var best: (lane: Int, circuit: CircuitIdentifier, count: Int)?
+    for (index, circuit) in circuits[sparse].bulk.enumerated() {
+      guard let circuit else { continue }
+      let count = circuits[sparse].flows.count(on: index + 1, at: now)
+      if best.map({ count < $0.count }) ?? true { best = (index + 1, circuit, count) }
+    }
+    if best.map({ $0.count > 0 }) ?? true { dialBulkLane(of: sparse, to: name, at: now) }
+    // Until a circuit for bulk stands, the flow stays where it is.
+    guard let best else { return sparse }
+    circuits[sparse].flows.pin(flow, to: best.lane)
+    return best.circuit
+  }
+
+  /// A circuit for bulk may be used from now on.
+  mutating func bulkLaneGranted(_ circuit: CircuitIdentifier, to name: OnionName) {
+    guard let peer = peers[name], let sparse = dialled[destination(of: peer)], circuits.contains(sparse) else { return }
+    circuits[sparse].bulk[circuits[circuit].lane - 1] = circuit
+  }
+
+  /// A circuit for bulk is gone: its flows go on with the sparse ones.
+  mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: Ending, at now: Instant) {
+    guard let peer = peers[name] else { return }
+    peers[name]?.bulk[circuit.lane - 1].circuit = nil
+    if case .failure = end {
+      let jitter = Double.random(in: 0..<1, using: &random)
+      peers[name]?.bulk[circuit.lane - 1].pace.failed(at: now, jitter: jitter)
+    }
+    let sparse = dialled[destination(of: peer)]
+    if let sparse {
+      circuits[sparse].bulk[circuit.lane - 1] = nil
+      circuits[sparse].flows.clear(circuit.lane)
+    }
+    while let slot = circuit.queue.popAny(store: &store) {
+      if let sparse { append(store[slot].bytes, to: sparse, at: now) } else { counters[.lostWithCircuit] += 1 }
+      store.takeBack(slot)
+    }
+  }
+
+  /// Lets what waits to be sent on a circuit that is gone wait for the next one.
+  mutating func moveQueue(of circuit: inout Circuit) {
+    while let slot = circuit.queue.popAny(store: &store) {
+      counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
+      store.takeBack(slot)
+    }
+  }
+
+  /// The sparse circuit is gone: those for bulk go with it, and what waits on them waits with what it had.
+  mutating func closeBulkLanes(of name: OnionName, movingTo circuit: inout Circuit) {
+    guard let lanes = peers[name]?.bulk else { return }
+    for (index, lane) in lanes.enumerated() {
+      guard let identifier = lane.circuit, var bulk = circuits.remove(identifier) else { continue }
+      peers[name]?.bulk[index].circuit = nil
+      perform(.close(identifier))
+      while let slot = bulk.queue.popAny(store: &store) {
+        counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
+        store.takeBack(slot)
+      }
+    }
+  }
+
+  private mutating func dialBulkLane(of sparse: CircuitIdentifier, to name: OnionName, at now: Instant) {
+    guard tor != .unreachable, circuits.count < settings.circuitLimit, let peer = peers[name],
+      let index = peer.bulk.firstIndex(where: { $0.circuit == nil && $0.pace.nextAttempt(from: now) <= now })
+    else { return }
+    counters[.dialled] += 1
+    let circuit = circuits.insert(
+      Circuit(
+        .connecting(name), lane: index + 1, at: now, selfCallToken: circuits[sparse].selfCallToken,
+        flowLabel: random.next(upperBound: 0xfffff) + 1))
+    peers[name]?.bulk[index].circuit = circuit
+    peers[name]?.bulk[index].pace.attempted(at: now)
+    lookAgain(at: circuit, when: now + Node.dialTimeout)
+    perform(.dial(circuit))
+    log(.debug, "\(name): dialling circuit \(index + 2)")
+  }
+}
