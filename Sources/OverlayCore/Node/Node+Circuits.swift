@@ -92,7 +92,10 @@ extension Node {
   }
 
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
-    if circuits[circuit].queue.isEmpty { circuits[circuit].lastProgress = now }
+    if circuits[circuit].queue.isEmpty {
+      circuits[circuit].lastProgress = now
+      lookAgain(at: circuit, when: now + Node.stallTimeout)
+    }
     circuits[circuit].lastSent = now
     counters[.queueFull] += UInt64(circuits[circuit].queue.append(packet))
     if case .open = circuits[circuit].state { requestFlush(circuit) }
@@ -117,7 +120,7 @@ extension Node {
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
     if let name = circuit.dialledPeer {
-      dialledEnded(circuit, to: name, end, at: now, device: &device)
+      dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {
       log(.debug, "an accepted circuit ended: \(end)")
     }

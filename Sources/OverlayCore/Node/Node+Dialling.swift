@@ -95,11 +95,12 @@ extension Node {
 
   /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
-    _ circuit: consuming Circuit, to name: OnionName, _ end: Ending, at now: Instant, device: inout Device
+    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: Ending, at now: Instant, device: inout Device
   ) {
     guard var peer = peers[name] else { return }
     peer.link = .none
-    dialled[destination(of: peer)] = nil
+    // Another name of the same address may have taken its place.
+    if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
     var wasOpen = false
     if case .open = circuit.state { wasOpen = true }
     if !wasOpen { counters[.dialFailed] += 1 }
@@ -112,9 +113,13 @@ extension Node {
     case .failure: peer.pace.forgive()
     }
     peers[name] = peer
-    if case .failure(let why) = end { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
+    var isWanted = false
+    if case .failure(let why) = end {
+      isWanted = true
+      say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
+    }
     circuit.queue.dropRest()
-    if wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
+    if isWanted, wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
       circuits[next].queue = circuit.queue
     } else {
       while circuit.queue.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {
