@@ -95,7 +95,8 @@ extension Node {
 
   /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
-    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: Ending, at now: Instant, device: inout Device
+    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: Ending, at now: Instant,
+    device: inout Device
   ) {
     guard var peer = peers[name] else { return }
     peer.link = .none
