@@ -99,6 +99,7 @@ extension Node {
       taken -= ofPreamble
     }
     circuits[circuit].queue.consume(taken, store: &store)
+    if congested == circuit { noteCongestion(circuit, at: now) }
     return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
   }
 
@@ -122,7 +123,6 @@ extension Node {
       isBlocked
       ? max(Circuit.smallestQuota, min(circuits[circuit].quota, taken))
       : min(Circuit.largestQuota, circuits[circuit].quota * 2)
-    if congested == circuit { noteCongestion(circuit, at: now) }
   }
 
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
@@ -135,7 +135,10 @@ extension Node {
       counters[.queueFull] += 1
       return
     }
-    if circuits[circuit].queue.isEmpty { circuits[circuit].lastProgress = now }
+    if circuits[circuit].queue.isEmpty {
+      circuits[circuit].lastProgress = now
+      lookAgain(at: circuit, when: now + Node.stallTimeout)
+    }
     store.room(slot).copyMemory(from: packet)
     circuits[circuit].queue.append(slot, flow: FlowHash.of(packet), at: now, store: &store)
     noteCongestion(circuit, at: now)
@@ -173,7 +176,7 @@ extension Node {
     guard let circuit = circuits.remove(identifier) else { return }
     if congested == identifier { congested = nil }
     if let name = circuit.dialledPeer {
-      dialledEnded(circuit, to: name, end, at: now, device: &device)
+      dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {
       log(.debug, "an accepted circuit ended: \(end)")
     }

@@ -105,13 +105,15 @@ extension Node {
 
   /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
-    _ circuit: consuming Circuit, to name: OnionName, _ end: Ending, at now: Instant, device: inout Device
+    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: Ending, at now: Instant,
+    device: inout Device
   ) {
     var circuit = circuit
     if circuit.lane != FlowTable.sparseLane { return bulkLaneEnded(&circuit, to: name, end, at: now) }
     guard var peer = peers[name] else { return }
     peer.link = .none
-    dialled[destination(of: peer)] = nil
+    // Another name of the same address may have taken its place.
+    if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
     var wasOpen = false
     if case .open = circuit.state { wasOpen = true }
     if !wasOpen { counters[.dialFailed] += 1 }
@@ -124,10 +126,14 @@ extension Node {
     case .failure: peer.pace.forgive()
     }
     peers[name] = peer
-    if case .failure(let why) = end { say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)") }
+    var isWanted = false
+    if case .failure(let why) = end {
+      isWanted = true
+      say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
+    }
     moveQueue(of: &circuit)
     closeBulkLanes(of: name, movingTo: &circuit)
-    if wasOpen, circuit.waiting.count > 0, let next = dial(name, at: now) {
+    if isWanted, wasOpen, circuit.waiting.count > 0, let next = dial(name, at: now) {
       circuits[next].waiting = circuit.waiting
     } else {
       while circuit.waiting.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {

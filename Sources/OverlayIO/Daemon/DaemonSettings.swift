@@ -26,11 +26,13 @@ public struct DaemonSettings {
   public var interface: InterfaceSettings
   /// How long a circuit that carries nothing stays.
   public var idle: Duration
+  /// How many circuits a peer gets.
+  public var circuitsPerPeer: Int
 
   /// The settings of a daemon.
   public init(
     identity: Identity, peers: [ConfiguredPeer], hostsFile: String?, socks: SocketAddress, listen: [SocketAddress],
-    servicePort: UInt16, interface: InterfaceSettings, idle: Duration
+    servicePort: UInt16, interface: InterfaceSettings, idle: Duration, circuitsPerPeer: Int
   ) {
     self.identity = identity
     self.peers = peers
@@ -40,5 +42,6 @@ public struct DaemonSettings {
     self.servicePort = servicePort
     self.interface = interface
     self.idle = idle
+    self.circuitsPerPeer = circuitsPerPeer
   }
 }

@@ -31,6 +31,9 @@ struct StreamSocket: ~Copyable {
     case pending
   }
 
+  /// How many bytes the kernel may hold beside those that the other side has room for.
+  private static let mostUnsent: Int32 = 16 << 10
+
   private let file: FileDescriptor
 
   /// The descriptor for the event loop.
@@ -109,6 +112,9 @@ struct StreamSocket: ~Copyable {
     var one: Int32 = 1
     // A UNIX socket refuses it, and has no such delay.
     setsockopt(file.number, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    // What the kernel holds, no queue of ours can put into another order.
+    var unsent: Int32 = StreamSocket.mostUnsent
+    setsockopt(file.number, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &unsent, socklen_t(MemoryLayout<Int32>.size))
   }
 }
 

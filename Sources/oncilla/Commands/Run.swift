@@ -29,6 +29,6 @@ extension DaemonSettings {
       listen: options.listen, servicePort: options.servicePort,
       interface: try InterfaceSettings(
         name: options.interface, namespace: options.namespace, mtu: options.mtu, prefix: OverlayNetwork.tor.prefix),
-      idle: .seconds(options.idle))
+      idle: .seconds(options.idle), circuitsPerPeer: options.circuits)
   }
 }

@@ -15,6 +15,7 @@ struct RunDraft {
   var namespace: String?
   var mtu = 1500
   var idle = 180
+  var circuits = 2
   var stateDirectory = ""
   var control = ""
   var logLevel = LogLevel.notice
@@ -45,7 +46,7 @@ extension RunOptions {
     return RunOptions(
       identity: identity, peers: draft.peers, hostsFile: draft.hostsFile, socks: draft.socks, listen: listen,
       servicePort: draft.servicePort, interface: draft.interface, namespace: draft.namespace, mtu: draft.mtu,
-      idle: draft.idle, stateDirectory: draft.stateDirectory, control: draft.control, logLevel: draft.logLevel,
+      idle: draft.idle, circuits: draft.circuits, stateDirectory: draft.stateDirectory, control: draft.control, logLevel: draft.logLevel,
       logTarget: draft.logTarget)
   }
 }

@@ -55,6 +55,10 @@ extension RunDraft {
         draft, value throws(Refusal) in
         draft.idle = try Value.number(value, in: 1...86400)
       },
+      Option("--circuits", "N", default: "2", "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.") {
+        draft, value throws(Refusal) in
+        draft.circuits = try Value.number(value, in: 1...8)
+      },
       Option("--state-dir", "DIR", default: "/var/lib/oncilla", "What is remembered between runs. Reserved.") {
         draft, value throws(Refusal) in
         draft.stateDirectory = try Value.path(value)

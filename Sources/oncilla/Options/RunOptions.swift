@@ -32,6 +32,8 @@ struct RunOptions: Equatable {
   var mtu: Int
   /// After how many seconds of silence a circuit is closed, 1 to 86400.
   var idle: Int
+  /// How many circuits a peer gets, 1 to 8.
+  var circuits: Int
   /// Where the daemon keeps what it must remember.
   var stateDirectory: String
   /// Where the control socket will be.
