@@ -26,6 +26,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from signal import SIGTERM
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("ONCILLA") or REPOSITORY / ".build/release/oncilla")
@@ -454,7 +455,7 @@ class Daemon:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, number=signal.SIGTERM, status=0, within=2.0):
+    def stop(self, number=SIGTERM, status=0, within=2.0):
         """Ends it and returns the seconds that took; it must exit with `status` in time."""
         started = time.monotonic()
         self.signal(number)
