@@ -2,10 +2,13 @@
 
 import os
 import signal
+import types
 
 import pytest
 
+import fake_socks
 import overlay
+from wire_peer import WirePeer
 
 _figures = pytest.StashKey()
 _SECONDS = 150
@@ -112,3 +115,44 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     if call.when == "call":
         item.call_failed = outcome.get_result().failed
+
+
+@pytest.fixture
+def proxy():
+    """A FakeSocks that listens."""
+    with fake_socks.FakeSocks() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def wire_peer(proxy):
+    """wire_peer("seed") makes a WirePeer that the proxy knows."""
+    made = []
+
+    def make(seed):
+        made.append(WirePeer(seed, proxy))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
+
+
+@pytest.fixture
+def pair(namespaces, daemons):
+    """pair(proxy) starts two daemons that are each other's peer, `.a` and `.b`, each with its interface in a namespace
+    of its own (`.a.host`, `.b.host`). Arguments for one of them: a={…}, b={…}; for both: any other."""
+
+    def make(proxy, a=None, b=None, **both):
+        names = [overlay.onion_name(f"pair {side}") for side in "ab"]
+        made = []
+        for own, other, changes in ((0, 1, a), (1, 0, b)):
+            arguments = {"onion": names[own], "peers": [names[other]], "netns": namespaces("ab"[own]),
+                         "socks": proxy.address, **both, **(changes or {})}
+            made.append(daemons(**arguments))
+            proxy.connect(names[own], made[-1].listen_port)
+        for daemon in made:
+            daemon.wait_for_interface()
+        return types.SimpleNamespace(a=made[0], b=made[1], proxy=proxy)
+
+    return make
