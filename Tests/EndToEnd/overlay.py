@@ -38,7 +38,6 @@ SERVICE_PORT = 8060
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
-_NAMESPACE_STEM = "oncilla-test"
 
 
 # Names and addresses
@@ -113,8 +112,10 @@ class Namespace:
         host.run("ip -6 route")
     """
 
+    stem = "oncilla-test"
+
     def __init__(self, label="host"):
-        self.name = f"{_NAMESPACE_STEM}-{os.getpid()}-{secrets.token_hex(3)}-{label}"
+        self.name = f"{self.stem}-{os.getpid()}-{secrets.token_hex(3)}-{label}"
         self.path = f"/run/netns/{self.name}"
         self._processes = []
         subprocess.run(["ip", "netns", "add", self.name], check=True)
@@ -260,10 +261,10 @@ def _setns(descriptor):
         raise OSError(error, os.strerror(error))
 
 
-def delete_stale_namespaces():
+def delete_stale_namespaces(stem=Namespace.stem):
     """Removes what an earlier run that was killed left behind."""
     for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else []:
-        owner = re.match(rf"{_NAMESPACE_STEM}-(\d+)-", name)
+        owner = re.match(rf"{stem}-(\d+)-", name)
         if owner and not os.path.exists(f"/proc/{owner.group(1)}"):
             subprocess.run(["ip", "netns", "del", name], check=False)
 
