@@ -124,8 +124,8 @@ def test_a_deleted_interface_ends_the_daemon_with_a_line(standing):
     mark = standing.mark()
     standing.host.ip("link del oncilla0")
     assert standing.wait_for_exit(2) == 1
-    assert re.search(r"oncilla0.*(delet|gone|removed|vanish)|(delet|gone|removed|vanish).*oncilla0", standing.log()[mark:],
-                     re.IGNORECASE), standing.log()
+    said = standing.log()[mark:]
+    assert "oncilla0" in said and re.search("delet|gone|removed|vanish", said, re.IGNORECASE), said
     assert standing.host.has_guard_route(), "after a failure the guard stays"
 
 
@@ -347,7 +347,8 @@ def test_with_a_hostname_file_that_holds_no_name(daemons, host, proxy, tmp_path)
 
 
 def test_with_a_log_file_that_cannot_be_opened(daemons, host, proxy):
-    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=["--log", "/nonexistent/oncilla.log"])
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address,
+                  options=["--log", "/nonexistent/oncilla.log"])
     fails_with_a_line(one, "/nonexistent/oncilla.log")
 
 

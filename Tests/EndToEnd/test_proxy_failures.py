@@ -230,7 +230,7 @@ def test_a_stuck_circuit_bounds_memory_and_leaves_the_others_alone(daemons, host
         send_datagrams(host, stuck.address, [number.to_bytes(2, "big") + bytes(1400)] * 500)
         send_datagrams(host, fine.address, [b"%d" % number])
     wait_until(lambda: b"59" in datagrams(circuit), what="traffic to the other peer")
-    report(f"resident {before / 1e6:.1f} MB before and {one.rss() / 1e6:.1f} MB after 42 MB to a peer that does not read")
+    report(f"resident {before / 1e6:.1f} MB, and {one.rss() / 1e6:.1f} MB after 42 MB to a peer that does not read")
     assert one.rss() < 16e6
     stuck.wait_for_circuit().resume()
     send_datagrams(host, stuck.address, [b"end"])
