@@ -58,8 +58,14 @@ def report(request):
     return add
 
 
+@pytest.fixture(scope="module")
+def report_once(request):
+    """As `report`, for a figure of a whole file."""
+    return lambda text: request.config.stash[_figures].append(f"{request.node.name}: {text}")
+
+
 @pytest.fixture
-def namespaces(request):
+def namespaces():
     """namespaces("a") makes a Namespace that is deleted after the test."""
     made = []
 
@@ -149,8 +155,10 @@ def pair(namespaces, daemons):
         for own, other, changes in ((0, 1, a), (1, 0, b)):
             arguments = {"onion": names[own], "peers": [names[other]], "netns": namespaces("ab"[own]),
                          "socks": proxy.address, **both, **(changes or {})}
-            made.append(daemons(**arguments))
+            made.append(daemons(**arguments, start=False))
             proxy.connect(names[own], made[-1].listen_port)
+        for daemon in made:
+            daemon.start()
         for daemon in made:
             daemon.wait_for_interface()
         return types.SimpleNamespace(a=made[0], b=made[1], proxy=proxy)

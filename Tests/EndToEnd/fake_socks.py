@@ -31,6 +31,7 @@ class Behaviour:
     merge: float = 0.0  # seconds during which bytes are collected before they are passed on together
     rate: float | None = None  # bytes per second towards the target
     stall: bool = False  # grants, and then reads nothing
+    patience: float = 1.0  # seconds during which it tries to reach the service, as Tor does, before it refuses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,9 +159,7 @@ class FakeSocks:
         granting = behaviour.reply == GRANTED
         onward = None
         if granting and target is not None and not behaviour.close_after_reply:
-            with contextlib.suppress(OSError):
-                onward = socket.create_connection(target, timeout=5)
-                onward.settimeout(None)
+            onward = _reach(target, behaviour.patience)
         reply = behaviour.reply if onward is not None or not granting or behaviour.close_after_reply else REFUSED
         _write(dialler, reply, behaviour.reply_chunk)
         if onward is None:
@@ -225,6 +224,19 @@ def _read_request(connection):
         parts = data[8:].split(b"\0")
         if len(parts) == 3 and parts[2] == b"":
             return Request(data, port, data[4:8], parts[0], parts[1].decode("latin-1"), time.monotonic())
+
+
+def _reach(target, patience):
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            onward = socket.create_connection(target, timeout=5)
+            onward.settimeout(None)
+            return onward
+        except OSError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.02)
 
 
 def _write(connection, data, chunk=None, rate=None):

@@ -185,17 +185,15 @@ def test_traffic_comes_back_after_tor_restarts(pair, proxy, report):
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 def test_a_transfer_survives_its_circuit(pair, proxy, reset):
+    proxy.behave(onion_name("pair b"), rate=2_000_000)
     hosts = pair(proxy)
     assert hosts.a.host.ping(hosts.b.address).received == 1
-    proxy.behave(hosts.b.onion, rate=2_000_000)
-    proxy.cut(hosts.b.onion)
-    proxy.wait_for_dials(hosts.b.onion, 2, timeout=20)
-    proxy.behave(hosts.b.onion)
+    before = len(proxy.dials(hosts.b.onion))
     cutter = threading.Timer(0.5, lambda: proxy.cut(hosts.b.onion, reset))
     cutter.start()
     Transfer(hosts.a.host, hosts.b.host, hosts.b.address, 3_000_000, timeout=60)
     cutter.join()
-    assert len(proxy.dials(hosts.b.onion)) >= 3, "the transfer was over before the cut"
+    assert len(proxy.dials(hosts.b.onion)) > before, "the transfer was over before the cut"
 
 
 def test_a_circuit_that_is_cut_within_a_packet_starts_again_with_a_keepalive(daemons, host, proxy, wire_peer):
