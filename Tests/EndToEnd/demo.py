@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import overlay
-from private_tor import PrivateTor, PrivateTorError
+from private_tor import PrivateTor, PrivateTorError, suit_to_tor
 from secure_shell import SecureShell
 
 MEGABYTES = 20
@@ -89,7 +89,7 @@ def demonstrate(stage, stack):
     hosts = []
     for who in ("alice", "bob"):
         hosts.append(stack.enter_context(Host(who)))
-        stage.say(f"made the namespace {hosts[-1]}")
+        stage.say(f"made the namespace {hosts[-1]}; its TCP uses {suit_to_tor(hosts[-1])}")
     alice, bob = hosts
 
     stage.step("One Oncilla each, beside its own Tor; here `--netns` puts its interface into the host")
@@ -145,7 +145,7 @@ def demonstrate(stage, stack):
     source, copy = directory / "file", directory / "copy"
     stage.run(["dd", "if=/dev/urandom", f"of={source}", "bs=1M", f"count={MEGABYTES}", "status=none"])
     began = time.monotonic()
-    stage.run(within(alice, "scp", "-q", *ssh, str(source), f"root@[{addresses[1]}]:{copy}"))
+    stage.run(within(alice, "scp", "-q", *ssh, str(source), f"root@[{addresses[1]}]:{copy}"), timeout=150)
     seconds = time.monotonic() - began
     sums = stage.run(["sha256sum", source, copy]).splitlines()
     if sums[0].split()[0] != sums[1].split()[0]:
