@@ -347,7 +347,7 @@ class Daemon:
         self.onion = onion
         self.netns = netns
         self.interface = interface
-        self.address = overlay_address(onion) if onion else None
+        self.address = overlay_address(onion.partition(",")[0]) if onion else None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-test-"))
         self.state_dir = pathlib.Path(state_dir or self.directory / "state")
         self.log_path = self.directory / f"{label or 'oncilla'}.log"
@@ -358,6 +358,7 @@ class Daemon:
             listen = [f"127.0.0.1:{free_port()}"]
         self.listen = list(listen)
         self.listen_port = int(self.listen[0].rsplit(":", 1)[1]) if self.listen and ":" in self.listen[0] else None
+        self.environment = {}
         self._within = within
         self._prefix = list(prefix)
 
@@ -402,7 +403,8 @@ class Daemon:
         self.started_at = time.monotonic()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *command],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, **self.environment})
         return self
 
     @property

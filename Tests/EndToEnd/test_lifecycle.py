@@ -278,6 +278,35 @@ def test_sighup_reopens_the_log_file(daemons, host, proxy, tmp_path):
     assert "ready" not in one.log()
 
 
+def test_the_journal_gets_priorities(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[onion_name("nobody")], start=False)
+    log = one.log_path.stat()
+    one.environment = {"JOURNAL_STREAM": f"{log.st_dev}:{log.st_ino}"}
+    one.start()
+    one.wait_for_line(r"^<5>.*\bready\b")
+    one.stop()
+    assert all(re.match(r"<[3-7]>", line) for line in one.log().splitlines()), one.log()
+
+
+def test_nobody_reads_the_log(daemons, host, proxy):
+    """A full pipe on standard error must not stop the packets."""
+    reader, writer = os.pipe()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, reader)
+        one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, start=False)
+        one.log_path.unlink()
+        one.log_path.symlink_to(f"/proc/{os.getpid()}/fd/{writer}")
+        one.start()
+        os.close(writer)
+        one.wait_for_interface()
+        for _ in range(2000):
+            one.signal(signal.SIGUSR1)
+            time.sleep(0.0005)
+        assert host.ping(DEAD_BEEF).received == 1
+        one.log_path.unlink()
+        one.log_path.touch()
+
+
 def test_sighup_without_a_file_and_a_closed_pipe_do_no_harm(standing):
     for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGUSR1, signal.SIGHUP):
         standing.signal(number)

@@ -162,22 +162,29 @@ def test_500_silent_connections(stage):
     wait_until(lambda: stage.daemon.open_files() < 50, what="the closed ones to be forgotten")
 
 
-def test_500_connections_with_half_a_packet_each(stage):
+@pytest.fixture
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_3000_connections_with_half_a_packet_each(stage, many_descriptors, report):
+    """What strangers leave half sent is bounded for all of them together, not only for each."""
     half = packets.ipv6("fd87:d87e:eb43::1", stage.daemon.address, packets.UDP, bytes(60000), length=65535)
-    stage.limit = 48 * MEGABYTE
+    stage.limit = 64 * MEGABYTE
     with contextlib.ExitStack() as stack:
-        for _ in range(500):
-            dialled = stack.enter_context(contextlib.closing(Dialled(stage.daemon.listen_port)))
-            dialled._connection.settimeout(0.2)
+        for _ in range(3000):
+            dialled = stack.enter_context(contextlib.closing(Dialled(stage.daemon.listen_port, timeout=0.2)))
             with contextlib.suppress(TimeoutError):
                 dialled.send(half)
         stage.barrier()
+        report(f"resident {stage.daemon.rss() / MEGABYTE:.1f} MB with 180 MB of half packets sent")
     assert stage.strange() == []
 
 
-def test_more_connections_than_there_are_descriptors(stage, report):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+def test_more_connections_than_there_are_descriptors(stage, many_descriptors, report):
     stage.limit = 32 * MEGABYTE
     opened = []
     try:
@@ -201,7 +208,6 @@ def test_more_connections_than_there_are_descriptors(stage, report):
     finally:
         for attempt in opened:
             attempt.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     stage.proxy.cut()
     wait_until(lambda: stage.good.host.can_ping(stage.daemon.address), 40, what="the listener to serve again")
 

@@ -171,6 +171,11 @@ def test_only_what_is_meant_for_the_peer_crosses(daemons, host, proxy, wire_peer
     circuit = peer.wait_for_circuit()
     one.wait_for_interface()
     host.run("ping -6 -c 2 -i 0.2 -W 1 ff02::1%oncilla0", check=False)  # multicast, and the kernel's own noise
+    for source in ("2001:db8::5", "fd87:d87e:eb43::77", "fd00::1"):
+        host.ip(f"-6 addr add {source}/128 dev lo nodad")
+        with host.socket(kind=socket.SOCK_DGRAM) as other_source:
+            other_source.bind((source, 0))
+            other_source.sendto(b"from elsewhere", (peer.address, 9))
     send_datagrams(host, peer.address, [b"end"])
     wait_until(lambda: b"end" in datagrams(circuit))
     for packet in circuit.packets():
@@ -263,6 +268,17 @@ def test_listen_twice(daemons, host, proxy, wire_peer):
             wait_until(lambda: any(packet.payload[4:6] == (100 + number).to_bytes(2, "big")
                                    for packet in answers.packets() if packet.next_header == packets.ICMPV6),
                        what=f"the reply to what came to {address}")
+
+
+def test_listen_as_a_part_of_the_name(daemons, host, proxy, wire_peer):
+    peer = wire_peer("w")
+    port = free_port()
+    name = onion_name("one")
+    one = daemons(onion=f"{name},listen=127.0.0.1:{port}", listen=[], netns=host, socks=proxy.address)
+    one.listen_port = port
+    one.wait_for_interface()
+    peer.call(one).send(packets.echo_request(peer.address, one.address))
+    wait_until(lambda: any(packet.next_header == packets.ICMPV6 for packet in peer.received()), what="the reply")
 
 
 @pytest.mark.parametrize("way", ["renamed", "in place"])

@@ -134,8 +134,8 @@ class Accepted:
 class Dialled:
     """A connection to a daemon's listener."""
 
-    def __init__(self, port):
-        self._connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port, timeout=10):
+        self._connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data):
