@@ -119,7 +119,7 @@ extension Node {
       isWanted = true
       say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
     }
-    circuit.queue.dropRest()
+    if circuit.queue.dropRest() { counters[.lostWithCircuit] += 1 }
     if isWanted, wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
       circuits[next].queue = circuit.queue
     } else {

@@ -69,11 +69,16 @@ extension Node {
       let quiet = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + .seconds(5) <= now
       guard quiet else { continue }
       circuits[circuit].queue.releaseIfEmpty()
+      let memory = circuits[circuit].defragmenter.memory
       circuits[circuit].defragmenter.releaseIfEmpty()
+      reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      if memory >= Node.noticeableMemory { hasFreedMemory = true }
     }
     for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
       peers[name] = nil
     }
+    if hasFreedMemory { perform(.trimMemory) }
+    hasFreedMemory = false
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
   }
 }
