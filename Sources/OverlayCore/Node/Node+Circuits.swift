@@ -17,6 +17,13 @@ extension Node {
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
+  /// How much memory cut packets of all circuits take together, in bytes; past it the circuit whose packet is incomplete
+  /// for longest is closed.
+  static let reassemblyLimit = 16 << 20
+
+  /// From how many bytes on it is worth to give memory back to the system.
+  static let noticeableMemory = 16 << 10
+
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
     // A part is left for circuits that we dial: strangers cannot take them all.
@@ -47,7 +54,9 @@ extension Node {
       }
       granted(circuit, to: name, at: now)
     }
+    let memory = circuits[circuit].defragmenter.memory
     do {
+      defer { reassemblyMemory += circuits[circuit].defragmenter.memory - memory }
       while let packet = try circuits[circuit].defragmenter.next(&input) {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
@@ -56,6 +65,24 @@ extension Node {
       counters[.badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
+    while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
+  }
+
+  /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
+  private mutating func relieve<Device: PacketSink & ~Copyable>(at now: Instant, device: inout Device) -> Bool {
+    var slowest: CircuitIdentifier?
+    for circuit in circuits.identifiers
+    where circuits[circuit].dialledPeer == nil && circuits[circuit].defragmenter.isWithinPacket {
+      guard let known = slowest, circuits[known].lastReceived <= circuits[circuit].lastReceived else {
+        slowest = circuit
+        continue
+      }
+    }
+    guard let slowest else { return false }
+    counters[.reassemblyLimit] += 1
+    close(slowest, .failure("sent no whole packet for too long"), at: now, device: &device)
+    hasFreedMemory = true
+    return true
   }
 
   /// The circuit's socket is closed.
@@ -175,6 +202,8 @@ extension Node {
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
     if congested == identifier { congested = nil }
+    reassemblyMemory -= circuit.defragmenter.memory
+    if circuit.defragmenter.memory >= Node.noticeableMemory { hasFreedMemory = true }
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {

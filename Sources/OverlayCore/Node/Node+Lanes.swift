@@ -42,6 +42,7 @@ extension Node {
       circuits[sparse].bulk[circuit.lane - 1] = nil
       circuits[sparse].flows.clear(circuit.lane)
     }
+    if circuit.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = circuit.queue.popAny(store: &store) {
       if let sparse { append(store[slot].bytes, to: sparse, at: now) } else { counters[.lostWithCircuit] += 1 }
       store.takeBack(slot)
@@ -50,6 +51,7 @@ extension Node {
 
   /// Lets what waits to be sent on a circuit that is gone wait for the next one.
   mutating func moveQueue(of circuit: inout Circuit) {
+    if circuit.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = circuit.queue.popAny(store: &store) {
       counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
       store.takeBack(slot)
@@ -63,6 +65,7 @@ extension Node {
       guard let identifier = lane.circuit, var bulk = circuits.remove(identifier) else { continue }
       peers[name]?.bulk[index].circuit = nil
       perform(.close(identifier))
+      if bulk.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
       while let slot = bulk.queue.popAny(store: &store) {
         counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
         store.takeBack(slot)

@@ -73,12 +73,17 @@ extension Node {
       circuits[circuit].waiting.releaseIfEmpty()
       circuits[circuit].queue.releaseIfEmpty()
       circuits[circuit].flows.releaseIfOver(at: now)
+      let memory = circuits[circuit].defragmenter.memory
       circuits[circuit].defragmenter.releaseIfEmpty()
+      reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      if memory >= Node.noticeableMemory { hasFreedMemory = true }
     }
     store.releaseUnused()
     for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
       peers[name] = nil
     }
+    if hasFreedMemory { perform(.trimMemory) }
+    hasFreedMemory = false
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
   }
 }

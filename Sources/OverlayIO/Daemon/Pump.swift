@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import OverlayCore
 
@@ -91,6 +92,7 @@ final class Pump {
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: probeTor(at: now)
     case .torReachable(let isReachable): torChanged(isReachable)
+    case .trimMemory: oncilla_trim_memory()
     case .log(let level, let message): log.write(level, message)
     }
   }
