@@ -73,7 +73,10 @@ struct Circuit: ~Copyable {
   let flowLabel: UInt32
 
   /// A circuit that begins now.
-  init(_ state: State, lane: Int = FlowTable.sparseLane, at now: Instant, selfCallToken: [UInt8] = [], flowLabel: UInt32 = 0) {
+  init(
+    _ state: State, lane: Int = FlowTable.sparseLane, at now: Instant, selfCallToken: [UInt8] = [],
+    flowLabel: UInt32 = 0
+  ) {
     self.state = state
     self.lane = lane
     self.selfCallToken = selfCallToken
