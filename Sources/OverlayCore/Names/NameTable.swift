@@ -31,6 +31,7 @@ struct NameTable {
     let name: OnionName
     let source: Source
     var validUntil: Instant
+    var capabilities: Capabilities = []
   }
 
   private var entries: [IPv6Address: Entry] = [:]
@@ -45,6 +46,18 @@ struct NameTable {
 
   /// The name that `address` stands for, if one is known.
   func name(of address: IPv6Address) -> OnionName? { entries[address]?.name }
+
+  /// What the holder of a name has said that it can do.
+  func capabilities(of name: OnionName) -> Capabilities {
+    guard let entry = entries[name.address], entry.name == name else { return [] }
+    return entry.capabilities
+  }
+
+  /// Takes note of what the holder of a name says that it can do.
+  mutating func note(_ capabilities: Capabilities, of name: OnionName) {
+    guard entries[name.address]?.name == name else { return }
+    entries[name.address]?.capabilities = capabilities
+  }
 
   /// Takes a name from the operator's configuration.
   mutating func configure(_ name: OnionName) {

@@ -53,7 +53,7 @@ extension Node {
       return
     }
     switch claim {
-    case .none, .address(header.source), .name(keepalive.name): learn(keepalive.name, from: circuit, at: now)
+    case .none, .address(header.source), .name(keepalive.name): learn(keepalive, from: circuit, at: now)
     case .address, .name, .selfCall: counters[.changedClaim] += 1
     }
   }
@@ -78,7 +78,8 @@ extension Node {
     circuits[circuit].state = .accepted(.selfCall)
   }
 
-  private mutating func learn(_ name: OnionName, from circuit: CircuitIdentifier, at now: Instant) {
+  private mutating func learn(_ keepalive: Keepalive, from circuit: CircuitIdentifier, at now: Instant) {
+    let name = keepalive.name
     circuits[circuit].state = .accepted(.name(name))
     switch names.learn(name, at: now) {
     case .new:
@@ -94,6 +95,7 @@ extension Node {
       return
     }
     circuits[circuit].sender = name.address
+    names.note(keepalive.capabilities, of: name)
     // A sign of life: worth another try at once, within the pace.
     peers[name]?.pace.forgive()
     redial(name, at: now)

@@ -79,7 +79,11 @@ extension Node {
 
   func keepalive(on circuit: CircuitIdentifier, to name: OnionName) -> [UInt8] {
     let token = circuits[circuit].selfCallToken
-    let extensions = token.isEmpty ? [] : [Keepalive.Extension(type: Keepalive.Extension.selfCall, value: token)]
+    var extensions: [Keepalive.Extension] = []
+    if !settings.capabilities.isEmpty {
+      extensions.append(.init(type: Keepalive.Extension.capabilities, value: settings.capabilities.bytes))
+    }
+    if !token.isEmpty { extensions.append(.init(type: Keepalive.Extension.selfCall, value: token)) }
     return Keepalive(name: settings.name, extensions: extensions)
       .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
   }

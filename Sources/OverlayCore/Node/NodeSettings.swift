@@ -10,6 +10,8 @@ public struct NodeSettings: Sendable {
   public let idle: Duration
   /// How many circuits a peer gets: one for sparse flows, the others for bulk, opened when they are wanted.
   public let circuitsPerPeer: Int
+  /// What we say that we can do.
+  public let capabilities: Capabilities
   /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it.
   public let circuitLimit: Int
   /// What the log lets through: lines below are not even made.
@@ -19,6 +21,7 @@ public struct NodeSettings: Sendable {
   public init(
     name: OnionName, peers: [ConfiguredPeer], servicePort: UInt16 = 8060, idle: Duration = .seconds(180),
     circuitsPerPeer: Int = 1,
+    capabilities: Capabilities = [],
     circuitLimit: Int = 1_000, logLevel: LogLevel = .notice
   ) {
     self.name = name
@@ -26,6 +29,7 @@ public struct NodeSettings: Sendable {
     self.servicePort = servicePort
     self.idle = idle
     self.circuitsPerPeer = circuitsPerPeer
+    self.capabilities = capabilities
     self.circuitLimit = circuitLimit
     self.logLevel = logLevel
   }
