@@ -91,6 +91,11 @@ struct Circuit: ~Copyable {
     lastProgress = now
   }
 
+  /// Whether we may send packets on it.
+  var isOpen: Bool {
+    if case .open = state { true } else { false }
+  }
+
   /// The peer that was dialled; `nil` for an accepted circuit.
   var dialledPeer: OnionName? {
     switch state {

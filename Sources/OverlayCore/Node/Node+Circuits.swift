@@ -103,11 +103,8 @@ extension Node {
   ) -> Bool {
     guard circuits.contains(circuit) else { return false }
     circuits[circuit].isFlushRequested = false
-    var isOpen = false
-    if case .open = circuits[circuit].state {
-      isOpen = true
-      settle(circuit, at: now)
-    }
+    let isOpen = circuits[circuit].isOpen
+    if isOpen { settle(circuit, at: now) }
     let preamble = circuits[circuit].preamble
     let offered = preamble.count + circuits[circuit].queue.settledBytes
     guard offered > 0 else { return false }
@@ -154,7 +151,7 @@ extension Node {
 
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
     circuits[circuit].lastSent = now
-    guard case .open = circuits[circuit].state else {
+    guard circuits[circuit].isOpen else {
       counters[.queueFull] += UInt64(circuits[circuit].waiting.append(packet))
       return
     }

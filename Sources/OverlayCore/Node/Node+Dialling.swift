@@ -118,8 +118,7 @@ extension Node {
     peer.link = .none
     // Another name of the same address may have taken its place.
     if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
-    var wasOpen = false
-    if case .open = circuit.state { wasOpen = true }
+    let wasOpen = circuit.isOpen
     if !wasOpen { counters[.dialFailed] += 1 }
     let jitter = Double.random(in: 0..<1, using: &random)
     switch end {

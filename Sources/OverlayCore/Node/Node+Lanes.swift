@@ -6,7 +6,7 @@ extension Node {
   mutating func lane(for packet: UnsafeRawBufferPointer, of sparse: CircuitIdentifier, at now: Instant)
     -> CircuitIdentifier
   {
-    guard settings.circuitsPerPeer > 1, case .open(let name) = circuits[sparse].state else { return sparse }
+    guard settings.circuitsPerPeer > 1, circuits[sparse].isOpen else { return sparse }
     let flow = circuits[sparse].flows.note(FlowHash.of(packet), bytes: packet.count, at: now)
     if flow.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[flow.lane - 1] { return circuit }
     guard flow.isBulk else { return sparse }
@@ -16,7 +16,7 @@ extension Node {
       let count = circuits[sparse].flows.count(on: index + 1, at: now)
       if best.map({ count < $0.count }) ?? true { best = (index + 1, circuit, count) }
     }
-    if best.map({ $0.count > 0 }) ?? true { dialBulkLane(of: sparse, to: name, at: now) }
+    if best.map({ $0.count > 0 }) ?? true { dialBulkLane(of: sparse, at: now) }
     // Until a circuit for bulk stands, the flow stays where it is.
     guard let best else { return sparse }
     circuits[sparse].flows.pin(flow, to: best.lane)
@@ -73,8 +73,9 @@ extension Node {
     }
   }
 
-  private mutating func dialBulkLane(of sparse: CircuitIdentifier, to name: OnionName, at now: Instant) {
-    guard tor != .unreachable, circuits.count < settings.circuitLimit, let peer = peers[name],
+  private mutating func dialBulkLane(of sparse: CircuitIdentifier, at now: Instant) {
+    guard tor != .unreachable, circuits.count < settings.circuitLimit, let name = circuits[sparse].dialledPeer,
+      let peer = peers[name],
       let index = peer.bulk.firstIndex(where: { $0.circuit == nil && $0.pace.nextAttempt(from: now) <= now })
     else { return }
     counters[.dialled] += 1
