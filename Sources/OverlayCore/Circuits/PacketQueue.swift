@@ -8,9 +8,9 @@ struct PacketQueue: ~Copyable {
   /// How many bytes wait at the most, the rest of a packet under way excepted.
   static let byteLimit = 128 << 10
 
-  private var ring = ByteBuffer()
+  private(set) var ring = ByteBuffer()
   private var head = 0
-  private var rest = ByteBuffer()
+  private(set) var rest = ByteBuffer()
   private var restRange = 0..<0
 
   /// How many whole packets wait.
