@@ -16,10 +16,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
   /// So many random bytes.
   mutating func bytes(_ count: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count + 7)
-    while bytes.count < count { withUnsafeBytes(of: next()) { bytes.append(contentsOf: $0) } }
-    bytes.removeLast(bytes.count - count)
-    return bytes
+    let words = (0..<(count + 7) / 8).map { _ in next() }
+    return words.withUnsafeBytes { Array($0.prefix(count)) }
   }
 }
