@@ -32,8 +32,8 @@ final class FakeCircuit {
   var request: Request?
   /// Whether the circuit is granted: bytes go through.
   var isGranted = false
-  /// Whether the dialler's socket takes no bytes.
-  var isStuck = false
+  /// How many more bytes the dialler's socket takes.
+  var room = Int.max
   /// Whether the dialler has something to send.
   var isFlushRequested = false
   /// Bytes on their way from the dialler.

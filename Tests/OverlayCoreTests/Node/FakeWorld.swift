@@ -64,6 +64,25 @@ final class FakeWorld {
     settle()
   }
 
+  /// Somebody between the two sides cuts the circuit.
+  func cut(_ circuit: FakeCircuit) {
+    circuit.isClosed = true
+    settle()
+  }
+
+  /// The hosts file of `host` is now this.
+  func replaceHosts(of host: FakeHost, with names: [OnionName]) {
+    host.node.replaceHosts(with: names, at: now, device: &host.device)
+    settle()
+  }
+
+  /// Adds and starts a host whose hosts file has these names.
+  func start(_ host: FakeHost, knowing names: [OnionName]) -> FakeHost {
+    let host = start(host)
+    replaceHosts(of: host, with: names)
+    return host
+  }
+
   /// Lets the time pass: whatever is due is done at its time.
   func pass(_ duration: Duration) {
     settle()
@@ -144,16 +163,17 @@ final class FakeWorld {
   }
 
   private func transmit(_ circuit: FakeCircuit) -> Bool {
-    guard circuit.isFlushRequested, !circuit.isStuck, !circuit.isClosed, let host = circuit.dialler,
+    guard circuit.isFlushRequested, circuit.room > 0, !circuit.isClosed, let host = circuit.dialler,
       let identifier = circuit.diallerIdentifier
     else { return false }
-    var room = Int.random(in: pieces, using: &random)
+    var room = min(circuit.room, Int.random(in: pieces, using: &random))
     circuit.isFlushRequested = host.node.transmit(identifier, at: now) { runs in
       var taken = 0
       for run in runs {
         let part = run.prefix(room)
         circuit.forward += part
         room -= part.count
+        circuit.room -= part.count
         taken += part.count
       }
       return taken
