@@ -4,7 +4,7 @@
 /// grows with what has really come, to 65,575 bytes at most, whatever a header announces, and is given back by
 /// `releaseIfEmpty`.
 struct Defragmenter: ~Copyable {
-  private(set) var partial = ByteBuffer()
+  private var partial = ByteBuffer()
   private var filled = 0
   private var isHandedOut = false
   private var isAtStart = true

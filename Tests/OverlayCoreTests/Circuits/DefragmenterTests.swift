@@ -101,8 +101,8 @@ struct DefragmenterTests {
         isNothing = try defragmenter.next(&input) == nil
       }
       #expect(isNothing)
-      #expect(defragmenter.partial.capacity >= count)
-      #expect(defragmenter.partial.capacity <= max(64, 2 * count), "\(count) bytes")
+      #expect(defragmenter.memory >= count)
+      #expect(defragmenter.memory <= max(64, 2 * count), "\(count) bytes")
     }
   }
 
@@ -117,7 +117,7 @@ struct DefragmenterTests {
       while try defragmenter.next(&input) != nil { count += 1 }
     }
     #expect(count == 100)
-    #expect(defragmenter.partial.capacity == 0)
+    #expect(defragmenter.memory == 0)
   }
 
   @Test("the buffer is given back between packets only")
@@ -133,7 +133,7 @@ struct DefragmenterTests {
       }
       #expect(defragmenter.isWithinPacket == isWithin)
       defragmenter.releaseIfEmpty()
-      #expect((defragmenter.partial.capacity > 0) == isWithin)
+      #expect((defragmenter.memory > 0) == isWithin)
     }
     #expect(found == [packet, packet])
   }

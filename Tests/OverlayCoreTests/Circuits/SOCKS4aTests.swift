@@ -24,7 +24,7 @@ struct SOCKS4aTests {
   @Test("the request, byte by byte")
   func request() throws {
     let name = try OnionName("7fd22jhmqgfl45j6")
-    let expected: [UInt8] = [4, 1, 0x1f, 0x7c, 0, 0, 0, 1] + Array("abc\0".utf8) + Array("7fd22jhmqgfl45j6.onion\0".utf8)
+    let expected: [UInt8] = [4, 1, 0x1f, 0x7c, 0, 0, 0, 1] + Array("abc\u{0}7fd22jhmqgfl45j6.onion\u{0}".utf8)
     #expect(SOCKS4aRequest.bytes(name: name, port: 8_060, userIdentifier: "abc") == expected)
   }
 

@@ -115,7 +115,7 @@ struct NodeHostileTests {
       }
       circuits.append(circuit)
     }
-    let memory = circuits.reduce(0) { $0 + host.node.circuits[$1].defragmenter.partial.capacity }
+    let memory = circuits.reduce(0) { $0 + host.node.circuits[$1].defragmenter.memory }
     #expect(memory <= 999 * 64)
   }
 

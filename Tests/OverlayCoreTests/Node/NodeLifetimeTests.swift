@@ -41,6 +41,17 @@ struct NodeLifetimeTests {
     #expect(host.takeDelivered() == [])
   }
 
+  @Test("a short idle time is no failure: the circuit is dialled again at once")
+  func shortIdle() throws {
+    let (host, circuit) = try connected(idle: .seconds(10))
+    world.pass(.seconds(10))
+    #expect(circuit.isClosed)
+    world.send(host.packet(to: bob.address), from: host)
+    withKnownIssue("a circuit that lived shorter than 30 seconds counts as a failed attempt, whoever closed it") {
+      #expect(host.takeErrorCodes() == [])
+    }
+  }
+
   @Test("packets in either direction keep a circuit")
   func notIdle() throws {
     let (host, circuit) = try connected()
@@ -99,6 +110,7 @@ struct NodeLifetimeTests {
     #expect(Array(whole.dropFirst()) == Array(packets[1...]))
     #expect(!isCut)
     #expect(host.takeDelivered() == [])
+    withKnownIssue("the packet that was cut is counted nowhere") { #expect(host.count(.lostWithCircuit) == 1) }
   }
 
   @Test("a cut at any byte of the stream leaves only whole packets on the next circuit", arguments: 0...40)
@@ -247,14 +259,26 @@ struct NodeLifetimeTests {
     world.say(player.keepalive(to: alice.address) + packet, on: accepted)
     world.say(Array(packet[..<50_000]), on: accepted)
     #expect(host.node.circuits[queueing].queue.ring.capacity > 60_000)
-    #expect(host.node.circuits[receiving].defragmenter.partial.capacity > 50_000)
+    #expect(host.node.circuits[receiving].defragmenter.memory > 50_000)
     world.pass(.seconds(70))
     #expect(host.node.circuits[queueing].queue.ring.capacity < 1_000)
-    #expect(host.node.circuits[receiving].defragmenter.partial.capacity > 50_000)
+    #expect(host.node.circuits[receiving].defragmenter.memory > 50_000)
     world.say(Array(packet[50_000...]), on: accepted)
     #expect(host.takeDelivered().count == 2)
     world.pass(.seconds(70))
-    #expect(host.node.circuits[receiving].defragmenter.partial.capacity == 0)
+    #expect(host.node.circuits[receiving].defragmenter.memory == 0)
+  }
+
+  @Test("a permanent peer's keepalives do not keep its queue's memory, whenever they go out")
+  func tidyingInStep() throws {
+    let (host, circuit) = try connected(permanent: true)
+    let identifier = try #require(circuit.diallerIdentifier)
+    world.pass(.seconds(58))
+    world.send(host.packet(to: bob.address, size: 60_000), from: host)
+    world.pass(.seconds(600))
+    withKnownIssue("keepalives and tidying have the same period, so that no moment of tidying is quiet") {
+      #expect(host.node.circuits[identifier].queue.ring.capacity < 1_000)
+    }
   }
 
   @Test("a peer that was dialled once and is wanted no more is forgotten")

@@ -75,7 +75,8 @@ struct ICMPv6UnreachableTests {
     #expect(Self.error(.addressUnreachable, about: packet) == nil)
   }
 
-  @Test("an ICMPv6 message that is no error is answered, wherever it stands", arguments: chains.indices, [128, 129, 255])
+  @Test(
+    "an ICMPv6 message that is no error is answered, wherever it stands", arguments: chains.indices, [128, 129, 255])
   func aboutMessages(_ chain: Int, _ type: UInt8) {
     let (first, headers) = Self.chains[chain]
     let packet = Sample.packet(

@@ -65,7 +65,9 @@ struct DialPaceTests {
     #expect(pace.isForgettable(at: Self.start + .seconds(90)))
   }
 
-  @Test("whatever fails, lives or is forgiven, there are never more than three attempts in 30 seconds", arguments: 0..<20)
+  @Test(
+    "whatever fails, lives or is forgiven, there are never more than three attempts in 30 seconds",
+    arguments: 0..<20)
   func always(_ seed: UInt64) {
     var random = SeededGenerator(seed: 100 + seed)
     var pace = DialPace()

@@ -77,14 +77,18 @@ struct AdmissionTests {
     #expect(admission.admit(try header(source, destination), from: nil) == unknown)
   }
 
-  @Test("a sender that cannot be a peer's delivers nothing", arguments: [own, localResponder, circuitResponder, "::1"])
+  @Test(
+    "a sender that cannot be a peer's delivers nothing",
+    arguments: [own, localResponder, circuitResponder, "::1"])
   func impossible(_ sender: String) throws {
     let admission = Admission(address: try .sample(own))
     #expect(admission.isPeer(try .sample(sender)) == false)
     #expect(admission.admit(try header(sender, own), from: try .sample(sender)) == .drop(.forgedSource))
   }
 
-  @Test("a keepalive is read, whoever it is from and for, and never delivered", arguments: [peer, own, "::", "ff02::1"])
+  @Test(
+    "a keepalive is read, whoever it is from and for, and never delivered",
+    arguments: [peer, own, "::", "ff02::1"])
   func keepalive(_ address: String) throws {
     let admission = Admission(address: try .sample(own))
     #expect(admission.admit(try header(address, own, nextHeader: 59), from: try .sample(peer)) == .keepalive)
@@ -109,7 +113,9 @@ struct AdmissionTests {
 
 @Suite("Reflection")
 struct ReflectionTests {
-  @Test("the addresses change places and no other byte changes; the checksum stays right", arguments: [0, 1, 56, 1_400])
+  @Test(
+    "the addresses change places and no other byte changes; the checksum stays right",
+    arguments: [0, 1, 56, 1_400])
   func swap(_ size: Int) throws {
     var random = SeededGenerator(seed: 110)
     let source = try IPv6Address.sample(own)
