@@ -1,11 +1,53 @@
-# make          builds .build/release/oncilla
-# make demo     two hosts on one machine reach each other through a private Tor network (root)
-# make check    formatting, warnings and every test there is, real Tor included (root)
-SWIFT ?= swift
+# make              builds .build/release/oncilla
+# make install      installs it and its manual page under DESTDIR and PREFIX (/usr/local)
+# make clean        removes what was built
+# sudo make demo    two hosts on one machine reach each other through a private Tor network
+# sudo make check   formatting, warnings and every test there is, real Tor included
+#
+# demo and check install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that contrib/find-swift
+# does not find by itself.
+SWIFT := $(shell contrib/find-swift)
+PREFIX ?= /usr/local
+
 BUILD = $(SWIFT) build -c release --static-swift-stdlib --product oncilla
 BINARY = .build/release/oncilla
+STRICT = -Xswiftc -warnings-as-errors -Xcc -Werror
+# Debian's, not one that a version manager has put first: that one lacks python3-pytest.
+PYTHON = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
 
-all:
+all: swift
 	$(BUILD)
 
-.PHONY: all
+install: $(BINARY)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/oncilla
+	install -D -m 644 man/oncilla.1 $(DESTDIR)$(PREFIX)/share/man/man1/oncilla.1
+
+$(BINARY):
+	$(MAKE) all
+
+clean:
+	rm -rf .build
+
+# What root builds is given to the owner of the source, so that the owner's next `make` may write there.
+demo check: root
+	contrib/install-dependencies $@
+	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
+	  [ ! -e .build ] || chown -R --reference=Package.swift .build; exit $$status
+
+demo-as-root: all
+	@$(PYTHON) Tests/EndToEnd/demo.py
+
+check-as-root:
+	$(SWIFT) format lint -s -r Package.swift Sources Tests
+	$(SWIFT) build --build-tests $(STRICT)
+	$(SWIFT) test $(STRICT)
+	$(BUILD) $(STRICT)
+	$(PYTHON) -m pytest Tests/EndToEnd -v
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "make: this makes network namespaces and interfaces and needs root: use sudo make" >&2; exit 1; }
+
+swift:
+	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
+
+.PHONY: all install clean demo check demo-as-root check-as-root root swift

@@ -22,6 +22,6 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-Xlinker", "--gc-sections"])]),
     .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore"]),
     .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux"]),
-    .testTarget(name: "OncillaTests", dependencies: ["oncilla", "OverlayCore"]),
+    .testTarget(name: "OncillaTests", dependencies: ["oncilla", "OverlayIO", "OverlayCore"]),
   ]
 )

@@ -28,6 +28,9 @@ uint32_t oncilla_devconf_disable_ipv6(void);
 // accept4(2), because it is a GNU extension, which Swift's Glibc hides. The new socket does not block; -1 with errno.
 int oncilla_accept(int listener);
 
+// malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
+void oncilla_trim_memory(void);
+
 // Unmaps, until they are needed again, the program and library pages that only starting needed: dl_iterate_phdr is a GNU
 // extension, which Swift's Glibc hides. Segments that are written to are left alone.
 void oncilla_release_program_pages(void);

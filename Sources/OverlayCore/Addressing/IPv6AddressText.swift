@@ -33,7 +33,8 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
         bytes += quad
         break
       }
-      guard (1...4).contains(group.utf8.count), group.utf8.first != UInt8(ascii: "+"),
+      // The standard library's reading of numbers takes a sign, too.
+      guard (1...4).contains(group.utf8.count), group.first?.isHexDigit == true,
         let value = UInt16(group, radix: 16)
       else { return nil }
       bytes += [UInt8(value >> 8), UInt8(value & 0xff)]
@@ -59,7 +60,8 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
     guard parts.count == 4 else { return nil }
     var bytes: [UInt8] = []
     for part in parts {
-      guard let first = part.utf8.first, first != UInt8(ascii: "+"), let byte = UInt8(part) else { return nil }
+      let isDecimal = part.first?.isHexDigit == true && (part == "0" || !part.hasPrefix("0"))
+      guard isDecimal, let byte = UInt8(part) else { return nil }
       bytes.append(byte)
     }
     return bytes

@@ -2,6 +2,8 @@
 public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The label has this many characters; 16 or 56 are accepted.
   case length(Int)
+  /// There is another dot than that of `.onion`: a subdomain, or a name of the ordinary Internet.
+  case dots
   /// The label holds a character that is not of base32.
   case alphabet
   /// A version 3 label's checksum does not match its key: a mistyped or damaged name.
@@ -13,6 +15,7 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .length(let count): "its label has \(count) characters, an onion name's has 56 (or 16, version 2)"
+    case .dots: "it has another dot than that of .onion: the name is accepted without subdomains"
     case .alphabet: "an onion name is written with the letters a to z and the digits 2 to 7 only"
     case .checksum: "its checksum does not match: it is mistyped or damaged"
     case .version(let version): "it is of version \(version), only version 3 is known"
@@ -45,8 +48,9 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   /// The name that `text` writes, with or without `.onion`, in any case.
   public init(_ text: some StringProtocol) throws(OnionNameError) {
     let network = OverlayNetwork.tor
-    var label = text.lowercased()
+    var label = text.lowercasedASCII
     if label.hasSuffix(network.suffix) { label.removeLast(network.suffix.utf8.count) }
+    guard !label.utf8.contains(UInt8(ascii: ".")) else { throw .dots }
     guard network.labelLengths.contains(label.utf8.count) else { throw .length(label.utf8.count) }
     guard let bytes = Base32.decode(label.utf8) else { throw .alphabet }
     if bytes.count == OnionName.bytesOfVersion3 { try OnionName.verify(bytes) }

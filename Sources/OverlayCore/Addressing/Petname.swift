@@ -7,7 +7,7 @@ public struct Petname: Hashable, Sendable, CustomStringConvertible {
   /// The petname that `text` writes, in any case; `nil` unless it is 1 to 63 letters, digits and hyphens with no
   /// hyphen at either end.
   public init?(_ text: some StringProtocol) {
-    let label = text.lowercased()
+    let label = text.lowercasedASCII
     let accepted = label.utf8.allSatisfy { character in
       (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(character)
         || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character) || character == UInt8(ascii: "-")

@@ -9,6 +9,9 @@ struct Defragmenter: ~Copyable {
   private var isHandedOut = false
   private var isAtStart = true
 
+  /// How much memory it holds, in bytes.
+  var memory: Int { partial.capacity }
+
   /// Whether a packet has begun and not ended.
   var isWithinPacket: Bool { filled > 0 && !isHandedOut }
 

@@ -69,9 +69,10 @@ struct PacketQueue: ~Copyable {
     return true
   }
 
-  /// Forgets the rest of a packet that was under way: its circuit is gone.
-  mutating func dropRest() {
-    restRange = 0..<0
+  /// Forgets the rest of a packet that was under way, for its circuit is gone; whether there was one.
+  mutating func dropRest() -> Bool {
+    defer { restRange = 0..<0 }
+    return !restRange.isEmpty
   }
 
   /// Gives the memory back if nothing waits.

@@ -17,10 +17,12 @@ public struct Instant: Comparable, Hashable, Sendable {
   /// The instant that follows after `duration`, which may be negative; never before the clock's start.
   public static func + (instant: Instant, duration: Duration) -> Instant {
     let (seconds, attoseconds) = duration.components
-    let sum = Int64(clamping: instant.nanoseconds).addingReportingOverflow(seconds &* 1_000_000_000)
-    guard !sum.overflow else { return .distantFuture }
-    let (total, overflow) = sum.partialValue.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return Instant(nanoseconds: UInt64(max(0, overflow ? Int64.max : total)))
+    let whole = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let sum = Int64(clamping: instant.nanoseconds).addingReportingOverflow(whole.partialValue)
+    let total = sum.partialValue.addingReportingOverflow(attoseconds / 1_000_000_000)
+    let isBeyond = whole.overflow || sum.overflow || total.overflow
+    guard !isBeyond else { return seconds < 0 ? Instant(nanoseconds: 0) : .distantFuture }
+    return Instant(nanoseconds: UInt64(max(0, total.partialValue)))
   }
 
   /// How much later than `earlier` this instant is.

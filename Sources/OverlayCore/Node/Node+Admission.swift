@@ -53,8 +53,7 @@ extension Node {
       return
     }
     switch claim {
-    case .none, .address(header.source): learn(keepalive.name, from: circuit, at: now)
-    case .name(keepalive.name): _ = names.learn(keepalive.name, at: now)
+    case .none, .address(header.source), .name(keepalive.name): learn(keepalive.name, from: circuit, at: now)
     case .address, .name, .selfCall: counters[.changedClaim] += 1
     }
   }

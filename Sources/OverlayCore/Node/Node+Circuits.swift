@@ -8,9 +8,17 @@ extension Node {
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
+  /// How much memory cut packets of all circuits take together, in bytes; past it the circuit whose packet is incomplete
+  /// for longest is closed.
+  static let reassemblyLimit = 16 << 20
+
+  /// From how many bytes on it is worth to give memory back to the system.
+  static let noticeableMemory = 16 << 10
+
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
-    guard circuits.count < settings.circuitLimit else {
+    // A part is left for circuits that we dial: strangers cannot take them all.
+    guard circuits.count < settings.circuitLimit - settings.circuitLimit / 4 else {
       counters[.circuitLimit] += 1
       return nil
     }
@@ -33,19 +41,39 @@ extension Node {
           return
         }
       } catch {
-        return close(circuit, why: "\(error)", at: now, device: &device)
+        return close(circuit, .failure("\(error)"), at: now, device: &device)
       }
       granted(circuit, to: name, at: now)
     }
+    let memory = circuits[circuit].defragmenter.memory
     do {
+      defer { reassemblyMemory += circuits[circuit].defragmenter.memory - memory }
       while let packet = try circuits[circuit].defragmenter.next(&input) {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
       }
     } catch {
       counters[.badStream] += 1
-      close(circuit, why: "sent \(error)", at: now, device: &device)
+      close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
+    while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
+  }
+
+  /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
+  private mutating func relieve<Device: PacketSink & ~Copyable>(at now: Instant, device: inout Device) -> Bool {
+    var slowest: CircuitIdentifier?
+    for circuit in circuits.identifiers
+    where circuits[circuit].dialledPeer == nil && circuits[circuit].defragmenter.isWithinPacket {
+      guard let known = slowest, circuits[known].lastReceived <= circuits[circuit].lastReceived else {
+        slowest = circuit
+        continue
+      }
+    }
+    guard let slowest else { return false }
+    counters[.reassemblyLimit] += 1
+    close(slowest, .failure("sent no whole packet for too long"), at: now, device: &device)
+    hasFreedMemory = true
+    return true
   }
 
   /// The circuit's socket is closed.
@@ -53,9 +81,9 @@ extension Node {
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
     switch end {
-    case .torUnreachable: remove(circuit, why: "Tor is not there", torIsGone: true, at: now, device: &device)
-    case .closed: remove(circuit, why: "the circuit was closed", at: now, device: &device)
-    case .failed(let reason): remove(circuit, why: reason, at: now, device: &device)
+    case .torUnreachable: remove(circuit, .torUnreachable, at: now, device: &device)
+    case .closed: remove(circuit, .failure("the circuit was closed"), at: now, device: &device)
+    case .failed(let reason): remove(circuit, .failure(reason), at: now, device: &device)
     }
   }
 
@@ -91,7 +119,10 @@ extension Node {
   }
 
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
-    if circuits[circuit].queue.isEmpty { circuits[circuit].lastProgress = now }
+    if circuits[circuit].queue.isEmpty {
+      circuits[circuit].lastProgress = now
+      lookAgain(at: circuit, when: now + Node.stallTimeout)
+    }
     circuits[circuit].lastSent = now
     counters[.queueFull] += UInt64(circuits[circuit].queue.append(packet))
     if case .open = circuits[circuit].state { requestFlush(circuit) }
@@ -105,20 +136,22 @@ extension Node {
 
   /// Ends a circuit of our own accord.
   mutating func close<Device: PacketSink & ~Copyable>(
-    _ circuit: CircuitIdentifier, why: String, at now: Instant, device: inout Device
+    _ circuit: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
   ) {
     perform(.close(circuit))
-    remove(circuit, why: why, at: now, device: &device)
+    remove(circuit, end, at: now, device: &device)
   }
 
   private mutating func remove<Device: PacketSink & ~Copyable>(
-    _ identifier: CircuitIdentifier, why: String, torIsGone: Bool = false, at now: Instant, device: inout Device
+    _ identifier: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
+    reassemblyMemory -= circuit.defragmenter.memory
+    if circuit.defragmenter.memory >= Node.noticeableMemory { hasFreedMemory = true }
     if let name = circuit.dialledPeer {
-      dialledEnded(circuit, to: name, why: why, torIsGone: torIsGone, at: now, device: &device)
+      dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {
-      log(.debug, "an accepted circuit ended: \(why)")
+      log(.debug, "an accepted circuit ended: \(end)")
     }
   }
 }

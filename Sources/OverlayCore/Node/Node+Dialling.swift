@@ -74,27 +74,53 @@ extension Node {
       .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
   }
 
+  /// Why a circuit that we dialled is gone.
+  enum Ending: CustomStringConvertible {
+    /// We wanted it so: it was idle, or the operator's names changed.
+    case intended
+    /// The SOCKS server does not take connections.
+    case torUnreachable
+    /// Anything else, in words for the log.
+    case failure(String)
+
+    /// The words for the log.
+    var description: String {
+      switch self {
+      case .intended: "not needed any more"
+      case .torUnreachable: "Tor is not there"
+      case .failure(let why): why
+      }
+    }
+  }
+
   /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
-    _ circuit: consuming Circuit, to name: OnionName, why: String, torIsGone: Bool, at now: Instant,
+    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: Ending, at now: Instant,
     device: inout Device
   ) {
     guard var peer = peers[name] else { return }
     peer.link = .none
-    dialled[destination(of: peer)] = nil
+    // Another name of the same address may have taken its place.
+    if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
     var wasOpen = false
     if case .open = circuit.state { wasOpen = true }
     if !wasOpen { counters[.dialFailed] += 1 }
-    if wasOpen, now - circuit.began >= Node.shortLife {
-      peer.pace.forgive()
-    } else if !torIsGone {
-      peer.pace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
+    let jitter = Double.random(in: 0..<1, using: &random)
+    switch end {
+    case .intended: break
+    case .torUnreachable: torLost(at: now)
+    case .failure where !wasOpen: peer.pace.failed(at: now, jitter: jitter)
+    case .failure where now - circuit.began < Node.shortLife: peer.pace.lost(at: now, jitter: jitter)
+    case .failure: peer.pace.forgive()
     }
     peers[name] = peer
-    say(name, .lost, why)
-    if torIsGone { torLost(at: now) }
-    circuit.queue.dropRest()
-    if wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
+    var isWanted = false
+    if case .failure(let why) = end {
+      isWanted = true
+      say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
+    }
+    if circuit.queue.dropRest() { counters[.lostWithCircuit] += 1 }
+    if isWanted, wasOpen, !circuit.queue.isEmpty, let next = dial(name, at: now) {
       circuits[next].queue = circuit.queue
     } else {
       while circuit.queue.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {

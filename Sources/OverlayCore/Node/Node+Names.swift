@@ -6,7 +6,7 @@ extension Node {
   ) {
     for name in names.replaceHosts(with: hosts.filter { $0 != settings.name }) {
       guard let circuit = peers[name]?.link.circuit else { continue }
-      close(circuit, why: "the hosts file names it no more", at: now, device: &device)
+      close(circuit, .intended, at: now, device: &device)
     }
   }
 

@@ -28,16 +28,16 @@ extension Node {
       due = circuits[circuit].began + Node.dialTimeout
       if due <= now {
         let seconds = Node.dialTimeout.components.seconds
-        return close(circuit, why: "Tor built no circuit in \(seconds) s", at: now, device: &device)
+        return close(circuit, .failure("Tor built no circuit in \(seconds) s"), at: now, device: &device)
       }
     case .open(let name):
       if !circuits[circuit].queue.isEmpty, circuits[circuit].lastProgress + Node.stallTimeout <= now {
         counters[.stalled] += 1
-        return close(circuit, why: "the circuit took nothing for too long", at: now, device: &device)
+        return close(circuit, .failure("the circuit took nothing for too long"), at: now, device: &device)
       }
       guard let next = tendOpen(circuit, to: name, at: now) else {
         counters[.idleClosed] += 1
-        return close(circuit, why: "idle", at: now, device: &device)
+        return close(circuit, .intended, at: now, device: &device)
       }
       due = circuits[circuit].queue.isEmpty ? next : min(next, circuits[circuit].lastProgress + Node.stallTimeout)
     case .accepted(let claim):
@@ -46,7 +46,7 @@ extension Node {
       due = circuits[circuit].lastReceived + patience
       if due <= now {
         counters[.idleClosed] += 1
-        return close(circuit, why: "idle", at: now, device: &device)
+        return close(circuit, .intended, at: now, device: &device)
       }
     }
     lookAgain(at: circuit, when: due)
@@ -69,11 +69,16 @@ extension Node {
       let quiet = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + .seconds(5) <= now
       guard quiet else { continue }
       circuits[circuit].queue.releaseIfEmpty()
+      let memory = circuits[circuit].defragmenter.memory
       circuits[circuit].defragmenter.releaseIfEmpty()
+      reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      if memory >= Node.noticeableMemory { hasFreedMemory = true }
     }
     for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
       peers[name] = nil
     }
+    if hasFreedMemory { perform(.trimMemory) }
+    hasFreedMemory = false
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
   }
 }

@@ -30,6 +30,11 @@ public struct Node: ~Copyable {
   private var actions: [NodeAction] = []
   private var firstAction = 0
 
+  // What all defragmenters hold together, in bytes.
+  var reassemblyMemory = 0
+  // Whether much memory was freed that the process still has.
+  var hasFreedMemory = false
+
   /// What has happened so far.
   public internal(set) var counters = Counters()
 

@@ -10,6 +10,8 @@ public enum NodeAction: Equatable, Sendable {
   case probeTor
   /// Tor came into reach or went out of it.
   case torReachable(Bool)
+  /// Give memory that was freed back to the system.
+  case trimMemory
   /// Write a line to the log.
   case log(LogLevel, String)
 }

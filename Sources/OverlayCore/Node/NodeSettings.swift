@@ -8,7 +8,7 @@ public struct NodeSettings: Sendable {
   public let servicePort: UInt16
   /// How long a circuit that carries nothing stays.
   public let idle: Duration
-  /// How many circuits may be open; at the limit new ones are refused.
+  /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it.
   public let circuitLimit: Int
   /// What the log lets through: lines below are not even made.
   public let logLevel: LogLevel

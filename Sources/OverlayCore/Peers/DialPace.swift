@@ -37,6 +37,11 @@ struct DialPace {
     pauseEnd = now + pause * (0.75 + jitter / 2)
   }
 
+  /// Counts a circuit that stood only shortly. The first one costs no pause: whoever closed it may be back already.
+  mutating func lost(at now: Instant, jitter: Double) {
+    if failures == 0 { failures = 1 } else { failed(at: now, jitter: jitter) }
+  }
+
   /// The peer gave a sign of life: the pauses begin anew, the window's limit stays.
   mutating func forgive() {
     failures = 0

@@ -157,9 +157,7 @@ public final class Daemon {
   }
 
   private func deviceGone() {
-    interface?.observe()
-    guard status == 0 else { return }
-    log.error("interface \(settings.interface.name) takes and gives no packets any more")
+    log.error("\(PrivilegeError.interfaceGone(settings.interface.name))")
     stop(status: 1)
   }
 

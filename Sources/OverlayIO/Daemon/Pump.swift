@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import OverlayCore
 
@@ -86,6 +87,7 @@ final class Pump {
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: probeTor(at: now)
     case .torReachable(let isReachable): torChanged(isReachable)
+    case .trimMemory: oncilla_trim_memory()
     case .log(let level, let message): log.write(level, message)
     }
   }
@@ -114,6 +116,7 @@ final class Pump {
 
   private func probeTor(at now: Instant) {
     probe = TorProbe(socks, on: loop) { [unowned self] isReachable in
+      probe = nil
       turn { now in node.torProbed(isReachable: isReachable, at: now) }
     }
     if probe == nil { node.torProbed(isReachable: false, at: now) }

@@ -34,8 +34,8 @@ public struct TunnelDevice: ~Copyable {
   /// The node that tunnels are opened through; `Documentation/networking/tuntap.rst`.
   static let path = "/dev/net/tun"
 
-  /// The driver's mode (`<linux/if_tun.h>`). `IFF_TUN_EXCL`, so that we never share or inherit an interface that
-  /// would outlive us; the header is not told of it, since the kernel's 16 bits hold it as a sign.
+  /// The driver's mode (`<linux/if_tun.h>`). `IFF_TUN_EXCL` refuses an interface that exists already: one that
+  /// another program holds, or one that would outlive us.
   private static let mode = UInt16(IFF_TUN) | UInt16(IFF_NO_PI) | UInt16(IFF_TUN_EXCL)
 
   /// The descriptor for the event loop, readable while a packet waits.

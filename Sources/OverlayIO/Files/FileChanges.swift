@@ -16,4 +16,9 @@ final class FileChanges {
     }
     source?.start()
   }
+
+  deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    source = nil
+  }
 }

@@ -5,6 +5,8 @@ import OverlayCore
 /// The program's one loop, on libevent: everything happens in its thread.
 public final class EventLoop {
   let base: OpaquePointer
+  // libevent forgets a wish to stop that comes before the loop runs.
+  private var isStopped = false
 
   /// A loop in which nothing is awaited yet; `nil` if libevent finds no way to wait.
   public init?() {
@@ -16,13 +18,15 @@ public final class EventLoop {
     event_base_free(base)
   }
 
-  /// Serves events until `stop`.
+  /// Serves events until `stop`, which may have come already.
   public func run() {
+    guard !isStopped else { return }
     event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
   }
 
   /// Ends `run` after the handler that is being served.
   public func stop() {
+    isStopped = true
     event_base_loopbreak(base)
   }
 

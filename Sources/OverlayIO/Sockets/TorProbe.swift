@@ -2,10 +2,15 @@ import OverlayCore
 
 /// A try whether Tor's SOCKS port takes connections; nothing is sent.
 final class TorProbe {
+  /// How long the port may take to answer: it is mostly on this host.
+  private static let patience = Duration.seconds(5)
+
   private let stream: StreamSocket
   private var answer: EventSource?
+  private var timeout: EventSource?
 
-  /// Begins to connect and tells `handler` what became of it, which may drop the probe.
+  /// Begins to connect and tells `handler` once what became of it, which may drop the probe; `nil` if it failed
+  /// already.
   init?(_ address: SocketAddress, on loop: EventLoop, handler: @escaping (_ isReachable: Bool) -> Void) {
     do throws(SystemError) {
       stream = try StreamSocket(for: address)
@@ -14,9 +19,25 @@ final class TorProbe {
       return nil
     }
     answer = EventSource(.writable(stream.descriptor), on: loop) { [unowned self] in
-      answer?.cancel()
-      handler((try? stream.finishConnecting(to: address)) != nil)
+      let isReachable = (try? stream.finishConnecting(to: address)) != nil
+      waitNoMore()
+      handler(isReachable)
+    }
+    timeout = EventSource(.timer, on: loop) { [unowned self] in
+      waitNoMore()
+      handler(false)
     }
     answer?.start()
+    timeout?.start(after: TorProbe.patience)
+  }
+
+  deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    waitNoMore()
+  }
+
+  private func waitNoMore() {
+    answer = nil
+    timeout = nil
   }
 }

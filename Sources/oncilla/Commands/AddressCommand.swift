@@ -34,7 +34,7 @@ extension Command {
           throw .failed(error.description)
         }
       }
-      guard !names.isEmpty else { throw .incomplete(command: parser.command, needs: "NAME or --hostname-file FILE") }
+      guard !names.isEmpty else { throw .incomplete(command: "address", needs: "NAME or --hostname-file FILE") }
       return .output(names.map { "\($0.address)\n" }.joined())
     })
 }

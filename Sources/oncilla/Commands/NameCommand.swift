@@ -17,7 +17,7 @@ extension Command {
       let parser = OptionParser<Void>(command: "oncilla name", options: [])
       let parsed = try parser.parse(arguments, into: ())
       if parsed.wantsHelp { return nil }
-      guard let text = parsed.operands.first else { throw .incomplete(command: parser.command, needs: "ADDRESS") }
+      guard let text = parsed.operands.first else { throw .incomplete(command: "name", needs: "ADDRESS") }
       if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
       guard let address = IPv6Address(text) else { throw .argument(text, reason: "this is not an IPv6 address") }
       let network = OverlayNetwork.tor

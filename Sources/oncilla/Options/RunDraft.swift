@@ -40,7 +40,7 @@ extension RunOptions {
       }
     case (nil, let file?): identity = .hostnameFile(file)
     case (_?, _?): throw .conflict("--onion", "--hostname-file")
-    case (nil, nil): throw .incomplete(command: parser.command, needs: "--onion NAME or --hostname-file FILE")
+    case (nil, nil): throw .incomplete(command: "run", needs: "--onion NAME or --hostname-file FILE")
     }
     return RunOptions(
       identity: identity, peers: draft.peers, hostsFile: draft.hostsFile, socks: draft.socks, listen: listen,

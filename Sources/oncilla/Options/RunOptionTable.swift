@@ -55,11 +55,11 @@ extension RunDraft {
         draft, value throws(Refusal) in
         draft.idle = try Value.number(value, in: 1...86400)
       },
-      Option("--state-dir", "DIR", default: "/var/lib/oncilla", "What is remembered between runs.") {
+      Option("--state-dir", "DIR", default: "/var/lib/oncilla", "What is remembered between runs. Reserved.") {
         draft, value throws(Refusal) in
         draft.stateDirectory = try Value.path(value)
       },
-      Option("--control", "PATH", default: "/run/oncilla/control.sock", "The control socket. Reserved, not used yet.") {
+      Option("--control", "PATH", default: "/run/oncilla/control.sock", "The control socket. Reserved.") {
         draft, value throws(Refusal) in
         draft.control = try Value.socketPath(value)
       },

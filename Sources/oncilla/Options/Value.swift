@@ -36,7 +36,13 @@ enum Value {
 
   static func internetAddress(_ text: String) throws(Refusal) -> SocketAddress {
     guard !text.hasPrefix("unix:") else { throw Refusal("HOST:PORT is accepted here, not a path") }
-    do { return try SocketAddress(text) } catch { throw Refusal(error.description) }
+    do {
+      return try SocketAddress(text)
+    } catch .form {
+      throw Refusal("HOST:PORT is accepted, such as 127.0.0.1:8060 or [::1]:8060")
+    } catch {
+      throw Refusal(error.description)
+    }
   }
 
   /// What the kernel takes for an interface's name (`dev_valid_name`), in printable ASCII and without `%`, which

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+"""What `sudo make demo` shows: two hosts on one machine reach each other through Tor, and through nothing else.
+
+Everything is made for the occasion and gone at the end, however that comes: done, failed, ^C or SIGTERM.
+"""
+
+import contextlib
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import overlay
+from private_tor import PrivateTor, PrivateTorError, suit_to_tor
+from secure_shell import SecureShell
+
+MEGABYTES = 20
+
+
+class DemoError(Exception):
+    """A step of the demo did not do what it should."""
+
+
+class Host(overlay.Namespace):
+    """A network namespace that plays a computer."""
+
+    stem = "oncilla-demo"
+
+
+class Stage:
+    """Prints what is going on, and runs commands as a user would type them."""
+
+    def __init__(self):
+        self.number = 0
+        self.colour = sys.stdout.isatty()
+
+    def step(self, title):
+        self.number += 1
+        title = f"{self.number}. {title}"
+        print(f"\n\033[1m{title}\033[0m" if self.colour else f"\n{title}", flush=True)
+
+    def say(self, text=""):
+        print(f"   {text}" if text else "", flush=True)
+
+    def show(self, command):
+        print("   $ " + shlex.join(str(word) for word in command), flush=True)
+
+    def run(self, command, timeout=60):
+        """Shows a command, runs it, shows what it printed; it must succeed. Returns what it printed."""
+        self.show(command)
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)]
+        try:
+            result = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=timeout,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise DemoError(f"the command above did not end within {timeout} s") from None
+        for line in result.stdout.splitlines():
+            print(f"     {line}" if line else "", flush=True)
+        if result.returncode != 0:
+            raise DemoError(f"the command above failed with status {result.returncode}")
+        return result.stdout
+
+
+def demonstrate(stage, stack):
+    binary = overlay.BINARY
+    print("Oncilla's demo: alice and bob, two hosts on this machine, reach each other through Tor and nothing else.")
+    print("It changes nothing on this machine that it does not undo; ^C ends it at any time.")
+
+    stage.step("A private Tor network on 127.0.0.1, so that nothing leaves this machine (half a minute)")
+    tor = stack.enter_context(PrivateTor(clients=2, services=1, say=stage.say))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-demo-"))
+    stack.callback(shutil.rmtree, directory, ignore_errors=True)
+
+    stage.step("Two onion services: Tor made a key for each, and the key is the name")
+    services = [client.services[0] for client in tor.clients]
+    for who, service in zip(("alice", "bob"), services):
+        stage.say(f"{who} is {service.name}")
+    stage.say("Each name stands for one IPv6 address, which anyone can work out:")
+    addresses = [stage.run([binary, "address", service.name]).strip() for service in services]
+
+    stage.step("Two hosts with no network at all: namespaces that have only what Oncilla puts into them")
+    hosts = []
+    for who in ("alice", "bob"):
+        hosts.append(stack.enter_context(Host(who)))
+        stage.say(f"made the namespace {hosts[-1]}; its TCP uses {suit_to_tor(hosts[-1])}")
+    alice, bob = hosts
+
+    stage.step("One Oncilla each, beside its own Tor; here `--netns` puts its interface into the host")
+    daemons = []
+    for number, (client, service) in enumerate(zip(tor.clients, services)):
+        who, other = ("alice", "bob") if number == 0 else ("bob", "alice")
+        daemon = overlay.Daemon(
+            hostname_file=service.hostname_file, netns=hosts[number], socks=f"127.0.0.1:{client.socks}",
+            listen=[f"127.0.0.1:{service.listen}"], peers=[f"{other}={services[1 - number].name}"],
+            label=who, log_level="notice", start=False,
+        )  # fmt: skip
+        stack.callback(shutil.rmtree, daemon.directory, ignore_errors=True)
+        stack.callback(daemon.kill)
+        daemon.address = addresses[number]
+        daemons.append(daemon)
+        stage.show([overlay.BINARY, *daemon.arguments])
+        daemon.start()
+        try:
+            seconds = daemon.wait_for_interface(15)
+        except AssertionError as error:
+            raise DemoError(str(error)) from None
+        stage.say(f"{who}'s interface is up with its address after {1000 * seconds:.0f} ms:")
+        for line in daemon.log().splitlines()[:4]:
+            stage.say(f"  {line}")
+    stage.run(["ip", "-n", alice, "-6", "-brief", "address", "show", "dev", daemons[0].interface])
+
+    def within(host, *command):
+        return ["ip", "netns", "exec", host.name, *command]
+
+    stage.step("alice pings bob: the first packet dials his onion service, the others find the circuit")
+    began = time.monotonic()
+    while not alice.can_ping(addresses[1], timeout=2):
+        for daemon, who in zip(daemons, ("alice", "bob")):
+            if not daemon.running:
+                raise DemoError(f"{who}'s Oncilla ended with {daemon.process.returncode}:\n{daemon.log()}")
+        if time.monotonic() - began > 90:
+            logs = "".join(f"\n--- {daemon.log_path.name}\n{daemon.log()}" for daemon in daemons)
+            raise DemoError(f"no answer in 90 s{logs}")
+        time.sleep(0.2)
+    stage.run(within(alice, "ping", "-6", "-n", "-c", "5", "-i", "0.3", addresses[1]))
+    stage.say("And bob pings alice:")
+    stage.run(within(bob, "ping", "-6", "-n", "-c", "3", "-i", "0.3", addresses[0]))
+
+    stage.step("alice logs in on bob with ssh (a real sshd, keys made a second ago)")
+    shell = stack.enter_context(SecureShell(bob, addresses[1]))
+    ssh = ("-F", str(shell.client_config))
+    question = "echo you came from ${SSH_CONNECTION%% *}; ip -6 -brief address show scope global"
+    answer = stage.run(within(alice, "ssh", *ssh, addresses[1], question))
+    if addresses[0] not in answer or addresses[1] not in answer:
+        raise DemoError("the answer above should name both addresses")
+
+    stage.step(f"alice copies a file of {MEGABYTES} MB to bob")
+    source, copy = directory / "file", directory / "copy"
+    stage.run(["dd", "if=/dev/urandom", f"of={source}", "bs=1M", f"count={MEGABYTES}", "status=none"])
+    began = time.monotonic()
+    stage.run(within(alice, "scp", "-q", *ssh, str(source), f"root@[{addresses[1]}]:{copy}"), timeout=150)
+    seconds = time.monotonic() - began
+    sums = stage.run(["sha256sum", source, copy]).splitlines()
+    if sums[0].split()[0] != sums[1].split()[0]:
+        raise DemoError("the copy differs from the file")
+    size = source.stat().st_size
+    stage.say(f"The copy is the same; {seconds:.1f} s, {size * 8 / seconds / 1e6:.1f} Mbit/s over a Tor circuit of six hops.")
+
+    stage.step("Both Oncillas are told to stop")
+    for daemon, who in zip(daemons, ("alice", "bob")):
+        try:
+            stage.say(f"{who}'s ended after {1000 * daemon.stop():.0f} ms")
+        except AssertionError as error:
+            raise DemoError(str(error)) from None
+
+
+FOR_REAL = """
+For real, on each of two machines (README.md has it step by step):
+
+   # apt-get install tor
+   # cat >> /etc/tor/torrc
+   HiddenServiceDir /var/lib/tor/oncilla
+   HiddenServicePort 8060 127.0.0.1:8060
+   # systemctl restart tor
+   # oncilla run --hostname-file /var/lib/tor/oncilla/hostname --peer THE-OTHER-NAME.onion
+
+and then ping6, ssh or copy to the other's address, which `oncilla address THE-OTHER-NAME.onion` prints.
+"""
+
+
+def main():
+    def leave(number, _):
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    if os.geteuid() != 0:
+        sys.exit("demo.py: needs root, it makes network namespaces and interfaces (sudo make demo)")
+    if not os.access(overlay.BINARY, os.X_OK):
+        sys.exit(f"demo.py: no binary at {overlay.BINARY}: run `make` first, or set ONCILLA")
+    status = 0
+    with contextlib.ExitStack() as stack:
+        try:
+            overlay.delete_stale_namespaces(Host.stem)
+            demonstrate(Stage(), stack)
+        except KeyboardInterrupt:
+            status = 130
+        except SystemExit as error:
+            status = error.code
+        except (DemoError, PrivateTorError, AssertionError, OSError, subprocess.SubprocessError) as error:
+            print(f"\nThe demo failed: {error}", file=sys.stderr)
+            status = 1
+        # What undoes everything must not be interrupted.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    print("\nEverything that the demo made is removed again.")
+    if status == 0:
+        print(FOR_REAL)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

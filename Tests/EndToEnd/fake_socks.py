@@ -1,0 +1,267 @@
+"""A SOCKS4a proxy that plays Tor, and Tor's bad days.
+
+    daemon A --SOCKS4a--> FakeSocks --TCP--> listener that the name is mapped to
+
+Per name, and at any moment, it can delay the reply, refuse, never answer, answer garbage, close, cut, dribble, merge and
+limit the rate (`Behaviour`). It writes down every request.
+"""
+
+import contextlib
+import dataclasses
+import os
+import socket
+import struct
+import threading
+import time
+
+from overlay import free_port, wait_until
+
+GRANTED = b"\x00\x5a" + bytes(6)
+REFUSED = b"\x00\x5b" + bytes(6)
+
+
+@dataclasses.dataclass
+class Behaviour:
+    reply_delay: float = 0.0  # seconds before the reply
+    reply: bytes | None = GRANTED  # bytes may follow the grant; None: never answers, and keeps the connection open
+    close_after_reply: bool = False
+    reply_chunk: int | None = None  # bytes per write of the reply
+    cut_after: int | None = None  # bytes from the dialler that are passed on before both sides are closed
+    chunk: int | None = None  # bytes per write towards the target; 1 dribbles
+    merge: float = 0.0  # seconds during which bytes are collected before they are passed on together
+    rate: float | None = None  # bytes per second towards the target
+    stall: bool = False  # grants, and then reads nothing
+    patience: float = 1.0  # seconds during which it tries to reach the service, as Tor does, before it refuses
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    raw: bytes
+    port: int
+    address: bytes
+    userid: bytes
+    name: str
+    time: float
+
+
+class FakeSocks:
+    """with FakeSocks() as proxy: proxy.connect(name, port); Daemon(socks=proxy.address, …)
+
+    `address` is what --socks takes: `127.0.0.1:port` unless another host, or `unix:/path`, is given.
+    """
+
+    def __init__(self, address=None, host="127.0.0.1", start=True):
+        if address is None:
+            port = free_port(host)
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.address = address
+        self.requests = []
+        self.default = Behaviour()
+        self._targets = {}
+        self._behaviours = {}
+        self._lock = threading.Lock()
+        self._live = []
+        self._listener = None
+        if start:
+            self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Listens (again) on its address."""
+        if self.address.startswith("unix:"):
+            path = self.address.removeprefix("unix:")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(path)
+        else:
+            host, port = self.address.rsplit(":", 1)
+            host = host.strip("[]")
+            listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, int(port)))
+        listener.listen(128)
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def stop(self):
+        """Stops listening and cuts everything, as a Tor that is killed does."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        self.cut()
+
+    def connect(self, name, target):
+        """Circuits to `name` go to a port on 127.0.0.1, or to an (address, port) pair; None refuses from now on."""
+        self._targets[name] = ("127.0.0.1", target) if isinstance(target, int) else target
+
+    def behave(self, name, **changes):
+        """New circuits to `name` behave so; what is not named is normal again."""
+        self._behaviours[name] = Behaviour(**changes)
+
+    def cut(self, name=None, reset=False):
+        """Closes the standing circuits (to `name`), with a TCP reset if asked for; returns how many."""
+        with self._lock:
+            chosen = [entry for entry in self._live if name in (None, entry[0])]
+            self._live = [entry for entry in self._live if entry not in chosen]
+        for _, *ends in chosen:
+            for end in ends:
+                _close(end, reset)
+        return len(chosen)
+
+    def dials(self, name=None):
+        """The requests so far (to `name`)."""
+        return [request for request in list(self.requests) if name in (None, request.name)]
+
+    def wait_for_dials(self, name, count=1, timeout=5):
+        wait_until(lambda: len(self.dials(name)) >= count, timeout, what=f"dial {count} to {name[:16]}…")
+        return self.dials(name)
+
+    def standing(self, name=None):
+        """How many granted circuits stand (to `name`)."""
+        with self._lock:
+            return len([entry for entry in self._live if name in (None, entry[0]) and len(entry) == 3])
+
+    # The journey of one connection
+
+    def _accept(self, listener):
+        while True:
+            try:
+                dialler, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(dialler,), daemon=True).start()
+
+    def _serve(self, dialler):
+        with contextlib.suppress(OSError, ValueError):
+            request = _read_request(dialler)
+            self.requests.append(request)
+            behaviour = self._behaviours.get(request.name, self.default)
+            entry = (request.name, dialler)
+            with self._lock:
+                self._live.append(entry)
+            self._answer(dialler, request, behaviour, entry)
+            return
+        _close(dialler)
+
+    def _answer(self, dialler, request, behaviour, entry):
+        time.sleep(behaviour.reply_delay)
+        if behaviour.reply is None:
+            return
+        target = self._targets.get(request.name)
+        granting = behaviour.reply.startswith(GRANTED)
+        onward = None
+        if granting and target is not None and not behaviour.close_after_reply:
+            onward = _reach(target, behaviour.patience)
+        reply = behaviour.reply if onward is not None or not granting or behaviour.close_after_reply else REFUSED
+        _write(dialler, reply, behaviour.reply_chunk)
+        if onward is None:
+            with self._lock:
+                if entry in self._live:
+                    self._live.remove(entry)
+            _close(dialler)
+            return
+        circuit = (request.name, dialler, onward)
+        with self._lock:
+            still = entry in self._live
+            if still:
+                self._live.remove(entry)
+                self._live.append(circuit)
+        if not still:  # cut meanwhile
+            _close(dialler)
+            _close(onward)
+            return
+        if behaviour.stall:
+            return
+        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit), daemon=True).start()
+        self._pump(dialler, onward, behaviour, circuit)
+
+    def _pump(self, source, sink, behaviour, circuit):
+        passed = 0
+        _no_delay(sink)
+        try:
+            while data := source.recv(1 << 18):
+                if behaviour.merge:
+                    time.sleep(behaviour.merge)
+                    with contextlib.suppress(BlockingIOError):
+                        data += source.recv(1 << 20, socket.MSG_DONTWAIT)
+                if behaviour.cut_after is not None:
+                    data = data[:behaviour.cut_after - passed]
+                _write(sink, data, behaviour.chunk, behaviour.rate)
+                passed += len(data)
+                if passed == behaviour.cut_after:
+                    break
+        except OSError:
+            pass
+        with self._lock:
+            if circuit in self._live:
+                self._live.remove(circuit)
+        _close(source)
+        _close(sink)
+
+
+def _read_request(connection):
+    data = b""
+    while True:
+        block = connection.recv(1)
+        if not block:
+            raise ValueError("closed within the request")
+        data += block
+        if len(data) > 2048:
+            raise ValueError("the request does not end")
+        if len(data) < 9:
+            continue
+        version, command, port = struct.unpack("!BBH", data[:4])
+        if (version, command) != (4, 1):
+            raise ValueError("no SOCKS4 CONNECT")
+        parts = data[8:].split(b"\0")
+        if len(parts) == 3 and parts[2] == b"":
+            return Request(data, port, data[4:8], parts[0], parts[1].decode("latin-1"), time.monotonic())
+
+
+def _reach(target, patience):
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            onward = socket.create_connection(target, timeout=5)
+            onward.settimeout(None)
+            return onward
+        except OSError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.02)
+
+
+def _write(connection, data, chunk=None, rate=None):
+    if rate is not None:
+        chunk = chunk or max(1, int(rate / 50))
+    if chunk is None:
+        connection.sendall(data)
+        return
+    _no_delay(connection)
+    for at in range(0, len(data), chunk):
+        part = data[at:at + chunk]
+        connection.sendall(part)
+        if rate is not None:
+            time.sleep(len(part) / rate)
+
+
+def _no_delay(connection):
+    if connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _close(connection, reset=False):
+    with contextlib.suppress(OSError):
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
+    connection.close()

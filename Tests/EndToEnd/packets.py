@@ -1,0 +1,130 @@
+"""IPv6 packets as bytes: building what a peer sends, and taking a circuit's byte stream apart."""
+
+import dataclasses
+import ipaddress
+import struct
+
+NO_NEXT_HEADER, ICMPV6, UDP = 59, 58, 17
+
+
+def address_bytes(address):
+    return ipaddress.IPv6Address(address).packed
+
+
+def ipv6(source, destination, next_header, payload=b"", hop_limit=64, flow=0, version=6, length=None):
+    """One packet; `length` lies about the payload's."""
+    first = version << 28 | flow
+    announced = len(payload) if length is None else length
+    return struct.pack("!IHBB", first, announced, next_header, hop_limit) + address_bytes(source) \
+        + address_bytes(destination) + payload
+
+
+def checksum(source, destination, next_header, payload):
+    data = address_bytes(source) + address_bytes(destination) + struct.pack("!II", len(payload), next_header) + payload
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def icmpv6(source, destination, kind, code, body, hop_limit=64):
+    message = struct.pack("!BBH", kind, code, 0) + body
+    message = message[:2] + struct.pack("!H", checksum(source, destination, ICMPV6, message)) + message[4:]
+    return ipv6(source, destination, ICMPV6, message, hop_limit)
+
+
+def echo_request(source, destination, identifier=1, sequence=1, data=b"oncilla"):
+    return icmpv6(source, destination, 128, 0, struct.pack("!HH", identifier, sequence) + data)
+
+
+def udp(source, destination, source_port, destination_port, data=b""):
+    datagram = struct.pack("!HHHH", source_port, destination_port, 8 + len(data), 0) + data
+    sum_ = checksum(source, destination, UDP, datagram) or 0xFFFF
+    return ipv6(source, destination, UDP, datagram[:6] + struct.pack("!H", sum_) + datagram[8:])
+
+
+def keepalive(source, destination, name, tlvs=b"", flow=0x12345, payload=None):
+    """The first packet of a circuit; `payload` replaces the whole payload."""
+    if payload is None:
+        payload = b"\x01" + name.encode() + b"\0" + tlvs
+    return ipv6(source, destination, NO_NEXT_HEADER, payload, hop_limit=1, flow=flow)
+
+
+def tlv(kind, value):
+    return bytes([kind, len(value)]) + value
+
+
+@dataclasses.dataclass(frozen=True)
+class Packet:
+    """An IPv6 packet that was taken from a stream."""
+
+    raw: bytes
+
+    @property
+    def version(self):
+        return self.raw[0] >> 4
+
+    @property
+    def traffic_class(self):
+        return int.from_bytes(self.raw[:2], "big") >> 4 & 0xFF
+
+    @property
+    def flow(self):
+        return int.from_bytes(self.raw[:4], "big") & 0xFFFFF
+
+    @property
+    def next_header(self):
+        return self.raw[6]
+
+    @property
+    def hop_limit(self):
+        return self.raw[7]
+
+    @property
+    def source(self):
+        return str(ipaddress.IPv6Address(self.raw[8:24]))
+
+    @property
+    def destination(self):
+        return str(ipaddress.IPv6Address(self.raw[24:40]))
+
+    @property
+    def payload(self):
+        return self.raw[40:]
+
+    @property
+    def is_keepalive(self):
+        return self.next_header == NO_NEXT_HEADER
+
+    @property
+    def keepalive_name(self):
+        """The name that a keepalive carries."""
+        assert self.payload[:1] == b"\x01", f"keepalive version {self.payload[:1].hex()}"
+        name, separator, _ = self.payload[1:].partition(b"\0")
+        assert separator, "the name in the keepalive has no NUL"
+        return name.decode("ascii")
+
+    @property
+    def keepalive_tlvs(self):
+        """[(type, value)] after the name's NUL; an AssertionError when they are malformed."""
+        rest = self.payload[1:].partition(b"\0")[2]
+        found = []
+        while rest:
+            assert len(rest) >= 2 and len(rest) >= 2 + rest[1], f"malformed TLV at {rest.hex()}"
+            found.append((rest[0], rest[2:2 + rest[1]]))
+            rest = rest[2 + rest[1]:]
+        return found
+
+
+def split_stream(data):
+    """([Packet], the bytes of a last one that is not complete); an AssertionError for what is not IPv6."""
+    packets, at = [], 0
+    while len(data) - at >= 40:
+        assert data[at] >> 4 == 6, f"byte {at} of the stream, {data[at]:#04x}, starts no IPv6 packet"
+        end = at + 40 + int.from_bytes(data[at + 4:at + 6], "big")
+        if end > len(data):
+            break
+        packets.append(Packet(bytes(data[at:end])))
+        at = end
+    return packets, bytes(data[at:])

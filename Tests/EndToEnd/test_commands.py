@@ -1,0 +1,160 @@
+"""The command line: exact lines, exit codes, and one line for whatever is wrong."""
+
+import subprocess
+
+import pytest
+
+from overlay import BINARY, oncilla, onion_name, overlay_address
+
+V3 = "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd"
+PAIRS = [("7fd22jhmqgfl45j6", "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e"),
+         ("wq52ql3uxgcxqjon", "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd"),
+         (V3, "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03")]
+
+
+def assert_wrong(result, *named, status=2):
+    """One line on standard error that names what is wrong, nothing on standard output."""
+    assert result.returncode == status, result
+    assert result.stdout == "", result
+    assert len(result.stderr.splitlines()) == 1, result
+    for word in named:
+        assert word in result.stderr, result
+
+
+@pytest.mark.parametrize("form", [str, str.upper, lambda name: name + ".onion", lambda name: name.upper() + ".Onion"],
+                         ids=["plain", "upper case", "with the domain", "mixed case"])
+@pytest.mark.parametrize("name, address", PAIRS)
+def test_address(name, address, form):
+    result = oncilla("address", form(name))
+    assert (result.returncode, result.stdout, result.stderr) == (0, address + "\n", "")
+
+
+def test_address_of_many_names():
+    names = [onion_name(f"vector {number}") for number in range(20)]
+    assert oncilla("address", *names).stdout == "".join(overlay_address(name) + "\n" for name in names)
+
+
+@pytest.mark.parametrize("text", [V3 + ".onion\n", V3 + ".onion", V3.upper() + "\n"])
+def test_address_of_a_hostname_file(tmp_path, text):
+    (tmp_path / "hostname").write_text(text)
+    result = oncilla("address", "--hostname-file", tmp_path / "hostname")
+    assert (result.returncode, result.stdout) == (0, PAIRS[2][1] + "\n"), result
+
+
+def test_address_of_a_hostname_file_that_is_not_there(tmp_path):
+    result = oncilla("address", "--hostname-file", tmp_path / "nothing")
+    assert result.returncode in (1, 2) and result.stdout == ""
+    assert str(tmp_path / "nothing") in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["", "x", V3[:-1], V3 + "a", "a" + V3[1:], V3[:-1] + "c", V3[:20] + "1" + V3[21:],
+                                  V3 + ".com", V3 + ".onion.onion", "www." + V3 + ".onion", "7fd22jhmqgfl45j1", "é" * 16,
+                                  "--", V3 + "\n" + V3])
+def test_address_of_what_is_no_name(name):
+    result = oncilla("address", name)
+    assert result.returncode in (1, 2), result
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1, result
+
+
+@pytest.mark.parametrize("name, address", PAIRS)
+@pytest.mark.parametrize("form", [str, str.upper], ids=["lower", "upper"])
+def test_name(name, address, form):
+    result = oncilla("name", form(address))
+    assert (result.returncode, result.stdout, result.stderr) == (0, name[-16:] + "\n", "")
+
+
+@pytest.mark.parametrize("address", ["", "x", "::1", "fd87:d87e:eb44::1", "fd87:d87e:eb43", "127.0.0.1",
+                                     "fd87::d87e::1", "fd87:d87e:eb43::1%lo", "fd87:d87e:eb43::1/48"])
+def test_name_of_what_is_no_overlay_address(address):
+    result = oncilla("name", address)
+    assert result.returncode in (1, 2), result
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1, result
+
+
+def test_version():
+    result = oncilla("version")
+    assert result.returncode == 0 and result.stderr == ""
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stdout.startswith("oncilla ")
+
+
+def test_help():
+    result = oncilla("--help")
+    assert result.returncode == 0 and result.stderr == ""
+    for command in ("run", "address", "name", "version"):
+        assert command in result.stdout
+
+
+OPTIONS = ["--onion", "--hostname-file", "--peer", "--hosts", "--socks", "--listen", "--service-port", "--interface",
+           "--netns", "--mtu", "--idle", "--state-dir", "--control", "--log-level", "--log"]
+
+
+def test_help_of_run_names_every_option_and_its_default():
+    result = oncilla("run", "--help")
+    assert result.returncode == 0 and result.stderr == ""
+    for word in [*OPTIONS, "127.0.0.1:9050", "127.0.0.1:8060", "8060", "oncilla0", "1500", "180", "/var/lib/oncilla"]:
+        assert word in result.stdout, word
+    assert max(len(line) for line in result.stdout.splitlines()) <= 120
+
+
+def test_no_command():
+    assert oncilla().returncode == 2
+
+
+NAME = onion_name("own")
+PEER = onion_name("peer")
+WRONG = [
+    (["fly"], ["fly"]),
+    (["run"], ["--onion"]),
+    (["run", "--fly"], ["--fly"]),
+    (["run", "--onion"], ["--onion"]),
+    (["run", "--onion", "x"], ["--onion", "x"]),
+    (["run", "--onion", NAME, "--mtu", "1279"], ["--mtu", "1279", "1280"]),
+    (["run", "--onion", NAME, "--mtu", "70000"], ["--mtu", "70000"]),
+    (["run", "--onion", NAME, "--mtu", "many"], ["--mtu", "many"]),
+    (["run", "--onion", NAME, "--mtu", "99999999999999999999"], ["--mtu"]),
+    (["run", "--onion", NAME, "--idle", "-1"], ["--idle"]),
+    (["run", "--onion", NAME, "--service-port", "0"], ["--service-port", "0"]),
+    (["run", "--onion", NAME, "--service-port", "65536"], ["--service-port", "65536"]),
+    (["run", "--onion", NAME, "--socks", "localhost"], ["--socks", "localhost"]),
+    (["run", "--onion", NAME, "--socks", "127.0.0.1:0"], ["--socks"]),
+    (["run", "--onion", NAME, "--socks", "[::1:9050"], ["--socks"]),
+    (["run", "--onion", NAME, "--socks", "unix:"], ["--socks"]),
+    (["run", "--onion", NAME, "--socks", "unix:/" + "a" * 200], ["--socks"]),
+    (["run", "--onion", NAME, "--listen", "8060"], ["--listen"]),
+    (["run", "--onion", NAME, "--interface", "a-name-that-is-too-long"], ["--interface"]),
+    (["run", "--onion", NAME, "--interface", "a/b"], ["--interface"]),
+    (["run", "--onion", NAME, "--interface", ""], ["--interface"]),
+    (["run", "--onion", NAME, "--netns", "../x"], ["--netns"]),
+    (["run", "--onion", NAME, "--log-level", "loud"], ["--log-level", "loud", "notice"]),
+    (["run", "--onion", NAME, "--peer", "x"], ["--peer"]),
+    (["run", "--onion", NAME, "--peer", PEER[:-7] + "a.onion"], ["--peer"]),
+    (["run", "--onion", NAME, "--peer", f"::1/{PEER}"], ["--peer"]),
+    (["run", "--onion", NAME, "--peer", f"-bad-={PEER}"], ["--peer"]),
+    (["run", "--onion", NAME, "--peer", f"two words={PEER}"], ["--peer"]),
+    (["run", "--onion", NAME, "--peer", f"one={PEER}", "--peer", f"one={onion_name('other')}"], ["--peer", "one"]),
+    (["run", "--onion", NAME, "something"], ["something"]),
+    (["run", "--onion", NAME, "--mtu", "1500", "--mtu", "1400"], ["--mtu"]),
+    (["run", "--onion", NAME, "--hostname-file", "/x"], ["--hostname-file"]),
+    (["address"], []),
+    (["name"], []),
+    (["version", "x"], ["x"]),
+]
+
+
+@pytest.mark.parametrize("arguments, named", WRONG, ids=lambda value: " ".join(value)[-60:])
+def test_what_is_wrong_is_named_in_one_line(arguments, named):
+    assert_wrong(oncilla(*arguments), *named)
+
+
+def test_control_characters_are_not_echoed():
+    result = oncilla("run", "--onion", "\x1b[31mred\nsecond line")
+    assert_wrong(result)
+    assert "\x1b" not in result.stderr
+
+
+def test_a_closed_standard_output_is_no_crash():
+    process = subprocess.run(["sh", "-c", f"'{BINARY}' run --help >&-; echo $?"], capture_output=True, text=True)
+    assert int(process.stdout.split()[-1]) < 128

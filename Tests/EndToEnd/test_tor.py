@@ -1,0 +1,241 @@
+"""Through real Tor: a private network with version 3 onion services.
+
+                            authorities, relays (private_tor.py)
+                             /                               \\
+    Tor of alice: SOCKS, onion service            Tor of bob: SOCKS, onion service
+            |                                                 |
+    Oncilla of alice                                Oncilla of bob
+            |                                                 |
+    namespace alice: lo, oncilla0                   namespace bob: lo, oncilla0
+"""
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import overlay
+from overlay import wait_until
+from private_tor import PrivateTor, suit_to_tor
+from secure_shell import SecureShell
+
+pytestmark = pytest.mark.seconds(420)
+
+# A circuit through Tor stands within seconds as a rule; Tor itself gives up after two minutes.
+FIRST_CONTACT = 120
+# After a crash Tor must build new introduction points and publish them, while the other side's Tor tries the old ones
+# first and can be stuck with a rendezvous that never comes. Whoever dials waits 60 s before it tries again.
+RECOVERY = 240
+
+
+@pytest.fixture(scope="module")
+def tor():
+    with PrivateTor(clients=2, services=1) as network:
+        yield network
+
+
+class Party:
+    """One side: its Tor client, its onion service, its namespace and, once started, its daemon."""
+
+    def __init__(self, tor, host):
+        self.tor, self.host = tor, host
+        self.service = tor.services[0]
+        self.name = self.service.name
+        self.address = overlay.overlay_address(self.name)
+        self.daemon = None
+
+
+@pytest.fixture
+def parties(tor, namespaces):
+    """alice and bob, whose daemons do not run yet."""
+    made = [Party(client, namespaces(who)) for client, who in zip(tor.clients, ("alice", "bob"))]
+    for party in made:
+        party.control = suit_to_tor(party.host)
+    return made
+
+
+@pytest.fixture
+def start(daemons):
+    """start(alice, peers=[bob]) runs alice's daemon."""
+
+    def run(party, peers=()):
+        party.daemon = daemons(
+            onion=party.name, netns=party.host, socks=f"127.0.0.1:{party.tor.socks}",
+            listen=[f"127.0.0.1:{party.service.listen}"], peers=[peer.name for peer in peers],
+        )  # fmt: skip
+        party.daemon.wait_for_interface()
+
+    return run
+
+
+@pytest.fixture
+def pair(parties, start):
+    """alice and bob, each configured with the other, in contact."""
+    alice, bob = parties
+    start(alice, [bob])
+    start(bob, [alice])
+    wait_until(lambda: alice.host.can_ping(bob.address), FIRST_CONTACT, what="alice to reach bob")
+    return alice, bob
+
+
+class Conversation:
+    """A TCP connection over which short messages go to and fro; it never gives up by itself."""
+
+    def __init__(self, source, destination, port=7001):
+        self.listener = destination.host.socket()
+        self.listener.bind((destination.address, port))
+        self.listener.listen(1)
+        threading.Thread(target=self.echo, daemon=True).start()
+        self.sock = source.host.socket()
+        self.sock.settimeout(30)
+        self.sock.connect((destination.address, port))
+        self.number = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+        self.listener.close()
+
+    def echo(self):
+        connection, _ = self.listener.accept()
+        with connection, contextlib.suppress(OSError):
+            while data := connection.recv(4096):
+                connection.sendall(data)
+
+    def exchange(self, timeout):
+        """Sends a message and waits until it has come back; returns the seconds that took."""
+        self.number += 1
+        message = b"%08d" % self.number
+        began = time.monotonic()
+        self.sock.settimeout(timeout)
+        self.sock.sendall(message)
+        reply = b""
+        while len(reply) < len(message):
+            part = self.sock.recv(len(message) - len(reply))
+            assert part, "the connection was closed"
+            reply += part
+        assert reply == message
+        return time.monotonic() - began
+
+
+def direction(pair, backwards):
+    return reversed(pair) if backwards else pair
+
+
+def recovery(source, destination, disturb):
+    """Disturbs, then returns after how many seconds pings and an open TCP connection work again."""
+    with Conversation(source, destination) as conversation:
+        conversation.exchange(30)
+        began = time.monotonic()
+        disturb()
+        wait_until(lambda: source.host.can_ping(destination.address), RECOVERY, what="pings to come back")
+        pings = time.monotonic() - began
+        conversation.exchange(RECOVERY)
+        connection = time.monotonic() - began
+    source.daemon.assert_running()
+    destination.daemon.assert_running()
+    return f"ping after {pings:.1f} s, the open TCP connection went on after {connection:.1f} s"
+
+
+both_ways = pytest.mark.parametrize("backwards", [False, True], ids=["alice-to-bob", "bob-to-alice"])
+
+
+def test_ping_both_ways(tor, pair, report):
+    alice, bob = pair
+    report(f"the private Tor network was ready after {tor.ready_after:.0f} s")
+    for source, destination in ((alice, bob), (bob, alice)):
+        ping = source.host.ping(destination.address, count=20, timeout=10)
+        assert ping.received == ping.sent == 20, ping
+        report(f"round trip {ping.median:.1f} ms (median of 20)")
+
+
+@both_ways
+def test_100_megabytes_arrive_as_they_were_sent(pair, backwards, report):
+    source, destination = direction(pair, backwards)
+    transfer = overlay.Transfer(source.host, destination.host, destination.address, 100_000_000, timeout=240)
+    report(f"100 MB in {transfer.seconds:.0f} s, {transfer.megabits:.1f} Mbit/s ({source.control}), SHA-256 equal")
+
+
+@both_ways
+def test_datagrams_arrive_whole_and_in_order(pair, backwards, report):
+    source, destination = direction(pair, backwards)
+    sent = [number.to_bytes(4, "big") + overlay.pattern_bytes(1196, seed=number) for number in range(300)]
+    with destination.host.socket(kind=socket.SOCK_DGRAM) as receiver:
+        with source.host.socket(kind=socket.SOCK_DGRAM) as sender:
+            receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            receiver.bind((destination.address, 7002))
+            receiver.settimeout(20)
+            sender.connect((destination.address, 7002))
+            for datagram in sent:
+                sender.send(datagram)
+                time.sleep(0.01)
+            received = [receiver.recvfrom(2000) for _ in sent]
+    assert [data for data, _ in received] == sent
+    assert {address[0] for _, address in received} == {source.address}
+    report(f"{len(received)} of {len(sent)} datagrams of 1200 bytes at 100 a second")
+
+
+def test_ssh(pair, report):
+    alice, bob = pair
+    with SecureShell(bob.host, bob.address) as shell:
+        began = time.monotonic()
+        result = alice.host.run(
+            ["ssh", "-F", shell.client_config, bob.address, "echo $SSH_CONNECTION; cat"], input="carried", timeout=90
+        )
+        report(f"ssh with one command: {time.monotonic() - began:.1f} s")
+        client, _, server, port = result.stdout.splitlines()[0].split()
+        assert (client, server, port) == (alice.address, bob.address, "22")
+        assert result.stdout.splitlines()[1] == "carried"
+
+
+def test_dead_beef_answers_here(pair):
+    alice, _ = pair
+    ping = alice.host.ping(overlay.DEAD_BEEF, count=3)
+    assert ping.received == 3, ping
+
+
+def test_feed_beef_answers_through_our_own_onion_service(pair, report):
+    alice, _ = pair
+    wait_until(lambda: alice.host.can_ping(overlay.FEED_BEEF), FIRST_CONTACT, what="feed:beef")
+    ping = alice.host.ping(overlay.FEED_BEEF, count=5, timeout=10)
+    assert ping.received == 5, ping
+    report(f"round trip {ping.median:.1f} ms (median of 5)")
+
+
+def test_a_peer_that_is_not_configured_is_learned_from_its_keepalive(parties, start, report):
+    alice, bob = parties
+    start(alice)
+    start(bob, [alice])
+    began = time.monotonic()
+    wait_until(lambda: bob.host.can_ping(alice.address), FIRST_CONTACT, what="bob to be answered")
+    report(f"answered {time.monotonic() - began:.1f} s after bob's start")
+    ping = alice.host.ping(bob.address, count=3, timeout=10)
+    assert ping.received == 3, ping
+
+
+@both_ways
+def test_traffic_resumes_when_a_tor_was_killed(pair, backwards, report):
+    source, destination = direction(pair, backwards)
+    report(recovery(source, destination, destination.tor.restart))
+
+
+def test_traffic_resumes_when_our_own_tor_was_killed(pair, report):
+    alice, bob = pair
+    report(recovery(alice, bob, alice.tor.restart))
+
+
+def test_traffic_resumes_when_the_peer_was_killed(pair, report):
+    alice, bob = pair
+
+    def crash():
+        bob.daemon.kill()
+        assert not alice.host.can_ping(bob.address)
+        bob.daemon.start()
+        bob.daemon.wait_for_interface()
+
+    report(recovery(alice, bob, crash))

@@ -1,0 +1,187 @@
+"""A peer in Python: an onion service that writes down what it is sent, and a dialler that says whatever it likes.
+
+    daemon --SOCKS4a--> FakeSocks --> WirePeer.port       (`circuits`: what the daemon sends to this peer)
+    WirePeer.dial(daemon) --> the daemon's listener       (`Dialled`: what this peer, or an attacker, sends)
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+
+import packets
+from overlay import onion_name, overlay_address, wait_until
+
+
+class WirePeer:
+    """`name` and `address` come from a seed; circuits to it are accepted on `port`."""
+
+    def __init__(self, seed, proxy=None):
+        self.name = onion_name(seed)
+        self.address = overlay_address(self.name)
+        self.circuits = []
+        self._dialled = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        if proxy is not None:
+            proxy.connect(self.name, self.port)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in [*self.circuits, *self._dialled]:
+            connection.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.circuits.append(Accepted(connection))
+
+    def wait_for_circuit(self, number=0, timeout=5):
+        """The circuit that was accepted as the `number`th, from 0."""
+        wait_until(lambda: len(self.circuits) > number, timeout, what=f"circuit {number} to the peer")
+        return self.circuits[number]
+
+    def received(self):
+        """All packets that came over all circuits, in each circuit's order."""
+        return [packet for circuit in list(self.circuits) for packet in circuit.packets()]
+
+    def dial(self, daemon):
+        """A bare connection to the daemon's listener; nothing is sent yet."""
+        dialled = Dialled(daemon.listen_port)
+        self._dialled.append(dialled)
+        return dialled
+
+    def call(self, daemon, tlvs=b""):
+        """A circuit to the daemon that begins with this peer's keepalive."""
+        dialled = self.dial(daemon)
+        dialled.send(self.keepalive(daemon.address, tlvs))
+        return dialled
+
+    def keepalive(self, destination, tlvs=b"", **changes):
+        return packets.keepalive(self.address, destination, self.name, tlvs, **changes)
+
+
+class Accepted:
+    """One circuit that the daemon dialled: its bytes are collected until it is closed."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self.data = bytearray()
+        self.opened_at = time.monotonic()
+        self.closed_at = None
+        self._reading = threading.Event()
+        self._reading.set()
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self):
+        with contextlib.suppress(OSError):
+            while block := self._connection.recv(1 << 16):
+                self._reading.wait()
+                self.data += block
+        self.closed_at = time.monotonic()
+
+    def pause(self):
+        """Reads no more until `resume()`: a peer whose Tor is stuck."""
+        self._reading.clear()
+
+    def resume(self):
+        self._reading.set()
+
+    @property
+    def is_closed(self):
+        return self.closed_at is not None
+
+    def packets(self):
+        return packets.split_stream(bytes(self.data))[0]
+
+    def rest(self):
+        """The bytes after the last complete packet."""
+        return packets.split_stream(bytes(self.data))[1]
+
+    def wait_for_packets(self, count=1, timeout=5):
+        wait_until(lambda: len(self.packets()) >= count, timeout, what=f"{count} packets on a circuit")
+        return self.packets()
+
+    def wait_for_close(self, timeout=5):
+        wait_until(lambda: self.is_closed, timeout, what="the daemon to close the circuit")
+
+    def send(self, data):
+        """Answers on the circuit that the daemon dialled, as OnionCat's -U does."""
+        self._connection.sendall(data)
+
+    def close(self, reset=False):
+        with contextlib.suppress(OSError):
+            if reset:
+                self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+
+class Dialled:
+    """A connection to a daemon's listener."""
+
+    def __init__(self, port, timeout=10):
+        self._connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data):
+        """Sends all; False when the daemon has closed the circuit before the end."""
+        try:
+            self._connection.sendall(data)
+            return True
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
+    def send_slowly(self, data, pause):
+        for value in data:
+            if not self.send(bytes([value])):
+                return False
+            time.sleep(pause)
+        return True
+
+    def is_closed(self, timeout=0.0):
+        """Whether the daemon has closed it, waiting at most so long; what it sends is thrown away."""
+        deadline = time.monotonic() + timeout
+        self._connection.settimeout(max(timeout, 0.001))
+        try:
+            while self._connection.recv(1 << 16):
+                self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        except (TimeoutError, BlockingIOError):
+            return False
+        except OSError:
+            return True
+        finally:
+            self._connection.settimeout(10)
+        return True
+
+    def received(self, timeout):
+        """Bytes that the daemon sent on a circuit that it did not dial (there should be none)."""
+        self._connection.settimeout(timeout)
+        try:
+            return self._connection.recv(1 << 16)
+        except (TimeoutError, OSError):
+            return b""
+        finally:
+            self._connection.settimeout(10)
+
+    def reset(self):
+        with contextlib.suppress(OSError):
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._connection.close()
+
+    def close(self):
+        self._connection.close()

@@ -1,0 +1,131 @@
+import OverlayCore
+import Testing
+
+@testable import oncilla
+
+@Suite("Commands")
+struct CommandTests {
+  static let version3 = "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd"
+
+  /// What the command line prints.
+  func output(_ arguments: [String]) throws -> String {
+    guard case .output(let text) = try Command.interpret(arguments) else {
+      Issue.record("\(arguments) runs the daemon")
+      return ""
+    }
+    return text
+  }
+
+  static let addresses: [([String], String)] = [
+    (["7fd22jhmqgfl45j6.onion"], "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e\n"),
+    (
+      ["WQ52QL3UXGCXQJON", version3 + ".onion"],
+      "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd\nfd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03\n"
+    ), (["--", "wq52ql3uxgcxqjon"], "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd\n"),
+  ]
+
+  @Test("names become addresses, one a line", arguments: addresses)
+  func address(arguments: [String], text: String) throws {
+    #expect(try output(["address"] + arguments) == text)
+  }
+
+  @Test(
+    "addresses become labels",
+    arguments: [
+      ("fd87:d87e:eb43:f947:ad24:ec81:8abe:753e", "7fd22jhmqgfl45j6\n"),
+      ("FD87:D87E:EB43:5B1F:3F7E:D46D:FE89:9B03", "lmpt67wunx7itgyd\n"), ("fd87:d87e:eb43::", "aaaaaaaaaaaaaaaa\n"),
+    ])
+  func name(address: String, text: String) throws {
+    #expect(try output(["name", address]) == text)
+  }
+
+  @Test("the version is told", arguments: [["version"], ["--version"]])
+  func version(arguments: [String]) throws {
+    #expect(try output(arguments) == "oncilla 0.1.0\n")
+  }
+
+  @Test("help is had in every way, and alike", arguments: Command.all.map(\.name))
+  func help(name: String) throws {
+    let text = try output(["help", name])
+    #expect(text.hasPrefix("Usage: oncilla \(name)"))
+    #expect(try output([name, "--help"]) == text)
+    #expect(try output([name, "-h"]) == text)
+    #expect(try output(["--help"]).contains("  \(name) "))
+    #expect(try output(["help"]) == output(["--help"]))
+  }
+
+  @Test(
+    "every text of help is at most 80 columns wide and ends its last line",
+    arguments: [[]] + Command.all.map { [$0.name] })
+  func width(name: [String]) throws {
+    let text = try output(name + ["--help"])
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 && $0.last != " " })
+    #expect(text.hasSuffix("\n") && !text.hasSuffix("\n\n"))
+  }
+
+  @Test("run is handed to the daemon with its options")
+  func run() throws {
+    guard case .daemon(let options) = try Command.interpret(["run", "--hostname-file", "h", "--mtu=1280"]) else {
+      Issue.record("run printed something")
+      return
+    }
+    #expect(options.identity == .hostnameFile("h"))
+    #expect(options.mtu == 1280)
+  }
+
+  static let wrongLines: [([String], String)] = [
+    ([], "a command is missing; 'oncilla --help' lists them"),
+    (["rnu"], "unknown command 'rnu' (did you mean run?); 'oncilla --help' lists the commands"),
+    (["adress"], "unknown command 'adress' (did you mean address?); 'oncilla --help' lists the commands"),
+    (["frobnicate"], "unknown command 'frobnicate'; 'oncilla --help' lists the commands"),
+    (["help", "runn"], "unknown command 'runn' (did you mean run?); 'oncilla --help' lists the commands"),
+    (["--verison"], "unknown option --verison (did you mean --version?); 'oncilla --help' lists what is accepted"),
+    (["address"], "address needs NAME or --hostname-file FILE"),
+    (["address", "abc"], "'abc': its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
+    (
+      ["address", "7fd22jhmqgfl45j6", "7fd22jhmqgfl45j1"],
+      "'7fd22jhmqgfl45j1': an onion name is written with the letters a to z and the digits 2 to 7 only"
+    ),
+    (
+      ["address", "a" + version3.dropFirst()],
+      "'a\(version3.dropFirst())': its checksum does not match: it is mistyped or damaged"
+    ),
+    (
+      ["address", version3.dropLast() + "e"], "'\(version3.dropLast())e': it is of version 4, only version 3 is known"
+    ),
+    (
+      ["address", "7fd22jhmqgfl45j6", "--hostname-file=h"],
+      "NAME and --hostname-file exclude each other: one of them is accepted"
+    ),
+    (["address", "--hostname-file="], "--hostname-file '': a path is accepted, which cannot be empty"),
+    (["name"], "name needs ADDRESS"),
+    (["name", "7fd22jhmqgfl45j6"], "'7fd22jhmqgfl45j6': this is not an IPv6 address"),
+    (
+      ["name", "fd87:d87e:eb42::1"],
+      "'fd87:d87e:eb42::1': this is not an overlay address: one of fd87:d87e:eb43::/48 is accepted"
+    ),
+    (["name", "::1", "::2"], "unexpected argument '::2'; 'oncilla name --help' tells what is accepted"),
+    (["name", "--mtu"], "unknown option --mtu; 'oncilla name --help' lists what is accepted"),
+    (["version", "1"], "unexpected argument '1'; 'oncilla version --help' tells what is accepted"),
+    (["help", "run", "name"], "unexpected argument 'name'; 'oncilla help --help' tells what is accepted"),
+  ]
+
+  @Test("a wrong command line is one line that says what is accepted, exit 2", arguments: wrongLines)
+  func wrong(arguments: [String], line: String) {
+    let error = #expect(throws: CommandError.self) { try Command.interpret(arguments) }
+    #expect(error?.description == line)
+    #expect(error?.exitStatus == 2)
+  }
+
+  @Test(
+    "work that fails is exit 1",
+    arguments: [
+      ("/nowhere/hostname", "/nowhere/hostname does not exist"), ("/tmp", "read /tmp: Is a directory"),
+      ("/dev/null", "/dev/null is empty"),
+    ])
+  func failed(file: String, line: String) {
+    let error = #expect(throws: CommandError.self) { try Command.interpret(["address", "--hostname-file", file]) }
+    #expect(error?.description == line)
+    #expect(error?.exitStatus == 1)
+  }
+}

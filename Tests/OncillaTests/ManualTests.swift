@@ -1,0 +1,114 @@
+import OverlayIO
+import Testing
+
+@testable import oncilla
+
+/// The manual page and `--help` are written apart and say the same.
+@Suite("Manual page")
+struct ManualTests {
+  /// An entry of the page: a tag such as `--mtu N` and the plain words below it.
+  struct Entry: Equatable {
+    let section: String
+    let tag: String
+    let text: String
+  }
+
+  let entries: [Entry]
+  let page: String
+
+  init() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    page = String(decoding: try readFile("/\(root)/man/oncilla.1"), as: UTF8.self)
+    entries = ManualTests.entries(of: page)
+  }
+
+  @Test("it has every option of run in the table's order, with the same value and the same default")
+  func runOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla run" }
+    #expect(documented.map(\.tag) == RunDraft.options.map(\.synopsis))
+    for (entry, option) in zip(documented, RunDraft.options) {
+      #expect(entry.defaultValue == option.defaultValue, "\(option.name)")
+      #expect(entry.text.contains("Repeatable") == option.isRepeatable, "\(option.name)")
+    }
+  }
+
+  @Test("it has every option of address")
+  func addressOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla address" }
+    #expect(documented.map(\.tag) == AddressDraft.options.map(\.synopsis))
+  }
+
+  @Test("the help text has every option with its value and its default")
+  func help() {
+    let words = { (text: String) in text.split { $0 == " " || $0 == "\n" }.joined(separator: " ") }
+    let text = words(Command.run.helpText)
+    for option in RunDraft.options {
+      let expected = [option.synopsis, words(option.summary), option.defaultValue.map { "(default: \($0))" }]
+      #expect(text.contains(expected.compactMap { $0 }.joined(separator: " ")))
+    }
+  }
+
+  @Test("it has every command, exit status and signal")
+  func rest() {
+    #expect(entries.filter { $0.section == "COMMANDS" }.map(\.tag) == Command.all.map { "oncilla \($0.name)" })
+    #expect(entries.filter { $0.section == "EXIT STATUS" }.map(\.tag) == ["0", "1", "2"])
+    #expect(entries.filter { $0.section == "SIGNALS" }.map(\.tag) == ["SIGTERM, SIGINT", "SIGHUP", "SIGUSR1"])
+    #expect(page.contains("\"\(Command.versionLine.dropLast())\""))
+  }
+
+  /// The tagged paragraphs of a page written with man(7).
+  static func entries(of page: String) -> [Entry] {
+    var entries: [Entry] = []
+    var section = ""
+    var tag: String?
+    var text: [String] = []
+    var isTag = false
+    func finish() {
+      if let tag { entries.append(Entry(section: section, tag: tag, text: text.joined(separator: " "))) }
+      (tag, text) = (nil, [])
+    }
+    for line in page.split(separator: "\n") {
+      if isTag {
+        (tag, isTag) = (plain(line), false)
+      } else if line == ".TP" {
+        finish()
+        isTag = true
+      } else if line.hasPrefix(".SH") || line.hasPrefix(".SS") {
+        finish()
+        section = plain(line)
+      } else if tag != nil {
+        text.append(plain(line))
+      }
+    }
+    finish()
+    return entries
+  }
+
+  /// A line without its macro, its quotes and its escapes.
+  static func plain(_ line: Substring) -> String {
+    var rest = line
+    if rest.hasPrefix(".") { rest = rest.drop { $0 != " " }.dropFirst() }
+    // Macros that alternate two fonts join their arguments without a space.
+    let alternates = ["BR", "BI", "IR", "RB", "RI", "IB"].contains(line.dropFirst().prefix(2))
+    var text = ""
+    var isQuoted = false
+    while let character = rest.popFirst() {
+      switch character {
+      case "\\":
+        if rest.popFirst() == "f" { rest.removeFirst() } else { text.append("-") }
+      case "\"": isQuoted.toggle()
+      case " " where alternates && !isQuoted: break
+      default: text.append(character)
+      }
+    }
+    return text
+  }
+}
+
+extension ManualTests.Entry {
+  /// What stands between `Default: ` and the full stop at the end.
+  var defaultValue: String? {
+    let parts = text.split(separator: "Default: ", omittingEmptySubsequences: false)
+    return parts.count == 2 ? String(parts[1].dropLast()) : nil
+  }
+}

@@ -1,0 +1,61 @@
+import OverlayCore
+import Testing
+
+@testable import oncilla
+
+@Suite("Option --peer")
+struct PeerOptionTests {
+  static let alice = "7fd22jhmqgfl45j6.onion"
+  static let bob = "wq52ql3uxgcxqjon.onion"
+  static let carol = "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion"
+  /// Another name for the address of `carol`: version 2 has no checksum to forbid it.
+  static let twin = "lmpt67wunx7itgyd.onion"
+
+  func peers(_ values: [String]) throws -> [ConfiguredPeer] {
+    let arguments = ["--hostname-file=h"] + values.flatMap { ["--peer", $0] }
+    return try #require(try RunOptions.parse(arguments)).peers
+  }
+
+  static let spellings: [(String, String?)] = [
+    (alice, nil), ("7FD22JHMQGFL45J6", nil), ("alice=\(alice)", "alice"), ("Alice=\(alice)", "alice"),
+    ("fd87:d87e:eb43:f947:ad24:ec81:8abe:753e/\(alice)", nil),
+    ("a=FD87:D87E:EB43:F947:AD24:EC81:138.190.117.62/\(alice)", "a"),
+  ]
+
+  @Test("petname and address may stand before the name", arguments: spellings)
+  func accepted(value: String, petname: String?) throws {
+    let expected = ConfiguredPeer(name: try OnionName(PeerOptionTests.alice), petname: petname.flatMap { Petname($0) })
+    #expect(try peers([value]) == [expected])
+  }
+
+  static let refusals: [([String], String, String)] = [
+    ([], "abc", "its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
+    ([], "alice=", "its label has 0 characters, an onion name's has 56 (or 16, version 2)"),
+    ([], "=\(alice)", "the petname '' is not a DNS label: 1 to 63 letters, digits and inner hyphens are accepted"),
+    (
+      [], "a_b=\(alice)",
+      "the petname 'a_b' is not a DNS label: 1 to 63 letters, digits and inner hyphens are accepted"
+    ),
+    ([], "/\(alice)", "'' is not an IPv6 address"),
+    ([], "a=b/\(alice)", "'b' is not an IPv6 address"),
+    (
+      [], "fd87:d87e:eb43::1/\(alice)",
+      "fd87:d87e:eb43::1 is not the address of this name, which is fd87:d87e:eb43:f947:ad24:ec81:8abe:753e"
+    ),
+    ([alice], alice, "this peer is already given"),
+    ([alice], "alice=7FD22JHMQGFL45J6", "this peer is already given"),
+    (["a=\(alice)"], "A=\(bob)", "the petname 'a' is already that of another peer"),
+    (
+      [carol], twin,
+      "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion is already given and has the same address "
+        + "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03"
+    ),
+  ]
+
+  @Test("what contradicts itself or an earlier peer is refused", arguments: refusals)
+  func refused(earlier: [String], value: String, reason: String) {
+    let error = #expect(throws: CommandError.self) { try peers(earlier + [value]) }
+    #expect(error?.description == "--peer '\(value)': \(reason)")
+    #expect(error?.exitStatus == 2)
+  }
+}

@@ -1,0 +1,194 @@
+import OverlayCore
+import OverlayIO
+import Testing
+
+@testable import oncilla
+
+@Suite("Options of oncilla run")
+struct RunOptionsTests {
+  static let own = "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion"
+  static let alice = "7fd22jhmqgfl45j6.onion"
+  static let bob = "wq52ql3uxgcxqjon.onion"
+
+  func options(_ arguments: String...) throws -> RunOptions {
+    try #require(try RunOptions.parse(["--onion", RunOptionsTests.own] + arguments))
+  }
+
+  @Test("without further options everything has the documented default")
+  func defaults() throws {
+    let loopback: UInt32 = 0x7f00_0001
+    #expect(
+      try options()
+        == RunOptions(
+          identity: .name(try OnionName(RunOptionsTests.own), listen: nil), peers: [], hostsFile: nil,
+          socks: .ipv4(loopback, port: 9050), listen: [.ipv4(loopback, port: 8060)], servicePort: 8060,
+          interface: "oncilla0", namespace: nil, mtu: 1500, idle: 180, stateDirectory: "/var/lib/oncilla",
+          control: "/run/oncilla/control.sock", logLevel: .notice, logTarget: .standardError))
+  }
+
+  @Test("every option arrives at its place")
+  func everything() throws {
+    let options = try #require(
+      try RunOptions.parse([
+        "--hostname-file", "/h", "--peer", RunOptionsTests.alice, "--peer=bob=" + RunOptionsTests.bob,
+        "--hosts=/etc/onions",
+        "--socks", "unix:/run/tor/socks", "--listen", "[::1]:1", "--listen", "127.0.0.1:2", "--service-port", "65535",
+        "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--idle=86400", "--state-dir", "s", "--control", "c",
+        "--log-level", "debug", "--log", "/var/log/oncilla",
+      ]))
+    #expect(
+      options
+        == RunOptions(
+          identity: .hostnameFile("/h"),
+          peers: [
+            ConfiguredPeer(name: try OnionName(RunOptionsTests.alice)),
+            ConfiguredPeer(name: try OnionName(RunOptionsTests.bob), petname: Petname("bob")),
+          ], hostsFile: "/etc/onions", socks: .unix("/run/tor/socks"),
+          listen: [try SocketAddress("[::1]:1"), try SocketAddress("127.0.0.1:2")], servicePort: 65535,
+          interface: "tor0", namespace: "n", mtu: 1280, idle: 86400, stateDirectory: "s", control: "c",
+          logLevel: .debug, logTarget: .file("/var/log/oncilla")))
+  }
+
+  static let listeners: [(String, [String], [String])] = [
+    ("127.0.0.1:1", [], ["127.0.0.1:1"]), ("127.0.0.1:8060", [], ["127.0.0.1:8060"]),
+    ("127.0.0.1:1", ["127.0.0.1:2"], ["127.0.0.1:1", "127.0.0.1:2"]),
+    ("127.0.0.1:1", ["127.0.0.1:2", "127.0.0.1:1"], ["127.0.0.1:2", "127.0.0.1:1"]),
+  ]
+
+  @Test("the identity's own listener replaces the default and joins what was given", arguments: listeners)
+  func listen(own: String, given: [String], expected: [String]) throws {
+    let arguments = ["--onion", "\(RunOptionsTests.alice),listen=\(own)"] + given.map { "--listen=" + $0 }
+    let options = try #require(try RunOptions.parse(arguments))
+    #expect(options.listen.map(\.description) == expected)
+    #expect(options.identity == .name(try OnionName(RunOptionsTests.alice), listen: try SocketAddress(own)))
+  }
+
+  @Test(
+    "the log goes where it is sent",
+    arguments: [("stderr", LogTarget.standardError), ("syslog", .syslog), ("./stderr", .file("./stderr"))])
+  func log(text: String, target: LogTarget) throws {
+    #expect(try options("--log", text).logTarget == target)
+  }
+
+  @Test("every level has its name", arguments: LogLevel.allCases)
+  func level(level: LogLevel) throws {
+    #expect(try options("--log-level", level.name).logLevel == level)
+  }
+
+  @Test(
+    "the borders of numbers are accepted",
+    arguments: [("--mtu", "65535"), ("--idle", "1"), ("--service-port", "1"), ("--mtu", "01280")])
+  func borders(option: String, value: String) throws {
+    _ = try options(option, value)
+  }
+
+  static let refusals: [(String, String, String)] = [
+    ("--mtu", "1279", "a number from 1280 to 65535 is accepted"),
+    ("--mtu", "65536", "a number from 1280 to 65535 is accepted"),
+    ("--mtu", "1500b", "a number from 1280 to 65535 is accepted"),
+    ("--mtu", "+1500", "a number from 1280 to 65535 is accepted"),
+    ("--mtu", "", "a number from 1280 to 65535 is accepted"),
+    ("--idle", "0", "a number from 1 to 86400 is accepted"),
+    ("--idle", "86401", "a number from 1 to 86400 is accepted"),
+    ("--service-port", "0", "a number from 1 to 65535 is accepted"),
+    ("--service-port", "99999999999999999999", "a number from 1 to 65535 is accepted"),
+    (
+      "--interface", "sixteen-letters0",
+      "1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted"
+    ),
+    ("--interface", "a b", "1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted"),
+    ("--interface", "a/b", "1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted"),
+    ("--interface", "tun%d", "1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted"),
+    ("--interface", "..", "1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted"),
+    ("--netns", "a/b", "the name of a namespace as 'ip netns' lists it is accepted, without '/'"),
+    ("--netns", "..", "the name of a namespace as 'ip netns' lists it is accepted, without '/'"),
+    ("--log-level", "verbose", "error, warning, notice, info or debug is accepted"),
+    ("--log-level", "Debug", "error, warning, notice, info or debug is accepted"),
+    ("--log", "", "stderr, syslog or a file's path is accepted"),
+    ("--hosts", "", "a path is accepted, which cannot be empty"),
+    ("--state-dir", "", "a path is accepted, which cannot be empty"),
+    ("--control", String(repeating: "c", count: 108), "a path of 1 to 107 bytes is accepted"),
+    ("--socks", "9050", "HOST:PORT or unix:PATH is accepted, such as 127.0.0.1:9050 or [::1]:9050"),
+    ("--socks", "127.0.0.1:0", "'0' is not a port: a number from 1 to 65535 is accepted"),
+    (
+      "--socks", "tor.example:9050",
+      "'tor.example' is not an IPv4 address, an IPv6 address in brackets or localhost; names are never resolved"
+    ),
+    ("--socks", "unix:", "a path of 1 to 107 bytes is accepted after unix:, not 0"),
+    ("--listen", "unix:/run/x", "HOST:PORT is accepted here, not a path"),
+    ("--listen", "8060", "HOST:PORT is accepted, such as 127.0.0.1:8060 or [::1]:8060"),
+  ]
+
+  @Test("a value that is refused is told with what is accepted", arguments: refusals)
+  func refused(option: String, value: String, reason: String) {
+    let error = #expect(throws: CommandError.self) { try options("\(option)=\(value)") }
+    #expect(error?.description == "\(option) '\(value)': \(reason)")
+    #expect(error?.exitStatus == 2)
+  }
+
+  static let badNames: [(String, String)] = [
+    ("abc", "its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
+    ("", "its label has 0 characters, an onion name's has 56 (or 16, version 2)"),
+    ("\(alice),port=1", "after NAME, ',listen=HOST:PORT' is accepted"),
+    ("\(alice),", "after NAME, ',listen=HOST:PORT' is accepted"),
+    ("\(alice),listen=127.0.0.1:1,listen=127.0.0.1:2", "'listen=' is accepted once"),
+    ("\(alice),listen=unix:/x", "HOST:PORT is accepted here, not a path"),
+    ("\(alice),listen=127.0.0.1:", "'' is not a port: a number from 1 to 65535 is accepted"),
+  ]
+
+  @Test("an own name that is refused is told with what is accepted", arguments: badNames)
+  func onion(value: String, reason: String) {
+    let error = #expect(throws: CommandError.self) { try RunOptions.parse(["--onion", value]) }
+    #expect(error?.description == "--onion '\(value)': \(reason)")
+  }
+
+  static let shapes: [([String], String)] = [
+    ([], "run needs --onion NAME or --hostname-file FILE"),
+    (["--mtu", "1500"], "run needs --onion NAME or --hostname-file FILE"),
+    (
+      ["--onion", alice, "--hostname-file", "f"],
+      "--onion and --hostname-file exclude each other: one of them is accepted"
+    ),
+    (["--onion", alice, "--onion", bob], "--onion is given twice and accepted once"),
+    (["--mtu=1500", "--mtu", "1500"], "--mtu is given twice and accepted once"),
+    (["--listen", "[::1]:1", "--listen=[0::1]:1"], "--listen '[0::1]:1': this address is already given"),
+    (["--onion", alice, "more"], "unexpected argument 'more'; 'oncilla run --help' tells what is accepted"),
+    (["--onion", alice, "--", "--mtu"], "unexpected argument '--mtu'; 'oncilla run --help' tells what is accepted"),
+    (["--onion"], "--onion needs a value: --onion NAME[,listen=HOST:PORT]"),
+    (["--onion", "--mtu", "1500"], "--onion needs a value: --onion NAME[,listen=HOST:PORT]"),
+    (["--help=run"], "--help takes no value"),
+  ]
+
+  @Test("a command line that says too much or too little is refused", arguments: shapes)
+  func shape(arguments: [String], line: String) {
+    let error = #expect(throws: CommandError.self) { try RunOptions.parse(arguments) }
+    #expect(error?.description == line)
+    #expect(error?.exitStatus == 2)
+  }
+
+  @Test(
+    "an unknown option is named, with the one that was probably meant",
+    arguments: [
+      ("--sokcs", " (did you mean --socks?)"), ("--peers", " (did you mean --peer?)"),
+      ("--host", " (did you mean --hosts?)"),
+      ("--hostname", " (did you mean --hostname-file?)"), ("--log-lvl=info", " (did you mean --log-level?)"),
+      ("-mtu", " (did you mean --mtu?)"), ("--MTU", ""), ("--quiet", ""), ("-v", ""), ("--s", ""),
+    ])
+  func unknown(option: String, hint: String) throws {
+    let error = #expect(throws: CommandError.self) { try options(option) }
+    let name = try #require(option.split(separator: "=").first)
+    #expect(error?.description == "unknown option \(name)\(hint); 'oncilla run --help' lists what is accepted")
+  }
+
+  @Test("an error stays one short line whatever was typed")
+  func oneLine() throws {
+    let typed = "\n\u{1b}[2J" + String(repeating: "x", count: 10_000)
+    for arguments in [
+      ["--" + typed], ["--mtu", typed], ["--socks", typed + ":1"], ["--peer", typed + "=a"], [typed],
+    ] {
+      let error = try #require(throws: CommandError.self) { try RunOptions.parse(arguments) }
+      #expect(error.description.utf8.count < 800)
+      #expect(error.description.unicodeScalars.allSatisfy { $0.value >= 0x20 })
+    }
+  }
+}

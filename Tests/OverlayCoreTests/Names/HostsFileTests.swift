@@ -1,0 +1,94 @@
+import OverlayCore
+import Testing
+
+@Suite("Hosts file")
+struct HostsFileTests {
+  static let alice = "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e 7fd22jhmqgfl45j6.onion"
+  static let bob = "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd wq52ql3uxgcxqjon.onion"
+  static let carol =
+    "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03 657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion"
+
+  func parse(_ text: String) -> HostsFile { HostsFile(parsing: Array(text.utf8)) }
+
+  @Test("names stand in the file's order, whatever comments and blanks are around them")
+  func order() {
+    let file = parse(
+      "# peers\n\n\(HostsFileTests.carol)\n \t\(HostsFileTests.alice)  # Alice\r\n\t\r\n\(HostsFileTests.bob)")
+    #expect(file.names.map(\.label.count) == [56, 16, 16])
+    #expect(file.names.map(\.description)[1...] == ["7fd22jhmqgfl45j6.onion", "wq52ql3uxgcxqjon.onion"])
+    #expect(file.problems.isEmpty)
+  }
+
+  @Test("an empty file holds nothing", arguments: ["", "\n", "\r\n", "#", "   "])
+  func empty(text: String) {
+    #expect(parse(text) == parse(""))
+    #expect(parse(text).names.isEmpty)
+  }
+
+  @Test(
+    "a bad line is told by its number and the others stay",
+    arguments: [
+      ("fd87::1", "1 field where an address and a name are accepted"),
+      ("\(bob) more", "3 fields where an address and a name are accepted"),
+      ("nonsense wq52ql3uxgcxqjon.onion", "'nonsense' is not an IPv6 address"),
+      (
+        "fd87:d87e:eb43::1 abc.onion",
+        "'abc.onion' is not an onion name: its label has 3 characters, an onion name's has 56 (or 16, version 2)"
+      ),
+      (
+        "fd87:d87e:eb43::1 wq52ql3uxgcxqjon.onion",
+        "fd87:d87e:eb43::1 is not the address of wq52ql3uxgcxqjon.onion, which is "
+          + "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd"
+      ),
+      (
+        "wq52ql3uxgcxqjon.onion fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd",
+        "'wq52ql3uxgcxqjon.onion' is not an IPv6 address"
+      ),
+    ])
+  func badLine(line: String, problem: String) {
+    let file = parse("# first\n\(line)\n\(HostsFileTests.alice)\n")
+    #expect(file.names.map(\.label) == ["7fd22jhmqgfl45j6"])
+    #expect(file.problems.map(\.description) == ["line 2: \(problem)"])
+  }
+
+  @Test("a line that stands twice is no problem")
+  func twice() {
+    let file = parse("\(HostsFileTests.alice)\n\(HostsFileTests.alice)\n")
+    #expect(file.names.count == 1)
+    #expect(file.problems.isEmpty)
+  }
+
+  @Test("bytes that are no text are a problem and nothing worse")
+  func binary() {
+    let file = HostsFile(parsing: [0, 0xff, 0xfe, 0x20, 0xc3, 0x0a] + Array(HostsFileTests.alice.utf8))
+    #expect(file.names.count == 1)
+    #expect(file.problems.map(\.line) == [1])
+  }
+
+  @Test("the text of a problem is short even where the line is not")
+  func longLine() {
+    let file = parse(String(repeating: "x", count: 100_000) + " y\n")
+    #expect(file.problems.map { $0.text.count < 200 } == [true])
+  }
+
+  @Test("the problems kept are bounded, the rest is counted")
+  func manyProblems() {
+    let file = parse(String(repeating: "x\n", count: 1000))
+    #expect(file.problems.count == HostsFile.mostProblems)
+    #expect(file.problems.last?.line == HostsFile.mostProblems)
+    #expect(file.furtherProblems == 1000 - HostsFile.mostProblems)
+  }
+
+  @Test("the names are bounded, and the first line beyond is told")
+  func manyNames() throws {
+    var text = ""
+    for number in 0...(HostsFile.mostNames + 5) {
+      let host = (0..<10).map { $0 < 8 ? UInt8(0) : UInt8(truncatingIfNeeded: number >> (8 * (9 - $0))) }
+      let address = try #require(OverlayNetwork.tor.address(hostPart: host))
+      text += "\(address) \(Base32.encode(host)).onion\n"
+    }
+    let file = parse(text)
+    #expect(file.names.count == HostsFile.mostNames)
+    #expect(file.problems.map(\.description) == ["line 10001: only the first 10000 names of a file are used"])
+  }
+}

@@ -1,0 +1,161 @@
+import OverlayCore
+import OverlayIO
+import Testing
+
+@Suite("The interface keeper")
+struct InterfaceKeeperTests {
+  private let start = Instant(nanoseconds: 1_000_000_000_000)
+
+  private func keeper() -> InterfaceKeeper {
+    InterfaceKeeper(interface: "oncilla0", mtu: 1500, prefix: OverlayNetwork.tor.prefix)
+  }
+
+  @Test(
+    "asks for what the change calls for",
+    arguments: [
+      ([.addressLost], [.restoreInterface], 1), ([.prefixRouteLost], [.restoreInterface], 1),
+      ([.prefixRouteLost, .addressLost], [.restoreInterface], 1), ([.leakGuardLost], [.installLeakGuard], 1),
+      ([.loopbackCameUp], [.installLeakGuard], 1), ([.overflow], [.restoreInterface, .installLeakGuard], 1),
+      ([.mtuChanged(9000)], [], 1), ([.mtuChanged(1500)], [], 0), ([.wentDown], [], 1), ([.cameUp], [], 0),
+      ([.wentDown, .prefixRouteLost, .addressLost], [], 1),
+      ([.wentDown, .prefixRouteLost, .addressLost, .cameUp], [.restoreInterface], 1),
+      ([.addressLost, .wentDown], [], 1), ([.wentDown, .leakGuardLost], [.installLeakGuard], 2),
+    ] as [([InterfaceChange], [PrivilegedRequest], Int)])
+  func asks(changes: [InterfaceChange], requests: [PrivilegedRequest], lines: Int) {
+    var keeper = keeper()
+    for change in changes { keeper.observe(change) }
+    let actions = keeper.actions(at: start)
+    #expect(actions.compactMap(\.request) == requests)
+    #expect(actions.compactMap(\.line).count == lines)
+    #expect(keeper.actions(at: start).isEmpty)
+    #expect(keeper.nextTime == nil)
+  }
+
+  @Test("waits with the address until a link that was set down is up")
+  func waits() {
+    var keeper = keeper()
+    keeper.observe(.wentDown)
+    keeper.observe(.addressLost)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [])
+    #expect(keeper.nextTime == nil)
+    keeper.observe(.cameUp)
+    #expect(keeper.actions(at: start + .seconds(1)).compactMap(\.request) == [.restoreInterface])
+  }
+
+  @Test("stops once when the interface is deleted, whatever else happened")
+  func stops() {
+    var keeper = keeper()
+    for change in [.wentDown, .prefixRouteLost, .leakGuardLost, .deleted] as [InterfaceChange] {
+      keeper.observe(change)
+    }
+    let line = InterfaceNotice(.error, "interface oncilla0 was deleted or moved to another network namespace")
+    #expect(keeper.actions(at: start) == [.stop(line)])
+    keeper.observe(.deleted)
+    #expect(keeper.actions(at: start) == [])
+    #expect(keeper.nextTime == nil)
+  }
+
+  @Test("restores ten times at once, then once every ten seconds, and forgets nothing meanwhile")
+  func pace() throws {
+    var keeper = keeper()
+    var now = start
+    for _ in 0..<10 {
+      keeper.observe(.addressLost)
+      #expect(keeper.actions(at: now).compactMap(\.request) == [.restoreInterface])
+      now = now + .milliseconds(1)
+    }
+    for _ in 0..<1000 {
+      keeper.observe(.addressLost)
+      keeper.observe(.leakGuardLost)
+      #expect(keeper.actions(at: now).isEmpty)
+    }
+    let next = try #require(keeper.nextTime)
+    #expect(next - start == .seconds(10))
+    #expect(keeper.actions(at: next).compactMap(\.request) == [.restoreInterface, .installLeakGuard])
+    keeper.observe(.addressLost)
+    #expect(keeper.actions(at: next + .seconds(9)).isEmpty)
+    #expect(keeper.actions(at: next + .seconds(10)).compactMap(\.request) == [.restoreInterface])
+  }
+
+  @Test("logs no more often than it restores")
+  func boundedLog() {
+    var keeper = keeper()
+    var lines = 0
+    for millisecond in 0..<10_000 {
+      keeper.observe(millisecond % 2 == 0 ? .wentDown : .cameUp)
+      keeper.observe(.mtuChanged(1400 + millisecond % 2))
+      lines += keeper.actions(at: start + .milliseconds(millisecond)).compactMap(\.line).count
+    }
+    #expect(lines <= 3 * 11)
+  }
+
+  @Test("tries again what failed, says so once, and says when it is over")
+  func failure() throws {
+    var keeper = keeper()
+    keeper.observe(.addressLost)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [.restoreInterface])
+    let first = keeper.finished(.restoreInterface, failure: "IPv6 is disabled", at: start)
+    #expect(first == InterfaceNotice(.error, "IPv6 is disabled"))
+
+    var now = start
+    for _ in 0..<20 {
+      now = try #require(keeper.nextTime)
+      #expect(keeper.actions(at: now) == [.perform(.restoreInterface)])
+      #expect(keeper.finished(.restoreInterface, failure: "IPv6 is disabled", at: now) == nil)
+    }
+    #expect(now - start == .seconds(200))
+    now = try #require(keeper.nextTime)
+    #expect(keeper.actions(at: now) == [.perform(.restoreInterface)])
+    let last = keeper.finished(.restoreInterface, failure: nil, at: now)
+    #expect(last == InterfaceNotice(.notice, "interface oncilla0 has its address and route again"))
+    #expect(keeper.nextTime == nil)
+  }
+
+  @Test("a leak guard that could not be installed at the start is installed when lo comes up")
+  func loopback() {
+    var keeper = keeper()
+    let line = keeper.finished(.installLeakGuard, failure: LeakGuardState.loopbackDown.failure, at: start)
+    #expect(line?.level == .error)
+    keeper.observe(.loopbackCameUp)
+    let now = start + .seconds(1)
+    #expect(keeper.actions(at: now).compactMap(\.request) == [.installLeakGuard])
+    #expect(keeper.finished(.installLeakGuard, failure: LeakGuardState.installed.failure, at: now) != nil)
+    #expect(keeper.nextTime == nil)
+  }
+
+  @Test("with monitor and privileges, puts right what was done to a real interface")
+  func together() throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings())
+    _ = try privileges.installLeakGuard()
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    var monitor = try privileges.openMonitor()
+    var keeper = keeper()
+
+    try namespace.ip("-6", "route", "flush", "fd87:d87e:eb43::/48")
+    try namespace.ip("link", "set", tunnel.name, "down")
+    try namespace.ip("link", "set", tunnel.name, "up")
+    for change in monitor.changes(through: .cameUp) { keeper.observe(change) }
+    for request in keeper.actions(at: start).compactMap(\.request) {
+      _ = try privileges.perform(request)
+      #expect(keeper.finished(request, failure: nil, at: start) == nil)
+    }
+    #expect(try namespace.routes() == [.interface, .leakGuard])
+    #expect(try namespace.link().addresses == [ShownLink.Address(local: "fd87:d87e:eb43::1234", prefixlen: 48)])
+
+    // What was put right is no change to put right again.
+    monitor.drain { keeper.observe($0) }
+    #expect(keeper.actions(at: start).isEmpty)
+  }
+}
+
+extension InterfaceAction {
+  fileprivate var request: PrivilegedRequest? {
+    if case .perform(let request) = self { request } else { nil }
+  }
+
+  fileprivate var line: InterfaceNotice? {
+    if case .report(let line) = self { line } else { nil }
+  }
+}

@@ -1,0 +1,173 @@
+import Foundation
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+/// capset(2), which the C library has and no header declares.
+@_silgen_name("capset") private func capset(_ header: UnsafePointer<UInt32>, _ data: UnsafePointer<UInt32>) -> Int32
+/// capget(2), as above.
+@_silgen_name("capget") private func capget(
+  _ header: UnsafePointer<UInt32>, _ data: UnsafeMutablePointer<UInt32>
+) -> Int32
+
+@Suite("What is missing is said")
+struct PrivilegeErrorTests {
+  @Test(
+    "a name that no interface can have is refused",
+    arguments: ["", ".", "..", "sixteen-letters0", "a/b", "a b", "a:b", "tun%d", "a\n", "größe"])
+  func interfaceName(name: String) throws {
+    #expect(throws: PrivilegeError.invalidInterfaceName(name)) {
+      try InterfaceSettings(name: name, prefix: OverlayNetwork.tor.prefix)
+    }
+  }
+
+  @Test("an MTU outside IPv6's and the driver's bounds is refused", arguments: [Int.min, 0, 1279, 65536, Int.max])
+  func mtu(bytes: Int) throws {
+    #expect(throws: PrivilegeError.invalidMTU(bytes)) {
+      try InterfaceSettings(name: "oncilla0", mtu: bytes, prefix: OverlayNetwork.tor.prefix)
+    }
+  }
+
+  @Test("a text that names no namespace is refused", arguments: ["", ".", "..", "a\0b"])
+  func namespaceName(name: String) throws {
+    #expect(throws: PrivilegeError.invalidNamespaceName(name)) {
+      try InterfaceSettings(name: "oncilla0", namespace: name, prefix: OverlayNetwork.tor.prefix)
+    }
+  }
+
+  @Test(
+    "a namespace that is missing or none is named with its path",
+    arguments: [
+      ("oncilla-none", PrivilegeError.namespaceMissing("/run/netns/oncilla-none")),
+      ("/etc/passwd/x", .namespaceMissing("/etc/passwd/x")), ("/etc/passwd", .notANamespace("/etc/passwd")),
+      ("/proc/self/ns/uts", .notANamespace("/proc/self/ns/uts")),
+    ])
+  func namespace(name: String, error: PrivilegeError) throws {
+    let settings = try InterfaceSettings(name: "oncilla0", namespace: name, prefix: OverlayNetwork.tor.prefix)
+    #expect(throws: error) { _ = try Privileges(settings) }
+  }
+
+  @Test("an interface that another program holds is not shared, and stays as it is")
+  func busy() throws {
+    let namespace = try TestNamespace()
+    var first = try Privileges(namespace.settings())
+    let tunnel = try first.openTunnel()
+    var second = try Privileges(namespace.settings())
+    #expect(throws: PrivilegeError.interfaceExists("oncilla0")) { _ = try second.openTunnel() }
+    #expect(try namespace.link(tunnel.name).ifname == "oncilla0")
+  }
+
+  @Test("an interface that is no tunnel, or outlives its program, is not taken over", arguments: ["veth", "tun"])
+  func exists(kind: String) throws {
+    let namespace = try TestNamespace()
+    if kind == "tun" {
+      try namespace.ip("tuntap", "add", "oncilla0", "mode", "tun")
+    } else {
+      try namespace.ip("link", "add", "oncilla0", "type", kind)
+    }
+    var privileges = try Privileges(namespace.settings())
+    #expect(throws: PrivilegeError.interfaceExists("oncilla0")) { _ = try privileges.openTunnel() }
+  }
+
+  @Test("IPv6 that sysctl disabled is found when the tunnel is opened", arguments: ["all", "default"])
+  func protocolDisabled(where place: String) throws {
+    let namespace = try TestNamespace()
+    try namespace.execute("sysctl", "-qw", "net.ipv6.conf.\(place).disable_ipv6=1")
+    var privileges = try Privileges(namespace.settings())
+    #expect(throws: PrivilegeError.protocolDisabled(interface: "oncilla0")) { _ = try privileges.openTunnel() }
+  }
+
+  @Test("IPv6 that sysctl disables later is found when the address is set")
+  func protocolDisabledLater() throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings())
+    let tunnel = try privileges.openTunnel()
+    try namespace.execute("sysctl", "-qw", "net.ipv6.conf.\(tunnel.name).disable_ipv6=1")
+    #expect(throws: PrivilegeError.protocolDisabled(interface: "oncilla0")) {
+      try privileges.perform(.configureInterface(.overlay(1))).discard()
+    }
+  }
+
+  @Test("an interface that was deleted is named")
+  func gone() throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings())
+    let tunnel = try privileges.openTunnel()
+    try namespace.ip("link", "delete", tunnel.name)
+    #expect(throws: PrivilegeError.interfaceGone("oncilla0")) { try privileges.perform(.restoreInterface).discard() }
+  }
+
+  @Test("requests that come too early or twice are refused")
+  func outOfOrder() throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings())
+    #expect(throws: PrivilegeError.outOfOrder(.openMonitor)) { _ = try privileges.openMonitor() }
+    #expect(throws: PrivilegeError.outOfOrder(.restoreInterface)) {
+      try privileges.perform(.restoreInterface).discard()
+    }
+    let tunnel = try privileges.openTunnel()
+    #expect(tunnel.name == "oncilla0")
+    #expect(throws: PrivilegeError.outOfOrder(.openTunnel)) { _ = try privileges.openTunnel() }
+  }
+
+  @Test("a missing CAP_NET_ADMIN is named")
+  func withoutNetAdmin() throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings())
+    try without(capability: 12) {
+      #expect(throws: PrivilegeError.notPermitted(capability: "CAP_NET_ADMIN", act: "create interface oncilla0")) {
+        _ = try privileges.openTunnel()
+      }
+      #expect(throws: PrivilegeError.notPermitted(capability: "CAP_NET_ADMIN", act: "install the leak guard")) {
+        _ = try privileges.installLeakGuard()
+      }
+    }
+  }
+
+  @Test("a missing CAP_SYS_ADMIN, which entering a namespace needs, is named")
+  func withoutSysAdmin() throws {
+    let namespace = try TestNamespace()
+    let settings = try namespace.settings()
+    try without(capability: 21) {
+      let act = "enter network namespace /run/netns/\(namespace.name)"
+      #expect(throws: PrivilegeError.notPermitted(capability: "CAP_SYS_ADMIN", act: act)) {
+        _ = try Privileges(settings)
+      }
+    }
+  }
+
+  @Test("every error is one line that ends without a full stop")
+  func descriptions() throws {
+    let errors: [PrivilegeError] = [
+      .invalidInterfaceName("a\nb"), .invalidNamespaceName("a\nb"), .invalidMTU(1), .namespaceMissing("/x"),
+      .notANamespace("/x"), .notPermitted(capability: "CAP_NET_ADMIN", act: "act"), .tunnelNodeMissing,
+      .tunnelNodeRefused, .protocolDisabled(interface: nil), .protocolDisabled(interface: "oncilla0"),
+      .interfaceExists("oncilla0"), .interfaceGone("oncilla0"),
+      .leakGuardTaken(OverlayNetwork.tor.prefix, metric: 4096), .outOfOrder(.openTunnel),
+      .failed(act: "act", SystemError(call: "call", number: ENOMEM)),
+    ]
+    for error in errors {
+      #expect(!"\(error)".contains("\n"))
+      #expect("\(error)".last != ".")
+    }
+  }
+
+  /// Runs `body` in a thread whose effective set lacks one capability (`<linux/capability.h>`); the kernel keeps the
+  /// sets of each thread apart, so that other tests do not notice.
+  private func without(capability: UInt32, _ body: () throws -> Void) throws {
+    let header: [UInt32] = [0x2008_0522, 0]
+    var sets = [UInt32](repeating: 0, count: 6)
+    try SystemCall.perform("capget") { capget(header, &sets) }
+    var reduced = sets
+    reduced[0] &= ~(1 << capability)
+    try SystemCall.perform("capset") { capset(header, reduced) }
+    defer { #expect(capset(header, sets) == 0) }
+    try body()
+  }
+}
+
+extension PrivilegedReply {
+  /// Drops the reply, which a closure that only throws has no use for.
+  consuming func discard() {}
+}
