@@ -28,6 +28,8 @@ final class FakeHost {
   var probes: [Instant] = []
   /// What the node said of Tor.
   var torChanges: [Bool] = []
+  /// How often the node wanted freed memory to be given back.
+  var trims = 0
   /// The lines of the log.
   var log: [(level: LogLevel, text: String)] = []
 

@@ -147,6 +147,8 @@ final class FakeWorld {
         host.node.torProbed(isReachable: isTorReachable, at: now)
       case .torReachable(let isReachable):
         host.torChanges.append(isReachable)
+      case .trimMemory:
+        host.trims += 1
       case .log(let level, let text):
         host.log.append((level, text))
       }

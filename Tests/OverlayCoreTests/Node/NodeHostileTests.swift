@@ -104,10 +104,10 @@ struct NodeHostileTests {
     #expect(host.node.names.count <= 2)
   }
 
-  @Test("announced lengths take no memory: a thousand strangers who each begin the longest packet")
+  @Test("announced lengths take no memory: hundreds of strangers who each begin the longest packet")
   func announcements() throws {
     var circuits: [CircuitIdentifier] = []
-    for _ in 0..<999 {
+    for _ in 0..<700 {
       let accepted = host.node.accepted(at: now)
       let circuit = try #require(accepted)
       ([0x60, 0, 0, 0, 0xff, 0xff] as [UInt8]).withUnsafeBytes {
@@ -116,7 +116,40 @@ struct NodeHostileTests {
       circuits.append(circuit)
     }
     let memory = circuits.reduce(0) { $0 + host.node.circuits[$1].defragmenter.memory }
-    #expect(memory <= 999 * 64)
+    #expect(memory <= 700 * 64)
+  }
+
+  @Test("the longest packets that many strangers begin are bounded together: the slowest circuits are closed")
+  func reassembly() throws {
+    var random = SeededGenerator(seed: 180)
+    let packet = Array(Sample.packet(payload: 65_535, &random).dropLast())
+    var circuits: [CircuitIdentifier] = []
+    for number in 0..<200 {
+      let accepted = host.node.accepted(at: now + .milliseconds(number))
+      let circuit = try #require(accepted)
+      packet.withUnsafeBytes {
+        host.node.receive($0, on: circuit, at: now + .milliseconds(number), device: &host.device)
+      }
+      circuits.append(circuit)
+      #expect(host.node.reassemblyMemory <= Node.reassemblyLimit)
+    }
+    var closed: [CircuitIdentifier] = []
+    while let action = host.node.nextAction() {
+      if case .close(let circuit) = action { closed.append(circuit) }
+    }
+    #expect(closed == Array(circuits[..<(200 - Node.reassemblyLimit / 131_072)]))
+    #expect(host.count(.reassemblyLimit) == UInt64(closed.count))
+    for circuit in circuits {
+      host.node.ended(circuit, .closed, at: now + .seconds(1), device: &host.device)
+    }
+    #expect(host.node.reassemblyMemory == 0)
+  }
+
+  @Test("strangers leave a quarter of the circuits for those that we dial")
+  func circuits() {
+    let accepted = (0..<2_000).count { _ in host.node.accepted(at: now) != nil }
+    #expect(accepted == 750)
+    #expect(host.count(.circuitLimit) == 1_250)
   }
 
   @Test("an answer of random bytes on the circuit that we dialled delivers nothing")

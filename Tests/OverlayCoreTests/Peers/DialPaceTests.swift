@@ -37,6 +37,17 @@ struct DialPaceTests {
     }
   }
 
+  @Test("the first circuit that stood only shortly costs no pause, the next one does")
+  func lost() {
+    var pace = DialPace()
+    pace.attempted(at: Self.start)
+    pace.lost(at: Self.start, jitter: 0.5)
+    #expect(pace.nextAttempt(from: Self.start) == Self.start)
+    pace.attempted(at: Self.start)
+    pace.lost(at: Self.start, jitter: 0.5)
+    #expect(pace.nextAttempt(from: Self.start) == Self.start + .seconds(5))
+  }
+
   @Test("forgiving ends the pause and begins the series anew, and keeps the window's limit")
   func forgiving() {
     var pace = DialPace()
@@ -79,9 +90,10 @@ struct DialPaceTests {
         pace.attempted(at: now)
         attempts.append(now)
       }
-      switch Int.random(in: 0..<3, using: &random) {
+      switch Int.random(in: 0..<4, using: &random) {
       case 0: pace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
       case 1: pace.forgive()
+      case 2: pace.lost(at: now, jitter: Double.random(in: 0..<1, using: &random))
       default: break
       }
     }
