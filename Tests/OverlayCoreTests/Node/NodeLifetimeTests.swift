@@ -276,9 +276,7 @@ struct NodeLifetimeTests {
     world.pass(.seconds(58))
     world.send(host.packet(to: bob.address, size: 60_000), from: host)
     world.pass(.seconds(600))
-    withKnownIssue("keepalives and tidying have the same period, so that no moment of tidying is quiet") {
-      #expect(host.node.circuits[identifier].queue.ring.capacity < 1_000)
-    }
+    #expect(host.node.circuits[identifier].queue.ring.capacity < 1_000)
   }
 
   @Test("a peer that was dialled once and is wanted no more is forgotten")
