@@ -1,6 +1,7 @@
 extension Node {
-  /// How often memory that nobody needs is given back.
-  static let tidyingInterval = Duration.seconds(60)
+  /// How often memory that nobody needs is given back: out of step with keepalives, or a permanent peer's circuit would
+  /// never be found quiet.
+  static let tidyingInterval = Duration.seconds(50)
 
   /// Does what is due at `now`.
   public mutating func advance<Device: PacketSink & ~Copyable>(to now: Instant, device: inout Device) {

@@ -56,7 +56,8 @@ public struct Node: ~Copyable {
     self.settings = settings
     router = Router(address: settings.name.address)
     admission = Admission(address: settings.name.address)
-    for (index, configured) in settings.peers.enumerated() {
+    // An address leads to one peer: of two configured names for it the first counts.
+    for (index, configured) in settings.peers.enumerated() where names.name(of: configured.name.address) == nil {
       names.configure(configured.name)
       peers[configured.name] = Peer(
         name: configured.name, label: configured.petname.map { "peer \($0)" } ?? "peer number \(index + 1)",
