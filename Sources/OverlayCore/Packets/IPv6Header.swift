@@ -69,6 +69,8 @@ public struct IPv6Header: Equatable, Sendable {
 /// Assigned numbers of what can follow an IPv6 header.
 enum NextHeader {
   static let hopByHopOptions: UInt8 = 0
+  static let tcp: UInt8 = 6
+  static let udp: UInt8 = 17
   static let routing: UInt8 = 43
   static let fragment: UInt8 = 44
   static let icmp: UInt8 = 58
