@@ -16,12 +16,6 @@ public enum NodeAction: Equatable, Sendable {
   case log(LogLevel, String)
 }
 
-/// Takes the packets that the node delivers to this host.
-public protocol PacketSink: ~Copyable {
-  /// Takes one whole packet, valid during the call; whether it was taken.
-  mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool
-}
-
 /// Why a circuit ended, told by whoever owns its socket.
 public enum CircuitEnd: Equatable, Sendable {
   /// The SOCKS server does not take connections.

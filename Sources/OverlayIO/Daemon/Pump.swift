@@ -25,6 +25,7 @@ final class Pump {
   private var timerDeadline: Instant?
   // Lent to whoever reads: nothing that is read is kept in it.
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pump.bufferSize, alignment: 16)
+  private let segment = UnsafeMutableRawBufferPointer.allocate(byteCount: TunnelDevice.bufferSize, alignment: 16)
 
   /// A pump that stands still until `start`. `torChanged` tells when Tor comes into reach or goes out of it,
   /// `deviceGone` that no packet will ever come from the device again.
@@ -45,6 +46,7 @@ final class Pump {
 
   deinit {
     buffer.deallocate()
+    segment.deallocate()
   }
 
   /// Begins to move packets.
@@ -106,9 +108,10 @@ final class Pump {
     turn { now in
       for _ in 0..<Pump.batch where !node.isDeviceToWait {
         switch device.read(into: buffer) {
-        case .packet(let count):
-          node.receive(
-            fromDevice: UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: now, device: &device)
+        case .packet(let header, let range):
+          receive(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), header, at: now)
+        case .unusable:
+          break
         case .nothing:
           return
         case .gone:
@@ -116,6 +119,19 @@ final class Pump {
           return deviceGone()
         }
       }
+    }
+  }
+
+  private func receive(_ packet: UnsafeMutableRawBufferPointer, _ header: OffloadHeader, at now: Instant) {
+    guard header.segmentation != .none else {
+      if let checksum = header.checksum, !ChecksumCompletion.complete(checksum, in: packet) { return }
+      return node.receive(fromDevice: UnsafeRawBufferPointer(packet), at: now, device: &device)
+    }
+    guard var splitter = SegmentSplitter(packet: UnsafeRawBufferPointer(packet), header: header) else { return }
+    while splitter.nextLength != nil {
+      let count = splitter.next(into: segment)
+      if count == 0 { return }
+      node.receive(fromDevice: UnsafeRawBufferPointer(rebasing: segment[..<count]), at: now, device: &device)
     }
   }
 
@@ -220,10 +236,4 @@ extension CircuitEnd {
     default: self = .torUnreachable
     }
   }
-}
-
-extension TunnelDevice: PacketSink {
-  /// Writes the packet; one that the kernel refuses is lost, as it would be on any link. That the device is gone is
-  /// found by reading.
-  public func deliver(_ packet: UnsafeRawBufferPointer) -> Bool { write(packet) == .written }
 }
