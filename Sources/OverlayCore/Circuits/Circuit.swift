@@ -44,6 +44,8 @@ struct Circuit: ~Copyable {
   var waiting = PacketQueue()
   /// Packets that wait to be sent.
   var queue = FlowQueue()
+  /// Whether its peer takes TCP super-packets.
+  var takesSuperPackets = false
   /// How fast it takes bytes.
   var rate = DrainRate()
   /// How many bytes are settled for one write: more where the circuit takes all, little where it does not, so that a

@@ -39,24 +39,29 @@ extension Node {
 
   /// Takes bytes that came over a circuit, in any pieces.
   public mutating func receive<Device: PacketSink & ~Copyable>(
-    _ bytes: UnsafeRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
+    _ bytes: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
     guard circuits.contains(circuit) else { return }
     var input = bytes
     if case .requested(let name, var reply) = circuits[circuit].state {
+      var rest = UnsafeRawBufferPointer(bytes)
       do {
-        guard try reply.consume(&input) else {
+        guard try reply.consume(&rest) else {
           circuits[circuit].state = .requested(name, reply)
           return
         }
       } catch {
         return close(circuit, .failure("\(error)"), at: now, device: &device)
       }
+      input = UnsafeMutableRawBufferPointer(rebasing: bytes.suffix(rest.count))
       granted(circuit, to: name, at: now)
     }
     let memory = circuits[circuit].defragmenter.memory
     do {
-      defer { reassemblyMemory += circuits[circuit].defragmenter.memory - memory }
+      defer {
+        flushJoined(to: &device)
+        reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      }
       while let packet = try circuits[circuit].defragmenter.next(&input) {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
@@ -150,21 +155,31 @@ extension Node {
   }
 
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
+    append(packet.count, flow: FlowHash.of(packet), to: circuit, at: now) { $0.copyMemory(from: packet) }
+  }
+
+  /// Lets a packet of `length` bytes wait that `write` writes to where it is to lie.
+  mutating func append(
+    _ length: Int, flow: UInt32, to circuit: CircuitIdentifier, at now: Instant,
+    write: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
     circuits[circuit].lastSent = now
     guard circuits[circuit].isOpen else {
-      counters[.queueFull] += UInt64(circuits[circuit].waiting.append(packet))
-      return
+      return withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { packet in
+        write(packet)
+        counters[.queueFull] += UInt64(circuits[circuit].waiting.append(UnsafeRawBufferPointer(packet)))
+      }
     }
-    guard let slot = store.lend(packet.count) else {
+    guard let slot = store.lend(length) else {
       counters[.queueFull] += 1
       return
     }
+    write(store.room(slot))
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now + Node.stallTimeout)
     }
-    store.room(slot).copyMemory(from: packet)
-    circuits[circuit].queue.append(slot, flow: FlowHash.of(packet), at: now, store: &store)
+    circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
     noteCongestion(circuit, at: now)
     requestFlush(circuit)
   }

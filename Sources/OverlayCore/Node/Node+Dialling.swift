@@ -62,6 +62,7 @@ extension Node {
     counters[.granted] += 1
     circuits[circuit].state = .open(name)
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
+    circuits[circuit].takesSuperPackets = names.capabilities(of: name).contains(.superPackets)
     circuits[circuit].lastSent = now
     circuits[circuit].lastProgress = now
     if circuits[circuit].lane == FlowTable.sparseLane {
@@ -80,8 +81,8 @@ extension Node {
   func keepalive(on circuit: CircuitIdentifier, to name: OnionName) -> [UInt8] {
     let token = circuits[circuit].selfCallToken
     var extensions: [Keepalive.Extension] = []
-    if !settings.capabilities.isEmpty {
-      extensions.append(.init(type: Keepalive.Extension.capabilities, value: settings.capabilities.bytes))
+    if settings.isOffloading {
+      extensions.append(.init(type: Keepalive.Extension.capabilities, value: Capabilities.superPackets.bytes))
     }
     if !token.isEmpty { extensions.append(.init(type: Keepalive.Extension.selfCall, value: token)) }
     return Keepalive(name: settings.name, extensions: extensions)

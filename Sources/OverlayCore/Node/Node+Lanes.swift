@@ -3,11 +3,11 @@ extension Node {
   static let bulkIdle = Duration.seconds(30)
 
   /// The circuit that a packet to the peer goes out on: the sparse one, unless its flow is bulk and there is another.
-  mutating func lane(for packet: UnsafeRawBufferPointer, of sparse: CircuitIdentifier, at now: Instant)
-    -> CircuitIdentifier
-  {
+  mutating func lane(
+    for flow: UInt32, bytes: Int, of sparse: CircuitIdentifier, at now: Instant
+  ) -> CircuitIdentifier {
     guard settings.circuitsPerPeer > 1, circuits[sparse].isOpen else { return sparse }
-    let flow = circuits[sparse].flows.note(FlowHash.of(packet), bytes: packet.count, at: now)
+    let flow = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
     if flow.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[flow.lane - 1] { return circuit }
     guard flow.isBulk else { return sparse }
     var best: (lane: Int, circuit: CircuitIdentifier, count: Int)?

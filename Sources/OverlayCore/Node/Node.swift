@@ -15,6 +15,8 @@ public struct Node: ~Copyable {
 
   var circuits = CircuitTable()
   var store = PacketStore()
+  var joiner = SegmentJoiner()
+  var egressMTU: Int
   // The circuit that the device waits for.
   var congested: CircuitIdentifier?
   // The circuit, being built or open, that leads to an address: all that a packet in a running flow needs.
@@ -54,6 +56,7 @@ public struct Node: ~Copyable {
     userIdentifiers = (0..<settings.circuitsPerPeer).map { _ in Base32.encode((0..<10).map { _ in random.next() }) }
     self.random = random
     self.settings = settings
+    egressMTU = settings.mtu
     router = Router(address: settings.name.address)
     admission = Admission(address: settings.name.address)
     // An address leads to one peer: of two configured names for it the first counts.
@@ -81,6 +84,11 @@ public struct Node: ~Copyable {
 
   /// Whether packets had better stay in the device for now.
   public var isDeviceToWait: Bool { congested != nil }
+
+  /// The device carries packets of so many bytes from now on.
+  public mutating func mtuChanged(to bytes: Int) {
+    egressMTU = bytes
+  }
 
   /// Begins: looks for Tor, whose answer dials the permanent peers.
   public mutating func start(at now: Instant) {

@@ -7,7 +7,7 @@ final class Pump {
   /// How many packets are read from the device before circuits get their turn.
   private static let batch = 64
   /// The largest packet, or what one read takes from a circuit.
-  private static let bufferSize = 128 << 10
+  private static let bufferSize = 256 << 10
 
   private let loop: EventLoop
   private let log: Log
@@ -25,7 +25,6 @@ final class Pump {
   private var timerDeadline: Instant?
   // Lent to whoever reads: nothing that is read is kept in it.
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pump.bufferSize, alignment: 16)
-  private let segment = UnsafeMutableRawBufferPointer.allocate(byteCount: TunnelDevice.bufferSize, alignment: 16)
 
   /// A pump that stands still until `start`. `torChanged` tells when Tor comes into reach or goes out of it,
   /// `deviceGone` that no packet will ever come from the device again.
@@ -46,7 +45,6 @@ final class Pump {
 
   deinit {
     buffer.deallocate()
-    segment.deallocate()
   }
 
   /// Begins to move packets.
@@ -109,7 +107,8 @@ final class Pump {
       for _ in 0..<Pump.batch where !node.isDeviceToWait {
         switch device.read(into: buffer) {
         case .packet(let header, let range):
-          receive(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), header, at: now)
+          node.receive(
+            fromDevice: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), header, at: now, device: &device)
         case .unusable:
           break
         case .nothing:
@@ -119,19 +118,6 @@ final class Pump {
           return deviceGone()
         }
       }
-    }
-  }
-
-  private func receive(_ packet: UnsafeMutableRawBufferPointer, _ header: OffloadHeader, at now: Instant) {
-    guard header.segmentation != .none else {
-      if let checksum = header.checksum, !ChecksumCompletion.complete(checksum, in: packet) { return }
-      return node.receive(fromDevice: UnsafeRawBufferPointer(packet), at: now, device: &device)
-    }
-    guard var splitter = SegmentSplitter(packet: UnsafeRawBufferPointer(packet), header: header) else { return }
-    while splitter.nextLength != nil {
-      let count = splitter.next(into: segment)
-      if count == 0 { return }
-      node.receive(fromDevice: UnsafeRawBufferPointer(rebasing: segment[..<count]), at: now, device: &device)
     }
   }
 
@@ -179,7 +165,7 @@ final class Pump {
       switch socket.stream.read(into: buffer) {
       case .bytes(let count):
         node.receive(
-          UnsafeRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
+          UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
       case .nothing:
         break
       case .end:
