@@ -181,6 +181,8 @@ def main():
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+    # A shell starts what it puts into the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() != 0:
         sys.exit("demo.py: needs root, it makes network namespaces and interfaces (sudo make demo)")
     if not os.access(overlay.BINARY, os.X_OK):
