@@ -4,8 +4,8 @@
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # sudo make check   formatting, warnings and every test there is, real Tor included
 #
-# demo and check install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that contrib/find-swift
-# does not find by itself.
+# demo and check install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
+# contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
 
@@ -45,7 +45,7 @@ check-as-root:
 	$(PYTHON) -m pytest Tests/EndToEnd -v
 
 root:
-	@[ "$$(id -u)" = 0 ] || { echo "make: this makes network namespaces and interfaces and needs root: use sudo make" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "make: network namespaces and interfaces need root: use sudo make" >&2; exit 1; }
 
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
