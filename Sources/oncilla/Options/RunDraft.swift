@@ -14,6 +14,7 @@ struct RunDraft {
   var interface = ""
   var namespace: String?
   var mtu = 1500
+  var offload = true
   var idle = 180
   var stateDirectory = ""
   var control = ""
@@ -45,7 +46,8 @@ extension RunOptions {
     return RunOptions(
       identity: identity, peers: draft.peers, hostsFile: draft.hostsFile, socks: draft.socks, listen: listen,
       servicePort: draft.servicePort, interface: draft.interface, namespace: draft.namespace, mtu: draft.mtu,
-      idle: draft.idle, stateDirectory: draft.stateDirectory, control: draft.control, logLevel: draft.logLevel,
+      offload: draft.offload, idle: draft.idle, stateDirectory: draft.stateDirectory, control: draft.control,
+      logLevel: draft.logLevel,
       logTarget: draft.logTarget)
   }
 }
