@@ -1,0 +1,144 @@
+import OverlayCore
+
+/// An IPv6 packet for tests, put together field by field, its checksum computed byte by byte.
+public struct SamplePacket: Sendable {
+  /// What stands in the checksum field.
+  public enum Checksum: Sendable {
+    /// The checksum.
+    case full
+    /// The pseudo-header's sum: the checksum is left to the device.
+    case partial
+    /// Not the checksum.
+    case wrong
+  }
+
+  /// What the packet carries.
+  public enum Upper: Sendable {
+    /// A TCP segment.
+    case tcp(TCP)
+    /// A UDP datagram between these ports.
+    case udp(source: UInt16, destination: UInt16)
+    /// Something of this protocol.
+    case other(UInt8)
+  }
+
+  /// The fields of a TCP header.
+  public struct TCP: Sendable {
+    public var sourcePort: UInt16 = 40_000
+    public var destinationPort: UInt16 = 80
+    public var sequence: UInt32 = 1_000_000
+    public var acknowledgement: UInt32 = 77
+    public var reserved: UInt8 = 0
+    public var flags: UInt8 = 0x10
+    public var window: UInt16 = 500
+    public var urgentPointer: UInt16 = 0
+    /// A multiple of four bytes.
+    public var options: [UInt8] = TCP.timestamps(7, 9)
+
+    public init() {}
+
+    /// The option that Linux sends with each segment (RFC 7323), padded in front.
+    public static func timestamps(_ value: UInt8, _ echo: UInt8) -> [UInt8] {
+      [1, 1, 8, 10, 0, 0, 0, value, 0, 0, 0, echo]
+    }
+  }
+
+  public var trafficClass: UInt8 = 0
+  public var flowLabel: UInt32 = 0x12345
+  public var hopLimit: UInt8 = 64
+  public var source = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 2)
+  public var destination = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 1)
+  /// Extension headers: each one's number, and its bytes from the second on (the first names what follows).
+  public var extensions: [(number: UInt8, rest: [UInt8])] = []
+  public var upper: Upper
+  public var payload: [UInt8]
+  public var checksum = Checksum.full
+
+  /// A packet that carries this.
+  public init(_ upper: Upper, payload: [UInt8]) {
+    self.upper = upper
+    self.payload = payload
+  }
+
+  /// A TCP segment.
+  public static func tcp(_ payload: [UInt8], _ change: (inout TCP) -> Void = { _ in }) -> SamplePacket {
+    var tcp = TCP()
+    change(&tcp)
+    return SamplePacket(.tcp(tcp), payload: payload)
+  }
+
+  /// A UDP datagram.
+  public static func udp(_ payload: [UInt8]) -> SamplePacket {
+    SamplePacket(.udp(source: 5353, destination: 443), payload: payload)
+  }
+
+  /// Where the upper layer's header begins.
+  public var upperStart: Int { 40 + extensions.reduce(0) { $0 + 1 + $1.rest.count } }
+
+  /// The packet.
+  public var bytes: [UInt8] {
+    var message = upperHeader + payload
+    var numbers = extensions.map(\.number) + [protocolNumber]
+    let first = numbers.removeFirst()
+    let chain = zip(extensions, numbers).flatMap { [$1] + $0.rest }
+    let addresses = source.bytes + destination.bytes
+    if let field = checksumOffset {
+      let pseudoHeader = addresses + big(UInt32(message.count)) + [0, 0, 0, protocolNumber]
+      let partial = SamplePacket.sum(pseudoHeader)
+      let sum = SamplePacket.sum(pseudoHeader + message)
+      let isUDP = protocolNumber == 17
+      let full = isUDP && ~sum == 0 ? 0xffff : ~sum
+      let value: UInt16 =
+        switch checksum {
+        case .full: full
+        case .partial: partial
+        case .wrong: full ^ 0x0100
+        }
+      message.replaceSubrange(field..<field + 2, with: big(value))
+    }
+    return big(6 << 28 | UInt32(trafficClass) << 20 | flowLabel) + big(UInt16(chain.count + message.count))
+      + [first, hopLimit] + addresses + chain + message
+  }
+
+  /// The ones' complement sum of words in network byte order, never 0 unless all bytes are.
+  public static func sum(_ bytes: [UInt8]) -> UInt16 {
+    var sum = 0
+    for (index, byte) in bytes.enumerated() { sum += index % 2 == 0 ? Int(byte) << 8 : Int(byte) }
+    while sum > 0xffff { sum = sum >> 16 + sum & 0xffff }
+    return UInt16(sum)
+  }
+
+  private var protocolNumber: UInt8 {
+    switch upper {
+    case .tcp: 6
+    case .udp: 17
+    case .other(let number): number
+    }
+  }
+
+  private var checksumOffset: Int? {
+    switch upper {
+    case .tcp: 16
+    case .udp: 6
+    case .other: nil
+    }
+  }
+
+  private var upperHeader: [UInt8] {
+    switch upper {
+    case .tcp(let tcp):
+      let ports = big(tcp.sourcePort) + big(tcp.destinationPort)
+      let length = UInt8(20 + tcp.options.count) / 4
+      return ports + big(tcp.sequence) + big(tcp.acknowledgement) + [length << 4 | tcp.reserved, tcp.flags]
+        + big(tcp.window) + [0, 0] + big(tcp.urgentPointer) + tcp.options
+    case .udp(let source, let destination):
+      return big(source) + big(destination) + big(UInt16(8 + payload.count)) + [0, 0]
+    case .other:
+      return []
+    }
+  }
+
+  private func big(_ number: some FixedWidthInteger & UnsignedInteger) -> [UInt8] {
+    withUnsafeBytes(of: number.bigEndian) { Array($0) }
+  }
+}
