@@ -1,9 +1,9 @@
 import OverlayCore
 
 /// An IPv6 packet for tests, put together field by field, its checksum computed byte by byte.
-public struct SamplePacket: Sendable {
+package struct SamplePacket: Sendable {
   /// What stands in the checksum field.
-  public enum Checksum: Sendable {
+  package enum Checksum: Sendable {
     /// The checksum.
     case full
     /// The pseudo-header's sum: the checksum is left to the device.
@@ -13,7 +13,7 @@ public struct SamplePacket: Sendable {
   }
 
   /// What the packet carries.
-  public enum Upper: Sendable {
+  package enum Upper: Sendable {
     /// A TCP segment.
     case tcp(TCP)
     /// A UDP datagram between these ports.
@@ -23,60 +23,60 @@ public struct SamplePacket: Sendable {
   }
 
   /// The fields of a TCP header.
-  public struct TCP: Sendable {
-    public var sourcePort: UInt16 = 40_000
-    public var destinationPort: UInt16 = 80
-    public var sequence: UInt32 = 1_000_000
-    public var acknowledgement: UInt32 = 77
-    public var reserved: UInt8 = 0
-    public var flags: UInt8 = 0x10
-    public var window: UInt16 = 500
-    public var urgentPointer: UInt16 = 0
+  package struct TCP: Sendable {
+    package var sourcePort: UInt16 = 40_000
+    package var destinationPort: UInt16 = 80
+    package var sequence: UInt32 = 1_000_000
+    package var acknowledgement: UInt32 = 77
+    package var reserved: UInt8 = 0
+    package var flags: UInt8 = 0x10
+    package var window: UInt16 = 500
+    package var urgentPointer: UInt16 = 0
     /// A multiple of four bytes.
-    public var options: [UInt8] = TCP.timestamps(7, 9)
+    package var options: [UInt8] = TCP.timestamps(7, 9)
 
-    public init() {}
+    package init() {}
 
     /// The option that Linux sends with each segment (RFC 7323), padded in front.
-    public static func timestamps(_ value: UInt8, _ echo: UInt8) -> [UInt8] {
+    package static func timestamps(_ value: UInt8, _ echo: UInt8) -> [UInt8] {
       [1, 1, 8, 10, 0, 0, 0, value, 0, 0, 0, echo]
     }
   }
 
-  public var trafficClass: UInt8 = 0
-  public var flowLabel: UInt32 = 0x12345
-  public var hopLimit: UInt8 = 64
-  public var source = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 2)
-  public var destination = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 1)
+  package var trafficClass: UInt8 = 0
+  package var flowLabel: UInt32 = 0x12345
+  package var hopLimit: UInt8 = 64
+  package var source = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 2)
+  package var destination = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 1)
   /// Extension headers: each one's number, and its bytes from the second on (the first names what follows).
-  public var extensions: [(number: UInt8, rest: [UInt8])] = []
-  public var upper: Upper
-  public var payload: [UInt8]
-  public var checksum = Checksum.full
+  package var extensions: [(number: UInt8, rest: [UInt8])] = []
+  package var upper: Upper
+  package var payload: [UInt8]
+  package var checksum = Checksum.full
 
   /// A packet that carries this.
-  public init(_ upper: Upper, payload: [UInt8]) {
+  package init(_ upper: Upper, payload: [UInt8]) {
     self.upper = upper
     self.payload = payload
   }
 
   /// A TCP segment.
-  public static func tcp(_ payload: [UInt8], _ change: (inout TCP) -> Void = { _ in }) -> SamplePacket {
+  package static func tcp(_ payload: [UInt8], _ change: (inout TCP) -> Void = { _ in }) -> SamplePacket {
     var tcp = TCP()
     change(&tcp)
     return SamplePacket(.tcp(tcp), payload: payload)
   }
 
   /// A UDP datagram.
-  public static func udp(_ payload: [UInt8]) -> SamplePacket {
+  package static func udp(_ payload: [UInt8]) -> SamplePacket {
     SamplePacket(.udp(source: 5353, destination: 443), payload: payload)
   }
 
   /// Where the upper layer's header begins.
-  public var upperStart: Int { 40 + extensions.reduce(0) { $0 + 1 + $1.rest.count } }
+  package var upperStart: Int { 40 + extensions.reduce(0) { $0 + 1 + $1.rest.count } }
 
   /// The packet.
-  public var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var message = upperHeader + payload
     var numbers = extensions.map(\.number) + [protocolNumber]
     let first = numbers.removeFirst()
@@ -101,7 +101,7 @@ public struct SamplePacket: Sendable {
   }
 
   /// The ones' complement sum of words in network byte order, never 0 unless all bytes are.
-  public static func sum(_ bytes: [UInt8]) -> UInt16 {
+  package static func sum(_ bytes: [UInt8]) -> UInt16 {
     var sum = 0
     for (index, byte) in bytes.enumerated() { sum += index % 2 == 0 ? Int(byte) << 8 : Int(byte) }
     while sum > 0xffff { sum = sum >> 16 + sum & 0xffff }

@@ -1,6 +1,6 @@
 extension SamplePacket {
   /// The packets that the kernel would cut this one into, after each `size` bytes of payload.
-  public func segments(_ size: Int) -> [SamplePacket] {
+  package func segments(_ size: Int) -> [SamplePacket] {
     stride(from: 0, to: max(payload.count, 1), by: size).map { offset in
       var segment = self
       let end = min(offset + size, payload.count)
@@ -17,12 +17,12 @@ extension SamplePacket {
   }
 
   /// Extension headers that every host skips: hop-by-hop and destination options, of padding alone.
-  public static let padding: [(number: UInt8, rest: [UInt8])] = [
+  package static let padding: [(number: UInt8, rest: [UInt8])] = [
     (0, [0, 1, 4, 0, 0, 0, 0]), (60, [1, 1, 12] + [UInt8](repeating: 0, count: 12)),
   ]
 
   /// Bytes that differ, and differ from call to call only by `seed`.
-  public static func payload(_ count: Int, seed: Int = 1) -> [UInt8] {
+  package static func payload(_ count: Int, seed: Int = 1) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: ($0 &+ seed) &* 2_654_435_761 >> 11) }
   }
 }
