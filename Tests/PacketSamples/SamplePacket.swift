@@ -1,7 +1,7 @@
 import OverlayCore
 
 /// An IPv6 packet for tests, put together field by field, its checksum computed byte by byte.
-package struct SamplePacket: Sendable {
+package struct SamplePacket: Sendable, CustomStringConvertible {
   /// What stands in the checksum field.
   package enum Checksum: Sendable {
     /// The checksum.
@@ -71,6 +71,9 @@ package struct SamplePacket: Sendable {
   package static func udp(_ payload: [UInt8]) -> SamplePacket {
     SamplePacket(.udp(source: 5353, destination: 443), payload: payload)
   }
+
+  /// What it is, for the names of test cases: not its bytes.
+  package var description: String { "\(upper) with \(payload.count) bytes, checksum \(checksum)" }
 
   /// Where the upper layer's header begins.
   package var upperStart: Int { 40 + extensions.reduce(0) { $0 + 1 + $1.rest.count } }

@@ -1,9 +1,8 @@
 import OverlayCore
-import PacketSamples
 
 extension SamplePacket {
   /// What the kernel says before such a super-packet.
-  func offload(size: Int) -> OffloadHeader {
+  package func offload(size: Int) -> OffloadHeader {
     switch upper {
     case .tcp(let tcp):
       OffloadHeader(
@@ -19,7 +18,7 @@ extension SamplePacket {
 }
 
 /// The packets that `bytes` are split into; `nil` if they are refused.
-func packets(of bytes: UnsafeRawBufferPointer, _ header: OffloadHeader) -> [[UInt8]]? {
+package func packets(of bytes: UnsafeRawBufferPointer, _ header: OffloadHeader) -> [[UInt8]]? {
   guard var splitter = SegmentSplitter(packet: bytes, header: header) else { return nil }
   var packets: [[UInt8]] = []
   while let length = splitter.nextLength {
@@ -32,39 +31,49 @@ func packets(of bytes: UnsafeRawBufferPointer, _ header: OffloadHeader) -> [[UIn
 }
 
 /// The packets that the super-packet is split into, as it comes from the kernel.
-func split(_ packet: SamplePacket, size: Int) -> [[UInt8]]? {
+package func split(_ packet: SamplePacket, size: Int) -> [[UInt8]]? {
   var partial = packet
   partial.checksum = .partial
   return partial.bytes.withUnsafeBytes { packets(of: $0, partial.offload(size: size)) }
 }
 
 /// Keeps what it is given.
-struct CollectingSink: PacketSink {
-  struct Frame: Equatable {
-    let bytes: [UInt8]
-    let header: OffloadHeader
-    let runCount: Int
+package struct CollectingSink: PacketSink {
+  package struct Frame: Equatable {
+    package let bytes: [UInt8]
+    package let header: OffloadHeader
+    package let runCount: Int
+
+    package init(bytes: [UInt8], header: OffloadHeader, runCount: Int) {
+      self.bytes = bytes
+      self.header = header
+      self.runCount = runCount
+    }
   }
 
-  var frames: [Frame] = []
-  var isRefusing = false
+  package var frames: [Frame] = []
+  package var isRefusing: Bool
 
-  mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
+  package init(isRefusing: Bool = false) {
+    self.isRefusing = isRefusing
+  }
+
+  package mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
     frames.append(Frame(bytes: runs.flatMap { Array($0) }, header: header, runCount: runs.count))
     return !isRefusing
   }
 
   /// The packets that links would carry, in order.
-  var packets: [[UInt8]] {
+  package var packets: [[UInt8]] {
     frames.flatMap { frame in
       guard frame.header != .none else { return [frame.bytes] }
-      return frame.bytes.withUnsafeBytes { OverlayCoreTests.packets(of: $0, frame.header) } ?? []
+      return frame.bytes.withUnsafeBytes { PacketSamples.packets(of: $0, frame.header) } ?? []
     }
   }
 }
 
 /// What a joiner makes of packets that come in one batch.
-func join(_ packets: [[UInt8]], egressMTU: Int = 1_500) -> CollectingSink {
+package func join(_ packets: [[UInt8]], egressMTU: Int = 1_500) -> CollectingSink {
   var sink = CollectingSink()
   var joiner = SegmentJoiner()
   withBatch(of: packets) { packet in
@@ -76,7 +85,7 @@ func join(_ packets: [[UInt8]], egressMTU: Int = 1_500) -> CollectingSink {
 }
 
 /// Hands each packet to `body`; all of them stay where they are until `end` was called.
-func withBatch(of packets: [[UInt8]], _ body: (UnsafeMutableRawBufferPointer) -> Void, end: () -> Void) {
+package func withBatch(of packets: [[UInt8]], _ body: (UnsafeMutableRawBufferPointer) -> Void, end: () -> Void) {
   let memory = packets.map { packet in
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: packet.count, alignment: 1)
     copy.copyBytes(from: packet)
