@@ -89,7 +89,7 @@ def pair_options():
 class OncillaPair:
     """Two namespaces and a daemon for each, which reach each other through a relay. `hosts`, `daemons`, `addresses`."""
 
-    def __init__(self, rate=None, options=(), relay_targets=None, first=None):
+    def __init__(self, rate=None, options=(), relay_targets=None, first=None, environments=({}, {})):
         names = [overlay.onion_name(f"yardstick {side}") for side in "ab"]
         listens = [overlay.free_port() for _ in names]
         self.addresses = [overlay.overlay_address(name) for name in names]
@@ -98,11 +98,13 @@ class OncillaPair:
         try:
             self.hosts = [overlay.Namespace(side) for side in "ab"]
             for own, other, more in ((0, 1, first or {}), (1, 0, {})):
-                self.daemons.append(overlay.Daemon(
+                daemon = overlay.Daemon(
                     onion=names[own], peers=[names[other]], netns=self.hosts[own], socks=self.relay.address,
                     listen=[f"127.0.0.1:{listens[own]}"], options=[*options, *pair_options()], log_level="notice",
-                    **more,
-                ))  # fmt: skip
+                    start=False, **more,
+                )  # fmt: skip
+                daemon.environment = environments[own]
+                self.daemons.append(daemon.start())
             for daemon in self.daemons:
                 daemon.wait_for_interface()
             reached = lambda: self.hosts[0].can_ping(self.addresses[1])  # noqa: E731
@@ -140,8 +142,8 @@ class Flows:
     flows.finish().megabits
     """
 
-    def __init__(self, source, destination, address, seconds, count=1, control=CONTROL, omit=0):
-        self.seconds = seconds + omit
+    def __init__(self, source, destination, address, seconds, count=1, arguments=()):
+        self.seconds = seconds
         self.server = destination.popen(
             ["iperf3", "-s", "-1", "-p", IPERF_PORT, "--forceflush"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True,
@@ -149,10 +151,11 @@ class Flows:
         for line in self.server.stdout:
             if "listening" in line:
                 break
-        arguments = ["-c", address, "-p", IPERF_PORT, "-t", seconds, "-O", omit, "-P", count, "-J"]
-        if control:
-            arguments += ["-C", control]
-        self.client = source.popen(["iperf3", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        control = [] if "-u" in arguments else ["-C", CONTROL]
+        self.client = source.popen(
+            ["iperf3", "-c", address, "-p", IPERF_PORT, "-t", seconds, "-P", count, "-J", *control, *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def finish(self):
         """Waits for the end; `megabits` is the goodput that the receiver saw, in Mbit/s."""
@@ -165,17 +168,21 @@ class Flows:
         except (ValueError, KeyError):
             raise RuntimeError(f"iperf3 said nothing useful: {output}{errors}") from None
         finally:
-            self.server.kill()
-            self.server.wait()
-            self.server.stdout.close()
+            self.stop()
         self.bytes = total["bytes"]
         self.megabits = total["bits_per_second"] / 1e6
         return self
 
+    def stop(self):
+        for process in (self.client, self.server):
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
-def throughput(source, destination, address, seconds, count=1, **options):
+
+def throughput(source, destination, address, seconds, count=1):
     """Mbit/s that the receiver saw."""
-    return Flows(source, destination, address, seconds, count, **options).finish().megabits
+    return Flows(source, destination, address, seconds, count).finish().megabits
 
 
 def round_trips(host, address, count, interval):
