@@ -173,6 +173,12 @@ class Flows:
         self.megabits = total["bits_per_second"] / 1e6
         return self
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def stop(self):
         for process in (self.client, self.server):
             process.kill()
