@@ -25,6 +25,10 @@ int oncilla_tunnel_attach(int descriptor, const char *name, uint16_t flags) {
   return ioctl(descriptor, TUNSETIFF, &request);
 }
 
+int oncilla_tunnel_set_offload(int descriptor, uint32_t offloads) {
+  return ioctl(descriptor, TUNSETOFFLOAD, (unsigned long)offloads);
+}
+
 int oncilla_enter_network_namespace(int descriptor) { return setns(descriptor, CLONE_NEWNET); }
 
 uint32_t oncilla_devconf_disable_ipv6(void) { return DEVCONF_DISABLE_IPV6; }

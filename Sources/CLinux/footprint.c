@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,5 +16,7 @@ static int release_object(struct dl_phdr_info *object, size_t size, void *contex
   }
   return 0;
 }
+
+void oncilla_trim_memory(void) { malloc_trim(0); }
 
 void oncilla_release_program_pages(void) { dl_iterate_phdr(release_object, 0); }

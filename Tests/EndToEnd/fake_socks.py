@@ -23,7 +23,7 @@ REFUSED = b"\x00\x5b" + bytes(6)
 @dataclasses.dataclass
 class Behaviour:
     reply_delay: float = 0.0  # seconds before the reply
-    reply: bytes | None = GRANTED  # None: never answers, and keeps the connection open
+    reply: bytes | None = GRANTED  # bytes may follow the grant; None: never answers, and keeps the connection open
     close_after_reply: bool = False
     reply_chunk: int | None = None  # bytes per write of the reply
     cut_after: int | None = None  # bytes from the dialler that are passed on before both sides are closed
@@ -156,7 +156,7 @@ class FakeSocks:
         if behaviour.reply is None:
             return
         target = self._targets.get(request.name)
-        granting = behaviour.reply == GRANTED
+        granting = behaviour.reply.startswith(GRANTED)
         onward = None
         if granting and target is not None and not behaviour.close_after_reply:
             onward = _reach(target, behaviour.patience)

@@ -15,6 +15,7 @@ import types
 import pytest
 
 import packets
+from fake_socks import GRANTED
 from overlay import onion_name, overlay_address, wait_until
 from test_proxy_traffic import send_datagrams
 from wire_peer import Dialled
@@ -423,6 +424,16 @@ def test_a_peer_that_answers_on_the_circuit_we_dialled_is_read(stage, wire_peer,
     wait_until(lambda: any(b"on the same circuit" in packet.raw for packet in peer.received()), what="the reply")
 
 
+@pytest.mark.parametrize("chunk", [None, 1, 9], ids=["in one piece", "byte by byte", "nine bytes each"])
+def test_what_follows_the_grant_in_the_same_segment_is_read(daemons, host, proxy, wire_peer, chunk):
+    peer, own = wire_peer("eager"), onion_name("one")
+    request = packets.echo_request(peer.address, overlay_address(own), data=b"glued to the grant")
+    proxy.behave(peer.name, reply=GRANTED + request, reply_chunk=chunk)
+    daemons(onion=own, netns=host, socks=proxy.address, peers=[peer.name])
+    wait_until(lambda: any(b"glued to the grant" in packet.raw for packet in peer.received()), what="the reply")
+    assert peer.received()[0].is_keepalive
+
+
 def test_a_second_circuit_of_the_same_source_is_served(stage, wire_peer):
     peer = wire_peer("twice")
     circuits = [peer.call(stage.daemon), peer.call(stage.daemon)]
@@ -473,6 +484,22 @@ def test_a_stranger_who_sends_fast_does_not_starve_the_good_peer(stage, wire_pee
     flooder.join()
     report(f"ping of a good peer in a stranger's flood: {ping.median:.1f} ms")
     assert ping.received == 10, ping
+
+
+def test_ten_thousand_names_and_more(stage, report):
+    """Names that strangers claim are bounded, and cost the same when there is no more room for them."""
+    seconds = []
+    for batch in range(3):
+        before = stage.daemon.cpu_seconds()
+        for number in range(6000):
+            name = onion_name(f"crowd {batch} {number}")
+            circuit = Dialled(stage.daemon.listen_port)
+            circuit.send(packets.keepalive(overlay_address(name), stage.daemon.address, name))
+            circuit.close()
+        wait_until(lambda: stage.daemon.open_files() < 50, 20, what="the circuits to be forgotten")
+        seconds.append(stage.daemon.cpu_seconds() - before)
+    report(f"6000 names each: {', '.join(f'{value * 1000:.0f}' for value in seconds)} ms of CPU")
+    assert seconds[-1] < 5 * seconds[0] + 0.1
 
 
 def test_nothing_answers_on_an_accepted_circuit(stage, wire_peer):

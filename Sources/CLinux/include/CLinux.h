@@ -1,10 +1,18 @@
 #ifndef ONCILLA_CLINUX_H
 #define ONCILLA_CLINUX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
+
+// Headers older than Linux 6.2 lack them.
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 // Swift reads and writes these as bytes of netlink messages: they must hold no padding of the compiler's.
 _Static_assert(sizeof(struct nlmsghdr) == 16, "nlmsghdr has 16 bytes");
@@ -15,9 +23,23 @@ _Static_assert(sizeof(struct ifaddrmsg) == 8, "ifaddrmsg has 8 bytes");
 _Static_assert(sizeof(struct rtmsg) == 12, "rtmsg has 12 bytes");
 _Static_assert(sizeof(struct sockaddr_nl) == 12, "sockaddr_nl has 12 bytes");
 
+// OverlayCore, which knows no kernel, reads and writes this header by offset and number.
+_Static_assert(sizeof(struct virtio_net_hdr) == 10, "virtio_net_hdr has 10 bytes");
+_Static_assert(offsetof(struct virtio_net_hdr, gso_type) == 1, "the kind follows the flags");
+_Static_assert(offsetof(struct virtio_net_hdr, hdr_len) == 2, "the header's length follows the kind");
+_Static_assert(offsetof(struct virtio_net_hdr, gso_size) == 4, "the segment's size follows the header's length");
+_Static_assert(offsetof(struct virtio_net_hdr, csum_start) == 6, "the checksum's start follows the segment's size");
+_Static_assert(offsetof(struct virtio_net_hdr, csum_offset) == 8, "the checksum's offset is last");
+_Static_assert(VIRTIO_NET_HDR_F_NEEDS_CSUM == 1, "the flag of a checksum that is to be made");
+_Static_assert(VIRTIO_NET_HDR_GSO_TCPV6 == 4 && VIRTIO_NET_HDR_GSO_ECN == 0x80, "the kinds of segmentation");
+
 // TUNSETIFF, because Swift imports neither the variadic ioctl nor the union inside ifreq. 0, or -1 with errno;
 // a name of more than 15 bytes is ENAMETOOLONG.
 int oncilla_tunnel_attach(int descriptor, const char *name, uint16_t flags);
+
+// TUNSETOFFLOAD, because Swift does not import the variadic ioctl. 0, or -1 with errno: EINVAL where the kernel does not
+// know one of the TUN_F bits.
+int oncilla_tunnel_set_offload(int descriptor, uint32_t offloads);
 
 // setns with CLONE_NEWNET for the calling thread, because <sched.h> hides both from Swift's Glibc. 0, or -1 with errno.
 int oncilla_enter_network_namespace(int descriptor);
@@ -27,6 +49,9 @@ uint32_t oncilla_devconf_disable_ipv6(void);
 
 // accept4(2), because it is a GNU extension, which Swift's Glibc hides. The new socket does not block; -1 with errno.
 int oncilla_accept(int listener);
+
+// malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
+void oncilla_trim_memory(void);
 
 // Unmaps, until they are needed again, the program and library pages that only starting needed: dl_iterate_phdr is a GNU
 // extension, which Swift's Glibc hides. Segments that are written to are left alone.

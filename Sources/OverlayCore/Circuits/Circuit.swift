@@ -44,6 +44,8 @@ struct Circuit: ~Copyable {
   var waiting = PacketQueue()
   /// Packets that wait to be sent.
   var queue = FlowQueue()
+  /// Whether its peer takes TCP super-packets.
+  var takesSuperPackets = false
   /// How fast it takes bytes.
   var rate = DrainRate()
   /// How many bytes are settled for one write: more where the circuit takes all, little where it does not, so that a
@@ -73,7 +75,10 @@ struct Circuit: ~Copyable {
   let flowLabel: UInt32
 
   /// A circuit that begins now.
-  init(_ state: State, lane: Int = FlowTable.sparseLane, at now: Instant, selfCallToken: [UInt8] = [], flowLabel: UInt32 = 0) {
+  init(
+    _ state: State, lane: Int = FlowTable.sparseLane, at now: Instant, selfCallToken: [UInt8] = [],
+    flowLabel: UInt32 = 0
+  ) {
     self.state = state
     self.lane = lane
     self.selfCallToken = selfCallToken
@@ -86,6 +91,11 @@ struct Circuit: ~Copyable {
     lastReceived = now
     lastSent = now
     lastProgress = now
+  }
+
+  /// Whether we may send packets on it.
+  var isOpen: Bool {
+    if case .open = state { true } else { false }
   }
 
   /// The peer that was dialled; `nil` for an accepted circuit.

@@ -5,21 +5,22 @@
 /// `releaseIfEmpty`.
 struct Defragmenter: ~Copyable {
   private var partial = ByteBuffer()
+  // Where a packet that was copied together lies once it is handed out, so that the next one can begin meanwhile.
+  private var whole = ByteBuffer()
   private var filled = 0
-  private var isHandedOut = false
   private var isAtStart = true
 
-  /// Whether a packet has begun and not ended.
-  var isWithinPacket: Bool { filled > 0 && !isHandedOut }
+  /// How much memory it holds, in bytes.
+  var memory: Int { partial.capacity + whole.capacity }
 
-  /// Takes the next packet off the front of `input`; `nil` if the rest does not complete one, which is then kept. The
-  /// packet is valid until the next call.
-  mutating func next(_ input: inout UnsafeRawBufferPointer) throws(StreamError) -> UnsafeRawBufferPointer? {
-    if isHandedOut {
-      isHandedOut = false
-      filled = 0
-    }
-    if filled == 0, let length = try length(of: input), length <= input.count {
+  /// Whether a packet has begun and not ended.
+  var isWithinPacket: Bool { filled > 0 }
+
+  /// Takes the next packet off the front of `input`; `nil` if the rest does not complete one, which is then kept. All
+  /// packets out of one input are valid, and may be changed, as long as the input is.
+  mutating func next(_ input: inout UnsafeMutableRawBufferPointer) throws(StreamError) -> UnsafeMutableRawBufferPointer?
+  {
+    if filled == 0, let length = try length(of: UnsafeRawBufferPointer(input)), length <= input.count {
       return take(length, from: &input)
     }
     while !input.isEmpty {
@@ -27,11 +28,13 @@ struct Defragmenter: ~Copyable {
       let wanted = (known ?? PacketLength.bytesNeeded) - filled
       let taken = take(min(wanted, input.count), from: &input)
       partial.grow(to: filled + taken.count)
-      partial.copy(taken, at: filled)
+      partial.copy(UnsafeRawBufferPointer(taken), at: filled)
       filled += taken.count
       if let length = try length(of: partial.prefix(filled)), length == filled {
-        isHandedOut = true
-        return partial.prefix(filled)
+        // Only the first packet out of an input can have begun before it: the one handed out last is not needed any more.
+        swap(&partial, &whole)
+        filled = 0
+        return whole.mutablePrefix(length)
       }
     }
     return nil
@@ -39,10 +42,8 @@ struct Defragmenter: ~Copyable {
 
   /// Gives the buffer back if no packet is under way.
   mutating func releaseIfEmpty() {
-    guard !isWithinPacket else { return }
-    filled = 0
-    isHandedOut = false
-    partial = ByteBuffer()
+    whole = ByteBuffer()
+    if !isWithinPacket { partial = ByteBuffer() }
   }
 
   private mutating func length(of bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int? {
@@ -53,9 +54,9 @@ struct Defragmenter: ~Copyable {
     return length
   }
 
-  private func take(_ count: Int, from input: inout UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    let taken = UnsafeRawBufferPointer(rebasing: input.prefix(count))
-    input = UnsafeRawBufferPointer(rebasing: input.dropFirst(count))
+  private func take(_ count: Int, from input: inout UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    let taken = UnsafeMutableRawBufferPointer(rebasing: input.prefix(count))
+    input = UnsafeMutableRawBufferPointer(rebasing: input.dropFirst(count))
     return taken
   }
 }

@@ -55,6 +55,8 @@ struct FlowQueue: ~Copyable {
 
   /// Whether nothing waits.
   var isEmpty: Bool { byteCount == 0 && outgoingHead == .none }
+  /// Whether a part of a packet was written, so that its rest must follow.
+  var isWithinPacket: Bool { outgoingOffset > 0 }
   /// How many bytes wait altogether.
   var totalBytes: Int { byteCount + settledBytes }
 
@@ -196,7 +198,9 @@ struct FlowQueue: ~Copyable {
     while flows[index].head != .none {
       let slot = removeFirst(of: index, store: &store)
       let isLast = flows[index].byteCount < FlowQueue.quantum
-      guard flows[index].delay.shouldDrop(queued: store[slot].queued, isLast: isLast, at: now, pace) else { return slot }
+      guard flows[index].delay.shouldDrop(queued: store[slot].queued, isLast: isLast, at: now, pace) else {
+        return slot
+      }
       if CongestionMark.set(in: store.room(slot)) {
         losses.marked += 1
         return slot

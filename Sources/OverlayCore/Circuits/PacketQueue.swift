@@ -6,7 +6,7 @@ struct PacketQueue: ~Copyable {
   /// How many bytes wait at the most.
   static let byteLimit = 128 << 10
 
-  private var ring = ByteBuffer()
+  private(set) var ring = ByteBuffer()
   private var head = 0
 
   /// How many packets wait.

@@ -31,16 +31,33 @@ struct NameTable {
     let name: OnionName
     let source: Source
     var validUntil: Instant
+    var capabilities: Capabilities = []
   }
 
   private var entries: [IPv6Address: Entry] = [:]
   private var learnedCount = 0
+  // Learned names in the order in which they came, each with its validity then: one that was confirmed since goes to
+  // the end when its turn to make room comes. Names that are gone stay until then, so there may be more than entries.
+  private var learnedOrder: [(address: IPv6Address, validUntil: Instant)] = []
+  private var oldestLearned = 0
 
   /// How many names are known.
   var count: Int { entries.count }
 
   /// The name that `address` stands for, if one is known.
   func name(of address: IPv6Address) -> OnionName? { entries[address]?.name }
+
+  /// What the holder of a name has said that it can do.
+  func capabilities(of name: OnionName) -> Capabilities {
+    guard let entry = entries[name.address], entry.name == name else { return [] }
+    return entry.capabilities
+  }
+
+  /// Takes note of what the holder of a name says that it can do.
+  mutating func note(_ capabilities: Capabilities, of name: OnionName) {
+    guard entries[name.address]?.name == name else { return }
+    entries[name.address]?.capabilities = capabilities
+  }
 
   /// Takes a name from the operator's configuration.
   mutating func configure(_ name: OnionName) {
@@ -73,7 +90,9 @@ struct NameTable {
     } else if learnedCount >= NameTable.learnedLimit {
       dropOldestLearned()
     }
-    set(Entry(name: name, source: .keepalive, validUntil: now + NameTable.learnedValidity))
+    let validUntil = now + NameTable.learnedValidity
+    set(Entry(name: name, source: .keepalive, validUntil: validUntil))
+    learnedOrder.append((name.address, validUntil))
     return .new
   }
 
@@ -84,9 +103,20 @@ struct NameTable {
   }
 
   private mutating func dropOldestLearned() {
-    let learned = entries.values.lazy.filter { $0.source == .keepalive }
-    guard let oldest = learned.min(by: { $0.validUntil < $1.validUntil }) else { return }
-    entries[oldest.name.address] = nil
-    learnedCount -= 1
+    while oldestLearned < learnedOrder.count {
+      let (address, validUntil) = learnedOrder[oldestLearned]
+      oldestLearned += 1
+      guard let entry = entries[address], entry.source == .keepalive, entry.validUntil >= validUntil else { continue }
+      if entry.validUntil > validUntil {
+        learnedOrder.append((address, entry.validUntil))
+        continue
+      }
+      entries[address] = nil
+      learnedCount -= 1
+      break
+    }
+    guard oldestLearned > NameTable.learnedLimit else { return }
+    learnedOrder.removeFirst(oldestLearned)
+    oldestLearned = 0
   }
 }

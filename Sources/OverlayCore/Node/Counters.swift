@@ -18,6 +18,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case circuitLimit
   /// Circuits closed because their bytes were no packets.
   case badStream
+  /// Circuits closed because cut packets of all circuits together took too much memory.
+  case reassemblyLimit
   /// Circuits closed because nothing came or went.
   case idleClosed
   /// Circuits closed because they took no bytes for too long.

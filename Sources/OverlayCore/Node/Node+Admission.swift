@@ -1,10 +1,11 @@
 extension Node {
   /// Decides about a packet that came whole over a circuit.
   mutating func admit<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeRawBufferPointer, from circuit: CircuitIdentifier, at now: Instant, device: inout Device
+    _ packet: UnsafeMutableRawBufferPointer, from circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
+    let bytes = UnsafeRawBufferPointer(packet)
     // The defragmenter lets whole packets of version 4 and 6 through, nothing else.
-    guard let header = IPv6Header(packet) else {
+    guard let header = IPv6Header(bytes) else {
       counters[.ipv4] += 1
       return
     }
@@ -22,12 +23,28 @@ extension Node {
       counters[.delivered] += 1
       deliver(packet, device: &device)
     case .reflect:
-      reflect(packet, device: &device)
+      flushJoined(to: &device)
+      reflect(bytes, .none, device: &device)
     case .keepalive:
-      readKeepalive(packet, header, on: circuit, at: now)
+      readKeepalive(bytes, header, on: circuit, at: now)
     case .drop(let counter):
       counters[counter] += 1
     }
+  }
+
+  private mutating func deliver<Device: PacketSink & ~Copyable>(
+    _ packet: UnsafeMutableRawBufferPointer, device: inout Device
+  ) {
+    if settings.isOffloading {
+      counters[.deviceRefused] += UInt64(joiner.add(packet, egressMTU: egressMTU, to: &device))
+    } else if !device.deliver(UnsafeRawBufferPointer(packet)) {
+      counters[.deviceRefused] += 1
+    }
+  }
+
+  /// Hands out what was held back to be joined with what follows.
+  mutating func flushJoined<Device: PacketSink & ~Copyable>(to device: inout Device) {
+    counters[.deviceRefused] += UInt64(joiner.flush(to: &device))
   }
 
   private mutating func readKeepalive(
@@ -53,7 +70,7 @@ extension Node {
       return
     }
     switch claim {
-    case .none, .address(header.source), .name(keepalive.name): learn(keepalive.name, from: circuit, at: now)
+    case .none, .address(header.source), .name(keepalive.name): learn(keepalive, from: circuit, at: now)
     case .address, .name, .selfCall: counters[.changedClaim] += 1
     }
   }
@@ -78,7 +95,8 @@ extension Node {
     circuits[circuit].state = .accepted(.selfCall)
   }
 
-  private mutating func learn(_ name: OnionName, from circuit: CircuitIdentifier, at now: Instant) {
+  private mutating func learn(_ keepalive: Keepalive, from circuit: CircuitIdentifier, at now: Instant) {
+    let name = keepalive.name
     circuits[circuit].state = .accepted(.name(name))
     switch names.learn(name, at: now) {
     case .new:
@@ -94,6 +112,7 @@ extension Node {
       return
     }
     circuits[circuit].sender = name.address
+    note(keepalive.capabilities, of: name)
     // A sign of life: worth another try at once, within the pace.
     peers[name]?.pace.forgive()
     redial(name, at: now)

@@ -17,6 +17,13 @@ extension Node {
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
+  /// How much memory cut packets of all circuits take together, in bytes; past it the circuit whose packet is incomplete
+  /// for longest is closed.
+  static let reassemblyLimit = 16 << 20
+
+  /// From how many bytes on it is worth to give memory back to the system.
+  static let noticeableMemory = 16 << 10
+
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
     // A part is left for circuits that we dial: strangers cannot take them all.
@@ -32,22 +39,29 @@ extension Node {
 
   /// Takes bytes that came over a circuit, in any pieces.
   public mutating func receive<Device: PacketSink & ~Copyable>(
-    _ bytes: UnsafeRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
+    _ bytes: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
     guard circuits.contains(circuit) else { return }
     var input = bytes
     if case .requested(let name, var reply) = circuits[circuit].state {
+      var rest = UnsafeRawBufferPointer(bytes)
       do {
-        guard try reply.consume(&input) else {
+        guard try reply.consume(&rest) else {
           circuits[circuit].state = .requested(name, reply)
           return
         }
       } catch {
         return close(circuit, .failure("\(error)"), at: now, device: &device)
       }
+      input = UnsafeMutableRawBufferPointer(rebasing: bytes.suffix(rest.count))
       granted(circuit, to: name, at: now)
     }
+    let memory = circuits[circuit].defragmenter.memory
     do {
+      defer {
+        flushJoined(to: &device)
+        reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      }
       while let packet = try circuits[circuit].defragmenter.next(&input) {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
@@ -56,6 +70,24 @@ extension Node {
       counters[.badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
+    while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
+  }
+
+  /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
+  private mutating func relieve<Device: PacketSink & ~Copyable>(at now: Instant, device: inout Device) -> Bool {
+    var slowest: CircuitIdentifier?
+    for circuit in circuits.identifiers
+    where circuits[circuit].dialledPeer == nil && circuits[circuit].defragmenter.isWithinPacket {
+      guard let known = slowest, circuits[known].lastReceived <= circuits[circuit].lastReceived else {
+        slowest = circuit
+        continue
+      }
+    }
+    guard let slowest else { return false }
+    counters[.reassemblyLimit] += 1
+    close(slowest, .failure("sent no whole packet for too long"), at: now, device: &device)
+    hasFreedMemory = true
+    return true
   }
 
   /// The circuit's socket is closed.
@@ -76,11 +108,8 @@ extension Node {
   ) -> Bool {
     guard circuits.contains(circuit) else { return false }
     circuits[circuit].isFlushRequested = false
-    var isOpen = false
-    if case .open = circuits[circuit].state {
-      isOpen = true
-      settle(circuit, at: now)
-    }
+    let isOpen = circuits[circuit].isOpen
+    if isOpen { settle(circuit, at: now) }
     let preamble = circuits[circuit].preamble
     let offered = preamble.count + circuits[circuit].queue.settledBytes
     guard offered > 0 else { return false }
@@ -126,21 +155,31 @@ extension Node {
   }
 
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
+    append(packet.count, flow: FlowHash.of(packet), to: circuit, at: now) { $0.copyMemory(from: packet) }
+  }
+
+  /// Lets a packet of `length` bytes wait that `write` writes to where it is to lie.
+  mutating func append(
+    _ length: Int, flow: UInt32, to circuit: CircuitIdentifier, at now: Instant,
+    write: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
     circuits[circuit].lastSent = now
-    guard case .open = circuits[circuit].state else {
-      counters[.queueFull] += UInt64(circuits[circuit].waiting.append(packet))
-      return
+    guard circuits[circuit].isOpen else {
+      return withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { packet in
+        write(packet)
+        counters[.queueFull] += UInt64(circuits[circuit].waiting.append(UnsafeRawBufferPointer(packet)))
+      }
     }
-    guard let slot = store.lend(packet.count) else {
+    guard let slot = store.lend(length) else {
       counters[.queueFull] += 1
       return
     }
+    write(store.room(slot))
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now + Node.stallTimeout)
     }
-    store.room(slot).copyMemory(from: packet)
-    circuits[circuit].queue.append(slot, flow: FlowHash.of(packet), at: now, store: &store)
+    circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
     noteCongestion(circuit, at: now)
     requestFlush(circuit)
   }
@@ -175,6 +214,8 @@ extension Node {
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
     if congested == identifier { congested = nil }
+    reassemblyMemory -= circuit.defragmenter.memory
+    if circuit.defragmenter.memory >= Node.noticeableMemory { hasFreedMemory = true }
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {

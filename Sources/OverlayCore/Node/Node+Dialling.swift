@@ -62,6 +62,7 @@ extension Node {
     counters[.granted] += 1
     circuits[circuit].state = .open(name)
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
+    circuits[circuit].takesSuperPackets = names.capabilities(of: name).contains(.superPackets)
     circuits[circuit].lastSent = now
     circuits[circuit].lastProgress = now
     if circuits[circuit].lane == FlowTable.sparseLane {
@@ -79,7 +80,11 @@ extension Node {
 
   func keepalive(on circuit: CircuitIdentifier, to name: OnionName) -> [UInt8] {
     let token = circuits[circuit].selfCallToken
-    let extensions = token.isEmpty ? [] : [Keepalive.Extension(type: Keepalive.Extension.selfCall, value: token)]
+    var extensions: [Keepalive.Extension] = []
+    if settings.isOffloading {
+      extensions.append(.init(type: Keepalive.Extension.capabilities, value: Capabilities.superPackets.bytes))
+    }
+    if !token.isEmpty { extensions.append(.init(type: Keepalive.Extension.selfCall, value: token)) }
     return Keepalive(name: settings.name, extensions: extensions)
       .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
   }
@@ -114,8 +119,7 @@ extension Node {
     peer.link = .none
     // Another name of the same address may have taken its place.
     if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
-    var wasOpen = false
-    if case .open = circuit.state { wasOpen = true }
+    let wasOpen = circuit.isOpen
     if !wasOpen { counters[.dialFailed] += 1 }
     let jitter = Double.random(in: 0..<1, using: &random)
     switch end {

@@ -3,11 +3,11 @@ extension Node {
   static let bulkIdle = Duration.seconds(30)
 
   /// The circuit that a packet to the peer goes out on: the sparse one, unless its flow is bulk and there is another.
-  mutating func lane(for packet: UnsafeRawBufferPointer, of sparse: CircuitIdentifier, at now: Instant)
-    -> CircuitIdentifier
-  {
-    guard settings.circuitsPerPeer > 1, case .open(let name) = circuits[sparse].state else { return sparse }
-    let flow = circuits[sparse].flows.note(FlowHash.of(packet), bytes: packet.count, at: now)
+  mutating func lane(
+    for flow: UInt32, bytes: Int, of sparse: CircuitIdentifier, at now: Instant
+  ) -> CircuitIdentifier {
+    guard settings.circuitsPerPeer > 1, circuits[sparse].isOpen else { return sparse }
+    let flow = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
     if flow.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[flow.lane - 1] { return circuit }
     guard flow.isBulk else { return sparse }
     var best: (lane: Int, circuit: CircuitIdentifier, count: Int)?
@@ -16,7 +16,7 @@ extension Node {
       let count = circuits[sparse].flows.count(on: index + 1, at: now)
       if best.map({ count < $0.count }) ?? true { best = (index + 1, circuit, count) }
     }
-    if best.map({ $0.count > 0 }) ?? true { dialBulkLane(of: sparse, to: name, at: now) }
+    if best.map({ $0.count > 0 }) ?? true { dialBulkLane(of: sparse, at: now) }
     // Until a circuit for bulk stands, the flow stays where it is.
     guard let best else { return sparse }
     circuits[sparse].flows.pin(flow, to: best.lane)
@@ -42,6 +42,7 @@ extension Node {
       circuits[sparse].bulk[circuit.lane - 1] = nil
       circuits[sparse].flows.clear(circuit.lane)
     }
+    if circuit.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = circuit.queue.popAny(store: &store) {
       if let sparse { append(store[slot].bytes, to: sparse, at: now) } else { counters[.lostWithCircuit] += 1 }
       store.takeBack(slot)
@@ -50,6 +51,7 @@ extension Node {
 
   /// Lets what waits to be sent on a circuit that is gone wait for the next one.
   mutating func moveQueue(of circuit: inout Circuit) {
+    if circuit.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = circuit.queue.popAny(store: &store) {
       counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
       store.takeBack(slot)
@@ -63,6 +65,7 @@ extension Node {
       guard let identifier = lane.circuit, var bulk = circuits.remove(identifier) else { continue }
       peers[name]?.bulk[index].circuit = nil
       perform(.close(identifier))
+      if bulk.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
       while let slot = bulk.queue.popAny(store: &store) {
         counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
         store.takeBack(slot)
@@ -70,8 +73,9 @@ extension Node {
     }
   }
 
-  private mutating func dialBulkLane(of sparse: CircuitIdentifier, to name: OnionName, at now: Instant) {
-    guard tor != .unreachable, circuits.count < settings.circuitLimit, let peer = peers[name],
+  private mutating func dialBulkLane(of sparse: CircuitIdentifier, at now: Instant) {
+    guard tor != .unreachable, circuits.count < settings.circuitLimit, let name = circuits[sparse].dialledPeer,
+      let peer = peers[name],
       let index = peer.bulk.firstIndex(where: { $0.circuit == nil && $0.pace.nextAttempt(from: now) <= now })
     else { return }
     counters[.dialled] += 1

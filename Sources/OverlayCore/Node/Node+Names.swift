@@ -10,6 +10,15 @@ extension Node {
     }
   }
 
+  /// Takes note of what a peer says that it can do, for the circuits to it and for those to come.
+  mutating func note(_ capabilities: Capabilities, of name: OnionName) {
+    names.note(capabilities, of: name)
+    guard let peer = peers[name] else { return }
+    for circuit in [peer.link.circuit].compactMap(\.self) + peer.bulk.compactMap(\.circuit) {
+      circuits[circuit].takesSuperPackets = capabilities.contains(.superPackets)
+    }
+  }
+
   /// The peers and counters, a line each, for an operator who asks.
   public func report(at now: Instant) -> [String] {
     var lines = ["\(settings.name.address) is \(settings.name), \(names.count) names known, Tor is \(tor)"]

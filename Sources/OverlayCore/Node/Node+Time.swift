@@ -1,6 +1,7 @@
 extension Node {
-  /// How often memory that nobody needs is given back.
-  static let tidyingInterval = Duration.seconds(60)
+  /// How often memory that nobody needs is given back: out of step with keepalives, or a permanent peer's circuit would
+  /// never be found quiet.
+  static let tidyingInterval = Duration.seconds(50)
 
   /// Does what is due at `now`.
   public mutating func advance<Device: PacketSink & ~Copyable>(to now: Instant, device: inout Device) {
@@ -73,12 +74,17 @@ extension Node {
       circuits[circuit].waiting.releaseIfEmpty()
       circuits[circuit].queue.releaseIfEmpty()
       circuits[circuit].flows.releaseIfOver(at: now)
+      let memory = circuits[circuit].defragmenter.memory
       circuits[circuit].defragmenter.releaseIfEmpty()
+      reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      if memory >= Node.noticeableMemory { hasFreedMemory = true }
     }
     store.releaseUnused()
     for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
       peers[name] = nil
     }
+    if hasFreedMemory { perform(.trimMemory) }
+    hasFreedMemory = false
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
   }
 }

@@ -15,6 +15,8 @@ public struct Node: ~Copyable {
 
   var circuits = CircuitTable()
   var store = PacketStore()
+  var joiner = SegmentJoiner()
+  var egressMTU: Int
   // The circuit that the device waits for.
   var congested: CircuitIdentifier?
   // The circuit, being built or open, that leads to an address: all that a packet in a running flow needs.
@@ -33,6 +35,11 @@ public struct Node: ~Copyable {
   private var actions: [NodeAction] = []
   private var firstAction = 0
 
+  // What all defragmenters hold together, in bytes.
+  var reassemblyMemory = 0
+  // Whether much memory was freed that the process still has.
+  var hasFreedMemory = false
+
   /// What has happened so far.
   public internal(set) var counters = Counters()
 
@@ -49,9 +56,11 @@ public struct Node: ~Copyable {
     userIdentifiers = (0..<settings.circuitsPerPeer).map { _ in Base32.encode((0..<10).map { _ in random.next() }) }
     self.random = random
     self.settings = settings
+    egressMTU = settings.mtu
     router = Router(address: settings.name.address)
     admission = Admission(address: settings.name.address)
-    for (index, configured) in settings.peers.enumerated() {
+    // An address leads to one peer: of two configured names for it the first counts.
+    for (index, configured) in settings.peers.enumerated() where names.name(of: configured.name.address) == nil {
       names.configure(configured.name)
       peers[configured.name] = Peer(
         name: configured.name, label: configured.petname.map { "peer \($0)" } ?? "peer number \(index + 1)",
@@ -75,6 +84,11 @@ public struct Node: ~Copyable {
 
   /// Whether packets had better stay in the device for now.
   public var isDeviceToWait: Bool { congested != nil }
+
+  /// The device carries packets of so many bytes from now on.
+  public mutating func mtuChanged(to bytes: Int) {
+    egressMTU = bytes
+  }
 
   /// Begins: looks for Tor, whose answer dials the permanent peers.
   public mutating func start(at now: Instant) {

@@ -10,14 +10,10 @@ public enum NodeAction: Equatable, Sendable {
   case probeTor
   /// Tor came into reach or went out of it.
   case torReachable(Bool)
+  /// Give memory that was freed back to the system.
+  case trimMemory
   /// Write a line to the log.
   case log(LogLevel, String)
-}
-
-/// Takes the packets that the node delivers to this host.
-public protocol PacketSink: ~Copyable {
-  /// Takes one whole packet, valid during the call; whether it was taken.
-  mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool
 }
 
 /// Why a circuit ended, told by whoever owns its socket.

@@ -10,6 +10,10 @@ public struct NodeSettings: Sendable {
   public let idle: Duration
   /// How many circuits a peer gets: one for sparse flows, the others for bulk, opened when they are wanted.
   public let circuitsPerPeer: Int
+  /// Whether the device takes and gives super-packets and unfinished checksums.
+  public let isOffloading: Bool
+  /// How many bytes the device carries in a packet.
+  public let mtu: Int
   /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it.
   public let circuitLimit: Int
   /// What the log lets through: lines below are not even made.
@@ -19,6 +23,7 @@ public struct NodeSettings: Sendable {
   public init(
     name: OnionName, peers: [ConfiguredPeer], servicePort: UInt16 = 8060, idle: Duration = .seconds(180),
     circuitsPerPeer: Int = 1,
+    isOffloading: Bool = false, mtu: Int = 1_500,
     circuitLimit: Int = 1_000, logLevel: LogLevel = .notice
   ) {
     self.name = name
@@ -26,6 +31,8 @@ public struct NodeSettings: Sendable {
     self.servicePort = servicePort
     self.idle = idle
     self.circuitsPerPeer = circuitsPerPeer
+    self.isOffloading = isOffloading
+    self.mtu = mtu
     self.circuitLimit = circuitLimit
     self.logLevel = logLevel
   }

@@ -16,22 +16,48 @@ public struct InternetChecksum: Sendable {
 
   /// Adds `bytes`, an odd last one as if a zero followed: only the last run that is added may be odd.
   public mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    var offset = 0
-    while bytes.count - offset >= 8 {
-      add(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      offset += 8
+    guard let base = bytes.baseAddress else { return }
+    // Two sums that wrap are enough, and the compiler makes vectors of them: that of the whole words and that of their
+    // high halves, of which the latter is exact, so that the former gives that of the low halves.
+    var words: UInt64 = 0
+    var highHalves: UInt64 = 0
+    for index in 0..<bytes.count / 8 {
+      let word = base.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self)
+      words &+= word
+      highHalves &+= word &>> 32
     }
-    var rest: UInt64 = 0
-    withUnsafeMutableBytes(of: &rest) { $0.copyBytes(from: bytes[offset...]) }
-    add(rest)
+    sum += (words &- highHalves &<< 32) + highHalves
+    var offset = bytes.count & ~7
+    if bytes.count & 4 != 0 {
+      sum += UInt64(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      offset += 4
+    }
+    if bytes.count & 2 != 0 {
+      sum += UInt64(base.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+      offset += 2
+    }
+    if bytes.count & 1 != 0 { sum += UInt64(UInt16(bytes[offset]).littleEndian) }
+  }
+
+  /// Adds a length or another number of 16 bits as it stands in a header: in network byte order.
+  public mutating func add(_ number: UInt16) {
+    sum += UInt64(number.bigEndian)
+  }
+
+  /// Takes such a number out again.
+  public mutating func subtract(_ number: UInt16) {
+    sum += UInt64(~number.bigEndian)
+  }
+
+  /// The sum itself, in host byte order: what the field holds of a packet whose checksum is left to the device.
+  public var folded: UInt16 {
+    var folded = sum
+    while folded >> 16 != 0 { folded = (folded & 0xffff) + folded >> 16 }
+    return UInt16(truncatingIfNeeded: folded)
   }
 
   /// The value for a checksum field, to be stored in host byte order.
-  public var field: UInt16 {
-    var folded = sum
-    while folded >> 16 != 0 { folded = (folded & 0xffff) + folded >> 16 }
-    return ~UInt16(truncatingIfNeeded: folded)
-  }
+  public var field: UInt16 { ~folded }
 
   private mutating func add(_ word: UInt64) {
     sum += (word & 0xffff_ffff) + word >> 32

@@ -33,6 +33,8 @@ public struct Keepalive: Equatable, Sendable {
       self.value = value
     }
 
+    /// What the sender can do: a set of bits in 1 to 4 bytes, network byte order.
+    public static let capabilities: UInt8 = 0x01
     /// "I am your own call": 16 random bytes by which a daemon recognises a circuit that it dialled to itself.
     public static let selfCall: UInt8 = 0x06
   }
@@ -73,6 +75,11 @@ public struct Keepalive: Equatable, Sendable {
     var packet = [UInt8](repeating: 0, count: IPv6Header.size)
     packet.withUnsafeMutableBytes { header.store(into: $0) }
     return packet + payload
+  }
+
+  /// What the sender says it can do.
+  public var capabilities: Capabilities {
+    value(of: Extension.capabilities).flatMap { Capabilities($0) } ?? []
   }
 
   /// The value of the first extension of this type.

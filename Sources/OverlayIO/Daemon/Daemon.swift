@@ -117,7 +117,7 @@ public final class Daemon {
     let pump = Pump(
       NodeSettings(
         name: name, peers: peers, servicePort: settings.servicePort, idle: settings.idle,
-        circuitsPerPeer: settings.circuitsPerPeer,
+        circuitsPerPeer: settings.circuitsPerPeer, isOffloading: device.isOffloading, mtu: settings.interface.mtu,
         circuitLimit: DescriptorLimit.raise(), logLevel: log.level),
       device: device, socks: settings.socks, on: loop, log: log,
       torChanged: { [unowned self] isReachable in say(name.address, torIsReachable: isReachable) },
@@ -158,9 +158,7 @@ public final class Daemon {
   }
 
   private func deviceGone() {
-    interface?.observe()
-    guard status == 0 else { return }
-    log.error("interface \(settings.interface.name) takes and gives no packets any more")
+    log.error("\(PrivilegeError.interfaceGone(settings.interface.name))")
     stop(status: 1)
   }
 

@@ -45,8 +45,7 @@ final class OverlayInterface {
     }
   }
 
-  /// Looks at once at what the kernel has to tell: a read from the device may fail before the monitor says why.
-  func observe() {
+  private func observe() {
     monitor?.drain { change in keeper.observe(change) }
     act()
   }

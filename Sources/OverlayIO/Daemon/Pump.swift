@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import OverlayCore
 
@@ -6,7 +7,7 @@ final class Pump {
   /// How many packets are read from the device before circuits get their turn.
   private static let batch = 64
   /// The largest packet, or what one read takes from a circuit.
-  private static let bufferSize = 128 << 10
+  private static let bufferSize = 256 << 10
 
   private let loop: EventLoop
   private let log: Log
@@ -91,6 +92,7 @@ final class Pump {
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: probeTor(at: now)
     case .torReachable(let isReachable): torChanged(isReachable)
+    case .trimMemory: oncilla_trim_memory()
     case .log(let level, let message): log.write(level, message)
     }
   }
@@ -104,9 +106,11 @@ final class Pump {
     turn { now in
       for _ in 0..<Pump.batch where !node.isDeviceToWait {
         switch device.read(into: buffer) {
-        case .packet(let count):
+        case .packet(let header, let range):
           node.receive(
-            fromDevice: UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: now, device: &device)
+            fromDevice: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), header, at: now, device: &device)
+        case .unusable:
+          break
         case .nothing:
           return
         case .gone:
@@ -161,7 +165,7 @@ final class Pump {
       switch socket.stream.read(into: buffer) {
       case .bytes(let count):
         node.receive(
-          UnsafeRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
+          UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
       case .nothing:
         break
       case .end:
@@ -218,10 +222,4 @@ extension CircuitEnd {
     default: self = .torUnreachable
     }
   }
-}
-
-extension TunnelDevice: PacketSink {
-  /// Writes the packet; one that the kernel refuses is lost, as it would be on any link. That the device is gone is
-  /// found by reading.
-  public func deliver(_ packet: UnsafeRawBufferPointer) -> Bool { write(packet) == .written }
 }

@@ -1,86 +1,101 @@
 import CLinux
 import Glibc
+import OverlayCore
 
-/// What a read from the tunnel brought.
-public enum TunnelRead: Equatable {
-  /// A packet of this many bytes stands at the buffer's start. One longer than the buffer was cut by the kernel.
-  case packet(Int)
-  /// No packet waits.
-  case nothing
-  /// The device is of no further use: EBADFD once the interface was deleted.
-  case gone(SystemError)
-}
-
-/// What became of a packet written to the tunnel.
-public enum TunnelWrite: Equatable {
-  /// The kernel took it.
-  case written
-  /// The kernel dropped this packet and may take the next: EIO while the link is down, EINVAL for what is no IP
-  /// packet, EAGAIN or ENOBUFS where memory is short.
-  case refused(SystemError)
-  /// The device is of no further use: EBADFD once the interface was deleted.
-  case gone(SystemError)
-}
-
-/// The overlay's TUN device: one call moves one IP packet, without a header of the driver's before it. The interface
-/// lives as long as this owner.
+/// The overlay's TUN device: one call moves one IP packet, before which stands the driver's header where the kernel
+/// leaves work to us and we to it. The interface lives as long as this owner.
 public struct TunnelDevice: ~Copyable {
   /// The interface's name.
   public let name: String
   /// The kernel's number for the interface, which a rename does not change.
   public let index: Int32
+  private let framing: TunnelFraming
   private let file: FileDescriptor
+  // What a write hands to the kernel: the runs, with the header in front of them.
+  private let vectors: UnsafeMutableBufferPointer<iovec>
+  private let header: UnsafeMutableRawBufferPointer
 
-  /// The node that tunnels are opened through; `Documentation/networking/tuntap.rst`.
-  static let path = "/dev/net/tun"
+  /// How many bytes a read may bring: the header and the longest packet, whatever the MTU.
+  public static let bufferSize = OffloadHeader.size + IPv6Header.largestPacket
 
-  /// The driver's mode (`<linux/if_tun.h>`). `IFF_TUN_EXCL` refuses an interface that exists already: one that
-  /// another program holds, or one that would outlive us.
-  private static let mode = UInt16(IFF_TUN) | UInt16(IFF_NO_PI) | UInt16(IFF_TUN_EXCL)
+  /// Whether the kernel hands over super-packets and unfinished checksums, and takes them.
+  public var isOffloading: Bool { framing == .offload }
 
   /// The descriptor for the event loop, readable while a packet waits.
   public var descriptor: Int32 { file.number }
 
-  init(attached file: consuming FileDescriptor, name: String, index: Int32) {
+  init(attached file: consuming FileDescriptor, name: String, index: Int32, framing: TunnelFraming) {
     self.file = file
     self.name = name
     self.index = index
+    self.framing = framing
+    vectors = .allocate(capacity: 1 + PacketRuns.limit)
+    header = .allocate(byteCount: OffloadHeader.size, alignment: 2)
   }
 
-  /// The node, opened: an interface attached to it will belong to the network namespace the thread is in now.
-  static func openNode() throws(SystemError) -> FileDescriptor {
-    try FileDescriptor("open \(path)") { open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC) }
+  deinit {
+    vectors.deallocate()
+    header.deallocate()
   }
 
-  /// Makes the interface and binds it to the open node.
-  static func attach(_ node: borrowing FileDescriptor, name: String) throws(SystemError) {
-    let number = node.number
-    try SystemCall.perform("TUNSETIFF \(name)") { oncilla_tunnel_attach(number, name, mode) }
-  }
-
-  /// Takes the next packet that the kernel routed to the interface. A packet can have 65,575 bytes whatever the MTU.
+  /// Takes the next packet that the kernel routed to the interface into `buffer`, which has `bufferSize` bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) -> TunnelRead {
     let number = file.number
+    let count: Int
     do throws(SystemError) {
-      let count = try SystemCall.attempt("read from the tunnel") {
+      let result = try SystemCall.attempt("read from the tunnel") {
         Glibc.read(number, buffer.baseAddress, buffer.count)
       }
-      guard let count else { return .nothing }
-      return .packet(min(count, buffer.count))
+      guard let result else { return .nothing }
+      count = min(result, buffer.count)
     } catch {
       // Nothing but an interface that is gone lets a read fail, and a reader that went on would spin.
       return .gone(error)
     }
+    guard framing.hasHeader else { return .packet(.none, 0..<count) }
+    guard let header = OffloadHeader(loading: UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {
+      return .unusable
+    }
+    return .packet(header, OffloadHeader.size..<count)
   }
 
   /// Hands one whole IP packet to the kernel as if it had come in on the interface.
   public func write(_ packet: UnsafeRawBufferPointer) -> TunnelWrite {
+    withUnsafePointer(to: packet) { write(UnsafeBufferPointer(start: $0, count: 1), .none) }
+  }
+
+  /// Hands one IP packet, in at most `PacketRuns.limit` runs of bytes, to the kernel, which does with it what `header`
+  /// says. Where the device does not offload, the kernel can only be told of nothing, and other packets are refused.
+  public func write(
+    _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
+  ) -> TunnelWrite {
+    guard let first = runs.first, runs.count <= PacketRuns.limit, isOffloading || header == .none else {
+      return .refused(SystemError(call: TunnelDevice.writing, number: EINVAL))
+    }
+    header.store(into: self.header, headerLength: header.headerLength(of: first))
+    vectors[0] = iovec(iov_base: self.header.baseAddress, iov_len: OffloadHeader.size)
+    for (index, run) in runs.enumerated() {
+      vectors[1 + index] = iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count)
+    }
+    let frame = vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)]
     let number = file.number
     do throws(SystemError) {
-      try SystemCall.perform("write to the tunnel") { Glibc.write(number, packet.baseAddress, packet.count) }
+      try SystemCall.perform(TunnelDevice.writing) {
+        writev(number, UnsafeBufferPointer(rebasing: frame).baseAddress, Int32(frame.count))
+      }
       return .written
     } catch {
       return error.number == EBADFD ? .gone(error) : .refused(error)
     }
+  }
+
+  private static let writing = "write to the tunnel"
+}
+
+extension TunnelDevice: PacketSink {
+  /// Writes the packet; one that the kernel refuses is lost, as it would be on any link. That the device is gone is
+  /// found by reading.
+  public func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
+    write(runs, header) == .written
   }
 }

@@ -10,12 +10,16 @@ public struct InterfaceSettings: Sendable {
   public let mtu: Int
   /// The overlay's prefix, which is routed to the interface.
   public let prefix: IPv6Prefix
+  /// Whether the kernel may leave segmentation and checksums to the program, and the other way round.
+  public let offload: Bool
 
   /// The lengths that packets can be limited to: IPv6's minimum (RFC 8200 section 5) to the driver's largest.
   public static let mtuRange = 1280...65535
 
   /// Settings of these values. `namespace` is a name under `/run/netns` or, with a slash in it, a path.
-  public init(name: String, namespace: String? = nil, mtu: Int = 1500, prefix: IPv6Prefix) throws(PrivilegeError) {
+  public init(
+    name: String, namespace: String? = nil, mtu: Int = 1500, prefix: IPv6Prefix, offload: Bool = true
+  ) throws(PrivilegeError) {
     guard InterfaceSettings.isInterfaceName(name) else { throw .invalidInterfaceName(name) }
     guard InterfaceSettings.mtuRange.contains(mtu) else { throw .invalidMTU(mtu) }
     self.name = name
@@ -27,6 +31,7 @@ public struct InterfaceSettings: Sendable {
     }
     self.mtu = mtu
     self.prefix = prefix
+    self.offload = offload
   }
 
   /// What the kernel's `dev_valid_name` takes, less `%`, which TUNSETIFF reads as a pattern, and control characters,

@@ -55,8 +55,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
     case .protocolDisabled(nil):
       "the kernel has no IPv6: start it without ipv6.disable=1"
     case .protocolDisabled(let interface?):
-      "IPv6 is disabled on \(interface): set sysctl net.ipv6.conf.all.disable_ipv6 and "
-        + "net.ipv6.conf.default.disable_ipv6 to 0"
+      "IPv6 is disabled on \(interface): set sysctl net.ipv6.conf.NAME.disable_ipv6 to 0 for the NAMEs all, default "
+        + "and \(interface)"
     case .interfaceExists(let name):
       "interface \(name) exists already: stop the program that holds it or choose another name with --interface"
     case .interfaceGone(let name):

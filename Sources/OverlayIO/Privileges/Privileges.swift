@@ -78,8 +78,10 @@ public struct Privileges: ~Copyable {
 
   private mutating func makeTunnel() throws(PrivilegeError) -> TunnelDevice {
     guard let node = node.take() else { throw .outOfOrder(.openTunnel) }
+    let framing: TunnelFraming
     do throws(SystemError) {
-      try TunnelDevice.attach(node, name: settings.name)
+      framing = try TunnelDevice.attach(
+        node, name: settings.name, offloads: settings.offload ? TunnelDevice.offloads : [])
     } catch {
       switch error.number {
       case EBUSY: throw .interfaceExists(settings.name)
@@ -91,7 +93,7 @@ public struct Privileges: ~Copyable {
     let link = try look(LinkRequest.query(name: settings.name))
     guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: settings.name) }
     index = link.index
-    return TunnelDevice(attached: node, name: settings.name, index: link.index)
+    return TunnelDevice(attached: node, name: settings.name, index: link.index, framing: framing)
   }
 
   private mutating func makeMonitor() throws(PrivilegeError) -> InterfaceMonitor {

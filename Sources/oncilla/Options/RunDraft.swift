@@ -46,7 +46,8 @@ extension RunOptions {
     return RunOptions(
       identity: identity, peers: draft.peers, hostsFile: draft.hostsFile, socks: draft.socks, listen: listen,
       servicePort: draft.servicePort, interface: draft.interface, namespace: draft.namespace, mtu: draft.mtu,
-      idle: draft.idle, circuits: draft.circuits, stateDirectory: draft.stateDirectory, control: draft.control, logLevel: draft.logLevel,
+      idle: draft.idle, circuits: draft.circuits, stateDirectory: draft.stateDirectory, control: draft.control,
+      logLevel: draft.logLevel,
       logTarget: draft.logTarget)
   }
 }

@@ -1,0 +1,13 @@
+extension UnsafeRawBufferPointer {
+  /// The number of 16 bits in network byte order at `offset`, where it must lie within.
+  func number(at offset: Int) -> UInt16 {
+    UInt16(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  /// Writes a number of 16 bits in network byte order at `offset`, where there must be room.
+  func store(_ number: UInt16, at offset: Int) {
+    storeBytes(of: number.bigEndian, toByteOffset: offset, as: UInt16.self)
+  }
+}

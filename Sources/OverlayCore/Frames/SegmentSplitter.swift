@@ -1,0 +1,126 @@
+/// Cuts a super-packet of the kernel into the packets that it stands for, as the kernel itself would
+/// (`tcp_gso_segment`, `__udp_gso_segment`): payload lengths, sequence numbers, flags and full checksums are those of
+/// each packet. FIN and PSH go with the last, CWR with the first.
+///
+/// Extension headers are copied as they are: where the upper layer's header begins is read off the offload header.
+public struct SegmentSplitter {
+  private enum Transport {
+    case tcp(sequence: UInt32, flags: UInt8)
+    case udp
+  }
+
+  private let packet: UnsafeRawBufferPointer
+  private let transport: Transport
+  /// Where the upper layer's header begins, and where all headers end.
+  private let start: Int
+  private let headersSize: Int
+  private let segmentSize: Int
+  /// Of what all segments have in common: pseudo-header and header without lengths, sequence number, flags, checksum.
+  private let commonSum: InternetChecksum
+  private var offset: Int
+
+  /// The packets that `packet` stands for; it must stay until the last was made. `nil` unless it is an IPv6 packet of the
+  /// announced length, to be cut, whose headers lie within it.
+  public init?(packet: UnsafeRawBufferPointer, header: OffloadHeader) {
+    guard let checksum = header.checksum, packet.count >= IPv6Header.size, packet[0] >> 4 == 6,
+      Int(packet.number(at: 4)) == packet.count - IPv6Header.size
+    else { return nil }
+    let start = Int(checksum.start)
+    let size: UInt16
+    switch header.segmentation {
+    case .none: return nil
+    case .tcp(let segmentSize, _):
+      guard Int(checksum.offset) == TCPHeader.checksum, start >= IPv6Header.size,
+        start + TCPHeader.size <= packet.count
+      else { return nil }
+      let length = Int(packet[start + TCPHeader.dataOffset] >> 4) * 4
+      guard length >= TCPHeader.size, start + length <= packet.count else { return nil }
+      size = segmentSize
+      headersSize = start + length
+      transport = .tcp(
+        sequence: UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: start + TCPHeader.sequence, as: UInt32.self)),
+        flags: packet[start + TCPHeader.flags])
+    case .udp(let segmentSize):
+      guard Int(checksum.offset) == UDPHeader.checksum, start >= IPv6Header.size,
+        start + UDPHeader.size <= packet.count
+      else { return nil }
+      size = segmentSize
+      headersSize = start + UDPHeader.size
+      transport = .udp
+    }
+    guard size > 0 else { return nil }
+    self.packet = packet
+    self.start = start
+    segmentSize = Int(size)
+    offset = headersSize
+    commonSum = SegmentSplitter.commonSum(packet, transport, start: start, headersSize: headersSize)
+    isFinished = false
+  }
+
+  private var isFinished: Bool
+
+  /// How long the next packet is; `nil` when there are no more.
+  public var nextLength: Int? {
+    isFinished ? nil : headersSize + min(segmentSize, packet.count - offset)
+  }
+
+  /// Makes the next packet at the start of `buffer`; its length, or 0 if there are no more or it does not fit.
+  public mutating func next(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    guard let length = nextLength, length <= buffer.count, let target = buffer.baseAddress,
+      let source = packet.baseAddress
+    else { return 0 }
+    let isFirst = offset == headersSize
+    let payloadSize = length - headersSize
+    target.copyMemory(from: source, byteCount: headersSize)
+    (target + headersSize).copyMemory(from: source + offset, byteCount: payloadSize)
+    buffer.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: 4)
+
+    let upper = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<length])
+    let upperLength = UInt16(truncatingIfNeeded: upper.count)
+    var sum = commonSum
+    sum.add(upperLength)
+    sum.add(UnsafeRawBufferPointer(start: target + headersSize, count: payloadSize))
+    let done = UInt32(truncatingIfNeeded: offset - headersSize)
+    offset += payloadSize
+    isFinished = offset == packet.count
+    switch transport {
+    case .tcp(let firstSequence, var flags):
+      if !isFirst { flags &= ~TCPHeader.Flag.congestionWindowReduced }
+      if !isFinished { flags &= ~(TCPHeader.Flag.fin | TCPHeader.Flag.push) }
+      upper[TCPHeader.flags] = flags
+      let sequence = firstSequence &+ done
+      upper.storeBytes(of: sequence.bigEndian, toByteOffset: TCPHeader.sequence, as: UInt32.self)
+      sum.add(UInt16(truncatingIfNeeded: sequence >> 16))
+      sum.add(UInt16(truncatingIfNeeded: sequence))
+      sum.add(UInt16(upper[TCPHeader.dataOffset]) << 8 | UInt16(flags))
+      upper.storeBytes(of: sum.field, toByteOffset: TCPHeader.checksum, as: UInt16.self)
+    case .udp:
+      upper.store(upperLength, at: UDPHeader.length)
+      sum.add(upperLength)
+      // Zero would say that there is no checksum, which IPv6 does not allow (RFC 8200 section 8.1).
+      upper.storeBytes(of: sum.field == 0 ? 0xffff : sum.field, toByteOffset: UDPHeader.checksum, as: UInt16.self)
+    }
+    return length
+  }
+
+  private static func commonSum(
+    _ packet: UnsafeRawBufferPointer, _ transport: Transport, start: Int, headersSize: Int
+  ) -> InternetChecksum {
+    let upper = UnsafeRawBufferPointer(rebasing: packet[start...])
+    var sum = InternetChecksum()
+    // The pseudo-header is taken as the kernel left it: with a routing header it is not made of the addresses in front.
+    switch transport {
+    case .tcp:
+      sum.add(upper.number(at: TCPHeader.checksum))
+      sum.add(UnsafeRawBufferPointer(rebasing: upper[..<TCPHeader.sequence]))
+      sum.add(UnsafeRawBufferPointer(rebasing: upper[TCPHeader.acknowledgement..<TCPHeader.dataOffset]))
+      sum.add(upper.number(at: TCPHeader.window))
+      sum.add(UnsafeRawBufferPointer(rebasing: upper[TCPHeader.urgentPointer..<headersSize - start]))
+    case .udp:
+      sum.add(upper.number(at: UDPHeader.checksum))
+      sum.add(UnsafeRawBufferPointer(rebasing: upper[..<UDPHeader.length]))
+    }
+    sum.subtract(UInt16(truncatingIfNeeded: upper.count))
+    return sum
+  }
+}

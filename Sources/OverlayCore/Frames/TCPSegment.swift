@@ -1,0 +1,107 @@
+/// An IPv6 packet whose TCP header stands right behind the IPv6 header: no extension header, no fragment.
+struct TCPSegment {
+  /// The whole packet.
+  let packet: UnsafeMutableRawBufferPointer
+  /// How many bytes both headers take, options included.
+  let headersSize: Int
+
+  private static let start = IPv6Header.size
+
+  /// The segment that `packet` is; `nil` if it is something else, or not of the length that it announces.
+  init?(_ packet: UnsafeMutableRawBufferPointer) {
+    guard packet.count >= TCPSegment.start + TCPHeader.size, packet[0] >> 4 == 6, packet[6] == NextHeader.tcp,
+      Int(UnsafeRawBufferPointer(packet).number(at: 4)) == packet.count - IPv6Header.size
+    else { return nil }
+    let length = Int(packet[TCPSegment.start + TCPHeader.dataOffset] >> 4) * 4
+    guard length >= TCPHeader.size, TCPSegment.start + length <= packet.count else { return nil }
+    self.packet = packet
+    headersSize = TCPSegment.start + length
+  }
+
+  /// What follows the headers.
+  var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[headersSize...]) }
+  var payloadSize: Int { packet.count - headersSize }
+  var sequence: UInt32 { UInt32(bigEndian: load(TCPHeader.sequence)) }
+  var flags: UInt8 { packet[TCPSegment.start + TCPHeader.flags] }
+  var isPushed: Bool { flags & TCPHeader.Flag.push != 0 }
+
+  /// Whether the checksum is right.
+  var isIntact: Bool {
+    var sum = InternetChecksum()
+    // The addresses, which the pseudo-header begins with, stand right before the TCP header.
+    sum.add(UnsafeRawBufferPointer(rebasing: packet[8...]))
+    sum.add(UInt16(truncatingIfNeeded: packet.count - TCPSegment.start))
+    sum.add(UInt16(NextHeader.tcp))
+    return sum.field == 0
+  }
+
+  /// Whether it is plain data. What says more than that (SYN, FIN, RST, URG, congestion) stays as it came.
+  var mayBeJoined: Bool {
+    payloadSize > 0 && packet[TCPSegment.start + TCPHeader.dataOffset] & 0xf == 0
+      && flags & ~TCPHeader.Flag.push == TCPHeader.Flag.acknowledgement
+  }
+
+  /// Whether it can be cut so that nothing is lost.
+  var mayBeCut: Bool {
+    let allowed =
+      TCPHeader.Flag.acknowledgement | TCPHeader.Flag.push | TCPHeader.Flag.fin | TCPHeader.Flag.congestionEcho
+      | TCPHeader.Flag.congestionWindowReduced
+    return payloadSize > 0 && packet[TCPSegment.start + TCPHeader.dataOffset] & 0xf == 0 && flags & ~allowed == 0
+  }
+
+  /// Whether both are between the same addresses and ports.
+  func isOfSameFlow(as other: TCPSegment) -> Bool {
+    isBetweenSameHosts(as: UnsafeRawBufferPointer(other.packet)) && load(0) == other.load(0)
+  }
+
+  /// Whether `packet`, of 40 bytes at least, is between the same addresses.
+  func isBetweenSameHosts(as packet: UnsafeRawBufferPointer) -> Bool {
+    var difference: UInt64 = 0
+    for offset in stride(from: 8, to: IPv6Header.size, by: 8) {
+      difference |=
+        self.packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        ^ packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    }
+    return difference == 0
+  }
+
+  /// Whether the headers of two segments of one flow say the same but for lengths, sequence number, PSH and checksum.
+  func hasSameHeaders(as other: TCPSegment) -> Bool {
+    guard headersSize == other.headersSize, word(0) as UInt32 == other.word(0), word(6) as UInt16 == other.word(6),
+      load(TCPHeader.acknowledgement) == other.load(TCPHeader.acknowledgement),
+      (flags ^ other.flags) & ~TCPHeader.Flag.push == 0,
+      word(TCPSegment.start + TCPHeader.window) as UInt16 == other.word(TCPSegment.start + TCPHeader.window),
+      word(TCPSegment.start + TCPHeader.urgentPointer) as UInt16
+        == other.word(TCPSegment.start + TCPHeader.urgentPointer)
+    else { return false }
+    for offset in stride(from: TCPSegment.start + TCPHeader.size, to: headersSize, by: 4)
+    where word(offset) as UInt32 != other.word(offset) { return false }
+    return true
+  }
+
+  /// Makes it the head of a packet of `length` bytes altogether, whose checksum is left to the kernel.
+  func lead(_ length: Int, isPushed: Bool) {
+    packet.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: 4)
+    if isPushed { packet[TCPSegment.start + TCPHeader.flags] |= TCPHeader.Flag.push }
+    var sum = InternetChecksum()
+    sum.add(UnsafeRawBufferPointer(rebasing: packet[8..<IPv6Header.size]))
+    sum.add(UInt16(truncatingIfNeeded: length - IPv6Header.size))
+    sum.add(UInt16(NextHeader.tcp))
+    packet.storeBytes(of: sum.folded, toByteOffset: TCPSegment.start + TCPHeader.checksum, as: UInt16.self)
+  }
+
+  /// What the kernel has to do with a packet that this one leads, to be cut after each `size` bytes of payload.
+  func offload(segmentSize size: Int) -> OffloadHeader {
+    OffloadHeader(
+      segmentation: .tcp(
+        size: UInt16(truncatingIfNeeded: size), hasECN: flags & TCPHeader.Flag.congestionWindowReduced != 0),
+      checksum: OffloadHeader.Checksum(start: UInt16(TCPSegment.start), offset: UInt16(TCPHeader.checksum)))
+  }
+
+  /// Four bytes of the TCP header.
+  private func load(_ offset: Int) -> UInt32 { word(TCPSegment.start + offset) }
+
+  private func word<Word: FixedWidthInteger & BitwiseCopyable>(_ offset: Int) -> Word {
+    packet.loadUnaligned(fromByteOffset: offset, as: Word.self)
+  }
+}

@@ -1,0 +1,52 @@
+extension Node {
+  /// For how long one packet may occupy a circuit: a longer one is cut, so that others get their turn.
+  static let frameTime = Duration.milliseconds(5)
+
+  /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
+  /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
+  mutating func enqueue(
+    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, on sparse: CircuitIdentifier, at now: Instant
+  ) {
+    let bytes = UnsafeRawBufferPointer(packet)
+    let flow = FlowHash.of(bytes)
+    let circuit = lane(for: flow, bytes: bytes.count, of: sparse, at: now)
+    counters[.sent] += 1
+    let cut = segmentation(of: bytes, offload, on: circuit, at: now)
+    guard cut == .none else {
+      return split(bytes, OffloadHeader(segmentation: cut, checksum: offload.checksum), flow, to: circuit, at: now)
+    }
+    if let checksum = offload.checksum, !ChecksumCompletion.complete(checksum, in: packet) {
+      counters[.malformed] += 1
+      return
+    }
+    append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
+  }
+
+  /// How the packet is to be cut for this circuit now.
+  private func segmentation(
+    of packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, on circuit: CircuitIdentifier, at now: Instant
+  ) -> OffloadHeader.Segmentation {
+    guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets else {
+      return offload.segmentation
+    }
+    guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
+    let most = Int(rate * (Node.frameTime / .seconds(1)))
+    guard packet.count > most else { return .none }
+    // Packets of several segments each: as many as fit.
+    let together = max(1, most / max(Int(size), 1)) * Int(size)
+    return .tcp(size: UInt16(clamping: min(together, packet.count)), hasECN: hasECN)
+  }
+
+  private mutating func split(
+    _ packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, _ flow: UInt32, to circuit: CircuitIdentifier,
+    at now: Instant
+  ) {
+    guard var splitter = SegmentSplitter(packet: packet, header: offload) else {
+      counters[.malformed] += 1
+      return
+    }
+    while let length = splitter.nextLength {
+      append(length, flow: flow, to: circuit, at: now) { _ = splitter.next(into: $0) }
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Defragmenter")
+struct DefragmenterTests {
+  /// Feeds `pieces` one after the other; the packets that came out.
+  private static func packets(in pieces: some Sequence<some Collection<UInt8>>) throws -> [[UInt8]] {
+    var defragmenter = Defragmenter()
+    var packets: [[UInt8]] = []
+    for piece in pieces {
+      try Array(piece).withUnsafeBytes {
+        var input = $0
+        while let packet = try defragmenter.next(&input) { packets.append(Array(packet)) }
+        try #require(input.isEmpty)
+      }
+    }
+    return packets
+  }
+
+  /// One of each kind that comes over a circuit, in an order that joins each with another kind.
+  private static func assortment() -> [[UInt8]] {
+    var random = SeededGenerator(seed: 50)
+    return [
+      Sample.packet(payload: 0, &random), Sample.packet(payload: 1, &random), Sample.version4(20, &random),
+      Sample.packet(payload: 60, &random), Sample.version4(60, &random), Sample.packet(payload: 0, &random),
+    ]
+  }
+
+  @Test("packets that came joined come out one by one")
+  func joined() throws {
+    let packets = Self.assortment()
+    #expect(try Self.packets(in: [packets.flatMap { $0 }]) == packets)
+  }
+
+  @Test("packets split at any two places come out whole")
+  func splits() throws {
+    let packets = Self.assortment()
+    let stream = packets.flatMap { $0 }
+    for first in 0...stream.count {
+      for second in [first, min(first + 1, stream.count), min(first + 5, stream.count), min(first + 41, stream.count)] {
+        let pieces = [stream[..<first], stream[first..<second], stream[second...]]
+        try #require(Self.packets(in: pieces) == packets, "split at \(first) and \(second)")
+      }
+    }
+  }
+
+  @Test("packets that come one byte at a time come out whole")
+  func bytewise() throws {
+    let packets = Self.assortment()
+    #expect(try Self.packets(in: packets.flatMap { $0 }.map { [$0] }) == packets)
+  }
+
+  @Test("the longest packet, split at any offset, comes out whole and so does the one behind it")
+  func longest() throws {
+    var random = SeededGenerator(seed: 51)
+    let packets = [Sample.packet(payload: 65_535, &random), Sample.packet(payload: 3, &random)]
+    let stream = packets.flatMap { $0 }
+    // Every offset near the ends and every power of two, where buffers grow; the rest in steps.
+    let edges = Set(0...64).union(stream.count - 70...stream.count)
+    let doublings = (6...16).flatMap { [(1 << $0) - 1, 1 << $0, (1 << $0) + 1] }
+    for cut in edges.union(doublings).union(stride(from: 0, to: stream.count, by: 997)) {
+      try #require(Self.packets(in: [stream[..<cut], stream[cut...]]) == packets, "split at \(cut)")
+    }
+    #expect(try Self.packets(in: stream.map { [$0] }) == packets)
+  }
+
+  @Test("thousands of packets in random pieces come out whole", arguments: 0..<8)
+  func randomPieces(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed: 52 + seed)
+    let packets = (0..<600).map { _ in
+      switch Int.random(in: 0..<20, using: &random) {
+      case 0: Sample.packet(payload: Int.random(in: 0...65_535, using: &random), &random)
+      case 1..<6: Sample.version4(Int.random(in: 20...1_500, using: &random), &random)
+      case 6..<10: Sample.packet(payload: 0, &random)
+      default: Sample.packet(payload: Int.random(in: 0...1_460, using: &random), &random)
+      }
+    }
+    var rest = packets.flatMap { $0 }[...]
+    var pieces: [ArraySlice<UInt8>] = []
+    while !rest.isEmpty {
+      let most = Int.random(in: 0..<4, using: &random) == 0 ? 20_000 : 60
+      pieces.append(rest.prefix(Int.random(in: 1...most, using: &random)))
+      rest = rest.dropFirst(pieces[pieces.count - 1].count)
+    }
+    let found = try Self.packets(in: pieces)
+    // Compared in one word: a failure must not print megabytes.
+    let isSame = found == packets
+    #expect(isSame)
+  }
+
+  @Test("the buffer grows with what came, not with what a header announces")
+  func growth() throws {
+    var random = SeededGenerator(seed: 53)
+    let packet = Sample.packet(payload: 65_535, &random)
+    for count in [1, 5, 6, 40, 64, 65, 1_000, 4_097, 40_000, 65_574] {
+      var defragmenter = Defragmenter()
+      var isNothing = true
+      try packet[..<count].withUnsafeBytes {
+        var input = $0
+        isNothing = try defragmenter.next(&input) == nil
+      }
+      #expect(isNothing)
+      #expect(defragmenter.memory >= count)
+      #expect(defragmenter.memory <= max(64, 2 * count), "\(count) bytes")
+    }
+  }
+
+  @Test("packets that come whole take no buffer at all")
+  func straight() throws {
+    var random = SeededGenerator(seed: 54)
+    var defragmenter = Defragmenter()
+    var count = 0
+    let stream = (0..<100).flatMap { Sample.packet(payload: $0, &random) }
+    try stream.withUnsafeBytes {
+      var input = $0
+      while try defragmenter.next(&input) != nil { count += 1 }
+    }
+    #expect(count == 100)
+    #expect(defragmenter.memory == 0)
+  }
+
+  @Test("the buffer is given back between packets only")
+  func release() throws {
+    var random = SeededGenerator(seed: 55)
+    let packet = Sample.packet(payload: 500, &random)
+    var defragmenter = Defragmenter()
+    var found: [[UInt8]] = []
+    for (piece, isWithin) in [(packet[..<300], true), (packet[300...], false), (packet[...], false)] {
+      try piece.withUnsafeBytes {
+        var input = $0
+        while let packet = try defragmenter.next(&input) { found.append(Array(packet)) }
+      }
+      #expect(defragmenter.isWithinPacket == isWithin)
+      defragmenter.releaseIfEmpty()
+      #expect((defragmenter.memory > 0) == isWithin)
+    }
+    #expect(found == [packet, packet])
+  }
+
+  @Test("a web request is told as one, whole or in pieces", arguments: 1...18)
+  func webRequest(_ size: Int) {
+    let request = Array("GET / HTTP/1.1\r\n\r\n".utf8)
+    let pieces = stride(from: 0, to: request.count, by: size).map { request[$0..<min($0 + size, request.count)] }
+    #expect(throws: StreamError.webRequest) { try Self.packets(in: pieces) }
+  }
+
+  @Test("the same bytes later in a stream are an IPv4 packet like any other")
+  func webRequestLater() throws {
+    var random = SeededGenerator(seed: 56)
+    // 'G': version 4, a header of 28 bytes; 'T ' is a total length of 21,536.
+    let look = Array("GET ".utf8) + random.bytes(0x5420 - 4)
+    let packets = [Sample.packet(payload: 9, &random), look, Sample.packet(payload: 0, &random)]
+    #expect(try Self.packets(in: [packets.flatMap { $0 }]) == packets)
+    #expect(try Self.packets(in: packets.flatMap { $0 }.map { [$0] }) == packets)
+  }
+
+  @Test(
+    "bytes that are no packet end the stream, wherever pieces are cut",
+    arguments: [
+      ("5000", .version(5)), ("0000", .version(0)), ("f0", .version(15)), ("4400", .headerLength(16)),
+      ("40", .headerLength(0)), ("4500 0013 0000", .totalLength(19)),
+    ] as [(String, StreamError)])
+  func bad(_ text: String, _ error: StreamError) throws {
+    var random = SeededGenerator(seed: 57)
+    for packetsBefore in [0, 1, 3] {
+      let stream = (0..<packetsBefore).flatMap { Sample.packet(payload: $0, &random) } + (try hexadecimal(text))
+      #expect(throws: error) { try Self.packets(in: [stream]) }
+      #expect(throws: error) { try Self.packets(in: stream.map { [$0] }) }
+    }
+  }
+
+  @Test("what came before the bad bytes comes out first")
+  func beforeBad() throws {
+    var random = SeededGenerator(seed: 58)
+    let packet = Sample.packet(payload: 8, &random)
+    var defragmenter = Defragmenter()
+    var found: [[UInt8]] = []
+    #expect(throws: StreamError.version(9)) {
+      try (packet + [0x90]).withUnsafeBytes {
+        var input = $0
+        while let packet = try defragmenter.next(&input) { found.append(Array(packet)) }
+      }
+    }
+    #expect(found == [packet])
+  }
+}

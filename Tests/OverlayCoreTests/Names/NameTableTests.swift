@@ -1,0 +1,129 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Name table")
+struct NameTableTests {
+  private static let start = Instant(nanoseconds: 1_000_000_000_000)
+  private static let validity = NameTable.learnedValidity
+
+  @Test("a learned name is known by its address, and confirmed when it comes again")
+  func learning() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    #expect(table.name(of: name.address) == nil)
+    #expect(table.learn(name, at: Self.start) == .new)
+    #expect(table.learn(name, at: Self.start) == .confirmed)
+    #expect(table.name(of: name.address) == name)
+    #expect(table.count == 1)
+  }
+
+  @Test("while a learned name is valid another one for its address is a conflict")
+  func conflict() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    _ = table.learn(name, at: Self.start)
+    #expect(table.learn(try name.twin, at: Self.start + Self.validity) == .conflict)
+    #expect(table.name(of: name.address) == name)
+  }
+
+  @Test("a learned name that is valid no more is displaced, and holds its address until then")
+  func expiry() throws {
+    let name = try OnionName.sample(1)
+    let later = Self.start + Self.validity + .nanoseconds(1)
+    var table = NameTable()
+    _ = table.learn(name, at: Self.start)
+    #expect(table.name(of: name.address) == name)
+    #expect(table.learn(try name.twin, at: later) == .new)
+    #expect(table.name(of: name.address) == (try name.twin))
+    #expect(table.learn(name, at: later) == .conflict)
+    #expect(table.count == 1)
+  }
+
+  @Test("a name that is confirmed stays valid from then on")
+  func renewal() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    _ = table.learn(name, at: Self.start)
+    #expect(table.learn(name, at: Self.start + Self.validity) == .confirmed)
+    #expect(table.learn(try name.twin, at: Self.start + Self.validity + Self.validity) == .conflict)
+  }
+
+  @Test("a configured name is displaced by nothing, for ever")
+  func configuration() throws {
+    let name = try OnionName.sample(1)
+    let twin = try name.twin
+    var table = NameTable()
+    table.configure(name)
+    #expect(table.learn(name, at: Self.start) == .confirmed)
+    #expect(table.learn(twin, at: Self.start + .seconds(1_000_000_000)) == .conflict)
+    #expect(table.replaceHosts(with: [twin]) == [])
+    #expect(table.name(of: name.address) == name)
+    #expect(table.replaceHosts(with: []) == [])
+    #expect(table.name(of: name.address) == name)
+  }
+
+  @Test("the hosts file displaces a learned name, and is not displaced by one")
+  func hostsOverLearned() throws {
+    let name = try OnionName.sample(1)
+    let twin = try name.twin
+    var table = NameTable()
+    _ = table.learn(twin, at: Self.start)
+    #expect(table.replaceHosts(with: [name]) == [twin])
+    #expect(table.learn(twin, at: Self.start + .seconds(1_000_000_000)) == .conflict)
+    #expect(table.name(of: name.address) == name)
+    #expect(table.replaceHosts(with: []) == [name])
+    #expect(table.name(of: name.address) == nil)
+    #expect(table.learn(twin, at: Self.start) == .new)
+  }
+
+  @Test("the hosts file takes over a name that was learned, and takes it away with it")
+  func hostsSameAsLearned() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    _ = table.learn(name, at: Self.start)
+    #expect(table.replaceHosts(with: [name]) == [])
+    #expect(table.replaceHosts(with: []) == [name])
+    #expect(table.count == 0)
+  }
+
+  @Test("a new hosts file tells which names went, and which changed")
+  func replacement() throws {
+    let names = try (1...4).map { try OnionName.sample($0) }
+    var table = NameTable()
+    #expect(table.replaceHosts(with: [names[0], names[1], names[2]]) == [])
+    let gone = table.replaceHosts(with: [names[1], try names[2].twin, names[3]])
+    #expect(Set(gone) == [names[0], names[2]])
+    #expect(table.name(of: names[0].address) == nil)
+    #expect(table.name(of: names[1].address) == names[1])
+    #expect(table.name(of: names[2].address) == (try names[2].twin))
+    #expect(table.name(of: names[3].address) == names[3])
+    #expect(table.replaceHosts(with: [names[1], try names[2].twin, names[3]]) == [])
+  }
+
+  @Test("of too many learned names the one confirmed longest ago makes room, and no other kind")
+  func bound() throws {
+    var table = NameTable()
+    let configured = try OnionName.sample(1)
+    let hosts = try OnionName.sample(2)
+    table.configure(configured)
+    _ = table.replaceHosts(with: [hosts])
+    let names = try (0..<NameTable.learnedLimit + 2).map { number in
+      try OnionName(Base32.encode((0..<10).map { UInt8(truncatingIfNeeded: number >> ($0 % 2 * 8) + $0 / 2) }))
+    }
+    for (second, name) in names[..<NameTable.learnedLimit].enumerated() {
+      #expect(table.learn(name, at: Self.start + .milliseconds(second)) == .new)
+    }
+    #expect(table.count == NameTable.learnedLimit + 2)
+    // The oldest is confirmed: the second oldest is now the one to go.
+    #expect(table.learn(names[0], at: Self.start + .seconds(100)) == .confirmed)
+    #expect(table.learn(names[NameTable.learnedLimit], at: Self.start + .seconds(101)) == .new)
+    #expect(table.name(of: names[0].address) == names[0])
+    #expect(table.name(of: names[1].address) == nil)
+    #expect(table.learn(names[NameTable.learnedLimit + 1], at: Self.start + .seconds(102)) == .new)
+    #expect(table.name(of: names[2].address) == nil)
+    #expect(table.count == NameTable.learnedLimit + 2)
+    #expect(table.name(of: configured.address) == configured)
+    #expect(table.name(of: hosts.address) == hosts)
+  }
+}

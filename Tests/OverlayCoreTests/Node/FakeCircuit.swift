@@ -1,0 +1,78 @@
+@testable import OverlayCore
+
+/// What the fake Tor makes of a request.
+enum DialOutcome {
+  /// It builds the circuit.
+  case granted
+  /// It refuses with this code.
+  case refused(UInt8)
+  /// It says nothing.
+  case silence
+  /// It says these bytes.
+  case garbage([UInt8])
+}
+
+/// A circuit as Tor sees it: the bytes between the two sides, and how far they have come.
+final class FakeCircuit {
+  /// The request that a dialler makes of the SOCKS server.
+  struct Request: Equatable {
+    let port: UInt16
+    let user: String
+    let name: String
+  }
+
+  /// Who dialled; `nil` where the test itself plays the other host.
+  weak var dialler: FakeHost?
+  let diallerIdentifier: CircuitIdentifier?
+  /// Who accepted; `nil` before, or where the test itself plays the other host.
+  weak var acceptor: FakeHost?
+  var acceptorIdentifier: CircuitIdentifier?
+
+  /// What the dialler asked for, once the request is whole.
+  var request: Request?
+  /// Whether the circuit is granted: bytes go through.
+  var isGranted = false
+  /// How many more bytes the dialler's socket takes.
+  var room = Int.max
+  /// Whether the dialler has something to send.
+  var isFlushRequested = false
+  /// Bytes on their way from the dialler.
+  var forward: [UInt8] = []
+  /// Bytes on their way to the dialler.
+  var backward: [UInt8] = []
+  /// All that has arrived at the acceptor's side.
+  var arrived: [UInt8] = []
+  /// Whether a side has closed it: the other one learns it when all bytes have arrived.
+  var isClosed = false
+
+  init(dialler: FakeHost?, _ identifier: CircuitIdentifier?) {
+    self.dialler = dialler
+    diallerIdentifier = identifier
+  }
+
+  /// The whole packets that have arrived at the acceptor's side, and whether a part of one follows them.
+  var packets: (whole: [[UInt8]], isCut: Bool) {
+    var rest = arrived[...]
+    var whole: [[UInt8]] = []
+    while rest.count >= 6 {
+      let start = rest.startIndex
+      let length = 40 + Int(rest[start + 4]) << 8 + Int(rest[start + 5])
+      guard rest[start] >> 4 == 6, length <= rest.count else { break }
+      whole.append(Array(rest.prefix(length)))
+      rest = rest.dropFirst(length)
+    }
+    return (whole, !rest.isEmpty)
+  }
+
+  /// Takes the request off the front of `forward` if it is whole.
+  func takeRequest() -> Bool {
+    guard forward.count > 8, forward[..<2] == [4, 1], forward[4..<8] == [0, 0, 0, 1] else { return false }
+    let texts = forward[8...].split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+    guard texts.count == 3 else { return false }
+    request = Request(
+      port: UInt16(forward[2]) << 8 | UInt16(forward[3]), user: String(decoding: texts[0], as: UTF8.self),
+      name: String(decoding: texts[1], as: UTF8.self))
+    forward = Array(texts[2])
+    return true
+  }
+}

@@ -1,0 +1,74 @@
+import Testing
+
+@testable import OverlayCore
+
+/// Collects what a node delivers, as a device would.
+struct CollectingDevice: PacketSink {
+  /// What was delivered since it was last taken.
+  var packets: [[UInt8]] = []
+  /// Whether the device takes packets.
+  var isUp = true
+
+  mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool {
+    if isUp { packets.append(Array(packet)) }
+    return isUp
+  }
+}
+
+/// A node with its device, and all that it has asked for.
+final class FakeHost {
+  let name: OnionName
+  var node: Node
+  var device = CollectingDevice()
+  /// The circuits whose sockets are open.
+  var sockets: [CircuitIdentifier: FakeCircuit] = [:]
+  /// When the node dialled.
+  var dials: [Instant] = []
+  /// When the node looked for Tor.
+  var probes: [Instant] = []
+  /// What the node said of Tor.
+  var torChanges: [Bool] = []
+  /// How often the node wanted freed memory to be given back.
+  var trims = 0
+  /// The lines of the log.
+  var log: [(level: LogLevel, text: String)] = []
+
+  var address: IPv6Address { name.address }
+
+  init(
+    _ name: OnionName, peers: [ConfiguredPeer] = [], idle: Duration = .seconds(180), circuitLimit: Int = 1_000,
+    seed: UInt64 = 1
+  ) {
+    self.name = name
+    node = Node(
+      NodeSettings(name: name, peers: peers, idle: idle, circuitLimit: circuitLimit, logLevel: .debug),
+      random: SeededGenerator(seed: seed))
+  }
+
+  /// How often it happened.
+  func count(_ counter: Counter) -> UInt64 { node.counters[counter] }
+
+  /// What has been delivered since this was last called.
+  func takeDelivered() -> [[UInt8]] {
+    defer { device.packets = [] }
+    return device.packets
+  }
+
+  /// The codes of the unreachable errors that have been delivered since this was last called; 0xff for anything else.
+  func takeErrorCodes() -> [UInt8] {
+    takeDelivered().map { $0.count > 41 && $0[6] == 58 && $0[40] == 1 ? $0[41] : 0xff }
+  }
+
+  /// A packet of this host for `destination`, of `size` bytes of payload.
+  func packet(to destination: IPv6Address, _ number: UInt8 = 0, size: Int = 8) -> [UInt8] {
+    Sample.packet(from: address, to: destination, payload: [UInt8](repeating: number, count: size))
+  }
+
+  /// A keepalive of this host for `destination`.
+  func keepalive(to destination: IPv6Address, extensions: [Keepalive.Extension] = []) -> [UInt8] {
+    Keepalive(name: name, extensions: extensions).packet(to: destination, flowLabel: 1)
+  }
+
+  /// The circuits that this host dialled and that are open or being built.
+  var dialledCircuits: [FakeCircuit] { sockets.values.filter { $0.dialler === self } }
+}

@@ -1,0 +1,245 @@
+import Testing
+
+@testable import OverlayCore
+
+/// Hosts, the Tor between them, and the time: everything that a node's owner does, without a socket or a clock. Bytes move
+/// in pieces that a seeded generator chooses.
+final class FakeWorld {
+  var now = Instant(nanoseconds: 1_000_000_000_000)
+  var random: SeededGenerator
+  /// How many bytes move at once.
+  var pieces = 1...3_000
+  /// Whether the SOCKS server takes connections.
+  var isTorReachable = true
+  /// What Tor makes of requests for a name; it grants what is not listed.
+  var outcomes: [String: DialOutcome] = [:]
+  /// All circuits that were ever dialled, in this order.
+  private(set) var circuits: [FakeCircuit] = []
+  private var hosts: [FakeHost] = []
+
+  init(seed: UInt64 = 1) {
+    random = SeededGenerator(seed: seed)
+  }
+
+  /// Adds a host that has not started yet.
+  func add(_ host: FakeHost) -> FakeHost {
+    hosts.append(host)
+    return host
+  }
+
+  /// Adds a host and starts it.
+  func start(_ host: FakeHost) -> FakeHost {
+    hosts.append(host)
+    host.node.start(at: now)
+    settle()
+    return host
+  }
+
+  /// `host` sends `packet`; nothing else happens before `settle`.
+  func queue(_ packet: [UInt8], from host: FakeHost) {
+    packet.withUnsafeBytes { host.node.receive(fromDevice: $0, at: now, device: &host.device) }
+  }
+
+  /// `host` sends `packet`, and all that follows happens.
+  func send(_ packet: [UInt8], from host: FakeHost) {
+    queue(packet, from: host)
+    settle()
+  }
+
+  /// The test calls `host` and plays the other side; `nil` if the call is not taken.
+  func call(_ host: FakeHost) -> FakeCircuit? {
+    let circuit = FakeCircuit(dialler: nil, nil)
+    return accept(circuit, at: host) ? circuit : nil
+  }
+
+  /// The test, as the dialler, sends bytes on a circuit.
+  func say(_ bytes: [UInt8], on circuit: FakeCircuit) {
+    circuit.forward += bytes
+    settle()
+  }
+
+  /// The test, as the acceptor, sends bytes on a circuit.
+  func answer(_ bytes: [UInt8], on circuit: FakeCircuit) {
+    circuit.backward += bytes
+    settle()
+  }
+
+  /// Somebody between the two sides cuts the circuit.
+  func cut(_ circuit: FakeCircuit) {
+    circuit.isClosed = true
+    settle()
+  }
+
+  /// The hosts file of `host` is now this.
+  func replaceHosts(of host: FakeHost, with names: [OnionName]) {
+    host.node.replaceHosts(with: names, at: now, device: &host.device)
+    settle()
+  }
+
+  /// Adds and starts a host whose hosts file has these names.
+  func start(_ host: FakeHost, knowing names: [OnionName]) -> FakeHost {
+    let host = start(host)
+    replaceHosts(of: host, with: names)
+    return host
+  }
+
+  /// Lets the time pass: whatever is due is done at its time.
+  func pass(_ duration: Duration) {
+    settle()
+    let end = now + duration
+    var turns = 0
+    while let next = hosts.compactMap({ $0.node.nextDeadline }).min(), next <= end {
+      turns += 1
+      guard turns < 100_000 else {
+        Issue.record("a node asks to be looked at again and again")
+        return
+      }
+      now = max(now, next)
+      for host in hosts { host.node.advance(to: now, device: &host.device) }
+      settle()
+    }
+    now = end
+  }
+
+  /// Does what the nodes want done and moves bytes until nothing moves any more.
+  func settle() {
+    var isMoving = true
+    while isMoving {
+      isMoving = false
+      for host in hosts where performActions(of: host) { isMoving = true }
+      for circuit in circuits.shuffled(using: &random) where move(circuit) { isMoving = true }
+    }
+  }
+
+  private func accept(_ circuit: FakeCircuit, at host: FakeHost) -> Bool {
+    guard let identifier = host.node.accepted(at: now) else { return false }
+    circuit.isGranted = true
+    circuit.acceptor = host
+    circuit.acceptorIdentifier = identifier
+    host.sockets[identifier] = circuit
+    if circuit.dialler == nil { circuits.append(circuit) }
+    return true
+  }
+
+  private func performActions(of host: FakeHost) -> Bool {
+    var isAny = false
+    while let action = host.node.nextAction() {
+      isAny = true
+      switch action {
+      case .dial(let identifier):
+        host.dials.append(now)
+        guard isTorReachable else {
+          host.node.ended(identifier, .torUnreachable, at: now, device: &host.device)
+          continue
+        }
+        let circuit = FakeCircuit(dialler: host, identifier)
+        circuits.append(circuit)
+        host.sockets[identifier] = circuit
+        host.node.connected(identifier)
+      case .flush(let identifier):
+        guard let circuit = host.sockets[identifier] else { continue }
+        #expect(circuit.dialler === host, "a node sends only on circuits that it dialled")
+        circuit.isFlushRequested = true
+      case .close(let identifier):
+        host.sockets.removeValue(forKey: identifier)?.isClosed = true
+      case .probeTor:
+        host.probes.append(now)
+        host.node.torProbed(isReachable: isTorReachable, at: now)
+      case .torReachable(let isReachable):
+        host.torChanges.append(isReachable)
+      case .trimMemory:
+        host.trims += 1
+      case .log(let level, let text):
+        host.log.append((level, text))
+      }
+    }
+    return isAny
+  }
+
+  private func move(_ circuit: FakeCircuit) -> Bool {
+    let isSent = transmit(circuit)
+    let isForwarded = moveForward(circuit)
+    let isBackward = moveBackward(circuit)
+    if isSent || isForwarded || isBackward { return true }
+    return circuit.isClosed && end(circuit)
+  }
+
+  private func transmit(_ circuit: FakeCircuit) -> Bool {
+    guard circuit.isFlushRequested, circuit.room > 0, !circuit.isClosed, let host = circuit.dialler,
+      let identifier = circuit.diallerIdentifier
+    else { return false }
+    var room = min(circuit.room, Int.random(in: pieces, using: &random))
+    circuit.isFlushRequested = host.node.transmit(identifier, at: now) { runs in
+      var taken = 0
+      for run in runs {
+        let part = run.prefix(room)
+        circuit.forward += part
+        room -= part.count
+        circuit.room -= part.count
+        taken += part.count
+      }
+      return taken
+    }
+    return true
+  }
+
+  private func moveForward(_ circuit: FakeCircuit) -> Bool {
+    guard !circuit.forward.isEmpty else { return false }
+    guard circuit.isGranted else { return circuit.request == nil && circuit.takeRequest() && decide(circuit) }
+    let piece = takePiece(&circuit.forward)
+    circuit.arrived += piece
+    if let host = circuit.acceptor, let identifier = circuit.acceptorIdentifier {
+      piece.withUnsafeBytes { host.node.receive($0, on: identifier, at: now, device: &host.device) }
+    }
+    return true
+  }
+
+  private func moveBackward(_ circuit: FakeCircuit) -> Bool {
+    guard !circuit.backward.isEmpty, let host = circuit.dialler, let identifier = circuit.diallerIdentifier else {
+      return false
+    }
+    takePiece(&circuit.backward).withUnsafeBytes {
+      host.node.receive($0, on: identifier, at: now, device: &host.device)
+    }
+    return true
+  }
+
+  private func decide(_ circuit: FakeCircuit) -> Bool {
+    guard let request = circuit.request else { return false }
+    switch outcomes[request.name] ?? .granted {
+    case .granted:
+      let host = hosts.first { "\($0.name)" == request.name }
+      if let host, !accept(circuit, at: host) { return refuse(circuit, 0x5b) }
+      circuit.isGranted = true
+      circuit.backward = [0, 0x5a, 0, 0, 0, 0, 0, 0]
+    case .refused(let code): return refuse(circuit, code)
+    case .silence: break
+    case .garbage(let bytes): circuit.backward = bytes
+    }
+    return true
+  }
+
+  private func refuse(_ circuit: FakeCircuit, _ code: UInt8) -> Bool {
+    circuit.backward = [0, code, 0, 0, 0, 0, 0, 0]
+    return true
+  }
+
+  /// Tells the sides that have not closed the circuit themselves.
+  private func end(_ circuit: FakeCircuit) -> Bool {
+    var isAny = false
+    for (host, identifier) in [
+      (circuit.dialler, circuit.diallerIdentifier), (circuit.acceptor, circuit.acceptorIdentifier),
+    ] {
+      guard let host, let identifier, host.sockets.removeValue(forKey: identifier) != nil else { continue }
+      host.node.ended(identifier, .closed, at: now, device: &host.device)
+      isAny = true
+    }
+    return isAny
+  }
+
+  private func takePiece(_ bytes: inout [UInt8]) -> [UInt8] {
+    let piece = Array(bytes.prefix(Int.random(in: pieces, using: &random)))
+    bytes.removeFirst(piece.count)
+    return piece
+  }
+}

@@ -1,0 +1,140 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Names that come and go")
+struct NodeNamesTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let bob: OnionName
+  private let carol: OnionName
+
+  init() throws {
+    alice = try .sample(1)
+    bob = try .sample(2)
+    carol = try .sample(3)
+  }
+
+  @Test("a new hosts file closes the circuits to the names that went, and only those")
+  func replaced() throws {
+    let host = world.start(FakeHost(alice), knowing: [bob, carol])
+    world.send(host.packet(to: bob.address), from: host)
+    world.send(host.packet(to: carol.address), from: host)
+    world.replaceHosts(of: host, with: [carol])
+    #expect(world.circuits.map(\.isClosed) == [true, false])
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.takeErrorCodes() == [3])
+    #expect(host.count(.unknownName) == 1)
+    #expect(world.circuits.count == 2)
+  }
+
+  @Test("a name that went is not dialled again for the packets that waited for it")
+  func replacedWhileWaiting() throws {
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    world.send(host.packet(to: bob.address), from: host)
+    world.pass(.seconds(40))
+    world.circuits[0].room = 0
+    world.send(host.packet(to: bob.address), from: host)
+    world.replaceHosts(of: host, with: [])
+    #expect(host.dials.count == 1)
+    #expect(host.takeErrorCodes() == [3])
+  }
+
+  @Test("an address whose name changes is reached by the new name")
+  func renamed() throws {
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    world.send(host.packet(to: bob.address), from: host)
+    world.replaceHosts(of: host, with: [try bob.twin])
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(world.circuits.compactMap(\.request?.name) == ["\(bob)", "\(try bob.twin)"])
+    #expect(world.circuits.map(\.isClosed) == [true, false])
+  }
+
+  @Test("of two permanent peers with one address the first counts")
+  func twins() throws {
+    let peers = [ConfiguredPeer(name: bob), ConfiguredPeer(name: try bob.twin)]
+    let host = world.start(FakeHost(alice, peers: peers))
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(world.circuits.compactMap(\.request?.name) == ["\(bob)"])
+    #expect(host.takeErrorCodes() == [])
+  }
+
+  @Test("our own name in the hosts file is passed over")
+  func ownName() throws {
+    let host = world.start(FakeHost(alice), knowing: [alice, bob])
+    #expect(host.node.names.count == 1)
+    world.send(host.packet(to: alice.address), from: host)
+    #expect(host.count(.loop) == 1)
+    #expect(host.dials == [])
+  }
+
+  @Test("the report tells the names, peers, circuits and counters")
+  func report() throws {
+    let petname = try #require(Petname("bob"))
+    let host = world.start(
+      FakeHost(alice, peers: [ConfiguredPeer(name: bob, petname: petname), ConfiguredPeer(name: carol)]))
+    world.outcomes["\(carol)"] = .silence
+    world.cut(world.circuits[1])
+    world.pass(.seconds(5))
+    _ = world.call(host)
+    let report = host.node.report(at: world.now)
+    #expect(report.first == "\(alice.address) is \(alice), 2 names known, Tor is reachable")
+    #expect(report.contains("peer bob: \(bob.address) \(bob): circuit open for 5 s"))
+    #expect(report.contains { $0.hasPrefix("peer number 2: \(carol.address) \(carol): dialling for ") })
+    #expect(report.contains("accepted circuits: 1"))
+    #expect(report.last?.hasPrefix("counters: dialled=3 granted=2 dialFailed=0") == false)
+    #expect(report.last == "counters: dialled=3 granted=2 accepted=1")
+  }
+
+  @Test("a report of a node that has done nothing says so")
+  func emptyReport() {
+    let host = FakeHost(alice)
+    let report = host.node.report(at: world.now)
+    #expect(
+      report == [
+        "\(alice.address) is \(alice), 0 names known, Tor is unknown", "accepted circuits: 0", "counters: none",
+      ])
+  }
+
+  @Test("no line of the log above debug holds a name or an address of a peer")
+  func log() throws {
+    let petname = try #require(Petname("friend"))
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob, petname: petname)]), knowing: [carol])
+    let twin = FakeHost(try carol.twin)
+    world.send(host.packet(to: carol.address), from: host)
+    for bytes in [twin.keepalive(to: alice.address), [0x50], FakeHost(carol).keepalive(to: alice.address)] {
+      if let circuit = world.call(host) { world.say(bytes, on: circuit) }
+    }
+    world.outcomes = ["\(bob)": .refused(0x5c)]
+    world.cut(world.circuits[0])
+    world.pass(.seconds(600))
+    world.isTorReachable = false
+    world.pass(.seconds(600))
+    world.isTorReachable = true
+    world.outcomes = [:]
+    world.pass(.seconds(600))
+    world.replaceHosts(of: host, with: [])
+    let lines = host.log.filter { $0.level < .debug }.map(\.text)
+    #expect(lines.contains("peer friend: connected"))
+    #expect(lines.contains { $0.hasPrefix("peer friend: ") && !$0.hasSuffix("connected") })
+    for line in lines {
+      for name in [bob, carol, alice] {
+        #expect(!line.contains(name.label))
+        #expect(!line.contains("\(name.address)"))
+        #expect(!line.contains(".onion"))
+      }
+    }
+    #expect(host.log.contains { $0.level == .debug && $0.text.contains("\(bob)") })
+  }
+
+  @Test("how a permanent peer is, is said once for each change")
+  func oncePerChange() throws {
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]))
+    world.pass(.seconds(3_600))
+    world.outcomes = [:]
+    world.pass(.seconds(3_600))
+    let lines = host.log.filter { $0.level == .notice }.map(\.text)
+    #expect(lines == ["peer number 1: not reached: refused by Tor (SOCKS code 91)", "peer number 1: connected"])
+  }
+}

@@ -1,0 +1,130 @@
+import Testing
+
+@testable import OverlayCore
+
+/// The addresses of the decision tables: ours is `own`, others are written out.
+private let own = "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03"
+private let peer = "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e"
+private let other = "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd"
+private let localResponder = "fd87:d87e:eb43::dead:beef"
+private let circuitResponder = "fd87:d87e:eb43::feed:beef"
+
+private func header(_ source: String, _ destination: String, nextHeader: UInt8 = 17) throws -> IPv6Header {
+  IPv6Header(
+    payloadLength: 0, nextHeader: nextHeader, hopLimit: 64, source: try .sample(source),
+    destination: try .sample(destination))
+}
+
+@Suite("Router")
+struct RouterTests {
+  @Test(
+    "where a packet from the device goes",
+    arguments: [
+      (own, peer, .peer(IPv6Address(high: 0xfd87_d87e_eb43_f947, low: 0xad24_ec81_8abe_753e))),
+      (own, localResponder, .reflect),
+      (own, circuitResponder, .selfCall),
+      (own, own, .drop(.loop)),
+      (own, "2001:db8::1", .refuse(.noRoute, .outsideOverlay)),
+      (own, "fd87:d87e:eb44::1", .refuse(.noRoute, .outsideOverlay)),
+      (own, "fd60:db4d:ddb5::1", .refuse(.noRoute, .outsideOverlay)),
+      (own, "::", .refuse(.noRoute, .outsideOverlay)),
+      (own, "::1", .refuse(.noRoute, .outsideOverlay)),
+      (peer, other, .refuse(.prohibited, .foreignSource)),
+      ("2001:db8::1", peer, .refuse(.prohibited, .foreignSource)),
+      ("fe80::1", peer, .refuse(.prohibited, .foreignSource)),
+      ("::", peer, .refuse(.prohibited, .foreignSource)),
+      (peer, localResponder, .refuse(.prohibited, .foreignSource)),
+      (peer, circuitResponder, .refuse(.prohibited, .foreignSource)),
+      ("2001:db8::1", "2001:db8::2", .refuse(.prohibited, .foreignSource)),
+      (own, "ff02::1", .drop(.multicast)),
+      ("fe80::1", "ff02::2", .drop(.multicast)),
+      ("::", "ff02::1:ff00:1", .drop(.multicast)),
+      (own, "fe80::1", .drop(.multicast)),
+      ("fe80::1", "febf::1", .drop(.multicast)),
+    ] as [(String, String, Router.Decision)])
+  func table(_ source: String, _ destination: String, _ decision: Router.Decision) throws {
+    let router = Router(address: try .sample(own))
+    #expect(router.route(try header(source, destination)) == decision)
+  }
+}
+
+@Suite("Admission")
+struct AdmissionTests {
+  @Test(
+    "what a circuit of a known sender may carry",
+    arguments: [
+      (peer, own, .deliver),
+      (peer, peer, .drop(.foreignDestination)),
+      (peer, other, .drop(.foreignDestination)),
+      (peer, localResponder, .drop(.foreignDestination)),
+      (peer, circuitResponder, .drop(.foreignDestination)),
+      (peer, "ff02::1", .drop(.foreignDestination)),
+      (peer, "2001:db8::1", .drop(.foreignDestination)),
+      (other, own, .drop(.forgedSource)),
+      (own, own, .drop(.forgedSource)),
+      (localResponder, own, .drop(.forgedSource)),
+      (circuitResponder, own, .drop(.forgedSource)),
+      ("2001:db8::1", own, .drop(.forgedSource)),
+      ("ff02::1", own, .drop(.forgedSource)),
+      ("fe80::1", own, .drop(.forgedSource)),
+      ("::", own, .drop(.forgedSource)),
+      ("::1", own, .drop(.forgedSource)),
+    ] as [(String, String, Admission.Decision)])
+  func known(_ source: String, _ destination: String, _ decision: Admission.Decision) throws {
+    let admission = Admission(address: try .sample(own))
+    #expect(admission.admit(try header(source, destination), from: try .sample(peer)) == decision)
+    let unknown: Admission.Decision = decision == .deliver ? .drop(.forgedSource) : decision
+    #expect(admission.admit(try header(source, destination), from: nil) == unknown)
+  }
+
+  @Test(
+    "a sender that cannot be a peer's delivers nothing",
+    arguments: [own, localResponder, circuitResponder, "::1"])
+  func impossible(_ sender: String) throws {
+    let admission = Admission(address: try .sample(own))
+    #expect(admission.isPeer(try .sample(sender)) == false)
+    #expect(admission.admit(try header(sender, own), from: try .sample(sender)) == .drop(.forgedSource))
+  }
+
+  @Test(
+    "a keepalive is read, whoever it is from and for, and never delivered",
+    arguments: [peer, own, "::", "ff02::1"])
+  func keepalive(_ address: String) throws {
+    let admission = Admission(address: try .sample(own))
+    #expect(admission.admit(try header(address, own, nextHeader: 59), from: try .sample(peer)) == .keepalive)
+    #expect(admission.admit(try header(peer, address, nextHeader: 59), from: nil) == .keepalive)
+    #expect(admission.admitSelfCall(try header(address, own, nextHeader: 59)) == .keepalive)
+  }
+
+  @Test(
+    "a call to ourselves carries our own packets for feed:beef and nothing else",
+    arguments: [
+      (own, circuitResponder, .reflect),
+      (own, own, .drop(.forgedSource)), (own, localResponder, .drop(.forgedSource)),
+      (own, peer, .drop(.forgedSource)), (peer, own, .drop(.forgedSource)),
+      (peer, circuitResponder, .drop(.forgedSource)), (circuitResponder, own, .drop(.forgedSource)),
+      ("2001:db8::1", circuitResponder, .drop(.forgedSource)),
+    ] as [(String, String, Admission.Decision)])
+  func selfCall(_ source: String, _ destination: String, _ decision: Admission.Decision) throws {
+    let admission = Admission(address: try .sample(own))
+    #expect(admission.admitSelfCall(try header(source, destination)) == decision)
+  }
+}
+
+@Suite("Reflection")
+struct ReflectionTests {
+  @Test(
+    "the addresses change places and no other byte changes; the checksum stays right",
+    arguments: [0, 1, 56, 1_400])
+  func swap(_ size: Int) throws {
+    var random = SeededGenerator(seed: 110)
+    let source = try IPv6Address.sample(own)
+    let destination = try IPv6Address.sample(localResponder)
+    let request = Sample.echoRequest(from: source, to: destination, data: random.bytes(size))
+    var reflected: [UInt8] = []
+    request.withUnsafeBytes { Reflection.of($0) { reflected = Array($0) } }
+    #expect(reflected == request[..<8] + destination.bytes + source.bytes + request[40...])
+    let sum = NaiveChecksum.field(source: destination, destination: source, nextHeader: 58, Array(reflected[40...]))
+    #expect(sum == 0)
+  }
+}
