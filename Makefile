@@ -3,8 +3,9 @@
 # make clean        removes what was built
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # sudo make check   formatting, warnings and every test there is, real Tor included
+# sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
-# demo and check install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
+# demo, check and bench install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
 # contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
@@ -29,7 +30,7 @@ clean:
 	rm -rf .build
 
 # What root builds is given to the owner of the source, so that the owner's next `make` may write there.
-demo check: root
+demo check bench bench-tor: root
 	contrib/install-dependencies $@
 	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
 	  [ ! -e .build ] || chown -R --reference=Package.swift .build; exit $$status
@@ -44,10 +45,18 @@ check-as-root:
 	$(BUILD) $(STRICT)
 	$(PYTHON) -m pytest Tests/EndToEnd -v
 
+bench-as-root: all
+	@$(PYTHON) Benchmarks/bench.py
+	@$(PYTHON) Benchmarks/allocations.py
+
+bench-tor-as-root: all
+	@$(PYTHON) Benchmarks/tor.py
+
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: network namespaces and interfaces need root: use sudo make" >&2; exit 1; }
 
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install clean demo check demo-as-root check-as-root root swift
+.PHONY: all install clean demo check bench bench-tor root swift
+.PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root

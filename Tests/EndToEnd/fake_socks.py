@@ -185,8 +185,8 @@ class FakeSocks:
 
     def _pump(self, source, sink, behaviour, circuit):
         passed = 0
-        _no_delay(sink)
         try:
+            _no_delay(sink)
             while data := source.recv(1 << 18):
                 if behaviour.merge:
                     time.sleep(behaviour.merge)

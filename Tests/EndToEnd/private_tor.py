@@ -335,11 +335,12 @@ def suit_to_tor(namespace):
     return present
 
 
-def socks_connect(socks, name, port=SERVICE_PORT, timeout=20):
-    """Returns a socket that Tor has connected to `name`; raises OSError if it could not."""
+def socks_connect(socks, name, port=SERVICE_PORT, timeout=20, userid=b""):
+    """Returns a socket that Tor has connected to `name`; raises OSError if it could not. Another userid is another
+    circuit."""
     sock = socket.create_connection(("127.0.0.1", socks), timeout)
     try:
-        sock.sendall(b"\x04\x01" + port.to_bytes(2, "big") + b"\0\0\0\x01" + b"\0" + name.encode() + b"\0")
+        sock.sendall(b"\x04\x01" + port.to_bytes(2, "big") + b"\0\0\0\x01" + userid + b"\0" + name.encode() + b"\0")
         reply = sock.recv(8, socket.MSG_WAITALL)
         if len(reply) != 8 or reply[1] != 0x5A:
             raise ConnectionRefusedError(f"SOCKS reply {reply.hex() or 'missing'}")
