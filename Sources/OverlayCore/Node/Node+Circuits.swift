@@ -8,8 +8,8 @@ extension Node {
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
-  /// How many runs of bytes one write takes at the most.
-  static let runLimit = 256
+  /// How many runs of bytes one write takes at the most: their list, and the one that the kernel gets, fit on the stack.
+  static let runLimit = 64
   /// How many seconds a packet may wait in a queue that stands.
   static let queueTarget = 0.005
   /// How many seconds a sender has to react.
