@@ -26,7 +26,7 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   case interfaceGone(String)
   /// A route that is not ours has the leak guard's place.
   case leakGuardTaken(IPv6Prefix, metric: UInt32)
-  /// The tunnel or the monitor was handed out already, or is asked for before what it needs.
+  /// The tunnel or the monitor was handed out already, or there is no interface yet.
   case outOfOrder(PrivilegedRequest)
   /// Any other failure, with what was being done.
   case failed(act: String, SystemError)

@@ -95,14 +95,15 @@ public struct Privileges: ~Copyable {
   }
 
   private mutating func makeMonitor() throws(PrivilegeError) -> InterfaceMonitor {
-    guard let index, let socket = monitoring.take() else { throw .outOfOrder(.openMonitor) }
+    guard let socket = monitoring.take() else { throw .outOfOrder(.openMonitor) }
     do throws(SystemError) {
       // What happened before the links are looked at is not news.
       try socket.discardWaiting()
     } catch {
       throw explain(error, "watch interface \(settings.name)")
     }
-    let link = try look(LinkRequest.query(index: index))
+    var link: LinkRecord?
+    if let index { link = try look(LinkRequest.query(index: index)) }
     let loopback = try look(LinkRequest.query(index: LinkRecord.loopbackIndex))
     return InterfaceMonitor(socket: socket, prefix: settings.prefix, link: link, loopbackIsUp: loopback.isUp)
   }

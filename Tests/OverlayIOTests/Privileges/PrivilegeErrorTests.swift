@@ -102,13 +102,15 @@ struct PrivilegeErrorTests {
   func outOfOrder() throws {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
-    #expect(throws: PrivilegeError.outOfOrder(.openMonitor)) { _ = try privileges.openMonitor() }
     #expect(throws: PrivilegeError.outOfOrder(.restoreInterface)) {
       try privileges.perform(.restoreInterface).discard()
     }
     let tunnel = try privileges.openTunnel()
     #expect(tunnel.name == "oncilla0")
     #expect(throws: PrivilegeError.outOfOrder(.openTunnel)) { _ = try privileges.openTunnel() }
+    let monitor = try privileges.openMonitor()
+    #expect(monitor.descriptor >= 0)
+    #expect(throws: PrivilegeError.outOfOrder(.openMonitor)) { _ = try privileges.openMonitor() }
   }
 
   @Test("a missing CAP_NET_ADMIN is named")
