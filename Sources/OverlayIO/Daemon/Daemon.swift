@@ -174,7 +174,7 @@ public final class Daemon {
   }
 
   private func deviceGone() {
-    log.error("\(PrivilegeError.interfaceGone(settings.interface.name))")
+    log.error("\(PrivilegeError.interfaceGone(settings.interface.name.description))")
     stop(status: 1)
   }
 

@@ -25,7 +25,8 @@ final class OverlayInterface {
     self.failed = failed
     privileges = try Privileges(settings)
     monitor = try privileges.openMonitor()
-    keeper = InterfaceKeeper(interface: settings.name, mtu: settings.mtu, prefix: settings.prefix)
+    keeper = InterfaceKeeper(
+      interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix)
     changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
     timer = EventSource(.timer, on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()

@@ -2,12 +2,8 @@ import OverlayCore
 
 /// Why a privileged act was not done; its description is one line for the operator.
 public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
-  /// The name is none that the kernel gives to an interface.
-  case invalidInterfaceName(String)
-  /// The name is none of a network namespace.
-  case invalidNamespaceName(String)
-  /// The MTU is outside `InterfaceSettings.mtuRange`.
-  case invalidMTU(Int)
+  /// The kernel gives no interface this name.
+  case interfaceNameRefused(String)
   /// No file stands at the namespace's path.
   case namespaceMissing(String)
   /// The file at the path is no network namespace.
@@ -34,14 +30,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   /// What is missing and what to do.
   public var description: String {
     switch self {
-    case .invalidInterfaceName(let name):
-      "interface name \(name.debugDescription) is refused: 1 to 15 printable ASCII characters without space, '/', ':' "
-        + "and '%' are accepted"
-    case .invalidNamespaceName(let name):
-      "network namespace \(name.debugDescription) is refused: a name under /run/netns or a path is accepted"
-    case .invalidMTU(let mtu):
-      "MTU \(mtu) is refused: \(InterfaceSettings.mtuRange.lowerBound) to "
-        + "\(InterfaceSettings.mtuRange.upperBound) bytes are accepted"
+    case .interfaceNameRefused(let name):
+      "the kernel refuses the interface name \(name): choose another one with --interface"
     case .namespaceMissing(let path):
       "there is no network namespace at \(path): create it with 'ip netns add'"
     case .notANamespace(let path):

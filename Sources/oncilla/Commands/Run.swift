@@ -10,30 +10,20 @@ func runDaemon(_ options: RunOptions) -> Int32 {
     Console.complain("--log: \(error)")
     return 1
   }
-  do {
-    guard let daemon = Daemon(try DaemonSettings(options), log: log) else {
-      Console.complain("libevent finds no way to wait for events")
-      return 1
-    }
-    return daemon.run()
-  } catch {
-    Console.complain("\(error)")
+  guard let daemon = Daemon(DaemonSettings(options), log: log) else {
+    Console.complain("libevent finds no way to wait for events")
     return 1
   }
+  return daemon.run()
 }
 
 extension DaemonSettings {
   /// The settings that the options of `oncilla run` ask for.
-  fileprivate init(_ options: RunOptions) throws(PrivilegeError) {
-    let identity: Identity =
-      switch options.identity {
-      case .name(let name, _): .name(name)
-      case .hostnameFile(let path): .hostnameFile(path)
-      }
+  fileprivate init(_ options: RunOptions) {
     self.init(
-      identity: identity, peers: options.peers, hostsFile: options.hostsFile, socks: options.socks,
+      identity: options.identity, peers: options.peers, hostsFile: options.hostsFile, socks: options.socks,
       listen: options.listen, servicePort: options.servicePort,
-      interface: try InterfaceSettings(
+      interface: InterfaceSettings(
         name: options.interface, namespace: options.namespace, mtu: options.mtu, prefix: OverlayNetwork.tor.prefix),
       idle: .seconds(options.idle))
   }

@@ -1,6 +1,7 @@
 import Foundation
 import OverlayCore
 import OverlayIO
+import Testing
 
 /// A network namespace of a test's own, removed with this value. Making one needs root: without it the test fails.
 final class TestNamespace {
@@ -22,9 +23,10 @@ final class TestNamespace {
 
   /// Settings for an interface in the namespace.
   func settings(
-    name interface: String = "oncilla0", mtu: Int = 1500, prefix: IPv6Prefix = OverlayNetwork.tor.prefix
+    mtu: InterfaceMTU = .standard, prefix: IPv6Prefix = OverlayNetwork.tor.prefix
   ) throws -> InterfaceSettings {
-    try InterfaceSettings(name: interface, namespace: name, mtu: mtu, prefix: prefix)
+    let namespace = try #require(NamespaceName(name))
+    return InterfaceSettings(namespace: namespace, mtu: mtu, prefix: prefix)
   }
 
   /// The standard output of `ip`, run in the namespace; throws what it complains of.
