@@ -12,6 +12,9 @@ extension Node {
   /// for longest is closed.
   static let reassemblyLimit = 16 << 20
 
+  /// How much memory for cut packets a circuit may keep that has none.
+  static let keptMemory = 4 << 10
+
   /// From how many bytes on it is worth to give memory back to the system.
   static let noticeableMemory = 16 << 10
 
@@ -24,6 +27,7 @@ extension Node {
     }
     counters[.accepted] += 1
     let circuit = circuits.insert(Circuit(.accepted(.none), at: now))
+    forgetStaleDeadlines()
     lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
     return circuit
   }
@@ -47,7 +51,11 @@ extension Node {
     }
     let memory = circuits[circuit].defragmenter.memory
     do {
-      defer { reassemblyMemory += circuits[circuit].defragmenter.memory - memory }
+      defer {
+        // What holds no cut packet must not count against those that do.
+        releaseReassembly(of: circuit)
+        reassemblyMemory += circuits[circuit].defragmenter.memory - memory
+      }
       while let packet = try circuits[circuit].defragmenter.next(&input) {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
@@ -57,6 +65,13 @@ extension Node {
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
+  }
+
+  private mutating func releaseReassembly(of circuit: CircuitIdentifier) {
+    let memory = circuits[circuit].defragmenter.memory
+    guard memory > Node.keptMemory, !circuits[circuit].defragmenter.isWithinPacket else { return }
+    circuits[circuit].defragmenter.releaseIfEmpty()
+    if memory >= Node.noticeableMemory { hasFreedMemory = true }
   }
 
   /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
@@ -80,11 +95,7 @@ extension Node {
   public mutating func ended<Device: PacketSink & ~Copyable>(
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
-    switch end {
-    case .torUnreachable: remove(circuit, .torUnreachable, at: now, device: &device)
-    case .closed: remove(circuit, .failure("the circuit was closed"), at: now, device: &device)
-    case .failed(let reason): remove(circuit, .failure(reason), at: now, device: &device)
-    }
+    remove(circuit, end, at: now, device: &device)
   }
 
   /// Hands what waits on the circuit to `write`, in order, in at most four runs of bytes; it answers how many bytes it
@@ -136,14 +147,14 @@ extension Node {
 
   /// Ends a circuit of our own accord.
   mutating func close<Device: PacketSink & ~Copyable>(
-    _ circuit: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
+    _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
     perform(.close(circuit))
     remove(circuit, end, at: now, device: &device)
   }
 
   private mutating func remove<Device: PacketSink & ~Copyable>(
-    _ identifier: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
+    _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
     reassemblyMemory -= circuit.defragmenter.memory

@@ -21,13 +21,3 @@ public protocol PacketSink: ~Copyable {
   /// Takes one whole packet, valid during the call; whether it was taken.
   mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool
 }
-
-/// Why a circuit ended, told by whoever owns its socket.
-public enum CircuitEnd: Equatable, Sendable {
-  /// The SOCKS server does not take connections.
-  case torUnreachable
-  /// The other side, or Tor, closed the circuit.
-  case closed
-  /// This host could not open or use the socket, for this reason.
-  case failed(String)
-}

@@ -36,6 +36,9 @@ struct Peer {
   let isPermanent: Bool
   /// Whether it is ourselves, called through Tor for `feed:beef`.
   let isSelf: Bool
+  /// What its circuits are dialled with. Tor lets streams of one user identifier share a circuit, and a dial that joins
+  /// one that is half dead fails as the last did: after a failure a new one makes Tor begin anew.
+  var userIdentifier: String
   /// How we reach it now.
   var link = Link.none
   /// What was last said of it in the log.
