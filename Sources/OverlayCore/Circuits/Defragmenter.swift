@@ -1,4 +1,5 @@
-/// Finds the packets in a circuit's bytes, which TCP splits and joins anywhere (thesis section 7.1.2).
+/// Finds the packets in a circuit's bytes, which TCP splits and joins anywhere (B. Fischer, "Building an Anonymous VPN",
+/// 2009, section 7.1.2).
 ///
 /// A packet that came whole is handed out where it lies; only one that was cut is copied together. The buffer for that
 /// grows with what has really come, by doubling, whatever a header announces: to 128 KiB at most for 65,575 bytes. It is
