@@ -6,6 +6,8 @@ import OverlayCore
 final class Pump {
   /// How many packets are read from the device before circuits get their turn.
   private static let batch = 64
+  /// What comes in one read unless much is under way, in bytes.
+  private static let littleData = 16 << 10
   /// The largest packet, or what one read takes from a circuit.
   private static let bufferSize = 256 << 10
 
@@ -176,6 +178,8 @@ final class Pump {
       case .bytes(let count):
         node.receive(
           UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
+        // Much at once is acknowledged without being asked for.
+        if count < Pump.littleData { socket.stream.acknowledgeAtOnce() }
       case .nothing:
         break
       case .end:
