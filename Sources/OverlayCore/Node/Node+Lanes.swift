@@ -16,8 +16,9 @@ extension Node {
       let count = circuits[sparse].flows.count(on: index + 1, at: now)
       if best.map({ count < $0.count }) ?? true { best = (index + 1, circuit, count) }
     }
-    if best.map({ $0.count > 0 }) ?? true { dialBulkLane(of: sparse, at: now) }
-    // Until a circuit for bulk stands, the flow stays where it is.
+    // A flow that is pinned stays: until no more circuits are to be had, one waits for a circuit of its own where it is.
+    let isShared = best.map { $0.count > 0 } ?? true
+    if isShared, hasBulkLaneComing(of: sparse, at: now) { return sparse }
     guard let best else { return sparse }
     circuits[sparse].flows.pin(flow, to: best.lane)
     return best.circuit
@@ -75,11 +76,15 @@ extension Node {
     }
   }
 
-  private mutating func dialBulkLane(of sparse: CircuitIdentifier, at now: Instant) {
-    guard tor != .unreachable, circuits.count < settings.circuitLimit, let name = circuits[sparse].dialledPeer,
-      let peer = peers[name],
-      let index = peer.bulk.firstIndex(where: { $0.circuit == nil && $0.pace.nextAttempt(from: now) <= now })
-    else { return }
+  /// Whether another circuit for bulk is being built, or could be begun just now.
+  private mutating func hasBulkLaneComing(of sparse: CircuitIdentifier, at now: Instant) -> Bool {
+    guard let name = circuits[sparse].dialledPeer, let lanes = peers[name]?.bulk else { return false }
+    for (index, lane) in lanes.enumerated() where lane.circuit != nil && circuits[sparse].bulk[index] == nil {
+      return true
+    }
+    guard tor != .unreachable, circuits.count < settings.circuitLimit,
+      let index = lanes.firstIndex(where: { $0.circuit == nil && $0.pace.nextAttempt(from: now) <= now })
+    else { return false }
     counters[.dialled] += 1
     let circuit = circuits.insert(
       Circuit(
@@ -90,5 +95,6 @@ extension Node {
     lookAgain(at: circuit, when: now + Node.dialTimeout)
     perform(.dial(circuit))
     log(.debug, "\(name): dialling circuit \(index + 2)")
+    return true
   }
 }
