@@ -7,14 +7,9 @@ struct DefragmenterTests {
   /// Feeds `pieces` one after the other; the packets that came out.
   private static func packets(in pieces: some Sequence<some Collection<UInt8>>) throws -> [[UInt8]] {
     var defragmenter = Defragmenter()
+    var store = PacketStore()
     var packets: [[UInt8]] = []
-    for piece in pieces {
-      try Array(piece).withUnsafeBytes {
-        var input = $0
-        while let packet = try defragmenter.next(&input) { packets.append(Array(packet)) }
-        try #require(input.isEmpty)
-      }
-    }
+    for piece in pieces { packets += try defragmenter.packets(in: Array(piece), store: &store) }
     return packets
   }
 
@@ -89,53 +84,77 @@ struct DefragmenterTests {
     #expect(isSame)
   }
 
-  @Test("the buffer grows with what came, not with what a header announces")
-  func growth() throws {
+  @Test("room is lent once a packet's length is known, and no more than it takes")
+  func room() throws {
     var random = SeededGenerator(seed: 53)
-    let packet = Sample.packet(payload: 65_535, &random)
-    for count in [1, 5, 6, 40, 64, 65, 1_000, 4_097, 40_000, 65_574] {
+    for (length, count, memory) in [
+      (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 65_600), (65_575, 65_574, 65_600), (1_500, 6, 2_048), (40, 39, 2_048),
+    ] {
+      let packet = Sample.packet(payload: length - 40, &random)
       var defragmenter = Defragmenter()
-      var isNothing = true
-      try packet[..<count].withUnsafeBytes {
-        var input = $0
-        isNothing = try defragmenter.next(&input) == nil
-      }
-      #expect(isNothing)
-      #expect(defragmenter.memory >= count)
-      #expect(defragmenter.memory <= max(64, 2 * count), "\(count) bytes")
+      var store = PacketStore()
+      #expect(try defragmenter.packets(in: Array(packet[..<count]), store: &store) == [])
+      #expect(defragmenter.memory == memory, "\(count) of \(length) bytes")
+      #expect(try defragmenter.packets(in: Array(packet[count...]), store: &store).map(\.count) == [length])
+      #expect(defragmenter.memory == 0)
     }
   }
 
-  @Test("packets that come whole take no buffer at all")
+  @Test("packets that come whole take no room at all")
   func straight() throws {
     var random = SeededGenerator(seed: 54)
     var defragmenter = Defragmenter()
-    var count = 0
+    var store = PacketStore()
     let stream = (0..<100).flatMap { Sample.packet(payload: $0, &random) }
-    try stream.withUnsafeBytes {
-      var input = $0
-      while try defragmenter.next(&input) != nil { count += 1 }
-    }
-    #expect(count == 100)
+    #expect(try defragmenter.packets(in: stream, store: &store).count == 100)
     #expect(defragmenter.memory == 0)
   }
 
-  @Test("the buffer is given back between packets only")
-  func release() throws {
+  @Test("all packets out of one input stay as they are until it is finished with")
+  func validity() throws {
     var random = SeededGenerator(seed: 55)
-    let packet = Sample.packet(payload: 500, &random)
+    let packets = [500, 60_000, 3, 20_000].map { Sample.packet(payload: $0, &random) }
+    let stream = packets.flatMap { $0 }
     var defragmenter = Defragmenter()
-    var found: [[UInt8]] = []
-    for (piece, isWithin) in [(packet[..<300], true), (packet[300...], false), (packet[...], false)] {
-      try piece.withUnsafeBytes {
-        var input = $0
-        while let packet = try defragmenter.next(&input) { found.append(Array(packet)) }
-      }
-      #expect(defragmenter.isWithinPacket == isWithin)
-      defragmenter.releaseIfEmpty()
-      #expect((defragmenter.memory > 0) == isWithin)
+    var store = PacketStore()
+    #expect(try defragmenter.packets(in: Array(stream[..<100]), store: &store) == [])
+    var rest = Array(stream[100...].dropLast(1_000))
+    try rest.withUnsafeMutableBytes {
+      var input = $0
+      var found: [UnsafeMutableRawBufferPointer] = []
+      while let packet = try defragmenter.next(&input, store: &store) { found.append(packet) }
+      let isSame = found.map { Array($0) } == Array(packets[..<3])
+      #expect(isSame)
+      let isWithinPacket = defragmenter.isWithinPacket
+      #expect(isWithinPacket)
     }
-    #expect(found == [packet, packet])
+    defragmenter.finish(store: &store)
+    let last = try defragmenter.packets(in: Array(stream.suffix(1_000)), store: &store)
+    let isSame = last == [packets[3]]
+    #expect(isSame)
+  }
+
+  @Test("a circuit that is gone leaves nothing lent")
+  func abandonment() throws {
+    var random = SeededGenerator(seed: 59)
+    let packet = Sample.packet(payload: 60_000, &random)
+    var store = PacketStore()
+    for _ in 0..<3_000 {
+      var defragmenter = Defragmenter()
+      #expect(try defragmenter.packets(in: Array(packet[..<50]), store: &store) == [])
+      defragmenter.abandon(store: &store)
+      #expect(defragmenter.memory == 0)
+    }
+  }
+
+  @Test("where all room is lent, a cut packet ends its stream")
+  func noRoom() throws {
+    var random = SeededGenerator(seed: 60)
+    let packet = Sample.packet(payload: 65_535, &random)
+    var store = PacketStore()
+    while store.lend(65_575) != nil {}
+    var defragmenter = Defragmenter()
+    #expect(throws: StreamError.noRoom) { try defragmenter.packets(in: Array(packet[..<50]), store: &store) }
   }
 
   @Test("a web request is told as one, whole or in pieces", arguments: 1...18)
@@ -175,13 +194,30 @@ struct DefragmenterTests {
     var random = SeededGenerator(seed: 58)
     let packet = Sample.packet(payload: 8, &random)
     var defragmenter = Defragmenter()
+    var store = PacketStore()
     var found: [[UInt8]] = []
+    var stream = packet + [0x90]
     #expect(throws: StreamError.version(9)) {
-      try (packet + [0x90]).withUnsafeBytes {
+      try stream.withUnsafeMutableBytes {
         var input = $0
-        while let packet = try defragmenter.next(&input) { found.append(Array(packet)) }
+        while let packet = try defragmenter.next(&input, store: &store) { found.append(Array(packet)) }
       }
     }
     #expect(found == [packet])
+  }
+}
+
+extension Defragmenter {
+  /// The packets that `bytes` complete, as one input.
+  mutating func packets(in bytes: [UInt8], store: inout PacketStore) throws -> [[UInt8]] {
+    var bytes = bytes
+    var packets: [[UInt8]] = []
+    try bytes.withUnsafeMutableBytes {
+      var input = $0
+      while let packet = try next(&input, store: &store) { packets.append(Array(packet)) }
+      try #require(input.isEmpty)
+    }
+    finish(store: &store)
+    return packets
   }
 }

@@ -6,12 +6,16 @@ import Testing
 struct CollectingDevice: PacketSink {
   /// What was delivered since it was last taken.
   var packets: [[UInt8]] = []
+  /// What was left to be done to each of them.
+  var headers: [OffloadHeader] = []
   /// Whether the device takes packets.
   var isUp = true
 
-  mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool {
-    if isUp { packets.append(Array(packet)) }
-    return isUp
+  mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
+    guard isUp else { return false }
+    packets.append(runs.flatMap { Array($0) })
+    headers.append(header)
+    return true
   }
 }
 
@@ -59,9 +63,11 @@ final class FakeHost {
     takeDelivered().map { $0.count > 41 && $0[6] == 58 && $0[40] == 1 ? $0[41] : 0xff }
   }
 
-  /// A packet of this host for `destination`, of `size` bytes of payload.
+  /// A packet of this host for `destination`, of `size` bytes of payload; all between two hosts are of one flow.
   func packet(to destination: IPv6Address, _ number: UInt8 = 0, size: Int = 8) -> [UInt8] {
-    Sample.packet(from: address, to: destination, payload: [UInt8](repeating: number, count: size))
+    let ports: [UInt8] = [0x10, 0, 0x20, 0]
+    let payload = ports.prefix(size) + [UInt8](repeating: number, count: max(0, size - ports.count))
+    return Sample.packet(from: address, to: destination, payload: payload)
   }
 
   /// A keepalive of this host for `destination`.

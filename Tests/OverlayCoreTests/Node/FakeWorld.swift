@@ -37,7 +37,8 @@ final class FakeWorld {
 
   /// `host` sends `packet`; nothing else happens before `settle`.
   func queue(_ packet: [UInt8], from host: FakeHost) {
-    packet.withUnsafeBytes { host.node.receive(fromDevice: $0, at: now, device: &host.device) }
+    var packet = packet
+    packet.withUnsafeMutableBytes { host.node.receive(fromDevice: $0, at: now, device: &host.device) }
   }
 
   /// `host` sends `packet`, and all that follows happens.
@@ -186,10 +187,10 @@ final class FakeWorld {
   private func moveForward(_ circuit: FakeCircuit) -> Bool {
     guard !circuit.forward.isEmpty else { return false }
     guard circuit.isGranted else { return circuit.request == nil && circuit.takeRequest() && decide(circuit) }
-    let piece = takePiece(&circuit.forward)
+    var piece = takePiece(&circuit.forward)
     circuit.arrived += piece
     if let host = circuit.acceptor, let identifier = circuit.acceptorIdentifier {
-      piece.withUnsafeBytes { host.node.receive($0, on: identifier, at: now, device: &host.device) }
+      piece.withUnsafeMutableBytes { host.node.receive($0, on: identifier, at: now, device: &host.device) }
     }
     return true
   }
@@ -198,7 +199,8 @@ final class FakeWorld {
     guard !circuit.backward.isEmpty, let host = circuit.dialler, let identifier = circuit.diallerIdentifier else {
       return false
     }
-    takePiece(&circuit.backward).withUnsafeBytes {
+    var piece = takePiece(&circuit.backward)
+    piece.withUnsafeMutableBytes {
       host.node.receive($0, on: identifier, at: now, device: &host.device)
     }
     return true
