@@ -53,7 +53,7 @@ bench-tor-as-root: all
 	@$(PYTHON) Benchmarks/tor.py
 
 root:
-	@[ "$$(id -u)" = 0 ] || { echo "make: this makes network namespaces and interfaces and needs root: use sudo make" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "make: network namespaces and interfaces need root: use sudo make" >&2; exit 1; }
 
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build

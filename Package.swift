@@ -20,8 +20,9 @@ let package = Package(
     .executableTarget(
       name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean,
       linkerSettings: [.unsafeFlags(["-Xlinker", "--gc-sections"])]),
-    .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore"]),
-    .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux"]),
+    .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
+    .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore", "PacketSamples"]),
+    .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux", "PacketSamples"]),
     .testTarget(name: "OncillaTests", dependencies: ["oncilla", "OverlayIO", "OverlayCore"]),
   ]
 )

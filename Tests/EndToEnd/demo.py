@@ -151,7 +151,8 @@ def demonstrate(stage, stack):
     if sums[0].split()[0] != sums[1].split()[0]:
         raise DemoError("the copy differs from the file")
     size = source.stat().st_size
-    stage.say(f"The copy is the same; {seconds:.1f} s, {size * 8 / seconds / 1e6:.1f} Mbit/s over a Tor circuit of six hops.")
+    megabits = size * 8 / seconds / 1e6
+    stage.say(f"The copy is the same; {seconds:.1f} s, {megabits:.1f} Mbit/s over a Tor circuit of six hops.")
 
     stage.step("Both Oncillas are told to stop")
     for daemon, who in zip(daemons, ("alice", "bob")):
@@ -181,6 +182,8 @@ def main():
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+    # A shell starts what it puts into the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() != 0:
         sys.exit("demo.py: needs root, it makes network namespaces and interfaces (sudo make demo)")
     if not os.access(overlay.BINARY, os.X_OK):

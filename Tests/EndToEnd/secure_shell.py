@@ -35,8 +35,8 @@ Host *
   BatchMode yes
   ConnectTimeout 60
 """
-# sshd wants its directory in /run, and refuses accounts whose password is locked, as root's often is. It sees both as it
-# likes them, in a mount namespace of its own; the machine's stay as they are.
+# sshd wants its directory in /run, and refuses accounts whose password is locked, as root's often is. It sees both as
+# it likes them, in a mount namespace of its own; the machine's stay as they are.
 START = """
 set -e
 mount -t tmpfs tmpfs /run

@@ -29,6 +29,8 @@ FIRST_CONTACT = 120
 # After a crash Tor must build new introduction points and publish them, while the other side's Tor tries the old ones
 # first and can be stuck with a rendezvous that never comes. Whoever dials waits 60 s before it tries again.
 RECOVERY = 240
+# A busy Tor network stands still for seconds now and then; what was under way arrives afterwards. Nothing may be lost.
+PATIENCE = 40
 
 
 @pytest.fixture(scope="module")
@@ -149,9 +151,9 @@ def test_ping_both_ways(tor, pair, report):
     alice, bob = pair
     report(f"the private Tor network was ready after {tor.ready_after:.0f} s")
     for source, destination in ((alice, bob), (bob, alice)):
-        ping = source.host.ping(destination.address, count=20, timeout=10)
+        ping = source.host.ping(destination.address, count=20, timeout=PATIENCE)
         assert ping.received == ping.sent == 20, ping
-        report(f"round trip {ping.median:.1f} ms (median of 20)")
+        report(f"round trip {ping.median:.1f} ms (median of 20), the longest {max(ping.milliseconds):.1f} ms")
 
 
 @both_ways
@@ -169,7 +171,7 @@ def test_datagrams_arrive_whole_and_in_order(pair, backwards, report):
         with source.host.socket(kind=socket.SOCK_DGRAM) as sender:
             receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             receiver.bind((destination.address, 7002))
-            receiver.settimeout(20)
+            receiver.settimeout(PATIENCE)
             sender.connect((destination.address, 7002))
             for datagram in sent:
                 sender.send(datagram)
@@ -202,7 +204,7 @@ def test_dead_beef_answers_here(pair):
 def test_feed_beef_answers_through_our_own_onion_service(pair, report):
     alice, _ = pair
     wait_until(lambda: alice.host.can_ping(overlay.FEED_BEEF), FIRST_CONTACT, what="feed:beef")
-    ping = alice.host.ping(overlay.FEED_BEEF, count=5, timeout=10)
+    ping = alice.host.ping(overlay.FEED_BEEF, count=5, timeout=PATIENCE)
     assert ping.received == 5, ping
     report(f"round trip {ping.median:.1f} ms (median of 5)")
 
@@ -214,7 +216,7 @@ def test_a_peer_that_is_not_configured_is_learned_from_its_keepalive(parties, st
     began = time.monotonic()
     wait_until(lambda: bob.host.can_ping(alice.address), FIRST_CONTACT, what="bob to be answered")
     report(f"answered {time.monotonic() - began:.1f} s after bob's start")
-    ping = alice.host.ping(bob.address, count=3, timeout=10)
+    ping = alice.host.ping(bob.address, count=3, timeout=PATIENCE)
     assert ping.received == 3, ping
 
 

@@ -22,7 +22,8 @@ struct RunOptionsTests {
         == RunOptions(
           identity: .name(try OnionName(RunOptionsTests.own), listen: nil), peers: [], hostsFile: nil,
           socks: .ipv4(loopback, port: 9050), listen: [.ipv4(loopback, port: 8060)], servicePort: 8060,
-          interface: "oncilla0", namespace: nil, mtu: 1500, idle: 180, stateDirectory: "/var/lib/oncilla",
+          interface: "oncilla0", namespace: nil, mtu: 1500, offload: true, idle: 180,
+          stateDirectory: "/var/lib/oncilla",
           control: "/run/oncilla/control.sock", logLevel: .notice, logTarget: .standardError))
   }
 
@@ -33,7 +34,8 @@ struct RunOptionsTests {
         "--hostname-file", "/h", "--peer", RunOptionsTests.alice, "--peer=bob=" + RunOptionsTests.bob,
         "--hosts=/etc/onions",
         "--socks", "unix:/run/tor/socks", "--listen", "[::1]:1", "--listen", "127.0.0.1:2", "--service-port", "65535",
-        "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--idle=86400", "--state-dir", "s", "--control", "c",
+        "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--no-offload", "--idle=86400", "--state-dir", "s",
+        "--control", "c",
         "--log-level", "debug", "--log", "/var/log/oncilla",
       ]))
     #expect(
@@ -45,7 +47,7 @@ struct RunOptionsTests {
             ConfiguredPeer(name: try OnionName(RunOptionsTests.bob), petname: Petname("bob")),
           ], hostsFile: "/etc/onions", socks: .unix("/run/tor/socks"),
           listen: [try SocketAddress("[::1]:1"), try SocketAddress("127.0.0.1:2")], servicePort: 65535,
-          interface: "tor0", namespace: "n", mtu: 1280, idle: 86400, stateDirectory: "s", control: "c",
+          interface: "tor0", namespace: "n", mtu: 1280, offload: false, idle: 86400, stateDirectory: "s", control: "c",
           logLevel: .debug, logTarget: .file("/var/log/oncilla")))
   }
 
@@ -157,6 +159,9 @@ struct RunOptionsTests {
     (["--onion"], "--onion needs a value: --onion NAME[,listen=HOST:PORT]"),
     (["--onion", "--mtu", "1500"], "--onion needs a value: --onion NAME[,listen=HOST:PORT]"),
     (["--help=run"], "--help takes no value"),
+    (["--no-offload=yes"], "--no-offload takes no value"),
+    (["--onion", alice, "--no-offload", "--no-offload"], "--no-offload is given twice and accepted once"),
+    (["--onion", alice, "--no-offload", "1"], "unexpected argument '1'; 'oncilla run --help' tells what is accepted"),
   ]
 
   @Test("a command line that says too much or too little is refused", arguments: shapes)

@@ -45,13 +45,14 @@ struct CircuitTable: ~Copyable {
 
   /// The circuit, in place. It must be there: whoever brings an identifier from outside asks `contains` first.
   subscript(identifier: CircuitIdentifier) -> Circuit {
-    _read {
+    // Addresses, not coroutines: those keep their frame on the heap, for every packet.
+    unsafeAddress {
       precondition(contains(identifier), "a circuit that is gone was used")
-      yield circuits[identifier.slot]
+      return UnsafePointer(circuits.baseAddress.unsafelyUnwrapped + identifier.slot)
     }
-    _modify {
+    unsafeMutableAddress {
       precondition(contains(identifier), "a circuit that is gone was used")
-      yield &circuits[identifier.slot]
+      return circuits.baseAddress.unsafelyUnwrapped + identifier.slot
     }
   }
 

@@ -1,8 +1,8 @@
 /// Finds the packets in a circuit's bytes, which TCP splits and joins anywhere (thesis section 7.1.2).
 ///
 /// A packet that came whole is handed out where it lies; only one that was cut is copied together. The buffer for that
-/// grows with what has really come, to 65,575 bytes at most, whatever a header announces, and is given back by
-/// `releaseIfEmpty`.
+/// grows with what has really come, by doubling, whatever a header announces: to 128 KiB at most for 65,575 bytes. It is
+/// given back by `releaseIfEmpty`.
 struct Defragmenter: ~Copyable {
   private var partial = ByteBuffer()
   // Where a packet that was copied together lies once it is handed out, so that the next one can begin meanwhile.

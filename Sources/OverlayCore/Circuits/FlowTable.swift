@@ -48,7 +48,7 @@ struct FlowTable: ~Copyable {
     if records[index].hash != hash || records[index].lastSeen + FlowTable.lifetime < now {
       records[index] = Record(hash: hash, credit: FlowTable.sparseBurst, lastSeen: now)
     }
-    let earned = FlowTable.sparseRate * ((now - records[index].lastSeen) / .seconds(1))
+    let earned = FlowTable.sparseRate * now.seconds(since: records[index].lastSeen)
     records[index].credit = min(FlowTable.sparseBurst, records[index].credit + earned) - Double(bytes)
     records[index].lastSeen = now
     let isBulk = records[index].credit < 0

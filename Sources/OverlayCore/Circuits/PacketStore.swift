@@ -59,13 +59,18 @@ struct PacketStore: ~Copyable {
 
   /// What is known of a packet that is lent.
   subscript(slot: Slot) -> Entry {
-    _read { yield entries[Int(slot.index)] }
-    _modify { yield &entries[Int(slot.index)] }
+    unsafeAddress { UnsafePointer(entry(slot)) }
+    unsafeMutableAddress { entry(slot) }
   }
 
   /// The room of a packet that is lent.
   func room(_ slot: Slot) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(rebasing: entries[Int(slot.index)].memory[..<entries[Int(slot.index)].length])
+  }
+
+  private func entry(_ slot: Slot) -> UnsafeMutablePointer<Entry> {
+    precondition(slot.index >= 0 && Int(slot.index) < count, "a packet that is nowhere was used")
+    return entries.baseAddress.unsafelyUnwrapped + Int(slot.index)
   }
 
   /// Gives all memory back if nothing is lent.

@@ -1,7 +1,8 @@
 /// Which onion name an overlay address stands for, and how much that is trusted.
 ///
 /// Names from here are never displaced by learned ones, and a learned one is never displaced by another while it is
-/// valid. Learned names are bounded to `learnedLimit`: the one that was confirmed longest ago makes room.
+/// valid. Learned names are bounded: those that were never reached to `unreachedLimit`, the others to `reachedLimit`; in
+/// each the one that was confirmed longest ago makes room. A crowd of names that nobody ever dialled displaces itself alone.
 struct NameTable {
   /// Where a name comes from; a greater source is trusted more.
   enum Source: Int, Comparable {
@@ -22,8 +23,10 @@ struct NameTable {
     case conflict
   }
 
-  /// How many names from keepalives are kept.
-  static let learnedLimit = 10_000
+  /// How many names from keepalives are kept that no circuit was ever built to.
+  static let unreachedLimit = 2_000
+  /// How many names from keepalives are kept that a circuit was built to.
+  static let reachedLimit = 8_000
   /// How long a learned name holds its address against another.
   static let learnedValidity = Duration.seconds(2 * 60 * 60)
 
@@ -32,14 +35,12 @@ struct NameTable {
     let source: Source
     var validUntil: Instant
     var capabilities: Capabilities = []
+    var isReached = false
   }
 
   private var entries: [IPv6Address: Entry] = [:]
-  private var learnedCount = 0
-  // Learned names in the order in which they came, each with its validity then: one that was confirmed since goes to
-  // the end when its turn to make room comes. Names that are gone stay until then, so there may be more than entries.
-  private var learnedOrder: [(address: IPv6Address, validUntil: Instant)] = []
-  private var oldestLearned = 0
+  private var unreached = LearnedOrder()
+  private var reached = LearnedOrder()
 
   /// How many names are known.
   var count: Int { entries.count }
@@ -81,42 +82,93 @@ struct NameTable {
 
   /// Takes a name that a keepalive claimed.
   mutating func learn(_ name: OnionName, at now: Instant) -> Outcome {
+    let validUntil = now + NameTable.learnedValidity
     if let held = entries[name.address] {
       if held.name == name {
-        if held.source == .keepalive { entries[name.address]?.validUntil = now + NameTable.learnedValidity }
+        if held.source == .keepalive { entries[name.address]?.validUntil = validUntil }
         return .confirmed
       }
       guard held.source == .keepalive, held.validUntil < now else { return .conflict }
-    } else if learnedCount >= NameTable.learnedLimit {
-      dropOldestLearned()
     }
-    let validUntil = now + NameTable.learnedValidity
     set(Entry(name: name, source: .keepalive, validUntil: validUntil))
-    learnedOrder.append((name.address, validUntil))
+    unreached.append(name.address, validUntil)
+    if unreached.count > NameTable.unreachedLimit { dropOldest(reached: false) }
+    if unreached.length > 2 * NameTable.unreachedLimit { unreached.forget { entries[$0]?.isReached != false } }
     return .new
   }
 
+  /// Whether all that is known of the name is that somebody claimed it.
+  func isUnreached(_ name: OnionName) -> Bool {
+    guard let entry = entries[name.address], entry.name == name else { return false }
+    return entry.source == .keepalive && !entry.isReached
+  }
+
+  /// A circuit was built to the name: it exists.
+  mutating func reached(_ name: OnionName) {
+    guard isUnreached(name), let validUntil = entries[name.address]?.validUntil else { return }
+    entries[name.address]?.isReached = true
+    unreached.count -= 1
+    reached.append(name.address, validUntil)
+    if reached.count > NameTable.reachedLimit { dropOldest(reached: true) }
+    if reached.length > 2 * NameTable.reachedLimit { reached.forget { entries[$0]?.isReached != true } }
+  }
+
   private mutating func set(_ entry: Entry) {
-    if entries[entry.name.address]?.source == .keepalive { learnedCount -= 1 }
-    if entry.source == .keepalive { learnedCount += 1 }
+    if let held = entries[entry.name.address], held.source == .keepalive {
+      if held.isReached { reached.count -= 1 } else { unreached.count -= 1 }
+    }
     entries[entry.name.address] = entry
   }
 
-  private mutating func dropOldestLearned() {
-    while oldestLearned < learnedOrder.count {
-      let (address, validUntil) = learnedOrder[oldestLearned]
-      oldestLearned += 1
-      guard let entry = entries[address], entry.source == .keepalive, entry.validUntil >= validUntil else { continue }
-      if entry.validUntil > validUntil {
-        learnedOrder.append((address, entry.validUntil))
-        continue
+  private mutating func dropOldest(reached isReached: Bool) {
+    while let (address, validUntil) = isReached ? reached.popFirst() : unreached.popFirst() {
+      guard let entry = entries[address], entry.source == .keepalive, entry.isReached == isReached,
+        entry.validUntil >= validUntil
+      else { continue }
+      if entry.validUntil == validUntil {
+        entries[address] = nil
+        if isReached { reached.count -= 1 } else { unreached.count -= 1 }
+        return
       }
-      entries[address] = nil
-      learnedCount -= 1
-      break
+      // It was confirmed since: its turn has not come.
+      if isReached { reached.requeue(address, entry.validUntil) } else { unreached.requeue(address, entry.validUntil) }
     }
-    guard oldestLearned > NameTable.learnedLimit else { return }
-    learnedOrder.removeFirst(oldestLearned)
-    oldestLearned = 0
+  }
+}
+
+/// Learned names in the order in which they came, each with its validity then. What is gone meanwhile is passed over when
+/// its turn comes.
+private struct LearnedOrder {
+  private var names: [(address: IPv6Address, validUntil: Instant)] = []
+  private var first = 0
+
+  /// How many of the names are still there.
+  var count = 0
+  /// How many names stand in the order, those included that are gone.
+  var length: Int { names.count - first }
+
+  mutating func append(_ address: IPv6Address, _ validUntil: Instant) {
+    requeue(address, validUntil)
+    count += 1
+  }
+
+  mutating func requeue(_ address: IPv6Address, _ validUntil: Instant) {
+    names.append((address, validUntil))
+  }
+
+  mutating func forget(where isGone: (IPv6Address) -> Bool) {
+    names = names[first...].filter { !isGone($0.address) }
+    first = 0
+  }
+
+  mutating func popFirst() -> (address: IPv6Address, validUntil: Instant)? {
+    guard first < names.count else { return nil }
+    first += 1
+    let name = names[first - 1]
+    if first > 1_000, first > names.count / 2 {
+      names.removeFirst(first)
+      first = 0
+    }
+    return name
   }
 }

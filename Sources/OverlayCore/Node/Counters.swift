@@ -10,11 +10,13 @@ public enum Counter: Int, CaseIterable, Sendable {
   case dialled
   /// Dialled circuits that were granted.
   case granted
-  /// Dials that failed.
+  /// Dials that ended before they were granted.
   case dialFailed
+  /// Dials to strangers that were not made because there were too many.
+  case strangerLimit
   /// Circuits that were accepted.
   case accepted
-  /// Circuits that were refused because too many were open.
+  /// Circuits that were not accepted or dialled because too many were open.
   case circuitLimit
   /// Circuits closed because their bytes were no packets.
   case badStream

@@ -18,6 +18,16 @@ struct DeadlineQueue {
   /// The time of the earliest.
   var earliest: Instant? { heap.first?.time }
 
+  /// How many there are, those included that will be found to be of no use.
+  var count: Int { heap.count }
+
+  /// Drops those that `isWanted` is false for, and the memory that they took.
+  mutating func keep(where isWanted: (Subject) -> Bool) {
+    let wanted = heap.filter { isWanted($0.subject) }
+    heap = []
+    for (time, subject) in wanted { insert(subject, at: time) }
+  }
+
   /// Asks to look at `subject` at `time`.
   mutating func insert(_ subject: Subject, at time: Instant) {
     heap.append((time, subject))

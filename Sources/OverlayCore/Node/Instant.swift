@@ -25,6 +25,16 @@ public struct Instant: Comparable, Hashable, Sendable {
     return Instant(nanoseconds: UInt64(max(0, total.partialValue)))
   }
 
+  /// The instant so many seconds later, which are not negative and no more than a day.
+  func advanced(bySeconds seconds: Double) -> Instant {
+    Instant(nanoseconds: nanoseconds &+ UInt64(max(0, min(seconds, 86_400)) * 1e9))
+  }
+
+  /// How much later than `earlier` this instant is, in seconds: cheaper than a duration, which has 128 bits.
+  public func seconds(since earlier: Instant) -> Double {
+    Double(Int64(bitPattern: nanoseconds &- earlier.nanoseconds)) * 1e-9
+  }
+
   /// How much later than `earlier` this instant is.
   public static func - (later: Instant, earlier: Instant) -> Duration {
     .nanoseconds(Int64(bitPattern: later.nanoseconds &- earlier.nanoseconds))

@@ -10,16 +10,19 @@ extension Node {
 
   /// How many runs of bytes one write takes at the most.
   static let runLimit = 256
-  /// How long a packet may wait in a queue that stands.
-  static let queueTarget = Duration.milliseconds(5)
-  /// How long a sender has to react.
-  static let queueInterval = Duration.milliseconds(100)
+  /// How many seconds a packet may wait in a queue that stands.
+  static let queueTarget = 0.005
+  /// How many seconds a sender has to react.
+  static let queueInterval = 0.100
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
   /// How much memory cut packets of all circuits take together, in bytes; past it the circuit whose packet is incomplete
   /// for longest is closed.
   static let reassemblyLimit = 16 << 20
+
+  /// How much memory for cut packets a circuit may keep that has none.
+  static let keptMemory = 4 << 10
 
   /// From how many bytes on it is worth to give memory back to the system.
   static let noticeableMemory = 16 << 10
@@ -33,6 +36,7 @@ extension Node {
     }
     counters[.accepted] += 1
     let circuit = circuits.insert(Circuit(.accepted(.none), at: now))
+    forgetStaleDeadlines()
     lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
     return circuit
   }
@@ -60,6 +64,8 @@ extension Node {
     do {
       defer {
         flushJoined(to: &device)
+        // What holds no cut packet must not count against those that do.
+        releaseReassembly(of: circuit)
         reassemblyMemory += circuits[circuit].defragmenter.memory - memory
       }
       while let packet = try circuits[circuit].defragmenter.next(&input) {
@@ -71,6 +77,13 @@ extension Node {
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
+  }
+
+  private mutating func releaseReassembly(of circuit: CircuitIdentifier) {
+    let memory = circuits[circuit].defragmenter.memory
+    guard memory > Node.keptMemory, !circuits[circuit].defragmenter.isWithinPacket else { return }
+    circuits[circuit].defragmenter.releaseIfEmpty()
+    if memory >= Node.noticeableMemory { hasFreedMemory = true }
   }
 
   /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
@@ -94,11 +107,7 @@ extension Node {
   public mutating func ended<Device: PacketSink & ~Copyable>(
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
-    switch end {
-    case .torUnreachable: remove(circuit, .torUnreachable, at: now, device: &device)
-    case .closed: remove(circuit, .failure("the circuit was closed"), at: now, device: &device)
-    case .failed(let reason): remove(circuit, .failure(reason), at: now, device: &device)
-    }
+    remove(circuit, end, at: now, device: &device)
   }
 
   /// Hands what waits on the circuit to `write`, in order, in at most `runLimit` runs of bytes; it answers how many
@@ -134,7 +143,7 @@ extension Node {
 
   private mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
     let rate = circuits[circuit].rate
-    let target = max(Node.queueTarget, rate.time(for: 2 * FlowQueue.quantum, at: now))
+    let target = max(Node.queueTarget, rate.seconds(for: 2 * FlowQueue.quantum, at: now))
     circuits[circuit].queue.settle(
       bytes: circuits[circuit].quota, packets: Node.runLimit - 2, at: now,
       pace: ControlledDelay.Pace(target: target, interval: max(Node.queueInterval, target * 2)), store: &store)
@@ -188,7 +197,7 @@ extension Node {
   /// long. What a slow circuit does not take is the queue's to judge.
   private mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
     let bytes = circuits[circuit].queue.totalBytes
-    if bytes >= Node.congestionBytes, circuits[circuit].rate.time(for: bytes, at: now) < Node.queueTarget {
+    if bytes >= Node.congestionBytes, circuits[circuit].rate.seconds(for: bytes, at: now) < Node.queueTarget {
       congested = circuit
     } else if congested == circuit {
       congested = nil
@@ -203,14 +212,14 @@ extension Node {
 
   /// Ends a circuit of our own accord.
   mutating func close<Device: PacketSink & ~Copyable>(
-    _ circuit: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
+    _ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
     perform(.close(circuit))
     remove(circuit, end, at: now, device: &device)
   }
 
   private mutating func remove<Device: PacketSink & ~Copyable>(
-    _ identifier: CircuitIdentifier, _ end: Ending, at now: Instant, device: inout Device
+    _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
     guard let circuit = circuits.remove(identifier) else { return }
     if congested == identifier { congested = nil }

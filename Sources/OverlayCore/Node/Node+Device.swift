@@ -10,7 +10,7 @@ extension Node {
     }
     switch router.route(header) {
     case .peer(let address):
-      if let circuit = dialled[address] {
+      if let circuit = circuit(to: address) {
         enqueue(packet, offload, on: circuit, at: now)
       } else if let name = names.name(of: address) {
         send(packet, offload, to: name, at: now, device: &device)
@@ -19,7 +19,7 @@ extension Node {
         refuse(UnsafeRawBufferPointer(packet), .addressUnreachable, at: now, device: &device)
       }
     case .selfCall:
-      if let circuit = dialled[header.destination] {
+      if let circuit = circuit(to: header.destination) {
         enqueue(packet, offload, on: circuit, at: now)
       } else {
         send(packet, offload, to: settings.name, at: now, device: &device)
@@ -32,6 +32,14 @@ extension Node {
     case .drop(let counter):
       counters[counter] += 1
     }
+  }
+
+  /// The circuit that leads to an address; the last one that was asked for is at hand.
+  private mutating func circuit(to address: IPv6Address) -> CircuitIdentifier? {
+    if let last = lastDialled, last.address == address, circuits.contains(last.circuit) { return last.circuit }
+    guard let circuit = dialled[address] else { return nil }
+    lastDialled = (address, circuit)
+    return circuit
   }
 
   mutating func reflect<Device: PacketSink & ~Copyable>(

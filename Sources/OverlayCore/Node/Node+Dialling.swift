@@ -19,26 +19,41 @@ extension Node {
   /// The SOCKS server took the connection of this circuit.
   public mutating func connected(_ circuit: CircuitIdentifier) {
     guard circuits.contains(circuit), case .connecting(let name) = circuits[circuit].state else { return }
-    let userIdentifier = userIdentifiers[circuits[circuit].lane]
+    let lane = circuits[circuit].lane
+    let userIdentifier =
+      lane == FlowTable.sparseLane ? peers[name]?.userIdentifier : peers[name]?.bulk[lane - 1].userIdentifier
     circuits[circuit].state = .requested(name, SOCKS4aReply())
     circuits[circuit].preamble = SOCKS4aRequest.bytes(
-      name: name, port: settings.servicePort, userIdentifier: userIdentifier)
+      name: name, port: settings.servicePort, userIdentifier: userIdentifier ?? makeUserIdentifier())
     requestFlush(circuit)
   }
 
   /// Begins a circuit to `name`, or finds that one may not be begun now.
   mutating func dial(_ name: OnionName, at now: Instant) -> CircuitIdentifier? {
-    guard tor != .unreachable, circuits.count < settings.circuitLimit else { return nil }
+    guard tor != .unreachable else { return nil }
+    guard circuits.count < settings.circuitLimit else {
+      counters[.circuitLimit] += 1
+      return nil
+    }
     let isSelf = name == settings.name
-    var peer = peers[name] ?? Peer(name: name, label: "a peer", isPermanent: false, isSelf: isSelf)
+    var peer =
+      peers[name]
+      ?? Peer(
+        name: name, label: "a peer", isPermanent: false, isSelf: isSelf, userIdentifier: makeUserIdentifier())
     guard peer.link == .none, peer.pace.nextAttempt(from: now) <= now else { return nil }
+    if names.isUnreached(name), !strangerDials.take(at: now) {
+      counters[.strangerLimit] += 1
+      return nil
+    }
     counters[.dialled] += 1
     let circuit = circuits.insert(
       Circuit(
         .connecting(name), at: now, selfCallToken: isSelf ? (0..<16).map { _ in random.next() } : [],
         flowLabel: random.next(upperBound: 0xfffff) + 1))
     circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)
-    if peer.bulk.isEmpty { peer.bulk = Array(repeating: Peer.BulkLane(), count: settings.circuitsPerPeer - 1) }
+    while peer.bulk.count < settings.circuitsPerPeer - 1 {
+      peer.bulk.append(Peer.BulkLane(userIdentifier: makeUserIdentifier()))
+    }
     peer.pace.attempted(at: now)
     peer.link = .dialling(circuit)
     peers[name] = peer
@@ -67,6 +82,7 @@ extension Node {
     circuits[circuit].lastProgress = now
     if circuits[circuit].lane == FlowTable.sparseLane {
       peers[name]?.link = .open(circuit)
+      names.reached(name)
       say(name, .connected, "connected")
     } else {
       bulkLaneGranted(circuit, to: name)
@@ -89,28 +105,10 @@ extension Node {
       .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
   }
 
-  /// Why a circuit that we dialled is gone.
-  enum Ending: CustomStringConvertible {
-    /// We wanted it so: it was idle, or the operator's names changed.
-    case intended
-    /// The SOCKS server does not take connections.
-    case torUnreachable
-    /// Anything else, in words for the log.
-    case failure(String)
-
-    /// The words for the log.
-    var description: String {
-      switch self {
-      case .intended: "not needed any more"
-      case .torUnreachable: "Tor is not there"
-      case .failure(let why): why
-      }
-    }
-  }
-
   /// A circuit that we dialled is gone: what waited on it is answered or goes to the next one.
   mutating func dialledEnded<Device: PacketSink & ~Copyable>(
-    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: Ending, at now: Instant,
+    _ circuit: consuming Circuit, _ identifier: CircuitIdentifier, to name: OnionName, _ end: CircuitEnd,
+    at now: Instant,
     device: inout Device
   ) {
     var circuit = circuit
@@ -123,7 +121,7 @@ extension Node {
     if !wasOpen { counters[.dialFailed] += 1 }
     let jitter = Double.random(in: 0..<1, using: &random)
     switch end {
-    case .intended: break
+    case .unneeded: if wasOpen, now - circuit.began >= Node.shortLife { peer.pace.forgive() }
     case .torUnreachable: torLost(at: now)
     case .failure where !wasOpen: peer.pace.failed(at: now, jitter: jitter)
     case .failure where now - circuit.began < Node.shortLife: peer.pace.lost(at: now, jitter: jitter)
@@ -133,6 +131,8 @@ extension Node {
     var isWanted = false
     if case .failure(let why) = end {
       isWanted = true
+      let userIdentifier = makeUserIdentifier()
+      peers[name]?.userIdentifier = userIdentifier
       say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
     }
     moveQueue(of: &circuit)

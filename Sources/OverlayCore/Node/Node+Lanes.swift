@@ -30,12 +30,14 @@ extension Node {
   }
 
   /// A circuit for bulk is gone: its flows go on with the sparse ones.
-  mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: Ending, at now: Instant) {
+  mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: CircuitEnd, at now: Instant) {
     guard let peer = peers[name] else { return }
     peers[name]?.bulk[circuit.lane - 1].circuit = nil
     if case .failure = end {
       let jitter = Double.random(in: 0..<1, using: &random)
+      let userIdentifier = makeUserIdentifier()
       peers[name]?.bulk[circuit.lane - 1].pace.failed(at: now, jitter: jitter)
+      peers[name]?.bulk[circuit.lane - 1].userIdentifier = userIdentifier
     }
     let sparse = dialled[destination(of: peer)]
     if let sparse {

@@ -6,9 +6,12 @@ extension Node {
   ) {
     for name in names.replaceHosts(with: hosts.filter { $0 != settings.name }) {
       guard let circuit = peers[name]?.link.circuit else { continue }
-      close(circuit, .intended, at: now, device: &device)
+      close(circuit, .unneeded, at: now, device: &device)
     }
   }
+
+  /// How many peers beside the permanent ones a report names.
+  static let reportedStrangers = 50
 
   /// Takes note of what a peer says that it can do, for the circuits to it and for those to come.
   mutating func note(_ capabilities: Capabilities, of name: OnionName) {
@@ -22,7 +25,10 @@ extension Node {
   /// The peers and counters, a line each, for an operator who asks.
   public func report(at now: Instant) -> [String] {
     var lines = ["\(settings.name.address) is \(settings.name), \(names.count) names known, Tor is \(tor)"]
-    for peer in peers.values.sorted(by: { $0.label < $1.label }) {
+    let shown =
+      peers.values.filter(\.isPermanent).sorted { $0.label < $1.label }
+      + peers.values.filter { !$0.isPermanent }.prefix(Node.reportedStrangers)
+    for peer in shown {
       let link =
         switch peer.link {
         case .none: "no circuit"
@@ -33,6 +39,7 @@ extension Node {
         }
       lines.append("\(peer.label): \(peer.name.address) \(peer.name): \(link)")
     }
+    if shown.count < peers.count { lines.append("and \(peers.count - shown.count) more peers") }
     let accepted = circuits.identifiers.count { circuits[$0].dialledPeer == nil }
     lines.append("accepted circuits: \(accepted)")
     lines.append("counters: \(counters.summary)")

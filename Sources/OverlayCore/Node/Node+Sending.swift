@@ -1,6 +1,6 @@
 extension Node {
-  /// For how long one packet may occupy a circuit: a longer one is cut, so that others get their turn.
-  static let frameTime = Duration.milliseconds(5)
+  /// For how many seconds one packet may occupy a circuit: a longer one is cut, so that others get their turn.
+  static let frameTime = 0.005
 
   /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
   /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
@@ -30,7 +30,7 @@ extension Node {
       return offload.segmentation
     }
     guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
-    let most = Int(rate * (Node.frameTime / .seconds(1)))
+    let most = Int(rate * Node.frameTime)
     guard packet.count > most else { return .none }
     // Packets of several segments each: as many as fit.
     let together = max(1, most / max(Int(size), 1)) * Int(size)

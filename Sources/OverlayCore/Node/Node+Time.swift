@@ -38,16 +38,17 @@ extension Node {
       }
       guard let next = tendOpen(circuit, to: name, at: now) else {
         counters[.idleClosed] += 1
-        return close(circuit, .intended, at: now, device: &device)
+        return close(circuit, .unneeded, at: now, device: &device)
       }
       due = circuits[circuit].queue.isEmpty ? next : min(next, circuits[circuit].lastProgress + Node.stallTimeout)
     case .accepted(let claim):
       let isSilent = claim == .none && circuits[circuit].lastReceived == circuits[circuit].began
-      let patience = isSilent ? Node.firstPacketTimeout : settings.idle + Node.acceptedGrace
+      let patience =
+        isSilent ? Node.firstPacketTimeout : max(settings.idle, Node.keepaliveInterval) + Node.acceptedGrace
       due = circuits[circuit].lastReceived + patience
       if due <= now {
         counters[.idleClosed] += 1
-        return close(circuit, .intended, at: now, device: &device)
+        return close(circuit, .unneeded, at: now, device: &device)
       }
     }
     lookAgain(at: circuit, when: due)
@@ -58,6 +59,7 @@ extension Node {
     let isBulk = circuits[circuit].lane != FlowTable.sparseLane
     guard !isBulk, peers[name]?.isPermanent == true else {
       let idle = isBulk ? min(settings.idle, Node.bulkIdle) : settings.idle
+      guard circuits[circuit].queue.isEmpty else { return now + idle }
       let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + idle
       return due > now ? due : nil
     }

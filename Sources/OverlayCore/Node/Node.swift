@@ -9,9 +9,6 @@ public struct Node: ~Copyable {
   let settings: NodeSettings
   let router: Router
   let admission: Admission
-  // Streams of different user identifiers never share a circuit in Tor: a random one keeps ours apart from those
-  // of every other program, and says nothing of us. One for each lane makes each lane a circuit of its own.
-  let userIdentifiers: [String]
 
   var circuits = CircuitTable()
   var store = PacketStore()
@@ -21,6 +18,7 @@ public struct Node: ~Copyable {
   var congested: CircuitIdentifier?
   // The circuit, being built or open, that leads to an address: all that a packet in a running flow needs.
   var dialled: [IPv6Address: CircuitIdentifier] = [:]
+  var lastDialled: (address: IPv6Address, circuit: CircuitIdentifier)?
   var peers: [OnionName: Peer] = [:]
   var names = NameTable()
   var deadlines = DeadlineQueue()
@@ -28,6 +26,9 @@ public struct Node: ~Copyable {
   var tor = TorReachability.unknown
   // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
   var unreachableLimit = TokenBucket(rate: 10, burst: 10)
+  // Dials that a stranger can cause, by a name that nobody was ever reached at: he sends a packet that this host answers.
+  // Since a dial takes a minute at most, this bounds the packets that wait for such dials, too.
+  var strangerDials = TokenBucket(rate: 10.0 / 60, burst: 10)
   // Lines that a stranger can cause.
   var strangerLogLimit = TokenBucket(rate: 1.0 / 60, burst: 5)
   var random: any RandomNumberGenerator
@@ -52,8 +53,6 @@ public struct Node: ~Copyable {
 
   /// A node that has done nothing yet.
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
-    var random = random
-    userIdentifiers = (0..<settings.circuitsPerPeer).map { _ in Base32.encode((0..<10).map { _ in random.next() }) }
     self.random = random
     self.settings = settings
     egressMTU = settings.mtu
@@ -64,7 +63,7 @@ public struct Node: ~Copyable {
       names.configure(configured.name)
       peers[configured.name] = Peer(
         name: configured.name, label: configured.petname.map { "peer \($0)" } ?? "peer number \(index + 1)",
-        isPermanent: true, isSelf: false)
+        isPermanent: true, isSelf: false, userIdentifier: makeUserIdentifier())
     }
   }
 
@@ -94,6 +93,27 @@ public struct Node: ~Copyable {
   public mutating func start(at now: Instant) {
     perform(.probeTor)
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
+  }
+
+  /// A name for the streams of one peer: random, so that it keeps them apart from all others and says nothing of us.
+  mutating func makeUserIdentifier() -> String {
+    Base32.encode((0..<10).map { _ in random.next() })
+  }
+
+  /// Drops what deadlines of circuits and peers that are gone have left, once it is more than what is there: they are
+  /// bounded by circuits and peers, however often those change.
+  mutating func forgetStaleDeadlines() {
+    guard deadlines.count > 4 * (circuits.count + peers.count) + 64 else { return }
+    var queue = DeadlineQueue()
+    swap(&queue, &deadlines)
+    queue.keep { subject in
+      switch subject {
+      case .circuit(let circuit): circuits.contains(circuit)
+      case .peer(let name): peers[name] != nil
+      case .tor, .tidying: true
+      }
+    }
+    swap(&queue, &deadlines)
   }
 
   mutating func lookForTor(when time: Instant) {

@@ -15,13 +15,3 @@ public enum NodeAction: Equatable, Sendable {
   /// Write a line to the log.
   case log(LogLevel, String)
 }
-
-/// Why a circuit ended, told by whoever owns its socket.
-public enum CircuitEnd: Equatable, Sendable {
-  /// The SOCKS server does not take connections.
-  case torUnreachable
-  /// The other side, or Tor, closed the circuit.
-  case closed
-  /// This host could not open or use the socket, for this reason.
-  case failed(String)
-}

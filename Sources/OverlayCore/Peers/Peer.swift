@@ -24,6 +24,8 @@ struct Peer {
     var circuit: CircuitIdentifier?
     /// When it may be dialled again.
     var pace = DialPace()
+    /// What it is dialled with: another than every other circuit's, so that Tor builds one of its own.
+    var userIdentifier: String
   }
 
   /// Whether the operator has been told how the peer is.
@@ -44,6 +46,9 @@ struct Peer {
   let isPermanent: Bool
   /// Whether it is ourselves, called through Tor for `feed:beef`.
   let isSelf: Bool
+  /// What its circuits are dialled with. Tor lets streams of one user identifier share a circuit, and a dial that joins
+  /// one that is half dead fails as the last did: after a failure a new one makes Tor begin anew.
+  var userIdentifier: String
   /// How we reach it now.
   var link = Link.none
   /// The circuits beside it: lane 1 and up.

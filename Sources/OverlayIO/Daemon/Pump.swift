@@ -171,7 +171,7 @@ final class Pump {
       case .end:
         drop(circuit, .closed, at: now)
       case .failed(let error):
-        drop(circuit, .failed("\(error)"), at: now)
+        drop(circuit, .failure("\(error)"), at: now)
       }
     }
   }
@@ -201,7 +201,7 @@ final class Pump {
       }
     }
     if let failure {
-      drop(circuit, .failed("\(failure)"), at: now)
+      drop(circuit, .failure("\(failure)"), at: now)
     } else {
       socket.waitUntilWritable(more)
     }
@@ -218,7 +218,7 @@ extension CircuitEnd {
   /// that lacks something.
   fileprivate init(connecting error: SystemError) {
     switch error.number {
-    case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: self = .failed("\(error)")
+    case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: self = .failure("\(error)")
     default: self = .torUnreachable
     }
   }

@@ -49,8 +49,9 @@ public struct TunnelDevice: ~Copyable {
       guard let result else { return .nothing }
       count = min(result, buffer.count)
     } catch {
-      // Nothing but an interface that is gone lets a read fail, and a reader that went on would spin.
-      return .gone(error)
+      // So the driver answers instead of a packet that its header has no words for. Nothing else but an interface that is
+      // gone lets a read fail, and a reader that went on would spin.
+      return framing.hasHeader && error.number == EINVAL ? .unusable : .gone(error)
     }
     guard framing.hasHeader else { return .packet(.none, 0..<count) }
     guard let header = OffloadHeader(loading: UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {

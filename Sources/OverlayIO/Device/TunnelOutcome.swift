@@ -5,7 +5,7 @@ public enum TunnelRead: Equatable {
   /// A packet, which has this place in the buffer, and what is left to be done to it. One that did not fit into the
   /// buffer was cut by the kernel.
   case packet(OffloadHeader, Range<Int>)
-  /// A packet of a kind that the kernel was not asked for.
+  /// A packet of a kind that the kernel was not asked for; it is lost.
   case unusable
   /// No packet waits.
   case nothing

@@ -28,7 +28,8 @@ extension DaemonSettings {
       identity: identity, peers: options.peers, hostsFile: options.hostsFile, socks: options.socks,
       listen: options.listen, servicePort: options.servicePort,
       interface: try InterfaceSettings(
-        name: options.interface, namespace: options.namespace, mtu: options.mtu, prefix: OverlayNetwork.tor.prefix),
+        name: options.interface, namespace: options.namespace, mtu: options.mtu, prefix: OverlayNetwork.tor.prefix,
+        offload: options.offload),
       idle: .seconds(options.idle), circuitsPerPeer: options.circuits)
   }
 }

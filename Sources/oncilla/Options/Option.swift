@@ -13,8 +13,8 @@ struct Option<Draft> {
 
   /// With its two hyphens: `--mtu`.
   let name: String
-  /// What stands for the value in texts: `HOST:PORT`.
-  let placeholder: String
+  /// What stands for the value in texts: `HOST:PORT`; `nil` if the option takes none.
+  let placeholder: String?
   /// The value where the option is not given; `nil` if there is none.
   let defaultValue: String?
   /// Whether it may be given more than once.
@@ -36,6 +36,16 @@ struct Option<Draft> {
     self.read = read
   }
 
+  /// An option that takes no value.
+  init(_ name: String, _ summary: String, read: @escaping (inout Draft) -> Void) {
+    self.name = name
+    placeholder = nil
+    defaultValue = nil
+    isRepeatable = false
+    self.summary = summary
+    self.read = { draft, _ in read(&draft) }
+  }
+
   /// The option as texts name it: `--mtu N`.
-  var synopsis: String { "\(name) \(placeholder)" }
+  var synopsis: String { placeholder.map { "\(name) \($0)" } ?? name }
 }

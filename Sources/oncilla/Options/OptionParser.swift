@@ -43,8 +43,13 @@ struct OptionParser<Draft> {
         throw .unknownOption(name, command: command, suggestion: suggestion)
       }
       guard result.given.insert(name).inserted || option.isRepeatable else { throw .repeated(option: name) }
+      guard let placeholder = option.placeholder else {
+        guard attached == nil else { throw .unexpectedValue(option: name) }
+        try OptionParser.read("", of: option, into: &result.draft)
+        continue
+      }
       guard let value = attached ?? OptionParser.value(from: &rest) else {
-        throw .missingValue(option: name, placeholder: option.placeholder)
+        throw .missingValue(option: name, placeholder: placeholder)
       }
       try OptionParser.read(value, of: option, into: &result.draft)
     }

@@ -14,6 +14,7 @@ struct RunDraft {
   var interface = ""
   var namespace: String?
   var mtu = 1500
+  var offload = true
   var idle = 180
   var circuits = 2
   var stateDirectory = ""
@@ -46,7 +47,8 @@ extension RunOptions {
     return RunOptions(
       identity: identity, peers: draft.peers, hostsFile: draft.hostsFile, socks: draft.socks, listen: listen,
       servicePort: draft.servicePort, interface: draft.interface, namespace: draft.namespace, mtu: draft.mtu,
-      idle: draft.idle, circuits: draft.circuits, stateDirectory: draft.stateDirectory, control: draft.control,
+      offload: draft.offload, idle: draft.idle, circuits: draft.circuits, stateDirectory: draft.stateDirectory,
+      control: draft.control,
       logLevel: draft.logLevel,
       logTarget: draft.logTarget)
   }

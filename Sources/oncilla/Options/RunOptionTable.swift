@@ -51,6 +51,9 @@ extension RunDraft {
         draft, value throws(Refusal) in
         draft.mtu = try Value.number(value, in: 1280...65535)
       },
+      Option("--no-offload", "Leave the cutting of packets and their checksums to the kernel: slower.") { draft in
+        draft.offload = false
+      },
       Option("--idle", "SECONDS", default: "180", "Close a circuit that was silent so long, 1 to 86400.") {
         draft, value throws(Refusal) in
         draft.idle = try Value.number(value, in: 1...86400)

@@ -30,6 +30,8 @@ struct RunOptions: Equatable {
   var namespace: String?
   /// The interface's MTU in bytes, 1280 to 65535.
   var mtu: Int
+  /// Whether the kernel may leave segmentation and checksums to the daemon.
+  var offload: Bool
   /// After how many seconds of silence a circuit is closed, 1 to 86400.
   var idle: Int
   /// How many circuits a peer gets, 1 to 8.

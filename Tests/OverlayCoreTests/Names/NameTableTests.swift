@@ -101,29 +101,59 @@ struct NameTableTests {
     #expect(table.replaceHosts(with: [names[1], try names[2].twin, names[3]]) == [])
   }
 
-  @Test("of too many learned names the one confirmed longest ago makes room, and no other kind")
+  @Test("of too many names that were never reached the one confirmed longest ago makes room, and no other kind")
   func bound() throws {
     var table = NameTable()
     let configured = try OnionName.sample(1)
     let hosts = try OnionName.sample(2)
     table.configure(configured)
     _ = table.replaceHosts(with: [hosts])
-    let names = try (0..<NameTable.learnedLimit + 2).map { number in
-      try OnionName(Base32.encode((0..<10).map { UInt8(truncatingIfNeeded: number >> ($0 % 2 * 8) + $0 / 2) }))
-    }
-    for (second, name) in names[..<NameTable.learnedLimit].enumerated() {
+    let names = try (0..<NameTable.unreachedLimit + 2).map { try numbered($0) }
+    for (second, name) in names[..<NameTable.unreachedLimit].enumerated() {
       #expect(table.learn(name, at: Self.start + .milliseconds(second)) == .new)
     }
-    #expect(table.count == NameTable.learnedLimit + 2)
+    #expect(table.count == NameTable.unreachedLimit + 2)
     // The oldest is confirmed: the second oldest is now the one to go.
     #expect(table.learn(names[0], at: Self.start + .seconds(100)) == .confirmed)
-    #expect(table.learn(names[NameTable.learnedLimit], at: Self.start + .seconds(101)) == .new)
+    #expect(table.learn(names[NameTable.unreachedLimit], at: Self.start + .seconds(101)) == .new)
     #expect(table.name(of: names[0].address) == names[0])
     #expect(table.name(of: names[1].address) == nil)
-    #expect(table.learn(names[NameTable.learnedLimit + 1], at: Self.start + .seconds(102)) == .new)
+    #expect(table.learn(names[NameTable.unreachedLimit + 1], at: Self.start + .seconds(102)) == .new)
     #expect(table.name(of: names[2].address) == nil)
-    #expect(table.count == NameTable.learnedLimit + 2)
+    #expect(table.count == NameTable.unreachedLimit + 2)
     #expect(table.name(of: configured.address) == configured)
     #expect(table.name(of: hosts.address) == hosts)
+  }
+
+  @Test("a crowd of names that were never reached leaves those that were alone")
+  func crowd() throws {
+    var table = NameTable()
+    let known = try OnionName.sample(1)
+    _ = table.learn(known, at: Self.start)
+    #expect(table.isUnreached(known))
+    table.reached(known)
+    #expect(!table.isUnreached(known))
+    for number in 0..<3 * NameTable.unreachedLimit {
+      _ = table.learn(try numbered(number), at: Self.start + .milliseconds(number))
+    }
+    #expect(table.count == NameTable.unreachedLimit + 1)
+    #expect(table.name(of: known.address) == known)
+  }
+
+  @Test("names that were reached are bounded, too")
+  func reachedBound() throws {
+    var table = NameTable()
+    for number in 0..<NameTable.reachedLimit + 10 {
+      let name = try numbered(number)
+      _ = table.learn(name, at: Self.start + .milliseconds(number))
+      table.reached(name)
+    }
+    #expect(table.count == NameTable.reachedLimit)
+    #expect(table.name(of: try numbered(9).address) == nil)
+    #expect(table.name(of: try numbered(10).address) == (try numbered(10)))
+  }
+
+  private func numbered(_ number: Int) throws -> OnionName {
+    try OnionName(Base32.encode((0..<10).map { UInt8(truncatingIfNeeded: number >> ($0 % 2 * 8) + $0 / 2) }))
   }
 }

@@ -98,6 +98,18 @@ struct NodeAdmissionTests {
     #expect(host.log.contains { $0.level == .warning && !$0.text.contains("onion") })
   }
 
+  @Test("a circuit that was heard by its source's address is silenced by a conflict")
+  func conflictAfterPacket() throws {
+    _ = try call(bob.keepalive(to: host.address))
+    let twin = FakeHost(try bob.name.twin)
+    let circuit = try call(twin.packet(to: host.address, 1))
+    #expect(host.takeDelivered() == [twin.packet(to: host.address, 1)])
+    world.say(twin.keepalive(to: host.address) + twin.packet(to: host.address, 2), on: circuit)
+    #expect(host.takeDelivered() == [])
+    #expect(host.count(.nameConflict) == 1)
+    #expect(host.count(.forgedSource) == 1)
+  }
+
   @Test("a circuit of a conflict is heard once its name has displaced the other, which is valid no more")
   func conflictResolved() throws {
     _ = try call(bob.keepalive(to: host.address))

@@ -98,7 +98,7 @@ struct NodeConversationTests {
     #expect(labels.count == 6)
   }
 
-  @Test("Tor is asked for the peer's name and the service's port, always with the same random user identifier")
+  @Test("Tor is asked for the peer's name and the service's port, with a random user identifier for each peer")
   func request() throws {
     let world = FakeWorld()
     let carol = try OnionName.sample(3)
@@ -110,9 +110,25 @@ struct NodeConversationTests {
     let requests = world.circuits.compactMap(\.request)
     #expect(requests.map(\.name) == ["\(bob)", "\(carol)", "\(bob)"])
     #expect(requests.map(\.port) == [8_060, 8_060, 8_060])
-    #expect(requests[0].user == requests[1].user)
-    #expect(requests[0].user != requests[2].user)
+    #expect(Set(requests.map(\.user)).count == 3)
     #expect(requests[0].user.count == 16)
+  }
+
+  @Test("a dial after a failure has another user identifier, one after an idle end the same")
+  func identifierAfterFailure() throws {
+    let world = FakeWorld()
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    world.send(host.packet(to: bob.address), from: host)
+    world.outcomes["\(bob)"] = nil
+    world.pass(.seconds(30))
+    world.send(host.packet(to: bob.address), from: host)
+    world.pass(.seconds(185))
+    world.send(host.packet(to: bob.address), from: host)
+    let users = world.circuits.compactMap(\.request?.user)
+    #expect(users.count == 3)
+    #expect(users[0] != users[1])
+    #expect(users[1] == users[2])
   }
 
   @Test("exchange the longest packet")

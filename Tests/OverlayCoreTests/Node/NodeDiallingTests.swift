@@ -182,6 +182,7 @@ struct NodeDiallingTests {
       }
     }
     #expect(host.dials.count > 20)
-    for (earlier, later) in zip(host.dials, host.dials.dropFirst(3)) { #expect(later - earlier >= .seconds(30)) }
+    let tooSoon = zip(host.dials, host.dials.dropFirst(3)).count { $1 - $0 < .seconds(30) }
+    #expect(tooSoon == 0)
   }
 }

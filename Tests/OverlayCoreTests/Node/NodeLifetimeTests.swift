@@ -51,6 +51,19 @@ struct NodeLifetimeTests {
     #expect(world.circuits.count == 2)
   }
 
+  @Test("a permanent peer's keepalives keep its circuit to a host whose idle time is shorter than their interval")
+  func shortIdleAccepted() throws {
+    let host = world.start(FakeHost(alice, idle: .seconds(1)))
+    let circuit = try #require(world.call(host))
+    for _ in 0..<5 {
+      world.say(player.keepalive(to: alice.address), on: circuit)
+      world.pass(.seconds(60))
+    }
+    #expect(!circuit.isClosed)
+    world.pass(.seconds(60))
+    #expect(circuit.isClosed)
+  }
+
   @Test("packets in either direction keep a circuit")
   func notIdle() throws {
     let (host, circuit) = try connected()

@@ -22,9 +22,10 @@ final class TestNamespace {
 
   /// Settings for an interface in the namespace.
   func settings(
-    name interface: String = "oncilla0", mtu: Int = 1500, prefix: IPv6Prefix = OverlayNetwork.tor.prefix
+    name interface: String = "oncilla0", mtu: Int = 1500, prefix: IPv6Prefix = OverlayNetwork.tor.prefix,
+    offload: Bool = true
   ) throws -> InterfaceSettings {
-    try InterfaceSettings(name: interface, namespace: name, mtu: mtu, prefix: prefix)
+    try InterfaceSettings(name: interface, namespace: name, mtu: mtu, prefix: prefix, offload: offload)
   }
 
   /// The standard output of `ip`, run in the namespace; throws what it complains of.

@@ -32,10 +32,10 @@ extension TunnelDevice {
 
   /// The next echo that the kernel sends through the tunnel, without its other noise; `nil` after a short while.
   private func nextEcho() -> EchoPacket? {
-    var buffer = [UInt8](repeating: 0, count: 65_575)
+    var buffer = [UInt8](repeating: 0, count: TunnelDevice.bufferSize)
     while isReadable(descriptor, milliseconds: 50) {
-      guard case .packet(let count) = buffer.withUnsafeMutableBytes({ read(into: $0) }) else { return nil }
-      if let echo = EchoPacket(Array(buffer[..<count])) { return echo }
+      guard case .packet(_, let range) = buffer.withUnsafeMutableBytes({ read(into: $0) }) else { return nil }
+      if let echo = EchoPacket(Array(buffer[range])) { return echo }
     }
     return nil
   }
