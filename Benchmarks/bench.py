@@ -2,13 +2,15 @@
 """How fast and how calm the binary is on this machine, beside what the machine can do at all.
 
     loopback           TCP over lo: what the kernel alone carries
-    socat              two TUN devices that socat joins by a local packet socket: what anyone has without writing a program
-    oncilla            two daemons joined by relay.c, which stands in for two Tors
+    relay              a bare TCP stream through relay.c, which stands in for two Tors
+    socat              two TUN devices that socat joins by a local packet socket: what there is without a program
+    oncilla            two daemons joined by relay.c
     oncilla plain      the same with --no-offload, if the binary knows it
     oncilla 1 circuit  the same with --circuits 1; only beside flows does that matter
 
-Medians of ROUNDS rounds (3) of SECONDS (5) each; the contenders take turns. Only ratios of one run mean something:
-machines differ, and so does one machine from hour to hour. README.md tells how to read the table.
+Medians of ROUNDS rounds (3) of SECONDS (5) each, in which the contenders take turns; a ratio is the median of the
+rounds' ratios. Only those mean something: machines differ, and so does one machine from hour to hour. README.md tells
+how to read the table.
 """
 
 import contextlib
@@ -21,6 +23,8 @@ import time
 
 import yardstick
 from yardstick import OncillaPair, note, overlay
+from private_tor import socks_connect
+from streams import Bulk, Service, echoes
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 SECONDS = int(os.environ.get("SECONDS", 5))
@@ -45,6 +49,19 @@ class Loopback:
 
     def __exit__(self, *_):
         self.host.delete()
+
+
+def measure_relay(title, figures):
+    """What the stand-in for Tor carries by itself, and how long it takes."""
+    port = overlay.free_port()
+    with yardstick.Relay({"service": port}) as relay, Service(socket.create_server(("127.0.0.1", port))) as service:
+        socks = int(relay.address.rsplit(":", 1)[1])
+        with socks_connect(socks, "service") as stream:
+            idle = statistics.mean(echoes(stream, 2, 0.02))
+        with Bulk(socks_connect(socks, "service")):
+            goodput = statistics.median(service.windows(SECONDS))
+    figures.add(title, idle=idle, one=goodput)
+    note(f"  {title}: {goodput:.0f} Mbit/s, round trip {idle:.3f} ms")
 
 
 class SocatPair:
@@ -119,6 +136,7 @@ def contenders():
     """{title: (what makes it, with its options; whether it is measured at full speed, and through a slow path)}"""
     made = {
         "loopback": (Loopback, True, False),
+        "relay": (None, False, False),
         "socat": (SocatPair, True, True),
         "oncilla": (OncillaPair, True, True),
     }
@@ -156,8 +174,8 @@ def measure_slow_path(make, title, figures):
 def ratios(figures):
     """What the table comes to, a line for each."""
     wanted = [
-        ("one", "one flow", "loopback"), ("one", "one flow", "socat"), ("four", "four flows", "socat"),
-        ("cpu", "CPU per GB", "socat"), ("idle", "idle ping", "socat"),
+        ("one", "one flow", "loopback"), ("one", "one flow", "relay"), ("one", "one flow", "socat"),
+        ("four", "four flows", "socat"), ("cpu", "CPU per GB", "socat"), ("idle", "idle ping", "relay"),
         ("loaded", "ping beside 8 flows", "socat"), ("goodput", "goodput of 8 flows", "socat"),
     ]  # fmt: skip
     for column, what, reference in wanted:
@@ -177,6 +195,8 @@ def main():
     for number in range(ROUNDS):
         note(f"round {number + 1} of {ROUNDS}")
         for title, (make, at_full_speed, through_slow_path) in entrants.items():
+            if make is None:
+                measure_relay(title, figures)
             if at_full_speed:
                 measure_full_speed(make, title, figures)
             if through_slow_path:
