@@ -8,12 +8,13 @@ extension Node {
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
-  /// How many runs of bytes one write takes at the most.
-  static let runLimit = 256
-  /// How many seconds a packet may wait in a queue that stands.
-  static let queueTarget = 0.005
-  /// How many seconds a sender has to react.
-  static let queueInterval = 0.100
+  /// How many runs of bytes one write takes at the most: their list, and the one that the kernel gets, fit on the stack.
+  static let runLimit = 64
+  /// How long a queue may stand that sparse flows share.
+  static let sparsePace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
+  /// How long one may stand that is for bulk alone: a twentieth of the round trip of an onion circuit, so that a single
+  /// flow fills it.
+  static let bulkPace = ControlledDelay.Pace(target: 0.025, interval: 0.500)
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
@@ -143,10 +144,11 @@ extension Node {
 
   private mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
     let rate = circuits[circuit].rate
-    let target = max(Node.queueTarget, rate.seconds(for: 2 * FlowQueue.quantum, at: now))
+    let least = circuits[circuit].lane == FlowTable.sparseLane ? Node.sparsePace : Node.bulkPace
+    let target = max(least.target, rate.seconds(for: 2 * FlowQueue.quantum, at: now))
     circuits[circuit].queue.settle(
       bytes: circuits[circuit].quota, packets: Node.runLimit - 2, at: now,
-      pace: ControlledDelay.Pace(target: target, interval: max(Node.queueInterval, target * 2)), store: &store)
+      pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store)
     let losses = circuits[circuit].queue.losses
     circuits[circuit].queue.losses = FlowQueue.Losses()
     counters[.queueFull] += UInt64(losses.overflow)
@@ -197,7 +199,7 @@ extension Node {
   /// long. What a slow circuit does not take is the queue's to judge.
   private mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
     let bytes = circuits[circuit].queue.totalBytes
-    if bytes >= Node.congestionBytes, circuits[circuit].rate.seconds(for: bytes, at: now) < Node.queueTarget {
+    if bytes >= Node.congestionBytes, circuits[circuit].rate.seconds(for: bytes, at: now) < Node.sparsePace.target {
       congested = circuit
     } else if congested == circuit {
       congested = nil

@@ -83,6 +83,7 @@ struct StreamSocket: ~Copyable {
     do throws(SystemError) {
       let count = try SystemCall.attempt("receive") { recv(number, buffer.baseAddress, buffer.count, 0) }
       guard let count else { return .nothing }
+      acknowledgeAtOnce()
       return count > 0 ? .bytes(count) : .end
     } catch {
       return .failed(error)
@@ -106,6 +107,14 @@ struct StreamSocket: ~Copyable {
         return .failed(error)
       }
     }
+  }
+
+  /// We never answer on a circuit that we accepted, so that the kernel would wait 40 ms for something to send an
+  /// acknowledgement with, and Tor, whose sockets obey Nagle's algorithm, would hold the next packet back for as long. The
+  /// kernel forgets the wish with every acknowledgement.
+  private func acknowledgeAtOnce() {
+    var one: Int32 = 1
+    setsockopt(file.number, Int32(IPPROTO_TCP), TCP_QUICKACK, &one, socklen_t(MemoryLayout<Int32>.size))
   }
 
   private func sendAtOnce() {
