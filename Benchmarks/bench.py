@@ -17,6 +17,7 @@ import contextlib
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -79,7 +80,7 @@ class SocatPair:
                 device = "TUN,tun-type=tun,tun-name=tun0,iff-no-pi,iff-up"
                 descriptor = end.fileno()
                 self.processes.append(host.popen(["socat", "-b", "65536", device, f"FD:{descriptor}"],
-                                                 pass_fds=[descriptor]))  # fmt: skip
+                                                 pass_fds=[descriptor], stderr=subprocess.DEVNULL))  # fmt: skip
                 overlay.wait_until(lambda: host.has_interface("tun0"), what="socat's device")
                 host.ip(f"-6 addr add {address}/64 dev tun0 nodad")
             overlay.wait_until(lambda: self.hosts[0].can_ping(self.addresses[1]), what="socat to carry a ping")
