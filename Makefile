@@ -12,6 +12,8 @@ PREFIX ?= /usr/local
 
 BUILD = $(SWIFT) build -c release --static-swift-stdlib --product oncilla
 BINARY = .build/release/oncilla
+# What root builds is given to the owner of the source, so that the owner's next `make` may write there.
+GIVE_BACK = [ "$$(id -u)" != 0 ] || [ ! -e .build ] || chown -R --reference=Package.swift .build
 STRICT = -Xswiftc -warnings-as-errors -Xcc -Werror
 # Debian's, not one that a version manager has put first: that one lacks python3-pytest.
 PYTHON = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
@@ -19,21 +21,21 @@ PYTHON = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
 all: swift
 	$(BUILD)
 
+# Builds what is older than its sources first.
 install: $(BINARY)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/oncilla
 	install -D -m 644 man/oncilla.1 $(DESTDIR)$(PREFIX)/share/man/man1/oncilla.1
 
-$(BINARY):
-	$(MAKE) all
+$(BINARY): Package.swift $(shell find Sources -type f)
+	@$(MAKE) --no-print-directory all; status=$$?; $(GIVE_BACK); exit $$status
 
 clean:
 	rm -rf .build
 
-# What root builds is given to the owner of the source, so that the owner's next `make` may write there.
 demo check bench bench-tor: root
 	contrib/install-dependencies $@
 	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
-	  [ ! -e .build ] || chown -R --reference=Package.swift .build; exit $$status
+	  $(GIVE_BACK); exit $$status
 
 demo-as-root: all
 	@$(PYTHON) Tests/EndToEnd/demo.py

@@ -97,3 +97,11 @@ def test_the_binary_links_nothing_of_swift(report):
     assert "libc.so.6" in linked, listing
     report(" ".join(sorted(linked)))
     assert set(linked) <= LIBRARIES, "a library that a user would have to install"
+
+
+def test_the_binary_holds_nothing_of_foundation():
+    """Linked statically, it would not show among the libraries."""
+    symbols = subprocess.check_output(["nm", overlay.BINARY], text=True)
+    assert "11OverlayCore" in symbols, "the binary has no symbols to look at: strip no build that is tested"
+    found = [line for line in symbols.splitlines() if "Foundation" in line]
+    assert not found, "\n".join(found[:10])

@@ -4,14 +4,16 @@ import contextlib
 import ipaddress
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import threading
 import time
 
 import pytest
 
-from overlay import DEAD_BEEF, Namespace, free_port, onion_name, wait_until
+from overlay import DEAD_BEEF, Namespace, free_port, onion_name, overlay_address, wait_until
 from test_proxy_traffic import send_datagrams
 
 
@@ -182,6 +184,33 @@ def test_the_end_while_waiting_for_the_hostname(daemons, host, tmp_path):
     one.wait_for_line("wait")
     one.stop()
     assert host.routes() == []
+
+
+GUARD = "unreachable fd87:d87e:eb43::/48"
+
+
+def test_the_guard_is_restored_while_waiting_for_the_hostname(daemons, host, proxy, tmp_path):
+    one = daemons(hostname_file=tmp_path / "hostname", netns=host, socks=proxy.address)
+    one.wait_for_line("waiting for tor to write")
+    host.ip(f"-6 route del {GUARD}")
+    wait_until(host.has_guard_route, what="the guard")
+    one.wait_for_line("leak guard .* was removed: restoring it")
+    name = onion_name("late")
+    (tmp_path / "hostname").write_text(name + "\n")
+    one.address = overlay_address(name)
+    one.wait_for_interface()
+    host.ip(f"-6 route del {GUARD}")
+    wait_until(host.has_guard_route, what="the guard")
+    host.ip("link set oncilla0 down")
+    one.wait_for_line("oncilla0 was set down")
+
+
+def test_the_guard_is_installed_when_loopback_comes_up_before_the_hostname(daemons, host, tmp_path):
+    host.ip("link set lo down")
+    one = daemons(hostname_file=tmp_path / "hostname", netns=host, socks=f"127.0.0.1:{free_port()}")
+    one.wait_for_line("waiting for tor to write")
+    host.ip("link set lo up")
+    wait_until(host.has_guard_route, what="the guard")
 
 
 def test_the_end_while_a_peer_is_dialled_and_the_device_is_flooded(daemons, host, proxy):
@@ -375,12 +404,27 @@ def test_with_a_hostname_file_that_holds_no_name(daemons, host, proxy, tmp_path)
     (tmp_path / "hostname").write_text("this is no onion name\n")
     one = daemons(hostname_file=tmp_path / "hostname", netns=host, socks=proxy.address)
     fails_with_a_line(one, f"{tmp_path}/hostname")
+    assert host.routes() == []
 
 
 def test_with_a_log_file_that_cannot_be_opened(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address,
                   options=["--log", "/nonexistent/oncilla.log"])
-    fails_with_a_line(one, "/nonexistent/oncilla.log")
+    fails_with_a_line(one, "--log: open /nonexistent/oncilla.log")
+
+
+def test_a_start_that_fails_takes_back_its_guard(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, interface="lo")
+    fails_with_a_line(one, "lo exists")
+    assert host.routes() == []
+
+
+def test_a_start_that_fails_leaves_the_guard_of_a_crash(standing, daemons, proxy):
+    standing.kill()
+    wait_until(lambda: not standing.host.has_interface("oncilla0"))
+    one = daemons(onion=onion_name("one"), netns=standing.host, socks=proxy.address, interface="lo")
+    fails_with_a_line(one, "lo exists")
+    assert standing.host.has_guard_route()
 
 
 def test_a_start_that_fails_leaves_no_process_and_no_interface(daemons, host, proxy):
@@ -388,3 +432,43 @@ def test_a_start_that_fails_leaves_no_process_and_no_interface(daemons, host, pr
         daemons(onion=onion_name("one"), netns=host, socks=proxy.address,
                 listen=["127.0.0.1:1", "192.0.2.1:8060"]).wait_for_exit(3)
     assert not host.has_interface("oncilla0")
+    assert host.routes() == []
+
+
+# What it lacks while it runs
+
+
+def test_a_socks_port_that_cannot_be_reached_is_told_with_the_reason(daemons, host, tmp_path):
+    port = free_port()
+    one = daemons(onion=onion_name("one"), netns=host, socks=f"unix:{tmp_path}/absent")
+    one.wait_for_line(rf"waiting for Tor at unix:{tmp_path}/absent \(No such file or directory\)$")
+    one.stop()
+    one = daemons(onion=onion_name("one"), netns=host, socks=f"127.0.0.1:{port}")
+    one.wait_for_line(rf"waiting for Tor at 127\.0\.0\.1:{port}$")
+
+
+def test_a_process_without_descriptors_says_so_and_goes_on_later(standing):
+    soft, hard = resource.prlimit(standing.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(standing.pid, resource.RLIMIT_NOFILE, (3, hard))
+    with socket.create_connection(("127.0.0.1", standing.listen_port)):
+        standing.wait_for_line(rf"cannot take connections at .*:{standing.listen_port}: .*too many open files")
+        time.sleep(2.5)
+    assert standing.log().count("cannot take connections") == 1, "once, not at each new try"
+    resource.prlimit(standing.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    before = standing.open_files()
+    standing.peers[0].call(standing)
+    wait_until(lambda: standing.open_files() > before, what="a circuit to be accepted")
+
+
+def test_a_hosts_file_may_come_later_and_its_problems_name_no_peer(daemons, host, proxy, tmp_path):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=tmp_path / "hosts", log_level="info")
+    one.wait_for_line(rf"{tmp_path}/hosts is not there yet")
+    peer, other = onion_name("peer"), onion_name("other")
+    (tmp_path / "hosts").write_text(f"{overlay_address(other)} {other}\n{overlay_address(other)} {peer}\n{peer} x\n")
+    one.wait_for_line(rf"{tmp_path}/hosts: 1 names read")
+    (tmp_path / "hosts").unlink()
+    one.wait_for_line("names that it held stay")
+    log = one.log()
+    assert "line 2: the address is not that of the name" in log and "line 3: " in log, log
+    assert peer[:16] not in log and other[:16] not in log, log
+    assert log.count("warning") == 3, log

@@ -70,7 +70,7 @@ struct CommandTests {
       return
     }
     #expect(options.identity == .hostnameFile("h"))
-    #expect(options.mtu == 1280)
+    #expect(options.mtu.bytes == 1280)
   }
 
   static let wrongLines: [([String], String)] = [

@@ -20,9 +20,9 @@ struct RunOptionsTests {
     #expect(
       try options()
         == RunOptions(
-          identity: .name(try OnionName(RunOptionsTests.own), listen: nil), peers: [], hostsFile: nil,
+          identity: .name(try OnionName(RunOptionsTests.own)), peers: [], hostsFile: nil,
           socks: .ipv4(loopback, port: 9050), listen: [.ipv4(loopback, port: 8060)], servicePort: 8060,
-          interface: "oncilla0", namespace: nil, mtu: 1500, offload: true, idle: 180,
+          interface: .standard, namespace: nil, mtu: .standard, offload: true, idle: 180, circuits: 2,
           stateDirectory: "/var/lib/oncilla",
           control: "/run/oncilla/control.sock", logLevel: .notice, logTarget: .standardError))
   }
@@ -34,10 +34,13 @@ struct RunOptionsTests {
         "--hostname-file", "/h", "--peer", RunOptionsTests.alice, "--peer=bob=" + RunOptionsTests.bob,
         "--hosts=/etc/onions",
         "--socks", "unix:/run/tor/socks", "--listen", "[::1]:1", "--listen", "127.0.0.1:2", "--service-port", "65535",
-        "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--no-offload", "--idle=86400", "--state-dir", "s",
+        "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--no-offload", "--idle=86400", "--circuits", "4",
+        "--state-dir", "s",
         "--control", "c",
         "--log-level", "debug", "--log", "/var/log/oncilla",
       ]))
+    let interface = try #require(InterfaceName("tor0"))
+    let mtu = try #require(InterfaceMTU(bytes: 1280))
     #expect(
       options
         == RunOptions(
@@ -47,8 +50,8 @@ struct RunOptionsTests {
             ConfiguredPeer(name: try OnionName(RunOptionsTests.bob), petname: Petname("bob")),
           ], hostsFile: "/etc/onions", socks: .unix("/run/tor/socks"),
           listen: [try SocketAddress("[::1]:1"), try SocketAddress("127.0.0.1:2")], servicePort: 65535,
-          interface: "tor0", namespace: "n", mtu: 1280, offload: false, idle: 86400, stateDirectory: "s", control: "c",
-          logLevel: .debug, logTarget: .file("/var/log/oncilla")))
+          interface: interface, namespace: NamespaceName("n"), mtu: mtu, offload: false, idle: 86400, circuits: 4,
+          stateDirectory: "s", control: "c", logLevel: .debug, logTarget: .file("/var/log/oncilla")))
   }
 
   static let listeners: [(String, [String], [String])] = [
@@ -62,7 +65,7 @@ struct RunOptionsTests {
     let arguments = ["--onion", "\(RunOptionsTests.alice),listen=\(own)"] + given.map { "--listen=" + $0 }
     let options = try #require(try RunOptions.parse(arguments))
     #expect(options.listen.map(\.description) == expected)
-    #expect(options.identity == .name(try OnionName(RunOptionsTests.alice), listen: try SocketAddress(own)))
+    #expect(options.identity == .name(try OnionName(RunOptionsTests.alice)))
   }
 
   @Test(

@@ -1,57 +1,99 @@
-/// Finds the packets in a circuit's bytes, which TCP splits and joins anywhere (thesis section 7.1.2).
+/// Finds the packets in a circuit's bytes, which TCP splits and joins anywhere (B. Fischer, "Building an Anonymous VPN",
+/// 2009, section 7.1.2).
 ///
-/// A packet that came whole is handed out where it lies; only one that was cut is copied together. The buffer for that
-/// grows with what has really come, by doubling, whatever a header announces: to 128 KiB at most for 65,575 bytes. It is
-/// given back by `releaseIfEmpty`.
+/// A packet that came whole is handed out where it lies; only one that was cut is copied together, in room that the store
+/// lends until it is complete: a circuit between two packets holds nothing.
 struct Defragmenter: ~Copyable {
-  private var partial = ByteBuffer()
-  // Where a packet that was copied together lies once it is handed out, so that the next one can begin meanwhile.
-  private var whole = ByteBuffer()
+  // The first bytes of a cut packet, until there are enough to know its length and to ask for room.
+  private var start: UInt64 = 0
+  private var partial: PacketStore.Slot?
+  // A packet that was copied together and handed out: its room goes back with `finish`.
+  private var whole: PacketStore.Slot?
   private var filled = 0
   private var isAtStart = true
 
-  /// How much memory it holds, in bytes.
-  var memory: Int { partial.capacity + whole.capacity }
+  /// How much of the store it holds, in bytes.
+  private(set) var memory = 0
 
   /// Whether a packet has begun and not ended.
   var isWithinPacket: Bool { filled > 0 }
 
   /// Takes the next packet off the front of `input`; `nil` if the rest does not complete one, which is then kept. All
-  /// packets out of one input are valid, and may be changed, as long as the input is.
-  mutating func next(_ input: inout UnsafeMutableRawBufferPointer) throws(StreamError) -> UnsafeMutableRawBufferPointer?
-  {
+  /// packets out of one input are valid, and may be changed, until `finish`.
+  mutating func next(
+    _ input: inout UnsafeMutableRawBufferPointer, store: inout PacketStore
+  ) throws(StreamError) -> UnsafeMutableRawBufferPointer? {
     if filled == 0, let length = try length(of: UnsafeRawBufferPointer(input)), length <= input.count {
       return take(length, from: &input)
     }
     while !input.isEmpty {
-      let known = try length(of: partial.prefix(filled))
-      let wanted = (known ?? PacketLength.bytesNeeded) - filled
-      let taken = take(min(wanted, input.count), from: &input)
-      partial.grow(to: filled + taken.count)
-      partial.copy(UnsafeRawBufferPointer(taken), at: filled)
-      filled += taken.count
-      if let length = try length(of: partial.prefix(filled)), length == filled {
-        // Only the first packet out of an input can have begun before it: the one handed out last is not needed any more.
-        swap(&partial, &whole)
-        filled = 0
-        return whole.mutablePrefix(length)
+      guard let partial else {
+        try begin(&input, store: &store)
+        continue
       }
+      let room = store.room(partial)
+      let taken = take(min(room.count - filled, input.count), from: &input)
+      UnsafeMutableRawBufferPointer(rebasing: room[filled...]).copyMemory(from: UnsafeRawBufferPointer(taken))
+      filled += taken.count
+      guard filled == room.count else { continue }
+      // Only the first packet out of an input can have begun before it, so there is never a second.
+      whole = partial
+      self.partial = nil
+      filled = 0
+      return room
     }
     return nil
   }
 
-  /// Gives the buffer back if no packet is under way.
-  mutating func releaseIfEmpty() {
-    whole = ByteBuffer()
-    if !isWithinPacket { partial = ByteBuffer() }
+  /// Gives back the room of the packet that was handed out last.
+  mutating func finish(store: inout PacketStore) {
+    guard let slot = whole else { return }
+    memory -= store.size(of: slot)
+    store.takeBack(slot)
+    whole = nil
+  }
+
+  /// Gives everything back: the circuit is gone.
+  mutating func abandon(store: inout PacketStore) {
+    finish(store: &store)
+    if let partial { store.takeBack(partial) }
+    partial = nil
+    filled = 0
+    memory = 0
+  }
+
+  /// Takes bytes until the packet's length is known, then room for it.
+  private mutating func begin(
+    _ input: inout UnsafeMutableRawBufferPointer, store: inout PacketStore
+  ) throws(StreamError) {
+    let taken = take(min(PacketLength.bytesNeeded - filled, input.count), from: &input)
+    let count = filled + taken.count
+    let first = filled
+    let length = try withUnsafeMutableBytes(of: &start) { bytes throws(StreamError) in
+      UnsafeMutableRawBufferPointer(rebasing: bytes[first...]).copyMemory(from: UnsafeRawBufferPointer(taken))
+      return try PacketLength.read(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+    filled = count
+    guard let length else { return }
+    try withUnsafeBytes(of: start) { bytes throws(StreamError) in
+      try check(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+    guard let slot = store.lend(length) else { throw .noRoom }
+    memory += store.size(of: slot)
+    withUnsafeBytes(of: start) { store.room(slot).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    partial = slot
   }
 
   private mutating func length(of bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int? {
     guard let length = try PacketLength.read(bytes) else { return nil }
-    // "GET " would pass for the beginning of an IPv4 header.
+    try check(bytes)
+    return length
+  }
+
+  /// "GET " would pass for the beginning of an IPv4 header.
+  private mutating func check(_ bytes: UnsafeRawBufferPointer) throws(StreamError) {
     if isAtStart, bytes.starts(with: "GET ".utf8) { throw .webRequest }
     isAtStart = false
-    return length
   }
 
   private func take(_ count: Int, from input: inout UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {

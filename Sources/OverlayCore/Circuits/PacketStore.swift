@@ -1,7 +1,8 @@
-/// Memory for the packets that wait in all queues of a node, lent packet by packet: a queue that is empty owns nothing.
+/// Memory for the packets that wait in all queues of a node, and for those that are copied together from pieces, lent
+/// packet by packet: a queue that is empty owns nothing.
 ///
 /// Slots come in two sizes, for packets up to an Ethernet's MTU and for super-packets. Together they are bounded to
-/// `byteLimit`; past it a packet finds no room. What was lent once is kept for the next one until `releaseUnused`.
+/// `byteLimit`; past it a packet finds no room. Of what is given back a little is kept for the next packets.
 struct PacketStore: ~Copyable {
   /// Where a packet lies, as long as it is lent.
   struct Slot: Equatable {
@@ -30,12 +31,20 @@ struct PacketStore: ~Copyable {
 
   private static let smallSize = 2_048
   private static let largeSize = 65_600
+  /// How many slots that are not lent keep their memory.
+  private static let smallKept = 512
+  private static let largeKept = 16
 
   private var entries = UnsafeMutableBufferPointer<Entry>(start: nil, count: 0)
   private var count = 0
   private var freeSmall: [Slot] = []
   private var freeLarge: [Slot] = []
+  // Slots without memory.
+  private var vacant: [Slot] = []
   private var byteCount = 0
+
+  /// Whether memory was freed that the process still has; whoever gives it back to the system says so here.
+  var hasFreedMemory = false
 
   /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.
   mutating func lend(_ length: Int) -> Slot? {
@@ -50,12 +59,15 @@ struct PacketStore: ~Copyable {
 
   /// Takes a packet's room back.
   mutating func takeBack(_ slot: Slot) {
-    if entries[Int(slot.index)].memory.count == PacketStore.smallSize {
-      freeSmall.append(slot)
+    if size(of: slot) == PacketStore.smallSize {
+      if freeSmall.count < PacketStore.smallKept { freeSmall.append(slot) } else { free(slot) }
     } else {
-      freeLarge.append(slot)
+      if freeLarge.count < PacketStore.largeKept { freeLarge.append(slot) } else { free(slot) }
     }
   }
+
+  /// How many bytes are lent with the slot, whatever the packet's length.
+  func size(of slot: Slot) -> Int { self[slot].memory.count }
 
   /// What is known of a packet that is lent.
   subscript(slot: Slot) -> Entry {
@@ -68,36 +80,44 @@ struct PacketStore: ~Copyable {
     UnsafeMutableRawBufferPointer(rebasing: entries[Int(slot.index)].memory[..<entries[Int(slot.index)].length])
   }
 
-  private func entry(_ slot: Slot) -> UnsafeMutablePointer<Entry> {
-    precondition(slot.index >= 0 && Int(slot.index) < count, "a packet that is nowhere was used")
-    return entries.baseAddress.unsafelyUnwrapped + Int(slot.index)
-  }
-
-  /// Gives all memory back if nothing is lent.
-  mutating func releaseUnused() {
-    guard count > 0, freeSmall.count + freeLarge.count == count else { return }
-    for index in 0..<count { entries[index].memory.deallocate() }
-    entries.deallocate()
-    entries = UnsafeMutableBufferPointer(start: nil, count: 0)
+  /// Frees what is kept for the next packets.
+  mutating func releaseKept() {
+    for slot in freeSmall { free(slot) }
+    for slot in freeLarge { free(slot) }
     freeSmall = []
     freeLarge = []
-    count = 0
-    byteCount = 0
+  }
+
+  private mutating func free(_ slot: Slot) {
+    byteCount -= size(of: slot)
+    self[slot].memory.deallocate()
+    self[slot].memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    vacant.append(slot)
+    hasFreedMemory = true
   }
 
   private mutating func make(_ size: Int, _ length: Int) -> Slot? {
     guard byteCount + size <= PacketStore.byteLimit else { return nil }
+    byteCount += size
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+    if let slot = vacant.popLast() {
+      self[slot] = Entry(memory: memory, length: length)
+      return slot
+    }
     if count == entries.count {
       let larger = UnsafeMutableBufferPointer<Entry>.allocate(capacity: max(64, entries.count * 2))
       _ = larger.moveInitialize(fromContentsOf: entries)
       entries.deallocate()
       entries = larger
     }
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
     entries.initializeElement(at: count, to: Entry(memory: memory, length: length))
-    byteCount += size
     count += 1
     return Slot(index: Int32(count - 1))
+  }
+
+  private func entry(_ slot: Slot) -> UnsafeMutablePointer<Entry> {
+    precondition(slot.index >= 0 && Int(slot.index) < count, "a packet that is nowhere was used")
+    return entries.baseAddress.unsafelyUnwrapped + Int(slot.index)
   }
 
   deinit {

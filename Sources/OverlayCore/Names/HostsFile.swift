@@ -9,7 +9,7 @@ public struct HostsFile: Equatable, Sendable {
   public struct Problem: Equatable, Sendable, CustomStringConvertible {
     /// The line's number; the first is 1.
     public let line: Int
-    /// What was wrong and what is accepted.
+    /// What was wrong and what is accepted; nothing of the line itself.
     public let text: String
 
     /// The problem as a log line's end: `line 3: …`.
@@ -40,7 +40,7 @@ public struct HostsFile: Equatable, Sendable {
       do throws(HostsLineError) {
         guard let name = try HostsFile.name(in: line) else { continue }
         if let other = known[name.address] {
-          guard other == name else { throw .taken(name.address, other) }
+          guard other == name else { throw .taken }
           continue
         }
         guard names.count < HostsFile.mostNames else { throw .excess }
@@ -63,36 +63,32 @@ public struct HostsFile: Equatable, Sendable {
     if fields.isEmpty { return nil }
     guard fields.count == 2 else { throw .fields(fields.count) }
     let texts = fields.map { String(decoding: $0, as: UTF8.self) }
-    guard let address = IPv6Address(texts[0]) else { throw .address(texts[0]) }
+    guard let address = IPv6Address(texts[0]) else { throw .address }
     let name: OnionName
-    do { name = try OnionName(texts[1]) } catch { throw .name(texts[1], error) }
-    guard name.address == address else { throw .mismatch(address, name) }
+    do { name = try OnionName(texts[1]) } catch { throw .name(error) }
+    guard name.address == address else { throw .mismatch }
     return name
   }
 }
 
-/// Why a line of a hosts file names nobody.
+/// Why a line of a hosts file names nobody. What the line says is left out: the log keeps peers' names to itself, and
+/// the line can be looked up.
 private enum HostsLineError: Error, CustomStringConvertible {
   case fields(Int)
-  case address(String)
-  case name(String, OnionNameError)
-  case mismatch(IPv6Address, OnionName)
-  case taken(IPv6Address, OnionName)
+  case address
+  case name(OnionNameError)
+  case mismatch
+  case taken
   case excess
 
   var description: String {
     switch self {
     case .fields(let count): "\(count) field\(count == 1 ? "" : "s") where an address and a name are accepted"
-    case .address(let text): "'\(HostsLineError.excerpt(text))' is not an IPv6 address"
-    case .name(let text, let error): "'\(HostsLineError.excerpt(text))' is not an onion name: \(error)"
-    case .mismatch(let address, let name): "\(address) is not the address of \(name), which is \(name.address)"
-    case .taken(let address, let name): "\(address) is already the address of \(name)"
+    case .address: "the first field is not an IPv6 address"
+    case .name(let error): "the second field is not an onion name: \(error)"
+    case .mismatch: "the address is not that of the name, which 'oncilla address' prints"
+    case .taken: "an earlier line has another name of the same address"
     case .excess: "only the first \(HostsFile.mostNames) names of a file are used"
     }
-  }
-
-  /// Enough of a field to find it by: a line may be as long as the file.
-  private static func excerpt(_ text: String) -> String {
-    text.count > 80 ? text.prefix(80) + "…" : text
   }
 }

@@ -9,6 +9,8 @@ struct DeadlineQueue {
     case peer(OnionName)
     /// A try whether Tor is back.
     case tor
+    /// The device, which waits for a circuit.
+    case device
     /// Tables that hold what nobody needs any more.
     case tidying
   }

@@ -15,18 +15,14 @@ extension Node {
   /// How long one may stand that is for bulk alone: a twentieth of the round trip of an onion circuit, so that a single
   /// flow fills it.
   static let bulkPace = ControlledDelay.Pace(target: 0.025, interval: 0.500)
+  /// For how many seconds the device waits for a circuit.
+  static let deviceWait = 0.005
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
   /// How much memory cut packets of all circuits take together, in bytes; past it the circuit whose packet is incomplete
   /// for longest is closed.
   static let reassemblyLimit = 16 << 20
-
-  /// How much memory for cut packets a circuit may keep that has none.
-  static let keptMemory = 4 << 10
-
-  /// From how many bytes on it is worth to give memory back to the system.
-  static let noticeableMemory = 16 << 10
 
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
@@ -65,11 +61,10 @@ extension Node {
     do {
       defer {
         flushJoined(to: &device)
-        // What holds no cut packet must not count against those that do.
-        releaseReassembly(of: circuit)
+        circuits[circuit].defragmenter.finish(store: &store)
         reassemblyMemory += circuits[circuit].defragmenter.memory - memory
       }
-      while let packet = try circuits[circuit].defragmenter.next(&input) {
+      while let packet = try circuits[circuit].defragmenter.next(&input, store: &store) {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
       }
@@ -78,13 +73,6 @@ extension Node {
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
-  }
-
-  private mutating func releaseReassembly(of circuit: CircuitIdentifier) {
-    let memory = circuits[circuit].defragmenter.memory
-    guard memory > Node.keptMemory, !circuits[circuit].defragmenter.isWithinPacket else { return }
-    circuits[circuit].defragmenter.releaseIfEmpty()
-    if memory >= Node.noticeableMemory { hasFreedMemory = true }
   }
 
   /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
@@ -100,7 +88,6 @@ extension Node {
     guard let slowest else { return false }
     counters[.reassemblyLimit] += 1
     close(slowest, .failure("sent no whole packet for too long"), at: now, device: &device)
-    hasFreedMemory = true
     return true
   }
 
@@ -196,14 +183,22 @@ extension Node {
   }
 
   /// Lets the device wait for a circuit that has much to send and is fast: what waits there is not lost, and not for
-  /// long. What a slow circuit does not take is the queue's to judge.
+  /// long. What a slow circuit does not take is the queue's to judge, and one that takes nothing is slow.
   private mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
     let bytes = circuits[circuit].queue.totalBytes
-    if bytes >= Node.congestionBytes, circuits[circuit].rate.seconds(for: bytes, at: now) < Node.sparsePace.target {
+    let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
+    if bytes >= Node.congestionBytes, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.deviceWait {
       congested = circuit
+      let end = now.advanced(bySeconds: Node.deviceWait)
+      if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }
     } else if congested == circuit {
       congested = nil
     }
+  }
+
+  /// The device has waited for long enough.
+  mutating func endCongestion(at now: Instant) {
+    if let circuit = congested { noteCongestion(circuit, at: now) }
   }
 
   mutating func requestFlush(_ circuit: CircuitIdentifier) {
@@ -223,10 +218,10 @@ extension Node {
   private mutating func remove<Device: PacketSink & ~Copyable>(
     _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
-    guard let circuit = circuits.remove(identifier) else { return }
+    guard var circuit = circuits.remove(identifier) else { return }
     if congested == identifier { congested = nil }
     reassemblyMemory -= circuit.defragmenter.memory
-    if circuit.defragmenter.memory >= Node.noticeableMemory { hasFreedMemory = true }
+    circuit.defragmenter.abandon(store: &store)
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {

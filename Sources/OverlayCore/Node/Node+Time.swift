@@ -15,6 +15,8 @@ extension Node {
         if peers[name]?.alarm.rings(at: time) == true { redial(name, at: now) }
       case .tor:
         if torAlarm.rings(at: time) { perform(.probeTor) }
+      case .device:
+        if deviceAlarm.rings(at: time) { endCongestion(at: now) }
       case .tidying: tidy(at: now)
       }
     }
@@ -70,23 +72,23 @@ extension Node {
   }
 
   private mutating func tidy(at now: Instant) {
+    var areAllQuiet = true
     for circuit in circuits.identifiers {
       let quiet = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + .seconds(5) <= now
-      guard quiet else { continue }
+      guard quiet else {
+        areAllQuiet = false
+        continue
+      }
       circuits[circuit].waiting.releaseIfEmpty()
       circuits[circuit].queue.releaseIfEmpty()
       circuits[circuit].flows.releaseIfOver(at: now)
-      let memory = circuits[circuit].defragmenter.memory
-      circuits[circuit].defragmenter.releaseIfEmpty()
-      reassemblyMemory += circuits[circuit].defragmenter.memory - memory
-      if memory >= Node.noticeableMemory { hasFreedMemory = true }
     }
-    store.releaseUnused()
+    if areAllQuiet { store.releaseKept() }
     for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
       peers[name] = nil
     }
-    if hasFreedMemory { perform(.trimMemory) }
-    hasFreedMemory = false
+    if store.hasFreedMemory { perform(.trimMemory) }
+    store.hasFreedMemory = false
     deadlines.insert(.tidying, at: now + Node.tidyingInterval)
   }
 }

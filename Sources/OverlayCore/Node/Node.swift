@@ -23,6 +23,7 @@ public struct Node: ~Copyable {
   var names = NameTable()
   var deadlines = DeadlineQueue()
   var torAlarm = Alarm()
+  var deviceAlarm = Alarm()
   var tor = TorReachability.unknown
   // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
   var unreachableLimit = TokenBucket(rate: 10, burst: 10)
@@ -38,8 +39,6 @@ public struct Node: ~Copyable {
 
   // What all defragmenters hold together, in bytes.
   var reassemblyMemory = 0
-  // Whether much memory was freed that the process still has.
-  var hasFreedMemory = false
 
   /// What has happened so far.
   public internal(set) var counters = Counters()
@@ -110,7 +109,7 @@ public struct Node: ~Copyable {
       switch subject {
       case .circuit(let circuit): circuits.contains(circuit)
       case .peer(let name): peers[name] != nil
-      case .tor, .tidying: true
+      case .tor, .device, .tidying: true
       }
     }
     swap(&queue, &deadlines)

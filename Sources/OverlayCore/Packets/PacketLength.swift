@@ -8,6 +8,8 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
   case totalLength(Int)
   /// A web browser that found the port.
   case webRequest
+  /// A cut packet for which there is no room: all that is lent is in use.
+  case noRoom
 
   /// What was wrong, for the log.
   public var description: String {
@@ -16,6 +18,7 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
     case .headerLength(let length): "an IPv4 header of \(length) bytes"
     case .totalLength(let length): "an IPv4 packet of \(length) bytes in all"
     case .webRequest: "a web request"
+    case .noRoom: "a cut packet while there was no room for one"
     }
   }
 }

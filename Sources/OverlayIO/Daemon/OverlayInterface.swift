@@ -1,18 +1,22 @@
 import OverlayCore
 
-/// The overlay's interface as long as the daemon runs: made, watched, and put right when somebody else changes it.
+/// The overlay's leak guard and interface as long as the daemon runs: made, watched, and put right when somebody else
+/// changes them.
 final class OverlayInterface {
   private let loop: EventLoop
   private let log: Log
   private let failed: () -> Void
   private var privileges: Privileges
-  private var monitor: InterfaceMonitor?
+  private var monitor: InterfaceMonitor
   private var keeper: InterfaceKeeper
   private var changes: EventSource?
   private var timer: EventSource?
+  // Whether the leak guard is this start's own, and not one that an earlier run left in place for a reason.
+  private var hasBroughtLeakGuard = false
+  private var hasInterface = false
 
-  /// The right to make the interface, and the leak guard in place. `failed` tells that the interface is gone for good;
-  /// the log says why.
+  /// The right to make the interface, and the leak guard in place and watched. `failed` tells that the interface is gone
+  /// for good; the log says why.
   init(
     _ settings: InterfaceSettings, on loop: EventLoop, log: Log, failed: @escaping () -> Void
   ) throws(PrivilegeError) {
@@ -20,24 +24,37 @@ final class OverlayInterface {
     self.log = log
     self.failed = failed
     privileges = try Privileges(settings)
-    keeper = InterfaceKeeper(interface: settings.name, mtu: settings.mtu, prefix: settings.prefix)
-    finish(.installLeakGuard, failure: try privileges.installLeakGuard().failure)
+    monitor = try privileges.openMonitor()
+    keeper = InterfaceKeeper(
+      interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix)
+    changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
+    timer = EventSource(.timer, on: loop) { [unowned self] in act() }
+    let leakGuard = try privileges.installLeakGuard()
+    hasBroughtLeakGuard = leakGuard == .installed
+    finish(.installLeakGuard, failure: leakGuard.failure)
+    changes?.start()
+    act()
+  }
+
+  deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    changes = nil
+    timer = nil
   }
 
   /// Makes the interface and sets it up with this address; it lives as long as the device that is handed out.
   func open(_ address: IPv6Address) throws(PrivilegeError) -> TunnelDevice {
     let device = try privileges.openTunnel()
-    let opened = try privileges.openMonitor()
+    monitor.watch(device)
     _ = try privileges.perform(.configureInterface(address))
-    changes = EventSource(.readable(opened.descriptor), on: loop) { [unowned self] in observe() }
-    timer = EventSource(.timer, on: loop) { [unowned self] in act() }
-    monitor = consume opened
-    changes?.start()
+    hasInterface = true
     return device
   }
 
-  /// Takes away what outlives the device: on an orderly stop, never after a failure.
-  func removeLeakGuard() {
+  /// Takes away what outlives the device. After a failure the leak guard stays, so that nothing for the overlay leaves
+  /// in the clear; but a start that never got as far as an interface takes back what it brought.
+  func close(afterFailure: Bool) {
+    guard !afterFailure || hasBroughtLeakGuard && !hasInterface else { return }
     do throws(PrivilegeError) {
       _ = try privileges.perform(.removeLeakGuard)
     } catch {
@@ -46,7 +63,7 @@ final class OverlayInterface {
   }
 
   private func observe() {
-    monitor?.drain { change in keeper.observe(change) }
+    monitor.drain { change in keeper.observe(change) }
     act()
   }
 
@@ -66,6 +83,8 @@ final class OverlayInterface {
   }
 
   private func perform(_ request: PrivilegedRequest) {
+    // Lost messages let the keeper ask for both.
+    guard hasInterface || request == .installLeakGuard else { return }
     do throws(PrivilegeError) {
       let reply = try privileges.perform(request)
       switch consume reply {

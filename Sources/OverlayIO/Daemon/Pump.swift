@@ -12,13 +12,15 @@ final class Pump {
   private let loop: EventLoop
   private let log: Log
   private let socks: SocketAddress
-  private let torChanged: (_ isReachable: Bool) -> Void
+  private let torChanged: (_ isReachable: Bool, _ failure: SystemError?) -> Void
   private let deviceGone: () -> Void
 
   private var node: Node
   private var device: TunnelDevice
   private var sockets: [CircuitIdentifier: CircuitSocket] = [:]
   private var probe: TorProbe?
+  // Why the SOCKS port could not be reached when it was last tried.
+  private var torFailure: SystemError?
   private var deviceSource: EventSource?
   private var isDeviceWaiting = false
   private var timer: EventSource?
@@ -26,11 +28,11 @@ final class Pump {
   // Lent to whoever reads: nothing that is read is kept in it.
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pump.bufferSize, alignment: 16)
 
-  /// A pump that stands still until `start`. `torChanged` tells when Tor comes into reach or goes out of it,
+  /// A pump that stands still until `start`. `torChanged` tells when Tor comes into reach or goes out of it, and why;
   /// `deviceGone` that no packet will ever come from the device again.
   init(
     _ settings: NodeSettings, device: consuming TunnelDevice, socks: SocketAddress, on loop: EventLoop, log: Log,
-    torChanged: @escaping (_ isReachable: Bool) -> Void, deviceGone: @escaping () -> Void
+    torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void, deviceGone: @escaping () -> Void
   ) {
     self.loop = loop
     self.log = log
@@ -44,6 +46,8 @@ final class Pump {
   }
 
   deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    deviceSource = nil
     buffer.deallocate()
   }
 
@@ -91,7 +95,7 @@ final class Pump {
     case .flush(let circuit): flush(circuit, at: now)
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: probeTor(at: now)
-    case .torReachable(let isReachable): torChanged(isReachable)
+    case .torReachable(let isReachable): torChanged(isReachable, isReachable ? nil : torFailure)
     case .trimMemory: oncilla_trim_memory()
     case .log(let level, let message): log.write(level, message)
     }
@@ -122,11 +126,16 @@ final class Pump {
   }
 
   private func probeTor(at now: Instant) {
-    probe = TorProbe(socks, on: loop) { [unowned self] isReachable in
-      probe = nil
-      turn { now in node.torProbed(isReachable: isReachable, at: now) }
+    do throws(SystemError) {
+      probe = try TorProbe(socks, on: loop) { [unowned self] failure in
+        probe = nil
+        torFailure = failure
+        turn { now in node.torProbed(isReachable: failure == nil, at: now) }
+      }
+    } catch {
+      torFailure = error
+      node.torProbed(isReachable: false, at: now)
     }
-    if probe == nil { node.torProbed(isReachable: false, at: now) }
   }
 
   private func dial(_ circuit: CircuitIdentifier, at now: Instant) {
@@ -141,6 +150,7 @@ final class Pump {
       }
       if socket.isConnecting { socket.waitUntilWritable(true) }
     } catch {
+      torFailure = error
       node.ended(circuit, CircuitEnd(connecting: error), at: now, device: &device)
     }
   }
@@ -184,6 +194,7 @@ final class Pump {
         try socket.stream.finishConnecting(to: socks)
         established(circuit, socket)
       } catch {
+        torFailure = error
         drop(circuit, CircuitEnd(connecting: error), at: now)
       }
     }

@@ -7,7 +7,9 @@ public struct InterfaceMonitor: ~Copyable {
   private let socket: NetlinkSocket
   private let prefix: IPv6Prefix
   private let leakGuard: LeakGuard
-  private var link: LinkRecord
+  // The number of the interface, and what was last heard of it.
+  private var index: Int32?
+  private var link: LinkRecord?
   private var loopbackIsUp: Bool
   private var asksForLinks = false
 
@@ -19,13 +21,22 @@ public struct InterfaceMonitor: ~Copyable {
   /// The number for the event loop, readable while there is something to drain.
   public var descriptor: Int32 { socket.descriptor }
 
-  /// Listens on `socket`, which hears `groups` and was emptied before `link` and `loopbackIsUp` were found out.
-  init(socket: consuming NetlinkSocket, prefix: IPv6Prefix, link: LinkRecord, loopbackIsUp: Bool) {
+  /// Listens on `socket`, which hears `groups` and was emptied before `link`, if there is an interface already, and
+  /// `loopbackIsUp` were found out.
+  init(socket: consuming NetlinkSocket, prefix: IPv6Prefix, link: LinkRecord?, loopbackIsUp: Bool) {
     self.socket = socket
     self.prefix = prefix
     self.link = link
+    index = link?.index
     self.loopbackIsUp = loopbackIsUp
     leakGuard = LeakGuard(prefix: prefix)
+  }
+
+  /// Hears from now on what is done to this interface, too. The kernel told of it when it was made: that message, or
+  /// the answer to a question after it was lost, says what the changes are changes of.
+  public mutating func watch(_ tunnel: borrowing TunnelDevice) {
+    index = tunnel.index
+    link = nil
   }
 
   /// Gives the changes that wait to `body`, in the order in which they happened.
@@ -46,6 +57,9 @@ public struct InterfaceMonitor: ~Copyable {
         }
       }
     }
+    // Nobody wakes the loop if this was the last that waited. An answer for which there is no room yet is one more
+    // overflow, and asked for again.
+    if asksForLinks { askForLinks() }
   }
 
   /// Whether the links changed with the messages that were lost shows in answers that come as messages do. They would
@@ -53,7 +67,7 @@ public struct InterfaceMonitor: ~Copyable {
   /// checks what matters.
   private mutating func askForLinks() {
     asksForLinks = false
-    for index in [link.index, LinkRecord.loopbackIndex] {
+    for index in [index, LinkRecord.loopbackIndex].compactMap(\.self) {
       try? socket.send(LinkRequest.query(index: index), sequence: UInt32(bitPattern: index))
     }
   }
@@ -63,9 +77,9 @@ public struct InterfaceMonitor: ~Copyable {
     case RTM_NEWLINK:
       if let new = LinkRecord(record) { update(new, body) }
     case RTM_DELLINK:
-      if LinkRecord(record)?.index == link.index { body(.deleted) }
+      if let lost = LinkRecord(record), lost.index == index { body(.deleted) }
     case RTM_DELADDR:
-      guard let lost = AddressRecord(record), lost.interface == link.index, lost.prefixLength == prefix.length,
+      guard let lost = AddressRecord(record), lost.interface == index, lost.prefixLength == prefix.length,
         prefix.contains(lost.address)
       else { return }
       body(.addressLost)
@@ -79,7 +93,9 @@ public struct InterfaceMonitor: ~Copyable {
       body(.leakGuardLost)
     case Int(NLMSG_ERROR):
       // The answer to `askForLinks`.
-      if record.acknowledgement == ENODEV, record.header.nlmsg_seq == UInt32(bitPattern: link.index) { body(.deleted) }
+      if let index, record.acknowledgement == ENODEV, record.header.nlmsg_seq == UInt32(bitPattern: index) {
+        body(.deleted)
+      }
     default:
       break
     }
@@ -89,9 +105,10 @@ public struct InterfaceMonitor: ~Copyable {
     if new.index == LinkRecord.loopbackIndex {
       if new.isUp, !loopbackIsUp { body(.loopbackCameUp) }
       loopbackIsUp = new.isUp
-    } else if new.index == link.index {
-      let old = link
+    } else if new.index == index {
+      let known = link
       link = new
+      guard let old = known else { return }
       if new.mtu != old.mtu { body(.mtuChanged(new.mtu)) }
       if new.isUp != old.isUp { body(new.isUp ? .cameUp : .wentDown) }
     }
@@ -100,7 +117,7 @@ public struct InterfaceMonitor: ~Copyable {
   private func handle(lost route: RouteRecord, _ body: (InterfaceChange) -> Void) {
     if leakGuard.matches(route) {
       body(.leakGuardLost)
-    } else if route.interface == link.index, route.prefix == prefix, Int32(route.origin) == RTPROT_KERNEL,
+    } else if route.interface == index, route.prefix == prefix, Int32(route.origin) == RTPROT_KERNEL,
       route.table == UInt32(RT_TABLE_MAIN.rawValue)
     {
       body(.prefixRouteLost)

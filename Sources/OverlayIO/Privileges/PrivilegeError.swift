@@ -2,12 +2,8 @@ import OverlayCore
 
 /// Why a privileged act was not done; its description is one line for the operator.
 public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
-  /// The name is none that the kernel gives to an interface.
-  case invalidInterfaceName(String)
-  /// The name is none of a network namespace.
-  case invalidNamespaceName(String)
-  /// The MTU is outside `InterfaceSettings.mtuRange`.
-  case invalidMTU(Int)
+  /// The kernel gives no interface this name.
+  case interfaceNameRefused(String)
   /// No file stands at the namespace's path.
   case namespaceMissing(String)
   /// The file at the path is no network namespace.
@@ -26,7 +22,7 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   case interfaceGone(String)
   /// A route that is not ours has the leak guard's place.
   case leakGuardTaken(IPv6Prefix, metric: UInt32)
-  /// The tunnel or the monitor was handed out already, or is asked for before what it needs.
+  /// The tunnel or the monitor was handed out already, or there is no interface yet.
   case outOfOrder(PrivilegedRequest)
   /// Any other failure, with what was being done.
   case failed(act: String, SystemError)
@@ -34,14 +30,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   /// What is missing and what to do.
   public var description: String {
     switch self {
-    case .invalidInterfaceName(let name):
-      "interface name \(name.debugDescription) is refused: 1 to 15 printable ASCII characters without space, '/', ':' "
-        + "and '%' are accepted"
-    case .invalidNamespaceName(let name):
-      "network namespace \(name.debugDescription) is refused: a name under /run/netns or a path is accepted"
-    case .invalidMTU(let mtu):
-      "MTU \(mtu) is refused: \(InterfaceSettings.mtuRange.lowerBound) to "
-        + "\(InterfaceSettings.mtuRange.upperBound) bytes are accepted"
+    case .interfaceNameRefused(let name):
+      "the kernel refuses the interface name \(name): choose another one with --interface"
     case .namespaceMissing(let path):
       "there is no network namespace at \(path): create it with 'ip netns add'"
     case .notANamespace(let path):

@@ -9,7 +9,7 @@ public enum PrivilegedRequest: Hashable, Sendable {
   case removeLeakGuard
   /// Make the interface, still down and without an address. Once.
   case openTunnel
-  /// Watch the interface and the leak guard. Once, after `openTunnel`.
+  /// Watch the leak guard, and the interface if it was made. Once.
   case openMonitor
   /// Give the interface MTU and address, and set it up. Idempotent, after `openTunnel`.
   case configureInterface(IPv6Address)

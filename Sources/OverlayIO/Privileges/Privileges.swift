@@ -12,6 +12,7 @@ public struct Privileges: ~Copyable {
   private var index: Int32?
   private var address: IPv6Address?
 
+  private var interface: String { settings.name.description }
   private var leakGuard: LeakGuard { LeakGuard(prefix: settings.prefix) }
 
   /// Opens the sockets and the device node in the settings' namespace. Changes nothing in it.
@@ -80,31 +81,31 @@ public struct Privileges: ~Copyable {
     guard let node = node.take() else { throw .outOfOrder(.openTunnel) }
     let framing: TunnelFraming
     do throws(SystemError) {
-      framing = try TunnelDevice.attach(
-        node, name: settings.name, offloads: settings.offload ? TunnelDevice.offloads : [])
+      framing = try TunnelDevice.attach(node, name: interface, offloads: settings.offload ? TunnelDevice.offloads : [])
     } catch {
       switch error.number {
-      case EBUSY: throw .interfaceExists(settings.name)
+      case EBUSY: throw .interfaceExists(interface)
       // The kernel's own rules for a name, should they be stricter than ours.
-      case EINVAL: throw .invalidInterfaceName(settings.name)
-      default: throw explain(error, "create interface \(settings.name)")
+      case EINVAL: throw .interfaceNameRefused(interface)
+      default: throw explain(error, "create interface \(interface)")
       }
     }
-    let link = try look(LinkRequest.query(name: settings.name))
-    guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: settings.name) }
+    let link = try look(LinkRequest.query(name: interface))
+    guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: interface) }
     index = link.index
-    return TunnelDevice(attached: node, name: settings.name, index: link.index, framing: framing)
+    return TunnelDevice(attached: node, name: interface, index: link.index, framing: framing)
   }
 
   private mutating func makeMonitor() throws(PrivilegeError) -> InterfaceMonitor {
-    guard let index, let socket = monitoring.take() else { throw .outOfOrder(.openMonitor) }
+    guard let socket = monitoring.take() else { throw .outOfOrder(.openMonitor) }
     do throws(SystemError) {
       // What happened before the links are looked at is not news.
       try socket.discardWaiting()
     } catch {
-      throw explain(error, "watch interface \(settings.name)")
+      throw explain(error, "watch interface \(interface)")
     }
-    let link = try look(LinkRequest.query(index: index))
+    var link: LinkRecord?
+    if let index { link = try look(LinkRequest.query(index: index)) }
     let loopback = try look(LinkRequest.query(index: LinkRecord.loopbackIndex))
     return InterfaceMonitor(socket: socket, prefix: settings.prefix, link: link, loopbackIsUp: loopback.isUp)
   }
@@ -116,7 +117,7 @@ public struct Privileges: ~Copyable {
     // link-local address at once; on one that is down there is time to refuse it.
     let startsAnew = link.networkLayer == .absent
     if startsAnew { try send(LinkRequest.setUp(false, index: index)) }
-    if settingUp || startsAnew { try send(LinkRequest.setMTU(settings.mtu, index: index)) }
+    if settingUp || startsAnew { try send(LinkRequest.setMTU(settings.mtu.bytes, index: index)) }
     try send(LinkRequest.withoutLinkLocalAddress(index: index))
     if settingUp || startsAnew && link.isUp { try send(LinkRequest.setUp(true, index: index)) }
     guard let address else { return }
@@ -130,7 +131,7 @@ public struct Privileges: ~Copyable {
     } catch {
       throw explain(error, query.purpose)
     }
-    guard let link else { throw .interfaceGone(settings.name) }
+    guard let link else { throw .interfaceGone(interface) }
     return link
   }
 
@@ -145,9 +146,9 @@ public struct Privileges: ~Copyable {
   private func explain(_ error: SystemError, _ act: String) -> PrivilegeError {
     switch error.number {
     case EPERM: .notPermitted(capability: "CAP_NET_ADMIN", act: act)
-    case ENODEV: .interfaceGone(settings.name)
+    case ENODEV: .interfaceGone(interface)
     // addrconf.c answers so where disable_ipv6 is set.
-    case EACCES: .protocolDisabled(interface: settings.name)
+    case EACCES: .protocolDisabled(interface: interface)
     case EAFNOSUPPORT, EOPNOTSUPP: .protocolDisabled(interface: nil)
     default: .failed(act: act, error)
     }

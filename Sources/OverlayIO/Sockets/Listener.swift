@@ -9,18 +9,25 @@ final class Listener {
   private static let pause = Duration.seconds(1)
   /// How many connections are accepted before others get their turn.
   private static let batch = 64
+  /// How often it is said at most that nothing can be accepted.
+  private static let complaintInterval = Duration.seconds(60)
 
   private let file: FileDescriptor
   private let address: SocketAddress
+  private let loop: EventLoop
+  private let log: Log
+  private var nextComplaint = Instant(nanoseconds: 0)
   private var arrival: EventSource?
   private var resumption: EventSource?
   private let handler: (consuming StreamSocket) -> Void
 
-  /// A listener at `address` that hands every connection to `handler`.
+  /// A listener at `address` that hands every connection to `handler`, and tells `log` when it cannot.
   init(
-    _ address: SocketAddress, on loop: EventLoop, handler: @escaping (consuming StreamSocket) -> Void
+    _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (consuming StreamSocket) -> Void
   ) throws(SystemError) {
     self.address = address
+    self.loop = loop
+    self.log = log
     self.handler = handler
     file = try FileDescriptor("socket") { socket(address.family, Int32(SOCK_STREAM.rawValue) | socketFlags, 0) }
     let number = file.number
@@ -31,6 +38,12 @@ final class Listener {
     arrival = EventSource(.readable(number), on: loop) { [unowned self] in accept() }
     resumption = EventSource(.timer, on: loop) { [unowned self] in arrival?.start() }
     arrival?.start()
+  }
+
+  deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    arrival = nil
+    resumption = nil
   }
 
   private func accept() {
@@ -46,10 +59,18 @@ final class Listener {
         if [ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH].contains(error.number) {
           continue
         }
+        complain(of: error)
         arrival?.cancel()
         resumption?.start(after: Listener.pause)
         return
       }
     }
+  }
+
+  private func complain(of error: SystemError) {
+    let now = loop.now
+    guard nextComplaint <= now else { return }
+    nextComplaint = now + Listener.complaintInterval
+    log.warning("cannot take connections at \(address): \(error)")
   }
 }

@@ -64,17 +64,9 @@ extension SocketAddress: CustomStringConvertible {
 
   private static func dottedQuad(_ text: String) -> UInt32? {
     if text.lowercased() == "localhost" { return 0x7f00_0001 }
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var address: UInt32 = 0
-    for part in parts {
-      // Some readers take a leading zero for octal: what means two things is refused.
-      guard let byte = UInt8(decimal: part), part.utf8.count == 1 || part.utf8.first != UInt8(ascii: "0") else {
-        return nil
-      }
-      address = address << 8 | UInt32(byte)
-    }
-    return address
+    // IPv6's text knows this form: as the end of an address, after which nothing else can stand.
+    guard text.utf8.contains(UInt8(ascii: ".")), let mapped = IPv6Address("::ffff:" + text) else { return nil }
+    return UInt32(truncatingIfNeeded: mapped.low)
   }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import OverlayCore
 
 /// A try whether Tor's SOCKS port takes connections; nothing is sent.
@@ -9,23 +10,25 @@ final class TorProbe {
   private var answer: EventSource?
   private var timeout: EventSource?
 
-  /// Begins to connect and tells `handler` once what became of it, which may drop the probe; `nil` if it failed
-  /// already.
-  init?(_ address: SocketAddress, on loop: EventLoop, handler: @escaping (_ isReachable: Bool) -> Void) {
-    do throws(SystemError) {
-      stream = try StreamSocket(for: address)
-      _ = try stream.connect(to: address)
-    } catch {
-      return nil
-    }
+  /// Begins to connect and tells `handler` once why the port cannot be reached, `nil` if it can; that may drop the
+  /// probe. An error if it failed already.
+  init(
+    _ address: SocketAddress, on loop: EventLoop, handler: @escaping (_ failure: SystemError?) -> Void
+  ) throws(SystemError) {
+    stream = try StreamSocket(for: address)
+    _ = try stream.connect(to: address)
     answer = EventSource(.writable(stream.descriptor), on: loop) { [unowned self] in
-      let isReachable = (try? stream.finishConnecting(to: address)) != nil
       waitNoMore()
-      handler(isReachable)
+      do throws(SystemError) {
+        try stream.finishConnecting(to: address)
+        handler(nil)
+      } catch {
+        handler(error)
+      }
     }
     timeout = EventSource(.timer, on: loop) { [unowned self] in
       waitNoMore()
-      handler(false)
+      handler(SystemError(call: "connect to \(address)", number: ETIMEDOUT))
     }
     answer?.start()
     timeout?.start(after: TorProbe.patience)

@@ -13,6 +13,9 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     self.number = number
   }
 
-  /// The call and the C library's words for the number.
-  public var description: String { "\(call): \(String(cString: strerror(number)))" }
+  /// The C library's words for the number.
+  public var reason: String { String(cString: strerror(number)) }
+
+  /// The call and why it failed.
+  public var description: String { "\(call): \(reason)" }
 }

@@ -11,9 +11,9 @@ struct RunDraft {
   var socks = SocketAddress.ipv4(0x7f00_0001, port: 9050)
   var listen: [SocketAddress] = []
   var servicePort: UInt16 = 8060
-  var interface = ""
-  var namespace: String?
-  var mtu = 1500
+  var interface = InterfaceName.standard
+  var namespace: NamespaceName?
+  var mtu = InterfaceMTU.standard
   var offload = true
   var idle = 180
   var circuits = 2
@@ -31,11 +31,11 @@ extension RunOptions {
     if parsed.wantsHelp { return nil }
     if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
     let draft = parsed.draft
-    let identity: Identity
+    let identity: DaemonSettings.Identity
     var listen = draft.listen
     switch (draft.onion, draft.hostnameFile) {
     case (let onion?, nil):
-      identity = .name(onion.name, listen: onion.listen)
+      identity = .name(onion.name)
       if let own = onion.listen {
         if !parsed.given.contains("--listen") { listen = [] }
         if !listen.contains(own) { listen.insert(own, at: 0) }

@@ -39,7 +39,7 @@ extension RunDraft {
         draft, value throws(Refusal) in
         draft.servicePort = UInt16(try Value.number(value, in: 1...65535))
       },
-      Option("--interface", "NAME", default: "oncilla0", "The network interface to make.") {
+      Option("--interface", "NAME", default: "\(InterfaceName.standard)", "The network interface to make.") {
         draft, value throws(Refusal) in
         draft.interface = try Value.interface(value)
       },
@@ -47,9 +47,9 @@ extension RunDraft {
         draft, value throws(Refusal) in
         draft.namespace = try Value.namespace(value)
       },
-      Option("--mtu", "N", default: "1500", "The interface's MTU in bytes, 1280 to 65535.") {
+      Option("--mtu", "N", default: "\(InterfaceMTU.standard.bytes)", "The interface's MTU in bytes, 1280 to 65535.") {
         draft, value throws(Refusal) in
-        draft.mtu = try Value.number(value, in: 1280...65535)
+        draft.mtu = try Value.mtu(value)
       },
       Option("--no-offload", "Leave the cutting of packets and their checksums to the kernel: slower.") { draft in
         draft.offload = false

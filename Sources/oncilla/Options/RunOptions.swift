@@ -3,16 +3,8 @@ import OverlayIO
 
 /// All that `oncilla run` was told, checked.
 struct RunOptions: Equatable {
-  /// Where this host's onion name comes from.
-  enum Identity: Equatable {
-    /// The name itself, with the address that it listens on if that was given.
-    case name(OnionName, listen: SocketAddress?)
-    /// A file that Tor writes, perhaps later.
-    case hostnameFile(String)
-  }
-
   /// Who this host is.
-  var identity: Identity
+  var identity: DaemonSettings.Identity
   /// The permanent peers, in the order given; no two share a name, an address or a petname.
   var peers: [ConfiguredPeer]
   /// A file of further names, re-read when it changes.
@@ -25,11 +17,11 @@ struct RunOptions: Equatable {
   /// The port that peers' onion services are dialled at.
   var servicePort: UInt16
   /// The interface's name.
-  var interface: String
+  var interface: InterfaceName
   /// The network namespace that the interface is put into; `nil` for the daemon's own.
-  var namespace: String?
-  /// The interface's MTU in bytes, 1280 to 65535.
-  var mtu: Int
+  var namespace: NamespaceName?
+  /// The interface's MTU.
+  var mtu: InterfaceMTU
   /// Whether the kernel may leave segmentation and checksums to the daemon.
   var offload: Bool
   /// After how many seconds of silence a circuit is closed, 1 to 86400.

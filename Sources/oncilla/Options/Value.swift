@@ -6,9 +6,7 @@ enum Value {
   typealias Refusal = Option<RunDraft>.Refusal
 
   static func number(_ text: String, in range: ClosedRange<Int>) throws(Refusal) -> Int {
-    guard let number = Int(decimal: text), range.contains(number) else {
-      throw Refusal("a number from \(range.lowerBound) to \(range.upperBound) is accepted")
-    }
+    guard let number = Int(decimal: text), range.contains(number) else { throw .number(in: range) }
     return number
   }
 
@@ -45,22 +43,23 @@ enum Value {
     }
   }
 
-  /// What the kernel takes for an interface's name (`dev_valid_name`), in printable ASCII and without `%`, which
-  /// would ask it to number the interface.
-  static func interface(_ text: String) throws(Refusal) -> String {
-    let isPlain = text.utf8.allSatisfy { (0x21...0x7e).contains($0) && !"/:%".utf8.contains($0) }
-    guard isPlain, (1...15).contains(text.utf8.count), text != ".", text != ".." else {
+  static func interface(_ text: String) throws(Refusal) -> InterfaceName {
+    guard let name = InterfaceName(text) else {
       throw Refusal("1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted")
     }
-    return text
+    return name
   }
 
-  /// A file's name in /run/netns, where ip-netns(8) keeps namespaces.
-  static func namespace(_ text: String) throws(Refusal) -> String {
-    guard (1...255).contains(text.utf8.count), !text.utf8.contains(UInt8(ascii: "/")), text != ".", text != ".." else {
+  static func namespace(_ text: String) throws(Refusal) -> NamespaceName {
+    guard let name = NamespaceName(text) else {
       throw Refusal("the name of a namespace as 'ip netns' lists it is accepted, without '/'")
     }
-    return text
+    return name
+  }
+
+  static func mtu(_ text: String) throws(Refusal) -> InterfaceMTU {
+    guard let mtu = Int(decimal: text).flatMap(InterfaceMTU.init(bytes:)) else { throw .number(in: InterfaceMTU.range) }
+    return mtu
   }
 
   static func level(_ text: String) throws(Refusal) -> LogLevel {
@@ -78,5 +77,11 @@ enum Value {
     case "syslog": .syslog
     default: .file(text)
     }
+  }
+}
+
+extension Value.Refusal {
+  fileprivate static func number(in range: ClosedRange<Int>) -> Value.Refusal {
+    Value.Refusal("a number from \(range.lowerBound) to \(range.upperBound) is accepted")
   }
 }

@@ -30,19 +30,18 @@ struct HostsFileTests {
     arguments: [
       ("fd87::1", "1 field where an address and a name are accepted"),
       ("\(bob) more", "3 fields where an address and a name are accepted"),
-      ("nonsense wq52ql3uxgcxqjon.onion", "'nonsense' is not an IPv6 address"),
+      ("nonsense wq52ql3uxgcxqjon.onion", "the first field is not an IPv6 address"),
       (
         "fd87:d87e:eb43::1 abc.onion",
-        "'abc.onion' is not an onion name: its label has 3 characters, an onion name's has 56 (or 16, version 2)"
+        "the second field is not an onion name: its label has 3 characters, an onion name's has 56 (or 16, version 2)"
       ),
       (
         "fd87:d87e:eb43::1 wq52ql3uxgcxqjon.onion",
-        "fd87:d87e:eb43::1 is not the address of wq52ql3uxgcxqjon.onion, which is "
-          + "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd"
+        "the address is not that of the name, which 'oncilla address' prints"
       ),
       (
         "wq52ql3uxgcxqjon.onion fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd",
-        "'wq52ql3uxgcxqjon.onion' is not an IPv6 address"
+        "the first field is not an IPv6 address"
       ),
     ])
   func badLine(line: String, problem: String) {

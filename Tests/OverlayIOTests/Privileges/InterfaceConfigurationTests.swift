@@ -11,7 +11,7 @@ struct InterfaceConfigurationTests {
   @Test("sets the address, the MTU and the link, and nothing else", arguments: [1280, 1500, 9000])
   func configure(mtu: Int) throws {
     let namespace = try TestNamespace()
-    var privileges = try Privileges(namespace.settings(mtu: mtu))
+    var privileges = try Privileges(namespace.settings(mtu: #require(InterfaceMTU(bytes: mtu))))
     let guarding = try privileges.installLeakGuard()
     #expect(guarding == .installed)
     let tunnel = try privileges.openTunnel()
@@ -91,16 +91,6 @@ struct InterfaceConfigurationTests {
     #expect(try [link("/proc/self/ns/net"), link("/proc/thread-self/ns/net")] == before)
     #expect(try namespace.link(tunnel.name).ifname == "oncilla0")
     #expect(if_nametoindex("oncilla0") == 0)
-  }
-
-  @Test("a path names a namespace too")
-  func namespacePath() throws {
-    let namespace = try TestNamespace()
-    let path = "/run/netns/\(namespace.name)"
-    let settings = try InterfaceSettings(name: "oncilla0", namespace: path, prefix: OverlayNetwork.tor.prefix)
-    var privileges = try Privileges(settings)
-    let tunnel = try privileges.openTunnel()
-    #expect(try namespace.link(tunnel.name).ifname == "oncilla0")
   }
 
   private func link(_ path: String) throws -> String {

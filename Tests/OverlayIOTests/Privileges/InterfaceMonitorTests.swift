@@ -46,6 +46,25 @@ struct InterfaceMonitorTests {
     #expect(changes == [.cameUp, .loopbackCameUp])
   }
 
+  @Test("hears of the leak guard before there is an interface, and of the interface once it is made")
+  func early() throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings())
+    var monitor = try privileges.openMonitor()
+    _ = try privileges.installLeakGuard()
+    try namespace.run(InterfaceMonitorTests.route)
+    #expect(monitor.changes(through: .leakGuardLost) == [.leakGuardLost])
+
+    let tunnel = try privileges.openTunnel()
+    monitor.watch(tunnel)
+    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    #expect(monitor.changes(through: .cameUp) == [.cameUp])
+    try namespace.ip("link", "set", tunnel.name, "mtu", "9000")
+    #expect(monitor.changes(through: .mtuChanged(9000)) == [.mtuChanged(9000)])
+    try namespace.ip("link", "delete", tunnel.name)
+    #expect(monitor.changes(through: .deleted).last == .deleted)
+  }
+
   @Test("leaves out other interfaces, other addresses and other routes")
   func silence() throws {
     let namespace = try TestNamespace()

@@ -13,39 +13,22 @@ import Testing
 
 @Suite("What is missing is said")
 struct PrivilegeErrorTests {
-  @Test(
-    "a name that no interface can have is refused",
-    arguments: ["", ".", "..", "sixteen-letters0", "a/b", "a b", "a:b", "tun%d", "a\n", "größe"])
-  func interfaceName(name: String) throws {
-    #expect(throws: PrivilegeError.invalidInterfaceName(name)) {
-      try InterfaceSettings(name: name, prefix: OverlayNetwork.tor.prefix)
-    }
+  @Test("a namespace that is missing is named with its path")
+  func namespaceMissing() throws {
+    let name = try #require(NamespaceName("oncilla-none"))
+    let settings = InterfaceSettings(namespace: name, prefix: OverlayNetwork.tor.prefix)
+    #expect(throws: PrivilegeError.namespaceMissing("/run/netns/oncilla-none")) { _ = try Privileges(settings) }
   }
 
-  @Test("an MTU outside IPv6's and the driver's bounds is refused", arguments: [Int.min, 0, 1279, 65536, Int.max])
-  func mtu(bytes: Int) throws {
-    #expect(throws: PrivilegeError.invalidMTU(bytes)) {
-      try InterfaceSettings(name: "oncilla0", mtu: bytes, prefix: OverlayNetwork.tor.prefix)
-    }
-  }
-
-  @Test("a text that names no namespace is refused", arguments: ["", ".", "..", "a\0b"])
-  func namespaceName(name: String) throws {
-    #expect(throws: PrivilegeError.invalidNamespaceName(name)) {
-      try InterfaceSettings(name: "oncilla0", namespace: name, prefix: OverlayNetwork.tor.prefix)
-    }
-  }
-
-  @Test(
-    "a namespace that is missing or none is named with its path",
-    arguments: [
-      ("oncilla-none", PrivilegeError.namespaceMissing("/run/netns/oncilla-none")),
-      ("/etc/passwd/x", .namespaceMissing("/etc/passwd/x")), ("/etc/passwd", .notANamespace("/etc/passwd")),
-      ("/proc/self/ns/uts", .notANamespace("/proc/self/ns/uts")),
-    ])
-  func namespace(name: String, error: PrivilegeError) throws {
-    let settings = try InterfaceSettings(name: "oncilla0", namespace: name, prefix: OverlayNetwork.tor.prefix)
-    #expect(throws: error) { _ = try Privileges(settings) }
+  @Test("what is no network namespace is named with its path", arguments: ["/etc/passwd", "/proc/self/ns/uts"])
+  func notANamespace(target: String) throws {
+    let namespace = try TestNamespace()
+    let path = "/run/netns/\(namespace.name)-none"
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+    defer { unlink(path) }
+    let name = try #require(NamespaceName("\(namespace.name)-none"))
+    let settings = InterfaceSettings(namespace: name, prefix: OverlayNetwork.tor.prefix)
+    #expect(throws: PrivilegeError.notANamespace(path)) { _ = try Privileges(settings) }
   }
 
   @Test("an interface that another program holds is not shared, and stays as it is")
@@ -102,13 +85,15 @@ struct PrivilegeErrorTests {
   func outOfOrder() throws {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
-    #expect(throws: PrivilegeError.outOfOrder(.openMonitor)) { _ = try privileges.openMonitor() }
     #expect(throws: PrivilegeError.outOfOrder(.restoreInterface)) {
       try privileges.perform(.restoreInterface).discard()
     }
     let tunnel = try privileges.openTunnel()
     #expect(tunnel.name == "oncilla0")
     #expect(throws: PrivilegeError.outOfOrder(.openTunnel)) { _ = try privileges.openTunnel() }
+    let monitor = try privileges.openMonitor()
+    #expect(monitor.descriptor >= 0)
+    #expect(throws: PrivilegeError.outOfOrder(.openMonitor)) { _ = try privileges.openMonitor() }
   }
 
   @Test("a missing CAP_NET_ADMIN is named")
@@ -140,7 +125,7 @@ struct PrivilegeErrorTests {
   @Test("every error is one line that ends without a full stop")
   func descriptions() throws {
     let errors: [PrivilegeError] = [
-      .invalidInterfaceName("a\nb"), .invalidNamespaceName("a\nb"), .invalidMTU(1), .namespaceMissing("/x"),
+      .interfaceNameRefused("a"), .namespaceMissing("/x"),
       .notANamespace("/x"), .notPermitted(capability: "CAP_NET_ADMIN", act: "act"), .tunnelNodeMissing,
       .tunnelNodeRefused, .protocolDisabled(interface: nil), .protocolDisabled(interface: "oncilla0"),
       .interfaceExists("oncilla0"), .interfaceGone("oncilla0"),

@@ -1,6 +1,7 @@
 import Foundation
 import OverlayCore
 import OverlayIO
+import Testing
 
 /// A network namespace of a test's own, removed with this value. Making one needs root: without it the test fails.
 final class TestNamespace {
@@ -22,10 +23,11 @@ final class TestNamespace {
 
   /// Settings for an interface in the namespace.
   func settings(
-    name interface: String = "oncilla0", mtu: Int = 1500, prefix: IPv6Prefix = OverlayNetwork.tor.prefix,
-    offload: Bool = true
+    mtu: InterfaceMTU = .standard, prefix: IPv6Prefix = OverlayNetwork.tor.prefix, offload: Bool = true,
+    interface: InterfaceName = .standard
   ) throws -> InterfaceSettings {
-    try InterfaceSettings(name: interface, namespace: name, mtu: mtu, prefix: prefix, offload: offload)
+    let namespace = try #require(NamespaceName(name))
+    return InterfaceSettings(name: interface, namespace: namespace, mtu: mtu, prefix: prefix, offload: offload)
   }
 
   /// The standard output of `ip`, run in the namespace; throws what it complains of.
