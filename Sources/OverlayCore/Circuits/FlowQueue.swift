@@ -14,8 +14,6 @@ struct FlowQueue: ~Copyable {
 
   /// What has become of packets that were not sent.
   struct Losses {
-    /// Dropped because the queue was full.
-    var overflow = 0
     /// Dropped because the queue stood for too long.
     var aged = 0
     /// Marked for the same reason.
@@ -60,8 +58,10 @@ struct FlowQueue: ~Copyable {
   /// How many bytes wait altogether.
   var totalBytes: Int { byteCount + settledBytes }
 
-  /// Puts a packet that lies in `store` behind its flow's others.
-  mutating func append(_ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore) {
+  /// Puts a packet that lies in `store` behind its flow's others; how many were dropped because the queue was full.
+  mutating func append(
+    _ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore
+  ) -> Int {
     let flows = table()
     let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
     let length = store[slot].length
@@ -75,7 +75,12 @@ struct FlowQueue: ~Copyable {
       flows[index].credit = FlowQueue.quantum
       enlist(index, asNew: true)
     }
-    while byteCount > FlowQueue.byteLimit { dropFromLongest(store: &store) }
+    var dropped = 0
+    while byteCount > FlowQueue.byteLimit {
+      dropFromLongest(store: &store)
+      dropped += 1
+    }
+    return dropped
   }
 
   /// Settles the order of more packets until `byteLimit` bytes, or so many packets, are ready to be written.
@@ -226,7 +231,6 @@ struct FlowQueue: ~Copyable {
     var longest = 0
     for index in 1..<FlowQueue.flowCount where flows[index].byteCount > flows[longest].byteCount { longest = index }
     store.takeBack(removeFirst(of: longest, store: &store))
-    losses.overflow += 1
   }
 
   private mutating func enlist(_ index: Int, asNew: Bool) {

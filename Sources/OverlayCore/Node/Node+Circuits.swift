@@ -138,7 +138,6 @@ extension Node {
       pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store)
     let losses = circuits[circuit].queue.losses
     circuits[circuit].queue.losses = FlowQueue.Losses()
-    counters[.queueFull] += UInt64(losses.overflow)
     counters[.queueAged] += UInt64(losses.aged)
     counters[.queueMarked] += UInt64(losses.marked)
   }
@@ -177,7 +176,8 @@ extension Node {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now + Node.stallTimeout)
     }
-    circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
+    let dropped = circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
+    counters[.queueFull] += UInt64(dropped)
     noteCongestion(circuit, at: now)
     requestFlush(circuit)
   }

@@ -66,7 +66,7 @@ final class FakeHost {
   /// A packet of this host for `destination`, of `size` bytes of payload; all between two hosts are of one flow.
   func packet(to destination: IPv6Address, _ number: UInt8 = 0, size: Int = 8) -> [UInt8] {
     let ports: [UInt8] = [0x10, 0, 0x20, 0]
-    let payload = ports.prefix(size) + [UInt8](repeating: number, count: max(0, size - ports.count))
+    let payload = Array(ports.prefix(size)) + [UInt8](repeating: number, count: max(0, size - ports.count))
     return Sample.packet(from: address, to: destination, payload: payload)
   }
 
