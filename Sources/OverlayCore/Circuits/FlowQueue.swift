@@ -8,7 +8,7 @@ struct FlowQueue: ~Copyable {
   /// How many flows are told apart; more share.
   static let flowCount = 64
   /// How many bytes wait at the most.
-  static let byteLimit = 4 << 20
+  static let byteLimit = 1 << 20
   /// How many bytes a flow may send in its turn.
   static let quantum = 1_514
 
