@@ -6,14 +6,20 @@ import Testing
 struct DefragmenterTests {
   /// Feeds `pieces` one after the other; the packets that came out.
   private static func packets(in pieces: some Sequence<some Collection<UInt8>>) throws -> [[UInt8]] {
+    var store = PacketStore()
     var defragmenter = Defragmenter()
     var packets: [[UInt8]] = []
     for piece in pieces {
-      try Array(piece).withUnsafeBytes {
+      var piece = Array(piece)
+      try piece.withUnsafeMutableBytes {
         var input = $0
-        while let packet = try defragmenter.next(&input) { packets.append(Array(packet)) }
+        // All packets out of one input stay where they are until the end of it.
+        var found: [UnsafeMutableRawBufferPointer] = []
+        while let packet = try defragmenter.next(&input, store: &store) { found.append(packet) }
+        packets += found.map { Array($0) }
         try #require(input.isEmpty)
       }
+      defragmenter.finish(store: &store)
     }
     return packets
   }
@@ -89,53 +95,113 @@ struct DefragmenterTests {
     #expect(isSame)
   }
 
-  @Test("the buffer grows with what came, not with what a header announces")
-  func growth() throws {
+  @Test(
+    "what a header announces takes no more room than a short packet does, until more than that has come",
+    arguments: [1, 5, 6, 40, 64, 2_047, 2_048, 2_049, 4_097, 40_000, 65_574])
+  func growth(_ count: Int) throws {
     var random = SeededGenerator(seed: 53)
-    let packet = Sample.packet(payload: 65_535, &random)
-    for count in [1, 5, 6, 40, 64, 65, 1_000, 4_097, 40_000, 65_574] {
-      var defragmenter = Defragmenter()
-      var isNothing = true
-      try packet[..<count].withUnsafeBytes {
-        var input = $0
-        isNothing = try defragmenter.next(&input) == nil
-      }
-      #expect(isNothing)
-      #expect(defragmenter.memory >= count)
-      #expect(defragmenter.memory <= max(64, 2 * count), "\(count) bytes")
+    var bytes = Array(Sample.packet(payload: 65_535, &random)[..<count])
+    var store = PacketStore()
+    var defragmenter = Defragmenter()
+    var isNothing = true
+    try bytes.withUnsafeMutableBytes {
+      var input = $0
+      isNothing = try defragmenter.next(&input, store: &store) == nil
     }
+    #expect(isNothing)
+    let held = defragmenter.memory
+    #expect(held == (count < 6 ? 0 : count <= PacketStore.smallSize ? PacketStore.smallSize : PacketStore.largeSize))
+    defragmenter.abandon(store: &store)
+    #expect(defragmenter.memory == 0)
+    store.releaseKept()
+    #expect(store.byteCount == 0)
   }
 
   @Test("packets that come whole take no buffer at all")
   func straight() throws {
     var random = SeededGenerator(seed: 54)
+    var store = PacketStore()
     var defragmenter = Defragmenter()
     var count = 0
-    let stream = (0..<100).flatMap { Sample.packet(payload: $0, &random) }
-    try stream.withUnsafeBytes {
+    var stream = (0..<100).flatMap { Sample.packet(payload: $0, &random) }
+    try stream.withUnsafeMutableBytes {
       var input = $0
-      while try defragmenter.next(&input) != nil { count += 1 }
+      while try defragmenter.next(&input, store: &store) != nil { count += 1 }
     }
     #expect(count == 100)
     #expect(defragmenter.memory == 0)
+    #expect(store.byteCount == 0)
   }
 
-  @Test("the buffer is given back between packets only")
+  @Test("the room is given back between packets only")
   func release() throws {
     var random = SeededGenerator(seed: 55)
     let packet = Sample.packet(payload: 500, &random)
+    var store = PacketStore()
     var defragmenter = Defragmenter()
     var found: [[UInt8]] = []
     for (piece, isWithin) in [(packet[..<300], true), (packet[300...], false), (packet[...], false)] {
-      try piece.withUnsafeBytes {
+      var piece = Array(piece)
+      try piece.withUnsafeMutableBytes {
         var input = $0
-        while let packet = try defragmenter.next(&input) { found.append(Array(packet)) }
+        while let packet = try defragmenter.next(&input, store: &store) { found.append(Array(packet)) }
       }
-      #expect(defragmenter.isWithinPacket == isWithin)
-      defragmenter.releaseIfEmpty()
-      #expect((defragmenter.memory > 0) == isWithin)
+      let isStillWithin = defragmenter.isWithinPacket
+      #expect(isStillWithin == isWithin)
+      defragmenter.finish(store: &store)
+      let memory = defragmenter.memory
+      #expect((memory > 0) == isWithin)
     }
     #expect(found == [packet, packet])
+    store.releaseKept()
+    #expect(store.byteCount == 0)
+  }
+
+  @Test("a packet may be changed where it lies, and those behind it stay as they came")
+  func changes() throws {
+    var random = SeededGenerator(seed: 59)
+    let packets = (0..<4).map { Sample.packet(payload: 100 + $0, &random) }
+    var store = PacketStore()
+    var defragmenter = Defragmenter()
+    var found: [[UInt8]] = []
+    let pieces: [[UInt8]] = [
+      Array(packets[0][..<70]), Array(packets[0][70...]) + packets[1] + packets[2] + packets[3],
+    ]
+    for var piece in pieces {
+      try piece.withUnsafeMutableBytes {
+        var input = $0
+        while let packet = try defragmenter.next(&input, store: &store) {
+          found.append(Array(packet))
+          for index in packet.indices { packet[index] = 0xff }
+        }
+      }
+      defragmenter.finish(store: &store)
+    }
+    #expect(found == packets)
+  }
+
+  @Test("without room in the store a cut packet ends the stream; whole ones pass all the same")
+  func noRoom() throws {
+    var random = SeededGenerator(seed: 59)
+    let packet = Sample.packet(payload: 500, &random)
+    var store = PacketStore()
+    while store.lend(PacketStore.largeSize) != nil {}
+    while store.lend(1) != nil {}
+    var defragmenter = Defragmenter()
+    var whole = packet + packet
+    var count = 0
+    try whole.withUnsafeMutableBytes {
+      var input = $0
+      while try defragmenter.next(&input, store: &store) != nil { count += 1 }
+    }
+    #expect(count == 2)
+    var cut = Array(packet.dropLast())
+    #expect(throws: StreamError.noRoom) {
+      try cut.withUnsafeMutableBytes {
+        var input = $0
+        _ = try defragmenter.next(&input, store: &store)
+      }
+    }
   }
 
   @Test("a web request is told as one, whole or in pieces", arguments: 1...18)
@@ -174,12 +240,14 @@ struct DefragmenterTests {
   func beforeBad() throws {
     var random = SeededGenerator(seed: 58)
     let packet = Sample.packet(payload: 8, &random)
+    var store = PacketStore()
     var defragmenter = Defragmenter()
+    var bytes = packet + [0x90]
     var found: [[UInt8]] = []
     #expect(throws: StreamError.version(9)) {
-      try (packet + [0x90]).withUnsafeBytes {
+      try bytes.withUnsafeMutableBytes {
         var input = $0
-        while let packet = try defragmenter.next(&input) { found.append(Array(packet)) }
+        while let packet = try defragmenter.next(&input, store: &store) { found.append(Array(packet)) }
       }
     }
     #expect(found == [packet])
