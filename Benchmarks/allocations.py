@@ -14,7 +14,6 @@ import tempfile
 import time
 
 import yardstick
-from yardstick import overlay
 
 SETTLE, SECONDS = 3, 3
 MTU = 1500

@@ -2,25 +2,30 @@
 """How fast and how calm the binary is on this machine, beside what the machine can do at all.
 
     loopback           TCP over lo: what the kernel alone carries
-    socat              two TUN devices that socat joins by a local packet socket: what anyone has without writing a program
-    oncilla            two daemons joined by relay.c, which stands in for two Tors
+    relay              a bare TCP stream through relay.c, which stands in for two Tors
+    socat              two TUN devices that socat joins by a local packet socket: what there is without a program
+    oncilla            two daemons joined by relay.c
     oncilla plain      the same with --no-offload, if the binary knows it
     oncilla 1 circuit  the same with --circuits 1; only beside flows does that matter
 
-Medians of ROUNDS rounds (3) of SECONDS (5) each; the contenders take turns. Only ratios of one run mean something:
-machines differ, and so does one machine from hour to hour. README.md tells how to read the table.
+Medians of ROUNDS rounds (3) of SECONDS (5) each, in which the contenders take turns; a ratio is the median of the
+rounds' ratios. Only those mean something: machines differ, and so does one machine from hour to hour. README.md tells
+how to read the table.
 """
 
 import contextlib
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
 
 import yardstick
 from yardstick import OncillaPair, note, overlay
+from private_tor import socks_connect
+from streams import Bulk, Service, echoes
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 SECONDS = int(os.environ.get("SECONDS", 5))
@@ -47,6 +52,19 @@ class Loopback:
         self.host.delete()
 
 
+def measure_relay(title, figures):
+    """What the stand-in for Tor carries by itself, and how long it takes."""
+    port = overlay.free_port()
+    with yardstick.Relay({"service": port}) as relay, Service(socket.create_server(("127.0.0.1", port))) as service:
+        socks = int(relay.address.rsplit(":", 1)[1])
+        with socks_connect(socks, "service") as stream:
+            idle = statistics.mean(echoes(stream, 2, 0.02))
+        with Bulk(socks_connect(socks, "service")):
+            goodput = statistics.median(service.windows(SECONDS))
+    figures.add(title, idle=idle, one=goodput)
+    note(f"  {title}: {goodput:.0f} Mbit/s, round trip {idle:.3f} ms")
+
+
 class SocatPair:
     """A TCP connection would be nearer to what Tor gives, but socat loses the packets' borders in a byte stream, and
     carries 50 Mbit/s. With a rate, the packets pass through a thread that takes its time: a plain queue, first in first
@@ -62,7 +80,7 @@ class SocatPair:
                 device = "TUN,tun-type=tun,tun-name=tun0,iff-no-pi,iff-up"
                 descriptor = end.fileno()
                 self.processes.append(host.popen(["socat", "-b", "65536", device, f"FD:{descriptor}"],
-                                                 pass_fds=[descriptor]))  # fmt: skip
+                                                 pass_fds=[descriptor], stderr=subprocess.DEVNULL))  # fmt: skip
                 overlay.wait_until(lambda: host.has_interface("tun0"), what="socat's device")
                 host.ip(f"-6 addr add {address}/64 dev tun0 nodad")
             overlay.wait_until(lambda: self.hosts[0].can_ping(self.addresses[1]), what="socat to carry a ping")
@@ -119,6 +137,7 @@ def contenders():
     """{title: (what makes it, with its options; whether it is measured at full speed, and through a slow path)}"""
     made = {
         "loopback": (Loopback, True, False),
+        "relay": (None, False, False),
         "socat": (SocatPair, True, True),
         "oncilla": (OncillaPair, True, True),
     }
@@ -156,8 +175,8 @@ def measure_slow_path(make, title, figures):
 def ratios(figures):
     """What the table comes to, a line for each."""
     wanted = [
-        ("one", "one flow", "loopback"), ("one", "one flow", "socat"), ("four", "four flows", "socat"),
-        ("cpu", "CPU per GB", "socat"), ("idle", "idle ping", "socat"),
+        ("one", "one flow", "loopback"), ("one", "one flow", "relay"), ("one", "one flow", "socat"),
+        ("four", "four flows", "socat"), ("cpu", "CPU per GB", "socat"), ("idle", "idle ping", "relay"),
         ("loaded", "ping beside 8 flows", "socat"), ("goodput", "goodput of 8 flows", "socat"),
     ]  # fmt: skip
     for column, what, reference in wanted:
@@ -177,6 +196,8 @@ def main():
     for number in range(ROUNDS):
         note(f"round {number + 1} of {ROUNDS}")
         for title, (make, at_full_speed, through_slow_path) in entrants.items():
+            if make is None:
+                measure_relay(title, figures)
             if at_full_speed:
                 measure_full_speed(make, title, figures)
             if through_slow_path:

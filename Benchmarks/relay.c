@@ -2,10 +2,10 @@
 //
 //   relay [-r RATE] [-d MILLISECONDS] PORT NAME=PORT...
 //
-// Takes SOCKS4a on 127.0.0.1:PORT and passes each stream on to the port of 127.0.0.1 that its name is mapped to; the name
-// `*` stands for all others, and what is not mapped is refused. A line on standard output says that it listens.
+// Takes SOCKS4a on 127.0.0.1:PORT and passes each stream on to the port of 127.0.0.1 that its name is mapped to; the
+// name `*` stands for all others, and what is not mapped is refused. A line on standard output says that it listens.
 //
-//   -r RATE           bytes per second that one direction of one stream may take; without it splice(2) moves what there is
+//   -r RATE           bytes per second that one direction of one stream may take; without it splice(2) moves all
 //   -d MILLISECONDS   pass before a stream is granted, as Tor needs time to build a circuit
 //
 // Two threads a stream: that way the kernel spreads the streams over the processors, as it would for Tor's neighbours.
@@ -110,7 +110,7 @@ static void *pass(void *argument) {
   return NULL;
 }
 
-// The name of a request 04 01 PORT ADDRESS userid 00 name 00, or NULL; one byte at a time, since what follows it is data.
+// The name in a request 04 01 PORT ADDRESS userid 00 name 00, or NULL; a byte at a time: what follows it is data.
 static const char *read_request(int client, char *request) {
   int length = 0, ends = 0;
   char *name = NULL;

@@ -6,14 +6,12 @@
     4 flows    through daemons with --circuits 1, and with --circuits 4
 
 All go from the same client Tor to the same other one, for SECONDS (12) in each of ROUNDS rounds (3). Circuits of such a
-network pause for a second or more now and then, all at once: goodput is the median of windows of a second, and the medians
-of the rounds are compared.
+network pause for a second or more now and then, all at once: goodput is the median of windows of a second.
 """
 
 import contextlib
 import os
 import secrets
-import select
 import shutil
 import socket
 import statistics
@@ -23,6 +21,7 @@ import time
 
 import yardstick
 from yardstick import note, overlay
+from streams import Bulk, Service, echoes
 from private_tor import PrivateTor, PrivateTorError, socks_connect
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
@@ -32,101 +31,8 @@ SETTLE = 4
 # A circuit may need that long; Tor itself gives up then.
 CONTACT = 120
 SINK_PORT = 7000
-BULK, ECHO = b"B", b"E"
 
 COLUMNS = [("goodput", "Mbit/s", ".1f"), ("ping", "ping beside, median ms", ".1f"), ("mean", "mean ms", ".1f")]
-
-
-class Service:
-    """Takes what comes: a stream that begins with `BULK` is counted, one that begins with `ECHO` is answered."""
-
-    def __init__(self, listener):
-        self.received = 0
-        self.listener = listener
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection, contextlib.suppress(OSError):
-            kind = connection.recv(1)
-            while block := connection.recv(1 << 18):
-                if kind == ECHO:
-                    connection.sendall(block)
-                else:
-                    self.received += len(block)
-
-    def windows(self, seconds):
-        """Mbit/s of each second from now on."""
-        measured, last, at = [], self.received, time.monotonic()
-        for _ in range(seconds):
-            time.sleep(max(0, at + 1 - time.monotonic()))
-            now, total = time.monotonic(), self.received
-            measured.append((total - last) * 8 / (now - at) / 1e6)
-            last, at = total, now
-        return measured
-
-
-class Bulk:
-    """Sends as fast as the stream takes it, until closed."""
-
-    def __init__(self, stream):
-        self.stream = stream
-        stream.settimeout(None)
-        threading.Thread(target=self._send, daemon=True).start()
-
-    def _send(self):
-        block = overlay.pattern_bytes(1 << 16)
-        with contextlib.suppress(OSError):
-            self.stream.sendall(BULK)
-            while True:
-                self.stream.sendall(block)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.stream.shutdown(socket.SHUT_RDWR)
-        self.stream.close()
-
-
-def echoes(stream, seconds, interval=0.1):
-    """Milliseconds that a message of 64 bytes takes to come back, one every `interval`, as ping does it."""
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stream.sendall(ECHO)
-    sent, measured, reply = [], [], b""
-    end = time.monotonic() + seconds
-    due = time.monotonic()
-    while time.monotonic() < end or len(measured) < len(sent):
-        now = time.monotonic()
-        if now >= due and now < end:
-            stream.sendall(bytes(64))
-            sent.append(now)
-            due += interval
-        if select.select([stream], [], [], max(0.001, due - time.monotonic()) if now < end else 20)[0]:
-            block = stream.recv(4096)
-            if not block:
-                raise RuntimeError("the echo stream ended")
-            reply += block
-            while len(reply) >= 64:
-                measured.append(1000 * (time.monotonic() - sent[len(measured)]))
-                reply = reply[64:]
-        elif now >= end:
-            raise RuntimeError("the echo stream is stuck")
-    return measured
 
 
 def bare(tor, title, figures):

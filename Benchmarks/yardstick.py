@@ -235,8 +235,10 @@ class Figures:
         return aligned(rows)
 
     def ratio(self, column, contender, reference):
-        ours, theirs = self.median(contender, column), self.median(reference, column)
-        return None if ours is None or not theirs else ours / theirs
+        """The median of each round's ratio: rounds differ more than neighbours within one."""
+        pairs = zip(self._measured.get((contender, column), []), self._measured.get((reference, column), []))
+        ratios = [ours / theirs for ours, theirs in pairs if theirs]
+        return statistics.median(ratios) if ratios else None
 
 
 def aligned(rows):

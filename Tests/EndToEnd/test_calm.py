@@ -36,8 +36,8 @@ def test_two_idle_peers_wake_nobody(namespaces, daemons, report):
         first = running[0]
         for other in running[1:]:
             wait_until(lambda: first.host.can_ping(other.address), 20, what="a ping to pass")
-        # The kernel's neighbour and router solicitations are over, and so is what follows a start; keepalives and tidying
-        # come every 60 s and are 20 s away.
+        # The kernel's neighbour and router solicitations are over then, and so is what follows a start; keepalives and
+        # tidying come every 60 s and are 20 s away.
         time.sleep(max(0, first.started_at + 20 - time.monotonic()))
         before, began = first.wakeups(), time.monotonic()
         time.sleep(QUIET_SECONDS)

@@ -172,8 +172,9 @@ def test_thousands_of_names_and_circuits_cost_little_and_slow_nobody_down(tmp_pa
     alone, beside = (statistics.median(column) for column in zip(*rounds))
     per_name, per_incoming, per_outgoing = (
         names_cost, (incoming - before) / CIRCUITS, (outgoing - incoming) / CIRCUITS)
-    report(f"{per_name:.0f} bytes for a known name, {per_incoming:.0f} for a stranger's circuit, {per_outgoing:.0f} for a "
-           f"peer that was called and its circuit; promised {BYTES_PER_PEER} a peer and {BYTES_PER_CIRCUIT} a circuit")
+    report(f"{per_name:.0f} bytes for a known name, {per_incoming:.0f} for a stranger's circuit, {per_outgoing:.0f} "
+           f"for a peer that was called and its circuit; {BYTES_PER_PEER} a peer and {BYTES_PER_CIRCUIT} a circuit "
+           "promised")
     report(f"{beside:.0f} Mbit/s beside {2 * CIRCUITS} circuits, {alone:.0f} without: {beside / alone:.2f}, "
            f"at least {RATIO} promised")
     assert per_name <= BYTES_PER_PEER
@@ -210,5 +211,5 @@ def test_at_the_descriptor_limit_new_circuits_are_refused_and_nothing_else_break
             strangers.call(names[:10])
             assert host.ping(there, count=5).received == 5
             assert strangers.standing() == 10, "there is room again"
-        report(f"of {crowd} strangers {taken} were taken, and {sink.ready} of {crowd} calls made, with {limit} descriptors; "
-               f"{sleeps} wake-ups in the 2 s after that")
+        report(f"of {crowd} strangers {taken} were taken, and {sink.ready} of {crowd} calls made, with {limit} "
+               f"descriptors; {sleeps} wake-ups in the 2 s after that")

@@ -47,7 +47,8 @@ struct PacketStore: ~Copyable {
   /// How much memory it has, lent or kept, in bytes.
   private(set) var byteCount = 0
 
-  /// Whether memory was freed that the process still has; whoever gives it back to the system says so here.
+  /// Whether large slots were freed, so that the process has memory to give back; whoever gives it back to the system
+  /// says so here.
   var hasFreedMemory = false
 
   /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.
@@ -69,6 +70,9 @@ struct PacketStore: ~Copyable {
       if freeLarge.count < PacketStore.largeKept { freeLarge.append(slot) } else { free(slot) }
     }
   }
+
+  /// How much memory is kept for the next packets, in bytes.
+  var keptBytes: Int { freeSmall.count * PacketStore.smallSize + freeLarge.count * PacketStore.largeSize }
 
   /// How many bytes are lent with the slot, whatever the packet's length.
   func size(of slot: Slot) -> Int { self[slot].memory.count }
@@ -94,10 +98,10 @@ struct PacketStore: ~Copyable {
 
   private mutating func free(_ slot: Slot) {
     byteCount -= size(of: slot)
+    if size(of: slot) == PacketStore.largeSize { hasFreedMemory = true }
     self[slot].memory.deallocate()
     self[slot].memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     vacant.append(slot)
-    hasFreedMemory = true
   }
 
   private mutating func make(_ size: Int, _ length: Int) -> Slot? {

@@ -6,21 +6,10 @@ import Testing
 struct DefragmenterTests {
   /// Feeds `pieces` one after the other; the packets that came out.
   private static func packets(in pieces: some Sequence<some Collection<UInt8>>) throws -> [[UInt8]] {
-    var store = PacketStore()
     var defragmenter = Defragmenter()
+    var store = PacketStore()
     var packets: [[UInt8]] = []
-    for piece in pieces {
-      var piece = Array(piece)
-      try piece.withUnsafeMutableBytes {
-        var input = $0
-        // All packets out of one input stay where they are until the end of it.
-        var found: [UnsafeMutableRawBufferPointer] = []
-        while let packet = try defragmenter.next(&input, store: &store) { found.append(packet) }
-        packets += found.map { Array($0) }
-        try #require(input.isEmpty)
-      }
-      defragmenter.finish(store: &store)
-    }
+    for piece in pieces { packets += try defragmenter.packets(in: Array(piece), store: &store) }
     return packets
   }
 
@@ -96,65 +85,70 @@ struct DefragmenterTests {
   }
 
   @Test(
-    "what a header announces takes no more room than a short packet does, until more than that has come",
-    arguments: [1, 5, 6, 40, 64, 2_047, 2_048, 2_049, 4_097, 40_000, 65_574])
-  func growth(_ count: Int) throws {
+    "room is lent once a packet's length is known: a short packet's until more than that has come",
+    arguments: [
+      (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 2_048), (65_575, 2_047, 2_048), (65_575, 2_048, 65_600),
+      (65_575, 65_574, 65_600), (2_049, 2_048, 65_600), (2_048, 2_047, 2_048), (1_500, 6, 2_048), (40, 39, 2_048),
+    ])
+  func room(_ length: Int, _ count: Int, _ memory: Int) throws {
     var random = SeededGenerator(seed: 53)
-    var bytes = Array(Sample.packet(payload: 65_535, &random)[..<count])
-    var store = PacketStore()
+    let packet = Sample.packet(payload: length - 40, &random)
     var defragmenter = Defragmenter()
-    var isNothing = true
-    try bytes.withUnsafeMutableBytes {
-      var input = $0
-      isNothing = try defragmenter.next(&input, store: &store) == nil
-    }
-    #expect(isNothing)
-    let held = defragmenter.memory
-    #expect(held == (count < 6 ? 0 : count <= PacketStore.smallSize ? PacketStore.smallSize : PacketStore.largeSize))
-    defragmenter.abandon(store: &store)
+    var store = PacketStore()
+    #expect(try defragmenter.packets(in: Array(packet[..<count]), store: &store) == [])
+    #expect(defragmenter.memory == memory)
+    let isSame = try defragmenter.packets(in: Array(packet[count...]), store: &store) == [packet]
+    #expect(isSame)
     #expect(defragmenter.memory == 0)
     store.releaseKept()
     #expect(store.byteCount == 0)
   }
 
-  @Test("packets that come whole take no buffer at all")
+  @Test("packets that come whole take no room at all")
   func straight() throws {
     var random = SeededGenerator(seed: 54)
-    var store = PacketStore()
     var defragmenter = Defragmenter()
-    var count = 0
-    var stream = (0..<100).flatMap { Sample.packet(payload: $0, &random) }
-    try stream.withUnsafeMutableBytes {
-      var input = $0
-      while try defragmenter.next(&input, store: &store) != nil { count += 1 }
-    }
-    #expect(count == 100)
+    var store = PacketStore()
+    let stream = (0..<100).flatMap { Sample.packet(payload: $0, &random) }
+    #expect(try defragmenter.packets(in: stream, store: &store).count == 100)
     #expect(defragmenter.memory == 0)
-    #expect(store.byteCount == 0)
   }
 
-  @Test("the room is given back between packets only")
-  func release() throws {
+  @Test("all packets out of one input stay as they are until it is finished with")
+  func validity() throws {
     var random = SeededGenerator(seed: 55)
-    let packet = Sample.packet(payload: 500, &random)
-    var store = PacketStore()
+    let packets = [500, 60_000, 3, 20_000].map { Sample.packet(payload: $0, &random) }
+    let stream = packets.flatMap { $0 }
     var defragmenter = Defragmenter()
-    var found: [[UInt8]] = []
-    for (piece, isWithin) in [(packet[..<300], true), (packet[300...], false), (packet[...], false)] {
-      var piece = Array(piece)
-      try piece.withUnsafeMutableBytes {
-        var input = $0
-        while let packet = try defragmenter.next(&input, store: &store) { found.append(Array(packet)) }
-      }
-      let isStillWithin = defragmenter.isWithinPacket
-      #expect(isStillWithin == isWithin)
-      defragmenter.finish(store: &store)
-      let memory = defragmenter.memory
-      #expect((memory > 0) == isWithin)
+    var store = PacketStore()
+    #expect(try defragmenter.packets(in: Array(stream[..<100]), store: &store) == [])
+    var rest = Array(stream[100...].dropLast(1_000))
+    try rest.withUnsafeMutableBytes {
+      var input = $0
+      var found: [UnsafeMutableRawBufferPointer] = []
+      while let packet = try defragmenter.next(&input, store: &store) { found.append(packet) }
+      let isSame = found.map { Array($0) } == Array(packets[..<3])
+      #expect(isSame)
+      let isWithinPacket = defragmenter.isWithinPacket
+      #expect(isWithinPacket)
     }
-    #expect(found == [packet, packet])
-    store.releaseKept()
-    #expect(store.byteCount == 0)
+    defragmenter.finish(store: &store)
+    let last = try defragmenter.packets(in: Array(stream.suffix(1_000)), store: &store)
+    let isSame = last == [packets[3]]
+    #expect(isSame)
+  }
+
+  @Test("a circuit that is gone leaves nothing lent")
+  func abandonment() throws {
+    var random = SeededGenerator(seed: 59)
+    let packet = Sample.packet(payload: 60_000, &random)
+    var store = PacketStore()
+    for _ in 0..<3_000 {
+      var defragmenter = Defragmenter()
+      #expect(try defragmenter.packets(in: Array(packet[..<50]), store: &store) == [])
+      defragmenter.abandon(store: &store)
+      #expect(defragmenter.memory == 0)
+    }
   }
 
   @Test("a packet may be changed where it lies, and those behind it stay as they came")
@@ -164,10 +158,7 @@ struct DefragmenterTests {
     var store = PacketStore()
     var defragmenter = Defragmenter()
     var found: [[UInt8]] = []
-    let pieces: [[UInt8]] = [
-      Array(packets[0][..<70]), Array(packets[0][70...]) + packets[1] + packets[2] + packets[3],
-    ]
-    for var piece in pieces {
+    for var piece in [Array(packets[0][..<70]), packets[0][70...] + packets[1] + packets[2] + packets[3]] {
       try piece.withUnsafeMutableBytes {
         var input = $0
         while let packet = try defragmenter.next(&input, store: &store) {
@@ -180,28 +171,21 @@ struct DefragmenterTests {
     #expect(found == packets)
   }
 
-  @Test("without room in the store a cut packet ends the stream; whole ones pass all the same")
+  @Test("where all room is lent, a cut packet ends its stream, short or long; whole ones pass all the same")
   func noRoom() throws {
-    var random = SeededGenerator(seed: 59)
-    let packet = Sample.packet(payload: 500, &random)
+    var random = SeededGenerator(seed: 60)
+    let long = Sample.packet(payload: 65_535, &random)
+    let short = Sample.packet(payload: 500, &random)
     var store = PacketStore()
-    while store.lend(PacketStore.largeSize) != nil {}
-    while store.lend(1) != nil {}
+    while store.lend(65_575) != nil {}
     var defragmenter = Defragmenter()
-    var whole = packet + packet
-    var count = 0
-    try whole.withUnsafeMutableBytes {
-      var input = $0
-      while try defragmenter.next(&input, store: &store) != nil { count += 1 }
-    }
-    #expect(count == 2)
-    var cut = Array(packet.dropLast())
-    #expect(throws: StreamError.noRoom) {
-      try cut.withUnsafeMutableBytes {
-        var input = $0
-        _ = try defragmenter.next(&input, store: &store)
-      }
-    }
+    #expect(throws: StreamError.noRoom) { try defragmenter.packets(in: Array(long[..<5_000]), store: &store) }
+    defragmenter.abandon(store: &store)
+    while store.lend(1) != nil {}
+    #expect(throws: StreamError.noRoom) { try defragmenter.packets(in: Array(short[..<50]), store: &store) }
+    var other = Defragmenter()
+    let isSame = try other.packets(in: short + long + short, store: &store) == [short, long, short]
+    #expect(isSame)
   }
 
   @Test("a web request is told as one, whole or in pieces", arguments: 1...18)
@@ -240,16 +224,31 @@ struct DefragmenterTests {
   func beforeBad() throws {
     var random = SeededGenerator(seed: 58)
     let packet = Sample.packet(payload: 8, &random)
-    var store = PacketStore()
     var defragmenter = Defragmenter()
-    var bytes = packet + [0x90]
+    var store = PacketStore()
     var found: [[UInt8]] = []
+    var stream = packet + [0x90]
     #expect(throws: StreamError.version(9)) {
-      try bytes.withUnsafeMutableBytes {
+      try stream.withUnsafeMutableBytes {
         var input = $0
         while let packet = try defragmenter.next(&input, store: &store) { found.append(Array(packet)) }
       }
     }
     #expect(found == [packet])
+  }
+}
+
+extension Defragmenter {
+  /// The packets that `bytes` complete, as one input.
+  mutating func packets(in bytes: [UInt8], store: inout PacketStore) throws -> [[UInt8]] {
+    var bytes = bytes
+    var packets: [[UInt8]] = []
+    try bytes.withUnsafeMutableBytes {
+      var input = $0
+      while let packet = try next(&input, store: &store) { packets.append(Array(packet)) }
+      try #require(input.isEmpty)
+    }
+    finish(store: &store)
+    return packets
   }
 }

@@ -73,9 +73,11 @@ final class FakeHost {
     takeDelivered().map { $0.count > 41 && $0[6] == 58 && $0[40] == 1 ? $0[41] : 0xff }
   }
 
-  /// A packet of this host for `destination`, of `size` bytes of payload.
+  /// A packet of this host for `destination`, of `size` bytes of payload; all between two hosts are of one flow.
   func packet(to destination: IPv6Address, _ number: UInt8 = 0, size: Int = 8) -> [UInt8] {
-    Sample.packet(from: address, to: destination, payload: [UInt8](repeating: number, count: size))
+    let ports: [UInt8] = [0x10, 0, 0x20, 0]
+    let payload = Array(ports.prefix(size)) + [UInt8](repeating: number, count: max(0, size - ports.count))
+    return Sample.packet(from: address, to: destination, payload: payload)
   }
 
   /// A keepalive of this host for `destination`.

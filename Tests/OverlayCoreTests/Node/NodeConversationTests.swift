@@ -153,7 +153,7 @@ struct NodeConversationTests {
     for number in 0..<1_000 {
       let side = Int.random(in: 0...1, using: &random)
       let packet = hosts[side].packet(
-        to: hosts[1 - side].address, UInt8(number % 256), size: Int.random(in: 0...1_460, using: &random))
+        to: hosts[1 - side].address, UInt8(number % 256), size: Int.random(in: 8...1_460, using: &random))
       world.queue(packet, from: hosts[side])
       expected[1 - side].append(packet)
       if number % 20 == 0 { world.settle() }

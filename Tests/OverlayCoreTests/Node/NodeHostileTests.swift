@@ -121,7 +121,7 @@ struct NodeHostileTests {
     var random = SeededGenerator(seed: 180)
     let packet = Array(Sample.packet(payload: 65_535, &random).dropLast())
     var circuits: [CircuitIdentifier] = []
-    for number in 0..<200 {
+    for number in 0..<300 {
       let accepted = host.node.accepted(at: now + .milliseconds(number))
       let circuit = try #require(accepted)
       host.receive(packet, on: circuit, at: now + .milliseconds(number))
@@ -132,7 +132,7 @@ struct NodeHostileTests {
     while let action = host.node.nextAction() {
       if case .close(let circuit) = action { closed.append(circuit) }
     }
-    #expect(closed == Array(circuits[..<(200 - Node.reassemblyLimit / PacketStore.largeSize)]))
+    #expect(closed == Array(circuits[..<(300 - Node.reassemblyLimit / PacketStore.largeSize)]))
     #expect(host.count(.reassemblyLimit) == UInt64(closed.count))
     for circuit in circuits {
       host.node.ended(circuit, .closed, at: now + .seconds(1), device: &host.device)

@@ -79,7 +79,7 @@ struct NodeNamesTests {
     _ = world.call(host)
     let report = host.node.report(at: world.now)
     #expect(report.first == "\(alice.address) is \(alice), 2 names known, Tor is reachable")
-    #expect(report.contains("peer bob: \(bob.address) \(bob): circuit open for 5 s"))
+    #expect(report.contains("peer bob: \(bob.address) \(bob): circuit open for 5 s, 0 more for bulk"))
     #expect(report.contains { $0.hasPrefix("peer number 2: \(carol.address) \(carol): dialling for ") })
     #expect(report.contains("accepted circuits: 1"))
     #expect(report.last?.hasPrefix("counters: dialled=3 granted=2 dialFailed=0") == false)

@@ -23,12 +23,11 @@ final class KernelRouter {
     namespace = try TestNamespace()
     try namespace.execute("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
     let prefix = try #require(KernelRouter.backPrefix)
-    back = try KernelRouter.open(namespace.settings(
-        prefix: prefix, offload: backOffload, interface: #require(InterfaceName("back0"))))
+    back = try KernelRouter.open(namespace.settings(prefix: prefix, offload: backOffload, interface: "back0"))
     if coalescing {
       front = try KernelRouter.coalescing(namespace)
     } else {
-      front = try KernelRouter.open(namespace.settings(interface: #require(InterfaceName("front0"))))
+      front = try KernelRouter.open(namespace.settings(interface: "front0"))
     }
   }
 

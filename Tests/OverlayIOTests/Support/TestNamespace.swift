@@ -24,10 +24,11 @@ final class TestNamespace {
   /// Settings for an interface in the namespace.
   func settings(
     mtu: InterfaceMTU = .standard, prefix: IPv6Prefix = OverlayNetwork.tor.prefix, offload: Bool = true,
-    interface: InterfaceName = .standard
+    interface: String = "\(InterfaceName.standard)"
   ) throws -> InterfaceSettings {
     let namespace = try #require(NamespaceName(name))
-    return InterfaceSettings(name: interface, namespace: namespace, mtu: mtu, prefix: prefix, offload: offload)
+    return InterfaceSettings(
+      name: try #require(InterfaceName(interface)), namespace: namespace, mtu: mtu, prefix: prefix, offload: offload)
   }
 
   /// The standard output of `ip`, run in the namespace; throws what it complains of.

@@ -2,8 +2,8 @@ import OverlayCore
 import PacketSamples
 import Testing
 
-@Suite("Internet checksum sums")
-struct ChecksumSumTests {
+@Suite("Internet checksum over runs")
+struct InternetChecksumRunsTests {
   private func sum(_ bytes: [UInt8], from offset: Int = 0) -> UInt16 {
     var sum = InternetChecksum()
     bytes.withUnsafeBytes { sum.add(UnsafeRawBufferPointer(rebasing: $0[offset...])) }
