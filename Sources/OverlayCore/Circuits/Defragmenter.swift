@@ -2,7 +2,8 @@
 /// 2009, section 7.1.2).
 ///
 /// A packet that came whole is handed out where it lies; only one that was cut is copied together, in room that the store
-/// lends until it is complete: a circuit between two packets holds nothing.
+/// lends until it is complete: a circuit between two packets holds nothing. What a header announces takes no more than a
+/// short packet does until more than that has come: a stranger who sends six bytes is not lent 64 KiB.
 struct Defragmenter: ~Copyable {
   // The first bytes of a cut packet, until there are enough to know its length and to ask for room.
   private var start: UInt64 = 0
@@ -10,6 +11,8 @@ struct Defragmenter: ~Copyable {
   // A packet that was copied together and handed out: its room goes back with `finish`.
   private var whole: PacketStore.Slot?
   private var filled = 0
+  // How long the cut packet is.
+  private var length = 0
   private var isAtStart = true
 
   /// How much of the store it holds, in bytes.
@@ -36,6 +39,10 @@ struct Defragmenter: ~Copyable {
       UnsafeMutableRawBufferPointer(rebasing: room[filled...]).copyMemory(from: UnsafeRawBufferPointer(taken))
       filled += taken.count
       guard filled == room.count else { continue }
+      guard filled == length else {
+        try enlarge(partial, store: &store)
+        continue
+      }
       // Only the first packet out of an input can have begun before it, so there is never a second.
       whole = partial
       self.partial = nil
@@ -78,9 +85,19 @@ struct Defragmenter: ~Copyable {
     try withUnsafeBytes(of: start) { bytes throws(StreamError) in
       try check(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     }
-    guard let slot = store.lend(length) else { throw .noRoom }
+    self.length = length
+    guard let slot = store.lend(min(length, PacketStore.smallSize)) else { throw .noRoom }
     memory += store.size(of: slot)
     withUnsafeBytes(of: start) { store.room(slot).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    partial = slot
+  }
+
+  /// Moves a packet that turns out to be long to a place of its length.
+  private mutating func enlarge(_ small: PacketStore.Slot, store: inout PacketStore) throws(StreamError) {
+    guard let slot = store.lend(length) else { throw .noRoom }
+    memory += store.size(of: slot) - store.size(of: small)
+    store.room(slot).copyMemory(from: UnsafeRawBufferPointer(store.room(small)))
+    store.takeBack(small)
     partial = slot
   }
 

@@ -53,6 +53,8 @@ struct FlowQueue: ~Copyable {
 
   /// Whether nothing waits.
   var isEmpty: Bool { byteCount == 0 && outgoingHead == .none }
+  /// Whether it has memory for its flows.
+  var hasMemory: Bool { flows != nil }
   /// Whether a part of a packet was written, so that its rest must follow.
   var isWithinPacket: Bool { outgoingOffset > 0 }
   /// How many bytes wait altogether.

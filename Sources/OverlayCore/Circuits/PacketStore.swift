@@ -29,8 +29,10 @@ struct PacketStore: ~Copyable {
   /// How much memory all waiting packets can take, in bytes.
   static let byteLimit = 64 << 20
 
-  private static let smallSize = 2_048
-  private static let largeSize = 65_600
+  /// How much memory packets up to this length take.
+  static let smallSize = 2_048
+  /// How much memory longer ones take.
+  static let largeSize = 65_600
   /// How many slots that are not lent keep their memory.
   private static let smallKept = 512
   private static let largeKept = 16
@@ -41,9 +43,12 @@ struct PacketStore: ~Copyable {
   private var freeLarge: [Slot] = []
   // Slots without memory.
   private var vacant: [Slot] = []
-  private var byteCount = 0
 
-  /// Whether large slots were freed, so that the process has memory to give back; whoever gives it back to the system says so here.
+  /// How much memory it has, lent or kept, in bytes.
+  private(set) var byteCount = 0
+
+  /// Whether large slots were freed, so that the process has memory to give back; whoever gives it back to the system
+  /// says so here.
   var hasFreedMemory = false
 
   /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.

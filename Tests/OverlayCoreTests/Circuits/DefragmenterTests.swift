@@ -84,20 +84,24 @@ struct DefragmenterTests {
     #expect(isSame)
   }
 
-  @Test("room is lent once a packet's length is known, and no more than it takes")
-  func room() throws {
+  @Test(
+    "room is lent once a packet's length is known: a short packet's until more than that has come",
+    arguments: [
+      (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 2_048), (65_575, 2_047, 2_048), (65_575, 2_048, 65_600),
+      (65_575, 65_574, 65_600), (2_049, 2_048, 65_600), (2_048, 2_047, 2_048), (1_500, 6, 2_048), (40, 39, 2_048),
+    ])
+  func room(_ length: Int, _ count: Int, _ memory: Int) throws {
     var random = SeededGenerator(seed: 53)
-    for (length, count, memory) in [
-      (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 65_600), (65_575, 65_574, 65_600), (1_500, 6, 2_048), (40, 39, 2_048),
-    ] {
-      let packet = Sample.packet(payload: length - 40, &random)
-      var defragmenter = Defragmenter()
-      var store = PacketStore()
-      #expect(try defragmenter.packets(in: Array(packet[..<count]), store: &store) == [])
-      #expect(defragmenter.memory == memory, "\(count) of \(length) bytes")
-      #expect(try defragmenter.packets(in: Array(packet[count...]), store: &store).map(\.count) == [length])
-      #expect(defragmenter.memory == 0)
-    }
+    let packet = Sample.packet(payload: length - 40, &random)
+    var defragmenter = Defragmenter()
+    var store = PacketStore()
+    #expect(try defragmenter.packets(in: Array(packet[..<count]), store: &store) == [])
+    #expect(defragmenter.memory == memory)
+    let isSame = try defragmenter.packets(in: Array(packet[count...]), store: &store) == [packet]
+    #expect(isSame)
+    #expect(defragmenter.memory == 0)
+    store.releaseKept()
+    #expect(store.byteCount == 0)
   }
 
   @Test("packets that come whole take no room at all")
@@ -147,14 +151,41 @@ struct DefragmenterTests {
     }
   }
 
-  @Test("where all room is lent, a cut packet ends its stream")
+  @Test("a packet may be changed where it lies, and those behind it stay as they came")
+  func changes() throws {
+    var random = SeededGenerator(seed: 59)
+    let packets = (0..<4).map { Sample.packet(payload: 100 + $0, &random) }
+    var store = PacketStore()
+    var defragmenter = Defragmenter()
+    var found: [[UInt8]] = []
+    for var piece in [Array(packets[0][..<70]), packets[0][70...] + packets[1] + packets[2] + packets[3]] {
+      try piece.withUnsafeMutableBytes {
+        var input = $0
+        while let packet = try defragmenter.next(&input, store: &store) {
+          found.append(Array(packet))
+          for index in packet.indices { packet[index] = 0xff }
+        }
+      }
+      defragmenter.finish(store: &store)
+    }
+    #expect(found == packets)
+  }
+
+  @Test("where all room is lent, a cut packet ends its stream, short or long; whole ones pass all the same")
   func noRoom() throws {
     var random = SeededGenerator(seed: 60)
-    let packet = Sample.packet(payload: 65_535, &random)
+    let long = Sample.packet(payload: 65_535, &random)
+    let short = Sample.packet(payload: 500, &random)
     var store = PacketStore()
     while store.lend(65_575) != nil {}
     var defragmenter = Defragmenter()
-    #expect(throws: StreamError.noRoom) { try defragmenter.packets(in: Array(packet[..<50]), store: &store) }
+    #expect(throws: StreamError.noRoom) { try defragmenter.packets(in: Array(long[..<5_000]), store: &store) }
+    defragmenter.abandon(store: &store)
+    while store.lend(1) != nil {}
+    #expect(throws: StreamError.noRoom) { try defragmenter.packets(in: Array(short[..<50]), store: &store) }
+    var other = Defragmenter()
+    let isSame = try other.packets(in: short + long + short, store: &store) == [short, long, short]
+    #expect(isSame)
   }
 
   @Test("a web request is told as one, whole or in pieces", arguments: 1...18)

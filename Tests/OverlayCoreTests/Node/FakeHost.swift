@@ -1,3 +1,4 @@
+import PacketSamples
 import Testing
 
 @testable import OverlayCore
@@ -5,17 +6,15 @@ import Testing
 /// Collects what a node delivers, as a device would.
 struct CollectingDevice: PacketSink {
   /// What was delivered since it was last taken.
-  var packets: [[UInt8]] = []
-  /// What was left to be done to each of them.
-  var headers: [OffloadHeader] = []
+  var frames: [CollectingSink.Frame] = []
   /// Whether the device takes packets.
   var isUp = true
 
   mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
-    guard isUp else { return false }
-    packets.append(runs.flatMap { Array($0) })
-    headers.append(header)
-    return true
+    if isUp {
+      frames.append(CollectingSink.Frame(bytes: runs.flatMap { Array($0) }, header: header, runCount: runs.count))
+    }
+    return isUp
   }
 }
 
@@ -41,11 +40,13 @@ final class FakeHost {
 
   init(
     _ name: OnionName, peers: [ConfiguredPeer] = [], idle: Duration = .seconds(180), circuitLimit: Int = 1_000,
-    seed: UInt64 = 1
+    circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, seed: UInt64 = 1
   ) {
     self.name = name
     node = Node(
-      NodeSettings(name: name, peers: peers, idle: idle, circuitLimit: circuitLimit, logLevel: .debug),
+      NodeSettings(
+        name: name, peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: mtu,
+        circuitLimit: circuitLimit, logLevel: .debug),
       random: SeededGenerator(seed: seed))
   }
 
@@ -53,9 +54,18 @@ final class FakeHost {
   func count(_ counter: Counter) -> UInt64 { node.counters[counter] }
 
   /// What has been delivered since this was last called.
-  func takeDelivered() -> [[UInt8]] {
-    defer { device.packets = [] }
-    return device.packets
+  func takeDelivered() -> [[UInt8]] { takeFrames().map(\.bytes) }
+
+  /// The same, with what is left to be done to each packet.
+  func takeFrames() -> [CollectingSink.Frame] {
+    defer { device.frames = [] }
+    return device.frames
+  }
+
+  /// Bytes come over a circuit.
+  func receive(_ bytes: some Collection<UInt8>, on circuit: CircuitIdentifier, at now: Instant) {
+    var copy = Array(bytes)
+    copy.withUnsafeMutableBytes { node.receive($0, on: circuit, at: now, device: &device) }
   }
 
   /// The codes of the unreachable errors that have been delivered since this was last called; 0xff for anything else.

@@ -36,15 +36,21 @@ final class FakeWorld {
   }
 
   /// `host` sends `packet`; nothing else happens before `settle`.
-  func queue(_ packet: [UInt8], from host: FakeHost) {
+  func queue(_ packet: [UInt8], _ offload: OffloadHeader = .none, from host: FakeHost) {
     var packet = packet
-    packet.withUnsafeMutableBytes { host.node.receive(fromDevice: $0, at: now, device: &host.device) }
+    packet.withUnsafeMutableBytes { host.node.receive(fromDevice: $0, offload, at: now, device: &host.device) }
   }
 
   /// `host` sends `packet`, and all that follows happens.
-  func send(_ packet: [UInt8], from host: FakeHost) {
-    queue(packet, from: host)
+  func send(_ packet: [UInt8], _ offload: OffloadHeader = .none, from host: FakeHost) {
+    queue(packet, offload, from: host)
     settle()
+  }
+
+  /// Tor grants a circuit that it was silent about; the test plays the other side.
+  func grant(_ circuit: FakeCircuit) {
+    circuit.isGranted = true
+    answer([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit)
   }
 
   /// The test calls `host` and plays the other side; `nil` if the call is not taken.
@@ -187,10 +193,10 @@ final class FakeWorld {
   private func moveForward(_ circuit: FakeCircuit) -> Bool {
     guard !circuit.forward.isEmpty else { return false }
     guard circuit.isGranted else { return circuit.request == nil && circuit.takeRequest() && decide(circuit) }
-    var piece = takePiece(&circuit.forward)
+    let piece = takePiece(&circuit.forward)
     circuit.arrived += piece
     if let host = circuit.acceptor, let identifier = circuit.acceptorIdentifier {
-      piece.withUnsafeMutableBytes { host.node.receive($0, on: identifier, at: now, device: &host.device) }
+      host.receive(piece, on: identifier, at: now)
     }
     return true
   }
@@ -199,10 +205,7 @@ final class FakeWorld {
     guard !circuit.backward.isEmpty, let host = circuit.dialler, let identifier = circuit.diallerIdentifier else {
       return false
     }
-    var piece = takePiece(&circuit.backward)
-    piece.withUnsafeMutableBytes {
-      host.node.receive($0, on: identifier, at: now, device: &host.device)
-    }
+    host.receive(takePiece(&circuit.backward), on: identifier, at: now)
     return true
   }
 

@@ -180,18 +180,31 @@ struct NodeLifetimeTests {
     #expect(!first.isClosed)
   }
 
-  @Test("packets beyond the queue's bound drop the oldest, and are counted")
+  @Test("packets beyond the bound of those that wait for a circuit drop the oldest, and are counted")
   func queueFull() throws {
+    world.outcomes["\(bob)"] = .silence
+    let (host, first) = try connected()
+    let packets = (0..<99).map { host.packet(to: bob.address, $0) }
+    for packet in packets { world.send(packet, from: host) }
+    #expect(host.count(.queueFull) == 36)
+    world.grant(first)
+    #expect(Array(first.packets.whole.dropFirst()) == Array(packets[35...]))
+  }
+
+  @Test("packets beyond the bound of an open circuit's queue drop the longest flow's oldest, and are counted")
+  func openQueueFull() throws {
     let (host, first) = try connected()
     first.room = 0
-    let packets = (0..<100).map { host.packet(to: bob.address, $0, size: 60_000) }
-    for packet in packets { world.send(packet, from: host) }
-    let fitting = FlowQueue.byteLimit / packets[0].count
-    #expect(host.count(.queueFull) == UInt64(100 - fitting))
+    let whole = host.packet(to: bob.address, size: 59_960)
+    let sparse = Sample.echoRequest(from: alice.address, to: bob.address)
+    world.send(sparse, from: host)
+    for _ in 0..<100 { world.send(whole, from: host) }
     first.room = .max
     world.settle()
-    let isSame = Array(first.packets.whole.dropFirst(2)) == Array(packets.suffix(fitting))
-    #expect(isSame)
+    let packets = first.packets.whole.dropFirst(2)
+    #expect(packets.contains(sparse))
+    #expect(packets.count == 1 + FlowQueue.byteLimit / 60_000)
+    #expect(Int(host.count(.queueFull)) == 100 - FlowQueue.byteLimit / 60_000)
   }
 
   @Test("who calls and says nothing is closed after 30 seconds, also if it dribbles bytes that never make a packet")
@@ -244,10 +257,7 @@ struct NodeLifetimeTests {
     #expect(circuit.isClosed)
     let counters = host.node.counters.summary
     host.node.connected(identifier)
-    var late = player.packet(to: alice.address)
-    late.withUnsafeMutableBytes {
-      host.node.receive($0, on: identifier, at: world.now, device: &host.device)
-    }
+    host.receive(player.packet(to: alice.address), on: identifier, at: world.now)
     let isMore = host.node.transmit(identifier, at: world.now) { _ in
       Issue.record("there is nothing to send")
       return 0
@@ -262,7 +272,8 @@ struct NodeLifetimeTests {
 
   @Test("memory that nobody needs is given back within a minute, but not a packet that has begun")
   func tidying() throws {
-    let (host, _) = try connected(permanent: true)
+    let (host, dialled) = try connected()
+    let queueing = try #require(dialled.diallerIdentifier)
     world.pass(.seconds(20))
     world.send(host.packet(to: bob.address, size: 60_000), from: host)
     let accepted = try #require(world.call(host))
@@ -270,17 +281,30 @@ struct NodeLifetimeTests {
     let packet = player.packet(to: alice.address, size: 60_000)
     world.say(player.keepalive(to: alice.address) + packet, on: accepted)
     world.say(Array(packet[..<50_000]), on: accepted)
+    #expect(host.node.circuits[queueing].queue.hasMemory == true)
+    #expect(host.node.store.byteCount >= PacketStore.smallSize + PacketStore.largeSize)
     #expect(host.node.circuits[receiving].defragmenter.memory > 50_000)
     world.pass(.seconds(70))
+    #expect(host.node.circuits[queueing].queue.hasMemory == false)
+    #expect(host.node.store.byteCount == host.node.circuits[receiving].defragmenter.memory)
     #expect(host.node.circuits[receiving].defragmenter.memory > 50_000)
     let trims = host.trims
     world.say(Array(packet[50_000...]), on: accepted)
     #expect(host.takeDelivered().count == 2)
-    #expect(host.node.circuits[receiving].defragmenter.memory == 0)
-    #expect(host.node.reassemblyMemory == 0)
     world.pass(.seconds(70))
-    #expect(host.node.store.keptBytes == 0)
+    #expect(host.node.store.byteCount == 0)
+    #expect(host.node.reassemblyMemory == 0)
     #expect(host.trims == trims + 1)
+  }
+
+  @Test("a permanent peer's keepalives do not keep memory, whenever they go out")
+  func tidyingInStep() throws {
+    let (host, _) = try connected(permanent: true)
+    world.pass(.seconds(58))
+    world.send(host.packet(to: bob.address, size: 60_000), from: host)
+    world.pass(.seconds(600))
+    // No more than the last keepalive took.
+    #expect(host.node.store.byteCount <= PacketStore.smallSize)
   }
 
   @Test("a peer that was dialled once and is wanted no more is forgotten")
