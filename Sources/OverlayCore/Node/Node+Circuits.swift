@@ -215,13 +215,19 @@ extension Node {
     remove(circuit, end, at: now, device: &device)
   }
 
-  private mutating func remove<Device: PacketSink & ~Copyable>(
-    _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
-  ) {
-    guard var circuit = circuits.remove(identifier) else { return }
+  /// Takes a circuit out of the table, with all that the node keeps of it elsewhere; its queue is the caller's.
+  mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
+    guard var circuit = circuits.remove(identifier) else { return nil }
     if congested == identifier { congested = nil }
     reassemblyMemory -= circuit.defragmenter.memory
     circuit.defragmenter.abandon(store: &store)
+    return circuit
+  }
+
+  private mutating func remove<Device: PacketSink & ~Copyable>(
+    _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
+  ) {
+    guard let circuit = takeOut(identifier) else { return }
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {

@@ -61,7 +61,9 @@ extension Node {
     let isBulk = circuits[circuit].lane != FlowTable.sparseLane
     guard !isBulk, peers[name]?.isPermanent == true else {
       let idle = isBulk ? min(settings.idle, Node.bulkIdle) : settings.idle
-      guard circuits[circuit].queue.isEmpty else { return now + idle }
+      // The first circuit to a peer takes the others with it.
+      let isAlone = circuits[circuit].bulk.allSatisfy { $0 == nil }
+      guard isAlone, circuits[circuit].queue.isEmpty else { return now + idle }
       let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + idle
       return due > now ? due : nil
     }

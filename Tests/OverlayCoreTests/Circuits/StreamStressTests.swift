@@ -87,7 +87,7 @@ struct StreamStressTests {
 
     /// Queues a burst of packets, `most` of them at the most and never so many that some would be dropped.
     mutating func queueBurst(atMost most: Int) -> Int {
-      guard queue.totalBytes < FlowQueue.byteLimit / 4 else { return 0 }
+      guard queue.totalBytes < FlowQueue.memoryLimit / 16 else { return 0 }
       let count = min(most, Int(random.next() & 0x3f))
       for _ in 0..<count {
         let flow = Int(random.next() & 0xffff) % flowCount
