@@ -8,8 +8,8 @@ struct FlowTable: ~Copyable {
   /// A flow that was silent for so long is over.
   static let lifetime = Duration.seconds(10)
 
-  private static let ways = 4
-  private static let sets = 64
+  private static let ways = 8
+  private static let sets = 32
   /// A flow that keeps below so many bytes a second is sparse…
   private static let sparseRate = 32_768.0
   /// …and so is one that sends more, until it has sent so many bytes above it.

@@ -1,7 +1,7 @@
 /// Memory for the packets that wait in all queues of a node, and for those that are copied together from pieces, lent
 /// packet by packet: a queue that is empty owns nothing.
 ///
-/// Slots come in two sizes, for packets up to an Ethernet's MTU and for super-packets. Together they are bounded to
+/// Slots come in three sizes: for packets up to an Ethernet's MTU, for a few segments together, and for super-packets. Together they are bounded to
 /// `byteLimit`; past it a packet finds no room. Of what is given back a little is kept for the next packets.
 struct PacketStore: ~Copyable {
   /// Where a packet lies, as long as it is lent.
@@ -31,16 +31,15 @@ struct PacketStore: ~Copyable {
 
   /// How much memory packets up to this length take.
   static let smallSize = 2_048
-  /// How much memory longer ones take.
+  /// How much memory the longest ones take.
   static let largeSize = 65_600
-  /// How many slots that are not lent keep their memory.
-  private static let smallKept = 512
-  private static let largeKept = 16
+  /// The sizes of slots, and how many of each keep their memory while they are not lent.
+  private static let classes = [(size: smallSize, kept: 512), (size: 16_384, kept: 32), (size: largeSize, kept: 16)]
 
   private var entries = UnsafeMutableBufferPointer<Entry>(start: nil, count: 0)
   private var count = 0
-  private var freeSmall: [Slot] = []
-  private var freeLarge: [Slot] = []
+  // The slots of each class that are not lent.
+  private var free: [[Slot]] = classes.map { _ in [] }
   // Slots without memory.
   private var vacant: [Slot] = []
 
@@ -53,26 +52,21 @@ struct PacketStore: ~Copyable {
 
   /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.
   mutating func lend(_ length: Int) -> Slot? {
-    let isSmall = length <= PacketStore.smallSize
-    if let slot = isSmall ? freeSmall.popLast() : freeLarge.popLast() {
-      entries[Int(slot.index)].length = length
-      entries[Int(slot.index)].next = .none
-      return slot
-    }
-    return make(isSmall ? PacketStore.smallSize : PacketStore.largeSize, length)
+    let index = PacketStore.classIndex(length)
+    guard let slot = free[index].popLast() else { return make(PacketStore.classes[index].size, length) }
+    self[slot].length = length
+    self[slot].next = .none
+    return slot
   }
 
   /// Takes a packet's room back.
   mutating func takeBack(_ slot: Slot) {
-    if size(of: slot) == PacketStore.smallSize {
-      if freeSmall.count < PacketStore.smallKept { freeSmall.append(slot) } else { free(slot) }
-    } else {
-      if freeLarge.count < PacketStore.largeKept { freeLarge.append(slot) } else { free(slot) }
-    }
+    let index = PacketStore.classIndex(size(of: slot))
+    if free[index].count < PacketStore.classes[index].kept { free[index].append(slot) } else { discard(slot) }
   }
 
   /// How much memory is kept for the next packets, in bytes.
-  var keptBytes: Int { freeSmall.count * PacketStore.smallSize + freeLarge.count * PacketStore.largeSize }
+  var keptBytes: Int { zip(free, PacketStore.classes).reduce(0) { $0 + $1.0.count * $1.1.size } }
 
   /// How many bytes are lent with the slot, whatever the packet's length.
   func size(of slot: Slot) -> Int { self[slot].memory.count }
@@ -90,13 +84,17 @@ struct PacketStore: ~Copyable {
 
   /// Frees what is kept for the next packets.
   mutating func releaseKept() {
-    for slot in freeSmall { free(slot) }
-    for slot in freeLarge { free(slot) }
-    freeSmall = []
-    freeLarge = []
+    for index in free.indices {
+      for slot in free[index] { discard(slot) }
+      free[index] = []
+    }
   }
 
-  private mutating func free(_ slot: Slot) {
+  private static func classIndex(_ length: Int) -> Int {
+    length <= classes[0].size ? 0 : length <= classes[1].size ? 1 : 2
+  }
+
+  private mutating func discard(_ slot: Slot) {
     byteCount -= size(of: slot)
     if size(of: slot) == PacketStore.largeSize { hasFreedMemory = true }
     self[slot].memory.deallocate()

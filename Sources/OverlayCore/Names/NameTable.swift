@@ -69,13 +69,15 @@ struct NameTable {
   /// them, or are there no more.
   mutating func replaceHosts(with names: [OnionName]) -> [OnionName] {
     let before = entries.values.filter { $0.source == .hostsFile }.map(\.name)
+    let capabilities = Dictionary(uniqueKeysWithValues: before.map { ($0, self.capabilities(of: $0)) })
     for name in before { entries[name.address] = nil }
     var displaced: [OnionName] = []
     for name in names {
       let held = entries[name.address]
       if held?.source == .configuration { continue }
       if let held, held.name != name { displaced.append(held.name) }
-      set(Entry(name: name, source: .hostsFile, validUntil: .distantFuture))
+      let known = capabilities[name] ?? self.capabilities(of: name)
+      set(Entry(name: name, source: .hostsFile, validUntil: .distantFuture, capabilities: known))
     }
     return displaced + before.filter { entries[$0.address]?.name != $0 }
   }

@@ -108,12 +108,13 @@ extension Node {
     let isOpen = circuits[circuit].isOpen
     if isOpen { settle(circuit, at: now) }
     let preamble = circuits[circuit].preamble
-    let offered = preamble.count + circuits[circuit].queue.settledBytes
-    guard offered > 0 else { return false }
+    guard preamble.count + circuits[circuit].queue.settledBytes > 0 else { return false }
+    var offered = 0
     var taken = preamble.withUnsafeBytes { first in
       withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Node.runLimit) { runs in
         runs.initializeElement(at: 0, to: first)
         let count = circuits[circuit].queue.fill(runs, from: first.isEmpty ? 0 : 1, store: store)
+        for run in runs[..<count] { offered += run.count }
         return write(UnsafeBufferPointer(rebasing: runs[..<count]))
       }
     }

@@ -152,7 +152,7 @@ extension Node {
     peer.isSelf ? OverlayNetwork.tor.circuitResponder : peer.name.address
   }
 
-  private mutating func torLost(at now: Instant) {
+  mutating func torLost(at now: Instant) {
     lookForTor(when: now + Node.torProbeInterval)
     guard tor != .unreachable else { return }
     tor = .unreachable

@@ -34,10 +34,16 @@ extension Node {
   mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: CircuitEnd, at now: Instant) {
     guard let peer = peers[name] else { return }
     peers[name]?.bulk[circuit.lane - 1].circuit = nil
-    if case .failure = end {
+    if !circuit.isOpen { counters[.dialFailed] += 1 }
+    switch end {
+    case .unneeded: break
+    case .torUnreachable: torLost(at: now)
+    case .failure where circuit.isOpen && now - circuit.began >= Node.shortLife: peers[name]?.bulkPace.forgive()
+    case .failure:
       let jitter = Double.random(in: 0..<1, using: &random)
       let userIdentifier = makeUserIdentifier()
-      peers[name]?.bulk[circuit.lane - 1].pace.failed(at: now, jitter: jitter)
+      peers[name]?.bulkPace.attempted(at: now)
+      peers[name]?.bulkPace.failed(at: now, jitter: jitter)
       peers[name]?.bulk[circuit.lane - 1].userIdentifier = userIdentifier
     }
     let sparse = dialled[destination(of: peer)]
@@ -83,7 +89,8 @@ extension Node {
       return true
     }
     guard tor != .unreachable, circuits.count < settings.circuitLimit,
-      let index = lanes.firstIndex(where: { $0.circuit == nil && $0.pace.nextAttempt(from: now) <= now })
+      let pace = peers[name]?.bulkPace, pace.nextAttempt(from: now) <= now,
+      let index = lanes.firstIndex(where: { $0.circuit == nil })
     else { return false }
     counters[.dialled] += 1
     let circuit = circuits.insert(
@@ -91,7 +98,6 @@ extension Node {
         .connecting(name), lane: index + 1, at: now, selfCallToken: circuits[sparse].selfCallToken,
         flowLabel: random.next(upperBound: 0xfffff) + 1))
     peers[name]?.bulk[index].circuit = circuit
-    peers[name]?.bulk[index].pace.attempted(at: now)
     lookAgain(at: circuit, when: now + Node.dialTimeout)
     perform(.dial(circuit))
     log(.debug, "\(name): dialling circuit \(index + 2)")

@@ -86,7 +86,10 @@ extension Node {
       circuits[circuit].flows.releaseIfOver(at: now)
     }
     if areAllQuiet { store.releaseKept() }
-    for (name, peer) in peers where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now) {
+    for (name, peer) in peers
+    where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now)
+      && peer.bulkPace.isForgettable(at: now)
+    {
       peers[name] = nil
     }
     if store.hasFreedMemory { perform(.trimMemory) }

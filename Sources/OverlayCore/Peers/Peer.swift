@@ -22,8 +22,6 @@ struct Peer {
   struct BulkLane {
     /// The circuit, being built or open.
     var circuit: CircuitIdentifier?
-    /// When it may be dialled again.
-    var pace = DialPace()
     /// What it is dialled with: another than every other circuit's, so that Tor builds one of its own.
     var userIdentifier: String
   }
@@ -53,6 +51,8 @@ struct Peer {
   var link = Link.none
   /// The circuits beside it: lane 1 and up.
   var bulk: [BulkLane] = []
+  /// When more of them may be dialled: only failures count as attempts, or no two could be built at once.
+  var bulkPace = DialPace()
   /// What was last said of it in the log.
   var reachability = Reachability.unknown
   /// When it may be dialled again.

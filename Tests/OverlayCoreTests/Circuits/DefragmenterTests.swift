@@ -88,7 +88,8 @@ struct DefragmenterTests {
     "room is lent once a packet's length is known: a short packet's until more than that has come",
     arguments: [
       (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 2_048), (65_575, 2_047, 2_048), (65_575, 2_048, 65_600),
-      (65_575, 65_574, 65_600), (2_049, 2_048, 65_600), (2_048, 2_047, 2_048), (1_500, 6, 2_048), (40, 39, 2_048),
+      (65_575, 65_574, 65_600), (2_049, 2_048, 16_384), (16_385, 2_048, 65_600), (2_048, 2_047, 2_048),
+      (1_500, 6, 2_048), (40, 39, 2_048),
     ])
   func room(_ length: Int, _ count: Int, _ memory: Int) throws {
     var random = SeededGenerator(seed: 53)
