@@ -88,7 +88,8 @@ struct FlowQueueTests {
     #expect(bench.queue.isWithinPacket == false)
   }
 
-  @Test("two bulk flows get equal bytes, whatever the sizes of their packets", arguments: [(1_460, 1_460), (1_460, 40)])
+  @Test(
+    "two bulk flows get equal bytes, whatever the sizes of their packets", arguments: [(1_460, 1_460), (1_460, 40)])
   func fairness(_ first: Int, _ second: Int) throws {
     var bench = QueueBench()
     var bytes: [UInt32: Int] = [:]
