@@ -218,14 +218,20 @@ extension Node {
   private mutating func remove<Device: PacketSink & ~Copyable>(
     _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
-    guard var circuit = circuits.remove(identifier) else { return }
-    if congested == identifier { congested = nil }
-    reassemblyMemory -= circuit.defragmenter.memory
-    circuit.defragmenter.abandon(store: &store)
+    guard let circuit = takeOut(identifier) else { return }
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {
       log(.debug, "an accepted circuit ended: \(end)")
     }
+  }
+
+  /// Takes a circuit out of the table, and with it whatever else knows of it; what waits to be sent stays with it.
+  mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
+    guard var circuit = circuits.remove(identifier) else { return nil }
+    if congested == identifier { congested = nil }
+    reassemblyMemory -= circuit.defragmenter.memory
+    circuit.defragmenter.abandon(store: &store)
+    return circuit
   }
 }

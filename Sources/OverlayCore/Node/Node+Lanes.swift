@@ -66,7 +66,7 @@ extension Node {
   mutating func closeBulkLanes(of name: OnionName, movingTo circuit: inout Circuit) {
     guard let lanes = peers[name]?.bulk else { return }
     for (index, lane) in lanes.enumerated() {
-      guard let identifier = lane.circuit, var bulk = circuits.remove(identifier) else { continue }
+      guard let identifier = lane.circuit, var bulk = takeOut(identifier) else { continue }
       peers[name]?.bulk[index].circuit = nil
       perform(.close(identifier))
       if bulk.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }

@@ -243,6 +243,31 @@ struct NodeLanesTests {
     #expect(host.takeErrorCodes() == [])
   }
 
+  @Test("the device does not wait for a circuit for bulk that is closed with the first")
+  func congestedLost() throws {
+    let host = try connected(circuits: 2)
+    sendBulk(1, 0..<60, from: host)
+    world.circuits[1].room = 0
+    for number in 60..<300 { world.queue(packet(1, number), from: host) }
+    #expect(host.node.isDeviceToWait == true)
+    world.cut(world.circuits[0])
+    #expect(host.node.isDeviceToWait == false)
+    world.pass(.milliseconds(50))
+    #expect(host.node.isDeviceToWait == false)
+  }
+
+  @Test("a packet that was half received on a circuit for bulk leaves no memory behind", arguments: [0, 1])
+  func reassembly(_ lost: Int) throws {
+    let host = try connected(circuits: 2)
+    sendBulk(1, 0..<60, from: host)
+    let incoming = Sample.packet(from: bob.address, to: alice.address, payload: SamplePacket.payload(9_000))
+    world.answer(Array(incoming.dropLast()), on: world.circuits[1])
+    #expect(host.node.reassemblyMemory == PacketStore.largeSize)
+    world.cut(world.circuits[lost])
+    #expect(host.node.reassemblyMemory == 0)
+    #expect(host.node.store.byteCount == host.node.store.keptBytes)
+  }
+
   @Test("a name that is taken away takes all its circuits with it")
   func removedName() throws {
     let host = try connected(circuits: 3)
