@@ -218,7 +218,8 @@ def test_a_circuit_that_is_cut_within_a_packet_starts_again_with_a_keepalive(dae
 
 def test_a_stuck_circuit_bounds_memory_and_leaves_the_others_alone(daemons, host, proxy, wire_peer, report):
     stuck, fine = wire_peer("stuck"), wire_peer("fine")
-    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[stuck.name, fine.name])
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[stuck.name, fine.name],
+                  options=["--circuits", 1])
     one.wait_for_interface()
     stuck.wait_for_circuit().wait_for_packets()
     circuit = fine.wait_for_circuit()

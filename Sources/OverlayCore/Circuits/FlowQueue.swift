@@ -2,20 +2,18 @@
 ///
 /// Packets are sorted by flow into `flowCount` queues that take turns of a quantum of bytes; one that had nothing to send
 /// and gets a packet goes before those that always have. A queue that stands for too long is told to its sender by a mark
-/// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `byteLimit`: past it the longest
+/// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `memoryLimit`: past it the longest
 /// flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole.
 struct FlowQueue: ~Copyable {
   /// How many flows are told apart; more share.
   static let flowCount = 64
-  /// How many bytes wait at the most.
-  static let byteLimit = 4 << 20
+  /// How many bytes of the store are lent to what waits at the most.
+  static let memoryLimit = 1 << 20
   /// How many bytes a flow may send in its turn.
   static let quantum = 1_514
 
   /// What has become of packets that were not sent.
   struct Losses {
-    /// Dropped because the queue was full.
-    var overflow = 0
     /// Dropped because the queue stood for too long.
     var aged = 0
     /// Marked for the same reason.
@@ -50,6 +48,8 @@ struct FlowQueue: ~Copyable {
 
   /// How many bytes wait, those that are settled excepted.
   private(set) var byteCount = 0
+  /// How many bytes of the store are lent to what waits, that which is settled excepted.
+  private(set) var memory = 0
   /// What was lost since it was last asked for.
   var losses = Losses()
 
@@ -62,8 +62,10 @@ struct FlowQueue: ~Copyable {
   /// How many bytes wait altogether.
   var totalBytes: Int { byteCount + settledBytes }
 
-  /// Puts a packet that lies in `store` behind its flow's others.
-  mutating func append(_ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore) {
+  /// Puts a packet that lies in `store` behind its flow's others; how many were dropped because the queue was full.
+  mutating func append(
+    _ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore
+  ) -> Int {
     let flows = table()
     let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
     let length = store[slot].length
@@ -77,10 +79,16 @@ struct FlowQueue: ~Copyable {
       flows[index].credit = FlowQueue.quantum
       enlist(index, asNew: true)
     }
-    while byteCount > FlowQueue.byteLimit { dropFromLongest(store: &store) }
+    var dropped = 0
+    memory += store.size(of: slot)
+    while memory > FlowQueue.memoryLimit {
+      dropFromLongest(store: &store)
+      dropped += 1
+    }
+    return dropped
   }
 
-  /// Settles the order of more packets until `byteLimit` bytes, or so many packets, are ready to be written.
+  /// Settles the order of more packets until so many bytes, or packets, are ready to be written.
   mutating func settle(
     bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) {
@@ -219,6 +227,7 @@ struct FlowQueue: ~Copyable {
     flows[index].head = store[slot].next
     flows[index].byteCount -= store[slot].length
     byteCount -= store[slot].length
+    memory -= store.size(of: slot)
     store[slot].next = .none
     return slot
   }
@@ -228,7 +237,6 @@ struct FlowQueue: ~Copyable {
     var longest = 0
     for index in 1..<FlowQueue.flowCount where flows[index].byteCount > flows[longest].byteCount { longest = index }
     store.takeBack(removeFirst(of: longest, store: &store))
-    losses.overflow += 1
   }
 
   private mutating func enlist(_ index: Int, asNew: Bool) {

@@ -138,7 +138,6 @@ extension Node {
       pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store)
     let losses = circuits[circuit].queue.losses
     circuits[circuit].queue.losses = FlowQueue.Losses()
-    counters[.queueFull] += UInt64(losses.overflow)
     counters[.queueAged] += UInt64(losses.aged)
     counters[.queueMarked] += UInt64(losses.marked)
   }
@@ -177,7 +176,8 @@ extension Node {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now + Node.stallTimeout)
     }
-    circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
+    let dropped = circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
+    counters[.queueFull] += UInt64(dropped)
     noteCongestion(circuit, at: now)
     requestFlush(circuit)
   }
@@ -215,6 +215,15 @@ extension Node {
     remove(circuit, end, at: now, device: &device)
   }
 
+  /// Takes a circuit out of the table, with all that the node keeps of it elsewhere; its queue is the caller's.
+  mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
+    guard var circuit = circuits.remove(identifier) else { return nil }
+    if congested == identifier { congested = nil }
+    reassemblyMemory -= circuit.defragmenter.memory
+    circuit.defragmenter.abandon(store: &store)
+    return circuit
+  }
+
   private mutating func remove<Device: PacketSink & ~Copyable>(
     _ identifier: CircuitIdentifier, _ end: CircuitEnd, at now: Instant, device: inout Device
   ) {
@@ -224,14 +233,5 @@ extension Node {
     } else {
       log(.debug, "an accepted circuit ended: \(end)")
     }
-  }
-
-  /// Takes a circuit out of the table, and with it whatever else knows of it; what waits to be sent stays with it.
-  mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
-    guard var circuit = circuits.remove(identifier) else { return nil }
-    if congested == identifier { congested = nil }
-    reassemblyMemory -= circuit.defragmenter.memory
-    circuit.defragmenter.abandon(store: &store)
-    return circuit
   }
 }

@@ -61,23 +61,16 @@ extension Node {
     let isBulk = circuits[circuit].lane != FlowTable.sparseLane
     guard !isBulk, peers[name]?.isPermanent == true else {
       let idle = isBulk ? min(settings.idle, Node.bulkIdle) : settings.idle
-      guard circuits[circuit].queue.isEmpty else { return now + idle }
-      let due = lastUse(of: circuit) + idle
+      // The first circuit to a peer takes the others with it.
+      let isAlone = circuits[circuit].bulk.allSatisfy { $0 == nil }
+      guard isAlone, circuits[circuit].queue.isEmpty else { return now + idle }
+      let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + idle
       return due > now ? due : nil
     }
     if circuits[circuit].lastSent + Node.keepaliveInterval <= now {
       keepalive(on: circuit, to: name).withUnsafeBytes { append($0, to: circuit, at: now) }
     }
     return circuits[circuit].lastSent + Node.keepaliveInterval
-  }
-
-  /// When a packet last went or came; on the first circuit to a peer, or on one that would be closed with it.
-  private func lastUse(of circuit: CircuitIdentifier) -> Instant {
-    var last = max(circuits[circuit].lastSent, circuits[circuit].lastReceived)
-    for case let lane? in circuits[circuit].bulk {
-      last = max(last, circuits[lane].lastSent, circuits[lane].lastReceived)
-    }
-    return last
   }
 
   private mutating func tidy(at now: Instant) {

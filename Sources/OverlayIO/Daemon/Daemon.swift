@@ -31,7 +31,9 @@ public final class Daemon {
     awaitSignals()
     do {
       try openListeners()
-      interface = try OverlayInterface(settings.interface, on: loop, log: log) { [unowned self] in stop(status: 1) }
+      interface = try OverlayInterface(
+        settings.interface, on: loop, log: log, mtuChanged: { [unowned self] bytes in pump?.mtuChanged(to: bytes) },
+        failed: { [unowned self] in stop(status: 1) })
       try findIdentity()
     } catch {
       log.error("\(error)")

@@ -5,6 +5,7 @@ import OverlayCore
 final class OverlayInterface {
   private let loop: EventLoop
   private let log: Log
+  private let mtuChanged: (_ bytes: Int) -> Void
   private let failed: () -> Void
   private var privileges: Privileges
   private var monitor: InterfaceMonitor
@@ -15,13 +16,15 @@ final class OverlayInterface {
   private var hasBroughtLeakGuard = false
   private var hasInterface = false
 
-  /// The right to make the interface, and the leak guard in place and watched. `failed` tells that the interface is gone
-  /// for good; the log says why.
+  /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else sets
+  /// how long a packet the interface carries may be, `failed` that it is gone for good; the log says why.
   init(
-    _ settings: InterfaceSettings, on loop: EventLoop, log: Log, failed: @escaping () -> Void
+    _ settings: InterfaceSettings, on loop: EventLoop, log: Log, mtuChanged: @escaping (_ bytes: Int) -> Void,
+    failed: @escaping () -> Void
   ) throws(PrivilegeError) {
     self.loop = loop
     self.log = log
+    self.mtuChanged = mtuChanged
     self.failed = failed
     privileges = try Privileges(settings)
     monitor = try privileges.openMonitor()
@@ -63,7 +66,10 @@ final class OverlayInterface {
   }
 
   private func observe() {
-    monitor.drain { change in keeper.observe(change) }
+    monitor.drain { change in
+      keeper.observe(change)
+      if case .mtuChanged(let bytes) = change { mtuChanged(bytes) }
+    }
     act()
   }
 

@@ -74,6 +74,11 @@ final class Pump {
     turn { now in node.replaceHosts(with: names, at: now, device: &device) }
   }
 
+  /// The device carries packets of so many bytes from now on.
+  func mtuChanged(to bytes: Int) {
+    node.mtuChanged(to: bytes)
+  }
+
   /// The peers and counters, a line each.
   func report() -> [String] { node.report(at: loop.now) }
 

@@ -78,6 +78,13 @@ enum LinkRequest {
     return message
   }
 
+  /// Sets how many packets the interface holds that were not read yet.
+  static func setQueueLength(_ packets: Int, index: Int32) -> NetlinkMessage {
+    var message = NetlinkMessage("set the queue's length", type: RTM_NEWLINK, header: header(index: index))
+    message.append(Int(IFLA_TXQLEN), value: UInt32(packets))
+    return message
+  }
+
   /// Keeps the kernel from making a link-local address, which nobody could reach.
   static func withoutLinkLocalAddress(index: Int32) -> NetlinkMessage {
     var message = NetlinkMessage("refuse link-local addresses", type: RTM_NEWLINK, header: header(index: index))

@@ -5,6 +5,10 @@ import OverlayCore
 /// The one room in which the program uses rights: it opens what needs them once, in the interface's network namespace,
 /// and fulfils a closed set of requests. The program itself stays in the namespace it was started in.
 public struct Privileges: ~Copyable {
+  /// How many packets the interface holds that were not read yet: what waits there, no queue of ours can put into
+  /// another order, and the kernel's 500 can be 32 MB.
+  private static let queueLength = 128
+
   private let settings: InterfaceSettings
   private var requests: NetlinkSocket
   private var monitoring: NetlinkSocket?
@@ -118,6 +122,7 @@ public struct Privileges: ~Copyable {
     let startsAnew = link.networkLayer == .absent
     if startsAnew { try send(LinkRequest.setUp(false, index: index)) }
     if settingUp || startsAnew { try send(LinkRequest.setMTU(settings.mtu.bytes, index: index)) }
+    if settingUp { try send(LinkRequest.setQueueLength(Privileges.queueLength, index: index)) }
     try send(LinkRequest.withoutLinkLocalAddress(index: index))
     if settingUp || startsAnew && link.isUp { try send(LinkRequest.setUp(true, index: index)) }
     guard let address else { return }

@@ -91,15 +91,23 @@ struct FlowQueueTests {
   @Test(
     "two bulk flows get equal bytes, whatever the sizes of their packets", arguments: [(1_460, 1_460), (1_460, 40)])
   func fairness(_ first: Int, _ second: Int) throws {
+    let packets = [Self.packets([first], seed: 605)[0], Self.packets([second], seed: 606)[0]]
     var bench = QueueBench()
+    var waiting = [0, 0]
     var bytes: [UInt32: Int] = [:]
-    for _ in 0..<1_500 { try bench.add(Self.packets([first], seed: 605)[0], flow: 1) }
-    for _ in 0..<8_000 { try bench.add(Self.packets([second], seed: 606)[0], flow: 2) }
     for _ in 0..<100 {
+      for flow in 0...1 {
+        while waiting[flow] < 100 {
+          try bench.add(packets[flow], flow: UInt32(flow + 1))
+          waiting[flow] += 1
+        }
+      }
       for (flow, packets) in try bench.sort(bench.take(0, settle: 4_000, isWhole: true)) {
         bytes[flow, default: 0] += packets.joined().count
+        waiting[Int(flow) - 1] -= packets.count
       }
     }
+    #expect(bench.overflow == 0)
     let (one, two) = (bytes[1] ?? 0, bytes[2] ?? 0)
     #expect(one + two > 200_000)
     #expect(abs(one - two) <= 2 * FlowQueue.quantum)
@@ -128,11 +136,11 @@ struct FlowQueueTests {
     let bulk = Self.packets([1_460], seed: 609)[0]
     let other = Self.packets([1_460], seed: 619)[0]
     var bench = QueueBench()
-    for _ in 0..<500 { try bench.add(bulk, flow: 1) }
+    for _ in 0..<250 { try bench.add(bulk, flow: 1) }
     var bytes: [UInt32: Int] = [:]
-    for _ in 0..<400 {
+    for _ in 0..<200 {
       // Each time it gets its turn there is one more packet.
-      if bench.queue.byteCount < 500 * 1_500 { try bench.add(other, flow: 2) }
+      try bench.add(other, flow: 2)
       for (flow, packets) in try bench.sort(bench.take(0, settle: 1, isWhole: true)) {
         bytes[flow, default: 0] += packets.joined().count
       }
@@ -140,18 +148,26 @@ struct FlowQueueTests {
     #expect(abs((bytes[1] ?? 0) - (bytes[2] ?? 0)) <= 4 * 1_514)
   }
 
-  @Test("4 MiB wait at the most: past that the longest flow's oldest packet makes room")
-  func bound() throws {
+  @Test(
+    "what waits is lent 1 MiB at the most: past that the longest flow's oldest packet makes room",
+    arguments: [(60_000, 65_600), (1_000, 2_048)])
+  func bound(_ length: Int, _ memory: Int) throws {
     let sparse = Self.packets([100], seed: 610)[0]
-    let packets = (0..<90).map { SamplePacket.payload(60_000, seed: $0) }
+    let packets = (0..<600).map { SamplePacket.payload(length, seed: $0) }
     var bench = QueueBench()
     try bench.add(sparse, flow: 2)
-    for packet in packets { try bench.add(packet, flow: 1) }
-    let fitting = (FlowQueue.byteLimit - sparse.count) / 60_000
-    #expect(bench.queue.byteCount == fitting * 60_000 + sparse.count)
-    #expect(bench.queue.losses.overflow == 90 - fitting)
+    for packet in packets {
+      try bench.add(packet, flow: 1)
+      let lent = bench.queue.memory
+      #expect(lent <= 1 << 20)
+    }
+    let fitting = ((1 << 20) - 2_048) / memory
+    #expect(bench.queue.byteCount == fitting * length + sparse.count)
+    #expect(bench.queue.memory == fitting * memory + 2_048)
+    #expect(bench.overflow == 600 - fitting)
     let isSame = bench.take(.max) == sparse + Array(packets.suffix(fitting).joined())
     #expect(isSame)
+    #expect(bench.queue.memory == 0)
     #expect(bench.queue.losses.aged == 0)
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
@@ -161,6 +177,7 @@ struct FlowQueueTests {
     let packet = Self.packets([960], seed: 611)[0]
     var bench = QueueBench()
     for _ in 0..<100 { try bench.add(packet, flow: 1) }
+    #expect(bench.overflow == 0)
     bench.settle(bytes: 16_384)
     #expect(bench.queue.settledBytes == 17_000)
     bench.settle(bytes: 16_384)
@@ -227,7 +244,7 @@ struct FlowQueueTests {
     var sent: [UInt8] = []
     for step in 0..<2_000 {
       switch Int.random(in: 0..<100, using: &random) {
-      case 0..<50 where bench.queue.totalBytes < FlowQueue.byteLimit - 100_000:
+      case 0..<50 where bench.queue.memory <= FlowQueue.memoryLimit - PacketStore.largeSize:
         let flow = UInt32.random(in: 0..<flowCount, using: &random)
         let packet = Sample.packet(payload: Int.random(in: 8...max(8, largest), using: &random), &random)
         try bench.add(packet, flow: flow)

@@ -12,6 +12,8 @@ struct QueueBench: ~Copyable {
   var now = Instant(nanoseconds: 1_000_000_000_000)
   // By 16 bytes of each packet, its source, which a random one has to itself.
   private var flows: [[UInt8]: UInt32] = [:]
+  /// How many packets made room for newer ones.
+  private(set) var overflow = 0
 
   struct UnknownPacket: Error {}
 
@@ -19,7 +21,7 @@ struct QueueBench: ~Copyable {
   mutating func add(_ packet: [UInt8], flow: UInt32) throws {
     let slot = try store.lent(packet)
     flows[Array(packet[8..<24])] = flow % UInt32(FlowQueue.flowCount)
-    queue.append(slot, flow: flow, at: now, store: &store)
+    overflow += queue.append(slot, flow: flow, at: now, store: &store)
   }
 
   /// Settles the order of more packets.

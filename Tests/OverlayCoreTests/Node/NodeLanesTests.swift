@@ -159,7 +159,7 @@ struct NodeLanesTests {
     }
     #expect(world.circuits.map(\.isClosed) == [false, false])
     #expect(host.takeErrorCodes() == [])
-    world.pass(.seconds(181))
+    world.pass(.seconds(361))
     #expect(world.circuits.map(\.isClosed) == [true, true])
   }
 

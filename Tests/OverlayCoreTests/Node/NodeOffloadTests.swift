@@ -131,8 +131,9 @@ struct NodeOffloadTests {
 
   @Test(
     "on a slow circuit are cut so that one takes 5 ms at the most, or into single segments",
-    arguments: [(20, 1_400), (300, 1_400), (1_000, 4_200), (2_000, 9_800), (5_000, 23_800), (6_100, nil), (50_000, nil)]
-      as [(Int, Int?)])
+    arguments: [
+      (20, 1_400), (300, 1_400), (1_000, 4_200), (2_000, 9_800), (5_000, 23_800), (6_100, nil), (50_000, nil),
+    ] as [(Int, Int?)])
   func slow(_ bytesPerMillisecond: Int, _ size: Int?) throws {
     let host = try connected()
     let identifier = try #require(try dialled().diallerIdentifier)
