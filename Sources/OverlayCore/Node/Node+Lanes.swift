@@ -32,6 +32,7 @@ extension Node {
 
   /// A circuit for bulk is gone: its flows go on with the sparse ones.
   mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: CircuitEnd, at now: Instant) {
+    if !circuit.isOpen { counters[.dialFailed] += 1 }
     guard let peer = peers[name] else { return }
     peers[name]?.bulk[circuit.lane - 1].circuit = nil
     if !circuit.isOpen { counters[.dialFailed] += 1 }

@@ -6,9 +6,9 @@ import Testing
 /// Packets of random sizes and flows, through a queue, a stream that is split and joined anywhere, and out again.
 @Suite("A million packets")
 struct StreamStressTests {
-  // Without optimisation a tenth has to do.
+  // Without optimisation a third has to do.
   #if DEBUG
-    private static let packetCount = 100_000
+    private static let packetCount = 300_000
   #else
     private static let packetCount = 1_000_000
   #endif

@@ -203,8 +203,9 @@ struct NodeLifetimeTests {
     world.settle()
     let packets = first.packets.whole.dropFirst(2)
     #expect(packets.contains(sparse))
-    #expect(packets.count == 1 + FlowQueue.memoryLimit / 65_600)
-    #expect(Int(host.count(.queueFull)) == 100 - FlowQueue.memoryLimit / 65_600)
+    let fitting = (FlowQueue.memoryLimit - PacketStore.smallSize) / PacketStore.largeSize
+    #expect(packets.count == 1 + fitting)
+    #expect(Int(host.count(.queueFull)) == 100 - fitting)
   }
 
   @Test("who calls and says nothing is closed after 30 seconds, also if it dribbles bytes that never make a packet")

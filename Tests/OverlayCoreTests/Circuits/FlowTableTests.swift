@@ -1,0 +1,117 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Flow table")
+struct FlowTableTests {
+  private static func time(_ milliseconds: Int) -> Instant {
+    Instant(nanoseconds: 1_000_000_000_000 + UInt64(milliseconds) * 1_000_000)
+  }
+
+  @Test("a flow is sparse until it has sent 64 KiB at once")
+  func burst() {
+    var table = FlowTable()
+    for step in 0..<64 {
+      let flow = table.note(7, bytes: 1_024, at: Self.time(0))
+      #expect(!flow.isBulk, "packet \(step)")
+      #expect(flow.lane == FlowTable.sparseLane)
+    }
+    let flow = table.note(7, bytes: 1, at: Self.time(0))
+    #expect(flow.isBulk)
+    #expect(flow.lane == FlowTable.sparseLane)
+  }
+
+  @Test(
+    "32 KiB a second are sparse for ever; more is bulk once the burst is used up",
+    arguments: [(16, nil), (32, nil), (64, 2_000), (320, 220)] as [(Int, Int?)])
+  func rate(_ kibibytes: Int, _ milliseconds: Int?) {
+    var table = FlowTable()
+    let first = (0..<3_000).first { step in
+      table.note(7, bytes: kibibytes * 1_024 / 50, at: Self.time(step * 20)).isBulk
+    }
+    guard let milliseconds else {
+      #expect(first == nil)
+      return
+    }
+    #expect(first.map { abs($0 * 20 - milliseconds) <= milliseconds / 10 } == true)
+  }
+
+  @Test("a bulk flow that pauses is sparse again, with no more credit than the pause has earned")
+  func pause() {
+    var table = FlowTable()
+    #expect(table.note(7, bytes: 10_000_000, at: Self.time(0)).isBulk)
+    #expect(!table.note(7, bytes: 32_000, at: Self.time(1_000)).isBulk)
+    #expect(table.note(7, bytes: 1_000, at: Self.time(1_000)).isBulk)
+    #expect(!table.note(7, bytes: 65_535, at: Self.time(9_000)).isBulk)
+  }
+
+  @Test("a pinned flow stays on its lane as long as it speaks every ten seconds, and is forgotten then")
+  func pinned() {
+    var table = FlowTable()
+    table.pin(table.note(7, bytes: 1_000_000, at: Self.time(0)), to: 2)
+    for second in [5, 15, 25] {
+      #expect(table.note(7, bytes: 1, at: Self.time(second * 1_000)).lane == 2)
+    }
+    #expect(table.count(on: 2, at: Self.time(35_000)) == 1)
+    #expect(table.count(on: 2, at: Self.time(35_001)) == 0)
+    let again = table.note(7, bytes: 1, at: Self.time(35_001))
+    #expect(again.lane == FlowTable.sparseLane)
+    #expect(!again.isBulk)
+  }
+
+  @Test("flows are counted by lane, and those of a lane that is gone begin anew on the sparse one")
+  func lanes() {
+    var table = FlowTable()
+    for flow in 1...7 as ClosedRange<UInt32> {
+      table.pin(table.note(flow, bytes: 1, at: Self.time(0)), to: flow < 3 ? 1 : 2)
+    }
+    #expect(table.count(on: 1, at: Self.time(1)) == 2)
+    #expect(table.count(on: 2, at: Self.time(1)) == 5)
+    table.clear(2)
+    #expect(table.count(on: 1, at: Self.time(1)) == 2)
+    #expect(table.count(on: 2, at: Self.time(1)) == 0)
+    #expect(table.note(5, bytes: 1, at: Self.time(2)).lane == FlowTable.sparseLane)
+    #expect(table.note(1, bytes: 1, at: Self.time(2)).lane == 1)
+  }
+
+  @Test("it is bounded: of flows that share a place the one that was silent for longest is forgotten")
+  func bound() {
+    var table = FlowTable()
+    // Five flows that differ above the bits by which they are found.
+    let flows = (1...5).map { UInt32($0) << 16 | 3 }
+    for (index, flow) in flows[..<4].enumerated() {
+      table.pin(table.note(flow, bytes: 1, at: Self.time(index)), to: 1)
+    }
+    table.pin(table.note(flows[0], bytes: 1, at: Self.time(10)), to: 1)
+    #expect(table.note(flows[4], bytes: 1, at: Self.time(20)).lane == FlowTable.sparseLane)
+    let lanes = [0, 2, 3].map { table.note(flows[$0], bytes: 1, at: Self.time(30)).lane }
+    #expect(lanes == [1, 1, 1])
+    #expect(table.note(flows[1], bytes: 1, at: Self.time(40)).lane == FlowTable.sparseLane)
+    for flow in 0..<10_000 as Range<UInt32> {
+      table.pin(table.note(flow &* 0x9e37_79b9, bytes: 1, at: Self.time(50)), to: 3)
+    }
+    #expect(table.count(on: 3, at: Self.time(50)) <= 256)
+  }
+
+  @Test("the flow whose hash is zero is one like any other")
+  func zero() {
+    var table = FlowTable()
+    #expect(!table.note(0, bytes: 60_000, at: Self.time(0)).isBulk)
+    let flow = table.note(0, bytes: 60_000, at: Self.time(0))
+    #expect(flow.isBulk)
+    table.pin(flow, to: 1)
+    #expect(table.note(0, bytes: 1, at: Self.time(1)).lane == 1)
+  }
+
+  @Test("memory is given back when every flow is over, and the table works on")
+  func release() {
+    var table = FlowTable()
+    table.releaseIfOver(at: Self.time(0))
+    table.pin(table.note(7, bytes: 1, at: Self.time(0)), to: 1)
+    table.releaseIfOver(at: Self.time(10_000))
+    #expect(table.count(on: 1, at: Self.time(10_000)) == 1)
+    table.releaseIfOver(at: Self.time(10_001))
+    #expect(table.count(on: 1, at: Self.time(0)) == 0)
+    #expect(table.note(7, bytes: 1, at: Self.time(10_002)).lane == FlowTable.sparseLane)
+  }
+}
