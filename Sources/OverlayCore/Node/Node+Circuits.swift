@@ -188,7 +188,8 @@ extension Node {
   private mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
     let bytes = circuits[circuit].queue.totalBytes
     let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
-    if bytes >= Node.congestionBytes, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.deviceWait {
+    let isMuch = bytes >= Node.congestionBytes || circuits[circuit].queue.memory >= FlowQueue.memoryLimit / 2
+    if isMuch, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.deviceWait {
       congested = circuit
       let end = now.advanced(bySeconds: Node.deviceWait)
       if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }

@@ -35,7 +35,6 @@ extension Node {
     if !circuit.isOpen { counters[.dialFailed] += 1 }
     guard let peer = peers[name] else { return }
     peers[name]?.bulk[circuit.lane - 1].circuit = nil
-    if !circuit.isOpen { counters[.dialFailed] += 1 }
     switch end {
     case .unneeded: break
     case .torUnreachable: torLost(at: now)

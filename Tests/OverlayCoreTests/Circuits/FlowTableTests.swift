@@ -77,15 +77,15 @@ struct FlowTableTests {
   @Test("it is bounded: of flows that share a place the one that was silent for longest is forgotten")
   func bound() {
     var table = FlowTable()
-    // Five flows that differ above the bits by which they are found.
-    let flows = (1...5).map { UInt32($0) << 16 | 3 }
-    for (index, flow) in flows[..<4].enumerated() {
+    // Nine flows that differ above the bits by which they are found.
+    let flows = (1...9).map { UInt32($0) << 16 | 3 }
+    for (index, flow) in flows[..<8].enumerated() {
       table.pin(table.note(flow, bytes: 1, at: Self.time(index)), to: 1)
     }
     table.pin(table.note(flows[0], bytes: 1, at: Self.time(10)), to: 1)
-    #expect(table.note(flows[4], bytes: 1, at: Self.time(20)).lane == FlowTable.sparseLane)
-    let lanes = [0, 2, 3].map { table.note(flows[$0], bytes: 1, at: Self.time(30)).lane }
-    #expect(lanes == [1, 1, 1])
+    #expect(table.note(flows[8], bytes: 1, at: Self.time(20)).lane == FlowTable.sparseLane)
+    let lanes = [0, 2, 3, 7].map { table.note(flows[$0], bytes: 1, at: Self.time(30)).lane }
+    #expect(lanes == [1, 1, 1, 1])
     #expect(table.note(flows[1], bytes: 1, at: Self.time(40)).lane == FlowTable.sparseLane)
     for flow in 0..<10_000 as Range<UInt32> {
       table.pin(table.note(flow &* 0x9e37_79b9, bytes: 1, at: Self.time(50)), to: 3)

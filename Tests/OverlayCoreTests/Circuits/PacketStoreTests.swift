@@ -5,8 +5,11 @@ import Testing
 @Suite("Packet store")
 struct PacketStoreTests {
   @Test(
-    "a packet up to 2,048 bytes takes so many, a longer one room for the longest",
-    arguments: [(0, 2_048), (40, 2_048), (2_048, 2_048), (2_049, 65_600), (65_575, 65_600)])
+    "a packet takes the smallest of three places that it fits into",
+    arguments: [
+      (0, 2_048), (40, 2_048), (2_048, 2_048), (2_049, 16_384), (16_384, 16_384),
+      (16_385, 65_600), (65_575, 65_600),
+    ])
   func sizes(_ length: Int, _ size: Int) throws {
     var store = PacketStore()
     let slot = try store.lent(length)
@@ -22,7 +25,7 @@ struct PacketStoreTests {
   func reuse() throws {
     var store = PacketStore()
     let small = try store.lent(100)
-    let large = try store.lent(10_000)
+    let large = try store.lent(60_000)
     store[small].next = large
     store.takeBack(small)
     store.takeBack(large)
@@ -52,7 +55,7 @@ struct PacketStoreTests {
     #expect(isThereRoom == [true, false])
   }
 
-  @Test("of what is given back 512 small and 16 large places are kept, and nothing that is lent is freed")
+  @Test("of what is given back 512 small, 32 middle and 16 large places are kept, and nothing that is lent is freed")
   func kept() throws {
     var store = PacketStore()
     let small = (0..<700).compactMap { _ in store.lend(100) }
@@ -60,9 +63,11 @@ struct PacketStoreTests {
     #expect(store.keptBytes == 512 * 2_048)
     #expect(store.byteCount == 512 * 2_048)
     #expect(store.hasFreedMemory == false)
-    let large = (0..<40).compactMap { _ in store.lend(10_000) }
-    for slot in large { store.takeBack(slot) }
-    #expect(store.keptBytes == 512 * 2_048 + 16 * 65_600)
+    for length in [10_000, 20_000] {
+      let slots = (0..<40).compactMap { _ in store.lend(length) }
+      for slot in slots { store.takeBack(slot) }
+    }
+    #expect(store.keptBytes == 512 * 2_048 + 32 * 16_384 + 16 * 65_600)
     #expect(store.hasFreedMemory == true)
     let lent = try store.lent(100)
     store.room(lent).copyBytes(from: [UInt8](repeating: 7, count: 100))
@@ -101,7 +106,7 @@ struct PacketStoreTests {
         store.takeBack(slot)
       }
       if step % 500 == 0 { store.releaseKept() }
-      let needed = lent.reduce(0) { $0 + ($1.content.count <= 2_048 ? 2_048 : 65_600) }
+      let needed = lent.reduce(0) { $0 + store.size(of: $1.slot) }
       #expect(store.byteCount == needed + store.keptBytes, "step \(step)")
     }
   }

@@ -262,7 +262,7 @@ struct NodeLanesTests {
     sendBulk(1, 0..<60, from: host)
     let incoming = Sample.packet(from: bob.address, to: alice.address, payload: SamplePacket.payload(9_000))
     world.answer(Array(incoming.dropLast()), on: world.circuits[1])
-    #expect(host.node.reassemblyMemory == PacketStore.largeSize)
+    #expect(host.node.reassemblyMemory == 16_384)
     world.cut(world.circuits[lost])
     #expect(host.node.reassemblyMemory == 0)
     #expect(host.node.store.byteCount == host.node.store.keptBytes)
