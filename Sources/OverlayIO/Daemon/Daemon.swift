@@ -49,7 +49,7 @@ public final class Daemon {
     hostsChanges = nil
     listeners = []
     pump = nil
-    interface?.close(afterFailure: status != 0)
+    if status == 0 { interface?.removeLeakGuard() }
     interface = nil
     signals = []
     if status == 0 { log.notice("stopped") }

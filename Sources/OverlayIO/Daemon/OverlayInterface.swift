@@ -12,8 +12,6 @@ final class OverlayInterface {
   private var keeper: InterfaceKeeper
   private var changes: EventSource?
   private var timer: EventSource?
-  // Whether the leak guard is this start's own, and not one that an earlier run left in place for a reason.
-  private var hasBroughtLeakGuard = false
   private var hasInterface = false
 
   /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else sets
@@ -33,7 +31,6 @@ final class OverlayInterface {
     changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
     timer = EventSource(.timer, on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()
-    hasBroughtLeakGuard = leakGuard == .installed
     finish(.installLeakGuard, failure: leakGuard.failure)
     changes?.start()
     act()
@@ -54,10 +51,8 @@ final class OverlayInterface {
     return device
   }
 
-  /// Takes away what outlives the device. After a failure the leak guard stays, so that nothing for the overlay leaves
-  /// in the clear; but a start that never got as far as an interface takes back what it brought.
-  func close(afterFailure: Bool) {
-    guard !afterFailure || hasBroughtLeakGuard && !hasInterface else { return }
+  /// Takes away what outlives the device: on an orderly stop, never after a failure.
+  func removeLeakGuard() {
     do throws(PrivilegeError) {
       _ = try privileges.perform(.removeLeakGuard)
     } catch {
