@@ -6,8 +6,8 @@ import OverlayCore
 /// and fulfils a closed set of requests. The program itself stays in the namespace it was started in.
 public struct Privileges: ~Copyable {
   /// How many packets the interface holds that were not read yet: what waits there, no queue of ours can put into
-  /// another order, and the kernel's 500 can be 32 MB.
-  private static let queueLength = 128
+  /// another order, and the kernel's 500 can be 32 MB; bursts of datagrams need some.
+  private static let queueLength = 256
 
   private let settings: InterfaceSettings
   private var requests: NetlinkSocket
