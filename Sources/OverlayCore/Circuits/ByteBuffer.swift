@@ -19,11 +19,6 @@ struct ByteBuffer: ~Copyable {
   /// The first `count` bytes; so many there must be.
   func prefix(_ count: Int) -> UnsafeRawBufferPointer { bytes(0..<count) }
 
-  /// The first `count` bytes, to be changed; so many there must be.
-  mutating func mutablePrefix(_ count: Int) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
-  }
-
   /// The bytes of `range`, which must lie within the capacity.
   func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[range])
