@@ -1,6 +1,7 @@
 /// Names a circuit for ever: an identifier is never used again, so that a late event of a closed circuit finds nobody.
 public struct CircuitIdentifier: Hashable, Sendable {
-  fileprivate let slot: Int
+  /// A small number that no other circuit has as long as this one is there: an index for what is kept beside it.
+  public let slot: Int
   fileprivate let serial: UInt64
 }
 

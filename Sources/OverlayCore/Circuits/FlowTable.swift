@@ -5,8 +5,8 @@
 struct FlowTable: ~Copyable {
   /// The circuit for sparse, latency-sensitive flows.
   static let sparseLane = 0
-  /// A flow that was silent for so long is over.
-  static let lifetime = Duration.seconds(10)
+  /// A flow that was silent for so many seconds is over.
+  static let lifetime = 10.0
 
   private static let ways = 8
   private static let sets = 32
@@ -45,7 +45,7 @@ struct FlowTable: ~Copyable {
       }
       if records[candidate].lastSeen < records[index].lastSeen { index = candidate }
     }
-    if records[index].hash != hash || records[index].lastSeen + FlowTable.lifetime < now {
+    if records[index].hash != hash || now.seconds(since: records[index].lastSeen) > FlowTable.lifetime {
       records[index] = Record(hash: hash, credit: FlowTable.sparseBurst, lastSeen: now)
     }
     let earned = FlowTable.sparseRate * now.seconds(since: records[index].lastSeen)
@@ -63,7 +63,7 @@ struct FlowTable: ~Copyable {
 
   /// How many flows are pinned to the lane and not over.
   func count(on lane: Int, at now: Instant) -> Int {
-    records?.count { $0.lane == lane && $0.hash != 0 && $0.lastSeen + FlowTable.lifetime >= now } ?? 0
+    records?.count { $0.lane == lane && $0.hash != 0 && now.seconds(since: $0.lastSeen) <= FlowTable.lifetime } ?? 0
   }
 
   /// Unpins all flows of a lane that is gone: they begin anew with the sparse ones.
@@ -74,7 +74,7 @@ struct FlowTable: ~Copyable {
 
   /// Gives the memory back if every flow is over.
   mutating func releaseIfOver(at now: Instant) {
-    guard let records, records.allSatisfy({ $0.lastSeen + FlowTable.lifetime < now }) else { return }
+    guard let records, records.allSatisfy({ now.seconds(since: $0.lastSeen) > FlowTable.lifetime }) else { return }
     records.deallocate()
     self.records = nil
   }

@@ -1,8 +1,9 @@
 /// Memory for the packets that wait in all queues of a node, and for those that are copied together from pieces, lent
 /// packet by packet: a queue that is empty owns nothing.
 ///
-/// Slots come in three sizes: for packets up to an Ethernet's MTU, for a few segments together, and for super-packets. Together they are bounded to
-/// `byteLimit`; past it a packet finds no room. Of what is given back a little is kept for the next packets.
+/// Slots come in three sizes: for packets up to an Ethernet's MTU, for a few segments together, and for super-packets.
+/// Together they are bounded to `byteLimit`; past it a packet finds no room. Of what is given back a little is kept for
+/// the next packets.
 struct PacketStore: ~Copyable {
   /// Where a packet lies, as long as it is lent.
   struct Slot: Equatable {
@@ -33,15 +34,24 @@ struct PacketStore: ~Copyable {
   static let smallSize = 2_048
   /// How much memory the longest ones take.
   static let largeSize = 65_600
-  /// The sizes of slots, and how many of each keep their memory while they are not lent.
-  private static let classes = [(size: smallSize, kept: 512), (size: 16_384, kept: 32), (size: largeSize, kept: 16)]
+  private static let mediumSize = 16_384
+
+  /// The slots of one size that are not lent and keep their memory, linked through `next`: the last that was given back
+  /// is the first to be lent.
+  private struct Pool {
+    let size: Int
+    /// How many it keeps.
+    let limit: Int
+    var first = Slot.none
+    var count = 0
+  }
 
   private var entries = UnsafeMutableBufferPointer<Entry>(start: nil, count: 0)
   private var count = 0
-  // The slots of each class that are not lent.
-  private var free: [[Slot]] = classes.map { _ in [] }
-  // Slots without memory.
-  private var vacant: [Slot] = []
+  // By size.
+  private let pools: UnsafeMutableBufferPointer<Pool>
+  // The slots without memory, linked through `next`.
+  private var vacant = Slot.none
 
   /// How much memory it has, lent or kept, in bytes.
   private(set) var byteCount = 0
@@ -50,10 +60,21 @@ struct PacketStore: ~Copyable {
   /// says so here.
   var hasFreedMemory = false
 
+  /// A store without memory.
+  init() {
+    pools = .allocate(capacity: 3)
+    pools.initializeElement(at: 0, to: Pool(size: PacketStore.smallSize, limit: 512))
+    pools.initializeElement(at: 1, to: Pool(size: PacketStore.mediumSize, limit: 32))
+    pools.initializeElement(at: 2, to: Pool(size: PacketStore.largeSize, limit: 16))
+  }
+
   /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.
   mutating func lend(_ length: Int) -> Slot? {
-    let index = PacketStore.classIndex(length)
-    guard let slot = free[index].popLast() else { return make(PacketStore.classes[index].size, length) }
+    let pool = PacketStore.pool(for: length)
+    let slot = pools[pool].first
+    guard slot != .none else { return make(pools[pool].size, length) }
+    pools[pool].first = self[slot].next
+    pools[pool].count -= 1
     self[slot].length = length
     self[slot].next = .none
     return slot
@@ -61,12 +82,15 @@ struct PacketStore: ~Copyable {
 
   /// Takes a packet's room back.
   mutating func takeBack(_ slot: Slot) {
-    let index = PacketStore.classIndex(size(of: slot))
-    if free[index].count < PacketStore.classes[index].kept { free[index].append(slot) } else { discard(slot) }
+    let pool = PacketStore.pool(for: size(of: slot))
+    guard pools[pool].count < pools[pool].limit else { return discard(slot) }
+    self[slot].next = pools[pool].first
+    pools[pool].first = slot
+    pools[pool].count += 1
   }
 
   /// How much memory is kept for the next packets, in bytes.
-  var keptBytes: Int { zip(free, PacketStore.classes).reduce(0) { $0 + $1.0.count * $1.1.size } }
+  var keptBytes: Int { pools.reduce(0) { $0 + $1.count * $1.size } }
 
   /// How many bytes are lent with the slot, whatever the packet's length.
   func size(of slot: Slot) -> Int { self[slot].memory.count }
@@ -84,14 +108,18 @@ struct PacketStore: ~Copyable {
 
   /// Frees what is kept for the next packets.
   mutating func releaseKept() {
-    for index in free.indices {
-      for slot in free[index] { discard(slot) }
-      free[index] = []
+    for pool in pools.indices {
+      while pools[pool].first != .none {
+        let slot = pools[pool].first
+        pools[pool].first = self[slot].next
+        discard(slot)
+      }
+      pools[pool].count = 0
     }
   }
 
-  private static func classIndex(_ length: Int) -> Int {
-    length <= classes[0].size ? 0 : length <= classes[1].size ? 1 : 2
+  private static func pool(for length: Int) -> Int {
+    length <= smallSize ? 0 : length <= mediumSize ? 1 : 2
   }
 
   private mutating func discard(_ slot: Slot) {
@@ -99,14 +127,17 @@ struct PacketStore: ~Copyable {
     if size(of: slot) == PacketStore.largeSize { hasFreedMemory = true }
     self[slot].memory.deallocate()
     self[slot].memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-    vacant.append(slot)
+    self[slot].next = vacant
+    vacant = slot
   }
 
   private mutating func make(_ size: Int, _ length: Int) -> Slot? {
     guard byteCount + size <= PacketStore.byteLimit else { return nil }
     byteCount += size
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-    if let slot = vacant.popLast() {
+    if vacant != .none {
+      let slot = vacant
+      vacant = self[slot].next
       self[slot] = Entry(memory: memory, length: length)
       return slot
     }
@@ -129,5 +160,6 @@ struct PacketStore: ~Copyable {
   deinit {
     for index in 0..<count { entries[index].memory.deallocate() }
     entries.deallocate()
+    pools.deallocate()
   }
 }

@@ -40,7 +40,7 @@ public struct OffloadHeader: Equatable, Sendable {
   /// How many bytes the header takes.
   public static let size = 10
   /// That of a packet to which nothing is left to do.
-  public static let none = OffloadHeader(segmentation: .none, checksum: nil)
+  public static var none: OffloadHeader { OffloadHeader(segmentation: .none, checksum: nil) }
 
   /// A header that says this.
   public init(segmentation: Segmentation, checksum: Checksum?) {

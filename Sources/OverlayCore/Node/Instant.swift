@@ -26,7 +26,7 @@ public struct Instant: Comparable, Hashable, Sendable {
   }
 
   /// The instant so many seconds later, which are not negative and no more than a day.
-  func advanced(bySeconds seconds: Double) -> Instant {
+  public func advanced(bySeconds seconds: Double) -> Instant {
     Instant(nanoseconds: nanoseconds &+ UInt64(max(0, min(seconds, 86_400)) * 1e9))
   }
 

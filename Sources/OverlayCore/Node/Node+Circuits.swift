@@ -3,8 +3,8 @@ extension Node {
   static let firstPacketTimeout = Duration.seconds(30)
   /// How much longer an accepted circuit may be idle than one that we dialled: whoever dialled it decides.
   static let acceptedGrace = Duration.seconds(30)
-  /// How long a circuit may take no bytes while there are some to send.
-  static let stallTimeout = Duration.seconds(60)
+  /// For how many seconds a circuit may take no bytes while there are some to send.
+  static let stallTimeout = 60.0
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
@@ -175,7 +175,7 @@ extension Node {
     write(store.room(slot))
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
-      lookAgain(at: circuit, when: now + Node.stallTimeout)
+      lookAgain(at: circuit, when: now.advanced(bySeconds: Node.stallTimeout))
     }
     let dropped = circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
     counters[.queueFull] += UInt64(dropped)

@@ -34,7 +34,7 @@ extension Node {
         return close(circuit, .failure("Tor built no circuit in \(seconds) s"), at: now, device: &device)
       }
     case .open(let name):
-      if !circuits[circuit].queue.isEmpty, circuits[circuit].lastProgress + Node.stallTimeout <= now {
+      if !circuits[circuit].queue.isEmpty, now.seconds(since: circuits[circuit].lastProgress) >= Node.stallTimeout {
         counters[.stalled] += 1
         return close(circuit, .failure("the circuit took nothing for too long"), at: now, device: &device)
       }
@@ -42,7 +42,8 @@ extension Node {
         counters[.idleClosed] += 1
         return close(circuit, .unneeded, at: now, device: &device)
       }
-      due = circuits[circuit].queue.isEmpty ? next : min(next, circuits[circuit].lastProgress + Node.stallTimeout)
+      let stalled = circuits[circuit].lastProgress.advanced(bySeconds: Node.stallTimeout)
+      due = circuits[circuit].queue.isEmpty ? next : min(next, stalled)
     case .accepted(let claim):
       let isSilent = claim == .none && circuits[circuit].lastReceived == circuits[circuit].began
       let patience =

@@ -6,8 +6,8 @@ import OverlayCore
 final class Pump {
   /// How many packets are read from the device before circuits get their turn.
   private static let batch = 64
-  /// How long an acknowledgement may wait.
-  private static let acknowledgementDelay = Duration.milliseconds(1)
+  /// For how many seconds an acknowledgement may wait.
+  private static let acknowledgementDelay = 0.001
   /// What comes in one read unless much is under way, in bytes.
   private static let littleData = 16 << 10
   /// The largest packet, or what one read takes from a circuit.
@@ -21,7 +21,7 @@ final class Pump {
 
   private var node: Node
   private var device: TunnelDevice
-  private var sockets: [CircuitIdentifier: CircuitSocket] = [:]
+  private var sockets = CircuitSockets()
   private var probe: TorProbe?
   // Why the SOCKS port could not be reached when it was last tried.
   private var torFailure: SystemError?
@@ -98,7 +98,7 @@ final class Pump {
     }
     guard let deadline = node.nextDeadline, deadline != timerDeadline else { return }
     timerDeadline = deadline
-    timer?.start(after: deadline - now)
+    timer?.start(at: deadline, from: now)
   }
 
   private func perform(_ action: NodeAction, at now: Instant) {
@@ -189,7 +189,7 @@ final class Pump {
         node.receive(
           UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
         // Much at once is acknowledged without being asked for.
-        if count < Pump.littleData { acknowledgeSoon(circuit) }
+        if count < Pump.littleData { acknowledgeSoon(circuit, at: now) }
       case .nothing:
         break
       case .end:
@@ -201,8 +201,10 @@ final class Pump {
   }
 
   /// Has what came acknowledged, once whatever it causes has been done: an acknowledgement is work, too.
-  private func acknowledgeSoon(_ circuit: CircuitIdentifier) {
-    if unacknowledged.isEmpty { acknowledging?.start(after: Pump.acknowledgementDelay) }
+  private func acknowledgeSoon(_ circuit: CircuitIdentifier, at now: Instant) {
+    if unacknowledged.isEmpty {
+      acknowledging?.start(at: now.advanced(bySeconds: Pump.acknowledgementDelay), from: now)
+    }
     if unacknowledged.last != circuit { unacknowledged.append(circuit) }
   }
 

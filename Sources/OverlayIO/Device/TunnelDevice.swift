@@ -73,17 +73,20 @@ public struct TunnelDevice: ~Copyable {
     guard let first = runs.first, runs.count <= PacketRuns.limit, isOffloading || header == .none else {
       return .refused(SystemError(call: TunnelDevice.writing, number: EINVAL))
     }
+    let number = file.number
+    if runs.count == 1, !framing.hasHeader { return wrote { Glibc.write(number, first.baseAddress, first.count) } }
     header.store(into: self.header, headerLength: header.headerLength(of: first))
     vectors[0] = iovec(iov_base: self.header.baseAddress, iov_len: OffloadHeader.size)
     for (index, run) in runs.enumerated() {
       vectors[1 + index] = iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count)
     }
     let frame = vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)]
-    let number = file.number
+    return wrote { writev(number, UnsafeBufferPointer(rebasing: frame).baseAddress, Int32(frame.count)) }
+  }
+
+  private func wrote(_ call: () -> Int) -> TunnelWrite {
     do throws(SystemError) {
-      try SystemCall.perform(TunnelDevice.writing) {
-        writev(number, UnsafeBufferPointer(rebasing: frame).baseAddress, Int32(frame.count))
-      }
+      try SystemCall.perform(TunnelDevice.writing, call)
       return .written
     } catch {
       return error.number == EBADFD ? .gone(error) : .refused(error)

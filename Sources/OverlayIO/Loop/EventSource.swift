@@ -13,7 +13,7 @@ public final class EventSource {
     case writable(Int32)
     /// The process receives this signal, again and again.
     case signal(Int32)
-    /// The time that `start(after:)` sets.
+    /// The time that `start(at:from:)` or `start(after:)` sets.
     case timer
   }
 
@@ -51,14 +51,18 @@ public final class EventSource {
     if let event { event_add(event, nil) }
   }
 
-  /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
-  public func start(after duration: Duration) {
+  /// Waits until `deadline`, in place of any time set before; one that is over counts as `now`, the loop's time.
+  public func start(at deadline: Instant, from now: Instant) {
     // Rounded up: a timer must not come before its deadline and be found early.
-    let microseconds =
-      max(0, duration.components.seconds) * 1_000_000
-      + max(0, duration.components.attoseconds) / 1_000_000_000_000 + 1
+    let microseconds = (max(deadline, now).nanoseconds - now.nanoseconds) / 1_000 + 1
     var time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
     if let event { event_add(event, &time) }
+  }
+
+  /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
+  public func start(after duration: Duration) {
+    let now = loop.now
+    start(at: now + duration, from: now)
   }
 
   /// Waits no more, until it is started again.

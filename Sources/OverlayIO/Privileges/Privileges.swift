@@ -5,8 +5,9 @@ import OverlayCore
 /// The one room in which the program uses rights: it opens what needs them once, in the interface's network namespace,
 /// and fulfils a closed set of requests. The program itself stays in the namespace it was started in.
 public struct Privileges: ~Copyable {
-  /// How many packets the interface holds that were not read yet: what waits there, no queue of ours can put into
-  /// another order, and the kernel's 500 can be 32 MB; bursts of datagrams need some.
+  /// How many packets an interface that offloads holds that were not read yet: what waits there, no queue of ours can put
+  /// into another order, and the kernel's 500 can be 32 MB; bursts of datagrams need some. Without offload 500 packets are
+  /// less than one of our queues holds, and fewer lose a fast flow's.
   private static let queueLength = 256
 
   private let settings: InterfaceSettings
@@ -14,6 +15,7 @@ public struct Privileges: ~Copyable {
   private var monitoring: NetlinkSocket?
   private var node: FileDescriptor?
   private var index: Int32?
+  private var isOffloading = false
   private var address: IPv6Address?
 
   private var interface: String { settings.name.description }
@@ -97,6 +99,7 @@ public struct Privileges: ~Copyable {
     let link = try look(LinkRequest.query(name: interface))
     guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: interface) }
     index = link.index
+    isOffloading = framing == .offload
     return TunnelDevice(attached: node, name: interface, index: link.index, framing: framing)
   }
 
@@ -122,7 +125,7 @@ public struct Privileges: ~Copyable {
     let startsAnew = link.networkLayer == .absent
     if startsAnew { try send(LinkRequest.setUp(false, index: index)) }
     if settingUp || startsAnew { try send(LinkRequest.setMTU(settings.mtu.bytes, index: index)) }
-    if settingUp { try send(LinkRequest.setQueueLength(Privileges.queueLength, index: index)) }
+    if settingUp, isOffloading { try send(LinkRequest.setQueueLength(Privileges.queueLength, index: index)) }
     try send(LinkRequest.withoutLinkLocalAddress(index: index))
     if settingUp || startsAnew && link.isUp { try send(LinkRequest.setUp(true, index: index)) }
     guard let address else { return }
