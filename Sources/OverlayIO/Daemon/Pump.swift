@@ -6,10 +6,6 @@ import OverlayCore
 final class Pump {
   /// How many packets are read from the device before circuits get their turn.
   private static let batch = 64
-  /// For how many seconds an acknowledgement may wait.
-  private static let acknowledgementDelay = 0.001
-  /// What comes in one read unless much is under way, in bytes.
-  private static let littleData = 16 << 10
   /// The largest packet, or what one read takes from a circuit.
   private static let bufferSize = 256 << 10
 
@@ -29,8 +25,6 @@ final class Pump {
   private var isDeviceWaiting = false
   private var timer: EventSource?
   private var timerDeadline: Instant?
-  private var acknowledging: EventSource?
-  private var unacknowledged: [CircuitIdentifier] = []
   // Lent to whoever reads: nothing that is read is kept in it.
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pump.bufferSize, alignment: 16)
 
@@ -49,7 +43,6 @@ final class Pump {
     node = Node(settings)
     deviceSource = EventSource(.readable(self.device.descriptor), on: loop) { [unowned self] in readDevice() }
     timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
-    acknowledging = EventSource(.timer, on: loop) { [unowned self] in acknowledge() }
   }
 
   deinit {
@@ -188,8 +181,6 @@ final class Pump {
       case .bytes(let count):
         node.receive(
           UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), on: circuit, at: now, device: &device)
-        // Much at once is acknowledged without being asked for.
-        if count < Pump.littleData { acknowledgeSoon(circuit, at: now) }
       case .nothing:
         break
       case .end:
@@ -198,19 +189,6 @@ final class Pump {
         drop(circuit, .failure("\(error)"), at: now)
       }
     }
-  }
-
-  /// Has what came acknowledged, once whatever it causes has been done: an acknowledgement is work, too.
-  private func acknowledgeSoon(_ circuit: CircuitIdentifier, at now: Instant) {
-    if unacknowledged.isEmpty {
-      acknowledging?.start(at: now.advanced(bySeconds: Pump.acknowledgementDelay), from: now)
-    }
-    if unacknowledged.last != circuit { unacknowledged.append(circuit) }
-  }
-
-  private func acknowledge() {
-    for circuit in unacknowledged { sockets[circuit]?.stream.acknowledgeAtOnce() }
-    unacknowledged.removeAll(keepingCapacity: true)
   }
 
   private func writable(_ circuit: CircuitIdentifier) {

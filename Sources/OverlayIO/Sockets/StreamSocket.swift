@@ -108,14 +108,6 @@ struct StreamSocket: ~Copyable {
     }
   }
 
-  /// We never answer on a circuit that we accepted, so that the kernel would wait 40 ms for something to send an
-  /// acknowledgement with, and Tor, whose sockets obey Nagle's algorithm, would hold the next packet back for as long. The
-  /// kernel forgets the wish with every acknowledgement.
-  func acknowledgeAtOnce() {
-    var one: Int32 = 1
-    setsockopt(file.number, Int32(IPPROTO_TCP), TCP_QUICKACK, &one, socklen_t(MemoryLayout<Int32>.size))
-  }
-
   private func sendAtOnce() {
     var one: Int32 = 1
     // A UNIX socket refuses it, and has no such delay.
