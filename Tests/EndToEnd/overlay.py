@@ -207,6 +207,9 @@ class Namespace:
         shown = self.ip(f"link show dev {interface}", check=False)
         return re.search(r"<[^>]*\bUP\b", shown) is not None
 
+    def mac(self, interface):
+        return re.search(r"link/ether (\S+)", self.ip(f"link show dev {interface}")).group(1)
+
     def mtu(self, interface):
         return int(re.search(r"mtu (\d+)", self.ip(f"link show dev {interface}")).group(1))
 
