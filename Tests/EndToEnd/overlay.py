@@ -10,6 +10,7 @@ through the overlay.
 """
 
 import base64
+import collections
 import contextlib
 import ctypes
 import hashlib
@@ -478,6 +479,18 @@ class Daemon:
 
     def assert_running(self):
         assert self.running, f"the daemon ended with {self.process.returncode}:\n{self.log()}"
+
+    def counters(self):
+        """{counter: how often so far}, of all identities together, as SIGUSR1 prints them."""
+        since = self.mark()
+        self.signal(signal.SIGUSR1)
+        self.wait_for_line(r"counters: .*\n", since=since)
+        time.sleep(0.1)  # a report has a line for each identity
+        counted = collections.Counter()
+        for line in re.findall(r"counters: (.*)", self.log()[since:]):
+            for name, value in re.findall(r"(\w+)=(\d+)", line):
+                counted[name] += int(value)
+        return counted
 
     # Figures from /proc
 
