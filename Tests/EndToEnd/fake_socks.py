@@ -182,12 +182,13 @@ class FakeSocks:
             return
         if behaviour.stall:
             return
-        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit), daemon=True).start()
-        self._pump(dialler, onward, behaviour, circuit)
+        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit, request.userid),
+                         daemon=True).start()
+        self._pump(dialler, onward, behaviour, circuit, request.userid)
 
-    def _pump(self, source, sink, behaviour, circuit):
+    def _pump(self, source, sink, behaviour, circuit, userid):
         passed = 0
-        record = self.record and self.record.stream(circuit[0], backwards=sink is circuit[1])
+        record = self.record and self.record.stream(circuit[0], userid, backwards=sink is circuit[1])
         try:
             _no_delay(sink)
             while data := source.recv(1 << 18):

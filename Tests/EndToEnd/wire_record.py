@@ -14,7 +14,6 @@ import threading
 import packets
 from ethernet import mac_bytes
 
-ICMPV4 = 1
 # What a LAN says to itself in ICMPv6: group queries and reports, routers, neighbours.
 LOCAL_MESSAGES = {130, 131, 132, 133, 134, 135, 136, 137, 143}
 
@@ -24,6 +23,7 @@ class Flow:
     """Packets that look alike to who counts them. `message` is the ICMP type, None for other protocols."""
 
     circuit: str  # the onion name that was dialled
+    userid: bytes  # with which SOCKS user identifier: another one is another circuit of Tor
     backwards: bool  # towards the dialler
     version: int
     source: str
@@ -46,9 +46,9 @@ class WireRecord:
             suffix = bytes([data[0] ^ 2]) + data[1:3] + b"\xff\xfe" + data[3:]
             self._patterns += [(f"the MAC address {mac}", data), (f"the suffix of {mac}", suffix)]
 
-    def stream(self, circuit, backwards):
+    def stream(self, circuit, userid, backwards):
         """What takes the bytes of one direction of a new circuit, in any pieces."""
-        return _Stream(self, circuit, backwards)
+        return _Stream(self, (circuit, userid, backwards))
 
     def flows(self):
         """{Flow: packets so far}, keepalives included."""
@@ -88,8 +88,8 @@ def _is_local(text):
 
 
 class _Stream:
-    def __init__(self, record, circuit, backwards):
-        self._record, self._circuit, self._backwards = record, circuit, backwards
+    def __init__(self, record, circuit):
+        self._record, self._circuit = record, circuit
         self._rest = b""
         self._tail = b""
         self._lost = False
@@ -131,9 +131,9 @@ class _Stream:
         else:
             header, protocol = 4 * (data[at] & 15), data[at + 9]
             source, destination = data[at + 12:at + 16], data[at + 16:at + 20]
-        message = data[at + header] if protocol == (packets.ICMPV6 if version == 6 else ICMPV4) \
+        message = data[at + header] if protocol == (packets.ICMPV6 if version == 6 else packets.ICMPV4) \
             and at + header < len(data) else None
-        return Flow(self._circuit, self._backwards, version, _text(source), _text(destination), protocol, message)
+        return Flow(*self._circuit, version, _text(source), _text(destination), protocol, message)
 
 
 _texts = {}
