@@ -154,9 +154,13 @@ class BridgedLAN:
 
 class RoutedLAN:
     """Hosts behind a gateway on which the daemon runs. `prefix` is a /48 or so: each host is in a /64 of its own, and
-    with `ipv4` (a /16) in a /24 of its own."""
+    with `ipv4` (a /16) in a /24 of its own.
 
-    def __init__(self, namespaces, label, prefix, identity=None, hosts=1, ipv4=None, mtu=1500):
+    mtu       of the cables
+    narrow    the MTU of the gateway's ends of the cables, which the hosts do not know
+    """
+
+    def __init__(self, namespaces, label, prefix, identity=None, hosts=1, ipv4=None, mtu=1500, narrow=None):
         self.label = label
         self.identity = identity or Identity.of(label)
         self.address = self.identity.address
@@ -170,6 +174,8 @@ class RoutedLAN:
         for number in range(hosts):
             namespace = quick(namespaces(f"{label}{number + 1}"))
             connect(namespace, self.gateway, f"port{number}", mtu)
+            if narrow is not None:
+                self.gateway.ip(f"link set port{number} mtu {narrow}")
             network = ipaddress.IPv6Network((int(self.prefix.network_address) + (number + 1 << 64), 64))
             self.gateway.ip(f"-6 addr add {network[1]}/64 dev port{number} nodad")
             namespace.ip(f"-6 addr add {network[2]}/64 dev eth0 nodad")
