@@ -256,3 +256,15 @@ def across(one, other):
 def silences(pings):
     """Of {(source, destination): Ping}, those with a loss; for an assertion that tells which."""
     return {pair: ping for pair, ping in pings.items() if ping.received != ping.sent or not ping.sent}
+
+
+def assert_path_mtu(source, address, mtu):
+    """Nothing is lost in a black hole: what is too long is refused with the size that fits, what may be cut arrives."""
+    header, version = (48, "-6") if ":" in address else (28, "-4")
+    whole = source.ping(address, count=3, size=mtu - header + 1, timeout=2, arguments=["-M", "do"])
+    assert whole.received == 0 and re.search(rf"mtu ?[=:] ?{mtu}\b", whole.text), whole
+    assert re.search(rf"\bmtu {mtu}\b", source.namespace.ip(f"{version} route get {address}"))
+    fits = source.ping(address, count=3, size=mtu - header, interval=0.05, arguments=["-M", "do"])
+    assert fits.received == 3, fits
+    cut = source.ping(address, count=3, size=3000, interval=0.05, timeout=2, arguments=["-M", "want"])
+    assert cut.received == 3, cut
