@@ -196,7 +196,7 @@ class RoutedLAN:
 
     def routes_to(self, other):
         """Options that send what is behind `other` there."""
-        prefixes = [other.prefix, *([other.ipv4] if other.ipv4 else [])]
+        prefixes = [other.prefix, *([other.ipv4] if self.ipv4 and other.ipv4 else [])]
         return [part for prefix in prefixes for part in ("--route", f"{prefix},via={other.identity.name}")]
 
     def run(self, daemons, proxy, peers=(), options=(), **arguments):

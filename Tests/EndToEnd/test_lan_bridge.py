@@ -383,8 +383,8 @@ def test_tcp_finds_its_way_when_only_the_daemon_knows_the_smaller_mtu(namespaces
     lans = bridged_pair(namespaces, daemons, proxy, a={"tap_mtu": 1280})
     near, far = lans.a.hosts[0], lans.b.hosts[0]
     settle([(near, far), (far, near)])
-    transfer = Transfer(far.namespace, near.namespace, near.address, 5_000_000)
-    assert transfer.seconds < 10
+    transfer = Transfer(far.namespace, near.namespace, near.address, 5_000_000, timeout=10)
+    assert transfer.seconds < 5
     assert_path_mtu(far, near.address, 1280)
 
 

@@ -115,12 +115,12 @@ def test_gateways_and_hosts_reach_each_other(gateways):
 
 
 def test_ipv4_is_off_unless_asked_for(gateways):
-    lans = gateways(a={"ipv4": None})
+    lans = gateways(a={"ipv4": None}, run_b={"options": ["--route", f"{A4},via={Identity.of('a').name}"]})
     # A drops what comes and the circuit lives
     lans.a.gateway.ip("addr add 10.10.1.1/24 dev port0")
     lans.near.namespace.ip("addr add 10.10.1.2/24 dev eth0")
     sniffer = Sniffer(lans.a.gateway)
-    assert lans.far.ping("10.10.1.2").received == 0
+    assert lans.far.ping("10.10.1.2", timeout=1).received == 0
     assert lans.near.ping(lans.far).received == 1
     assert lans.far.ping(lans.near).received == 1
     assert not [packet for packet in sniffer.delivered() if packet.version == 4]
@@ -212,7 +212,7 @@ def test_a_route_that_somebody_removes_comes_back(gateways):
         lans.a.gateway.ip(f"{version} route del {prefix} dev oncilla0")
         wait_until(lambda: routes(lans.a.gateway, prefix)[0], 5, what=f"the route to {prefix}")
     lans.a.gateway.ip("link set oncilla0 down")
-    wait_until(lambda: lans.a.gateway.is_up("oncilla0"), 5, what="the interface to be up")
+    lans.a.gateway.ip("link set oncilla0 up")
     for prefix in (B, B4):
         wait_until(lambda: routes(lans.a.gateway, prefix)[0], 5, what=f"the route to {prefix}")
     wait_until(lambda: lans.near.can_ping(lans.far) and lans.near.can_ping(lans.far.ipv4), 10, what="traffic")
@@ -231,7 +231,7 @@ def test_a_forged_source_from_the_lan_is_refused(gateways, proxy):
     near.ip("addr add 192.0.2.7/32 dev eth0")
     gateway.ip("route add 192.0.2.7/32 via 10.10.1.2")
     ping = near.ping(lans.far.ipv4, timeout=3, arguments=["-I", "192.0.2.7"])
-    assert ping.received == 0 and ("Filtered" in ping.text or "rohibited" in ping.text), ping
+    assert ping.received == 0 and "Packet filtered" in ping.text, ping
     assert not {source for source, _ in proxy.record.talks()} & {"2001:db8::7", "192.0.2.7"}
 
 
@@ -299,7 +299,7 @@ def test_what_we_serve_ourselves_does_not_leave(gateways, proxy):
     for target, prefix in (("fd00:a:0:99::1", "fd00:a:0:99::/64"), ("10.10.99.1", "10.10.99.0/24")):
         version = "-6" if ":" in target else "-4"
         lans.a.gateway.ip(f"{version} route add {prefix} dev oncilla0")
-        assert lans.near.ping(target).received == 0
+        assert lans.near.ping(target, timeout=1).received == 0
         assert crossed(proxy, target) == 0
 
 
@@ -340,8 +340,8 @@ def test_the_path_mtu_into_a_smaller_lan_is_learned(gateways, mtu):
 def test_tcp_finds_its_way_into_a_smaller_lan_that_it_does_not_know(gateways, mtu):
     lans = gateways(b={"narrow": mtu})
     for address in (lans.far.address, lans.far.ipv4):
-        transfer = Transfer(lans.near.namespace, lans.far.namespace, address, 5_000_000)
-        assert transfer.seconds < 10
+        transfer = Transfer(lans.near.namespace, lans.far.namespace, address, 5_000_000, timeout=10)
+        assert transfer.seconds < 5
         version = "-6" if ":" in address else "-4"
         assert f"mtu {mtu}" in lans.near.namespace.ip(f"{version} route get {address}")
 
