@@ -12,9 +12,9 @@ extension Node {
   static let runLimit = 64
   /// How long a queue may stand that sparse flows share.
   static let sparsePace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
-  /// How long one may stand that is for bulk alone: a twentieth of the round trip of an onion circuit, so that a single
-  /// flow fills it.
-  static let bulkPace = ControlledDelay.Pace(target: 0.025, interval: 0.500)
+  /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
+  /// slowed down still fills it, and nobody but bulk waits behind it.
+  static let bulkPace = ControlledDelay.Pace(target: 0.100, interval: 1.000)
   /// For how many seconds the device waits for a circuit.
   static let deviceWait = 0.005
   /// From how many waiting bytes on the device waits for a fast circuit.

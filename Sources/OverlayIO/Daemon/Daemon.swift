@@ -79,7 +79,7 @@ public final class Daemon {
       listeners.append(
         try Listener(address, on: loop, log: log) { [unowned self] stream in
           // Until the name is known there is nobody to speak for: the caller finds the circuit closed.
-          pump?.accept(stream)
+          pump?.accept(stream, for: 0)
         })
     }
   }
@@ -117,12 +117,12 @@ public final class Daemon {
     if name.isVersion2 { log.warning("this host's name is of version 2, which today's Tor does not serve") }
     let device = try interface.open(name.address)
     let circuitLimit = DescriptorLimit.raise()
+    let node = NodeSettings(
+      name: name, peers: peers, servicePort: settings.servicePort, idle: settings.idle,
+      circuitsPerPeer: settings.circuitsPerPeer, isOffloading: device.isOffloading,
+      mtu: settings.interface.mtu.bytes, circuitLimit: circuitLimit, logLevel: log.level)
     let pump = Pump(
-      NodeSettings(
-        name: name, peers: peers, servicePort: settings.servicePort, idle: settings.idle,
-        circuitsPerPeer: settings.circuitsPerPeer, isOffloading: device.isOffloading,
-        mtu: settings.interface.mtu.bytes, circuitLimit: circuitLimit, logLevel: log.level),
-      device: device, socks: settings.socks, on: loop, log: log,
+      [node], device: device, socks: settings.socks, on: loop, log: log,
       torChanged: { [unowned self] isReachable, failure in
         say(name.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)
       },
