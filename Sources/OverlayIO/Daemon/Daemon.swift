@@ -72,7 +72,7 @@ public final class Daemon {
   }
 
   private func openListeners() throws(SystemError) {
-    for address in settings.listen {
+    for address in settings.identities.flatMap(\.listen) {
       if !address.isLoopback {
         log.warning("listening at \(address): whoever reaches it there is not known to come through Tor")
       }
@@ -86,8 +86,9 @@ public final class Daemon {
 
   /// Starts with the name at hand, or as soon as Tor has written it.
   private func findIdentity() throws {
-    switch settings.identity {
-    case .name(let name):
+    switch settings.identities.first?.name {
+    case nil: break
+    case .onion(let name):
       try begin(as: name)
     case .hostnameFile(let path):
       // Watched before it is read: no moment is left in which it could appear unseen.

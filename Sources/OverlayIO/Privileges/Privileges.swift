@@ -87,7 +87,9 @@ public struct Privileges: ~Copyable {
     guard let node = node.take() else { throw .outOfOrder(.openTunnel) }
     let framing: TunnelFraming
     do throws(SystemError) {
-      framing = try TunnelDevice.attach(node, name: interface, offloads: settings.offload ? TunnelDevice.offloads : [])
+      let offloads = settings.carriesIPv4 ? TunnelDevice.offloadsBesideIPv4 : TunnelDevice.offloads
+      framing = try TunnelDevice.attach(
+        node, name: interface, mode: settings.mode, offloads: settings.offload ? offloads : [])
     } catch {
       switch error.number {
       case EBUSY: throw .interfaceExists(interface)
@@ -100,7 +102,8 @@ public struct Privileges: ~Copyable {
     guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: interface) }
     index = link.index
     isOffloading = framing == .offload
-    return TunnelDevice(attached: node, name: interface, index: link.index, framing: framing)
+    return TunnelDevice(
+      attached: node, name: interface, index: link.index, mode: settings.mode, framing: framing)
   }
 
   private mutating func makeMonitor() throws(PrivilegeError) -> InterfaceMonitor {
