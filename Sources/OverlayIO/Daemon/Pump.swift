@@ -42,6 +42,11 @@ final class Pump {
     identities[identity].accept(stream)
   }
 
+  /// Takes a connection that somebody made to the onion service of the identity with this address, if there is one.
+  func accept(_ stream: consuming StreamSocket, to address: IPv6Address) {
+    if let index = indices[address] { identities[index].accept(stream) }
+  }
+
   /// Takes the hosts file's names in place of those that it held before.
   func replaceHosts(with names: [OnionName]) {
     for identity in identities { identity.replaceHosts(with: names) }
