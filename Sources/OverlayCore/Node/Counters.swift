@@ -34,29 +34,39 @@ public enum Counter: Int, CaseIterable, Sendable {
   case queueMarked
   /// Packets that were lost with their circuit.
   case lostWithCircuit
-  /// ICMPv6 errors that were sent to the device.
+  /// ICMP errors that were sent to the device.
   case unreachable
-  /// ICMPv6 errors that were withheld by their rate limit.
+  /// ICMP errors to the device that were withheld by their rate limit.
   case unreachableLimited
+  /// ICMP errors that were sent to peers, about packets of theirs.
+  case peerError
+  /// ICMP errors to peers that were withheld by their rate limit.
+  case peerErrorLimited
   /// Packets for an address whose name is not known.
   case unknownName
   /// Packets to a group or a link-local address.
   case multicast
-  /// Packets from the device for our own address.
+  /// Packets from the device for our own address, or for what is behind us.
   case loop
-  /// Packets from the device whose source is not our address.
+  /// Packets from the device that came from a peer, or from what is behind one: they do not go back.
+  case returned
+  /// Packets from the device whose source is neither our address nor behind us.
   case foreignSource
-  /// Packets from the device for an address that is not in the overlay.
+  /// Packets from the device for an address that is neither in the overlay nor behind a peer.
   case outsideOverlay
-  /// Packets from the device that are no well-formed IPv6.
+  /// Packets that are not well formed.
   case malformed
   /// Packets that the device did not take.
   case deviceRefused
-  /// Packets from a circuit that are not for our address.
+  /// Packets for the device that are longer than it carries.
+  case tooLong
+  /// IPv4 packets for the device that were cut into fragments.
+  case fragmented
+  /// Packets from a circuit that are neither for our address nor for what is behind us.
   case foreignDestination
-  /// Packets from a circuit that are not from its peer's address.
+  /// Packets from a circuit that are neither from its peer's address nor from what is behind it.
   case forgedSource
-  /// IPv4 packets from a circuit.
+  /// IPv4 packets while IPv4 is not carried.
   case ipv4
   /// Keepalives that were read.
   case keepalive
