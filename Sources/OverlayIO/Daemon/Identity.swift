@@ -55,6 +55,19 @@ final class Identity {
     node.mtuChanged(to: bytes)
   }
 
+  /// A host of the link asks for `address`: the peer is dialled while it waits.
+  func want(_ address: IPv6Address) {
+    turn { now in node.want(address, at: now) }
+  }
+
+  /// Whether a peer with this address is there now.
+  func isLive(_ address: IPv6Address) -> Bool { node.isLive(address) }
+
+  /// Tells the sender of a packet that came from the overlay why it did not arrive.
+  func refuse(fromOverlay packet: [UInt8], _ error: DeliveryError) {
+    turn { now in packet.withUnsafeBytes { node.refuse(fromOverlay: $0, error, at: now) } }
+  }
+
   /// Whether Tor's SOCKS port could be reached when it was tried.
   func torProbed(isReachable: Bool) {
     turn { now in node.torProbed(isReachable: isReachable, at: now) }
@@ -77,8 +90,10 @@ final class Identity {
 
   private func turn(_ body: (_ now: Instant) -> Void) {
     let now = loop.now
+    port.device.now = now
     body(now)
     finish(at: now)
+    port.settle(at: now)
   }
 
   private func perform(_ action: NodeAction, at now: Instant) {
