@@ -47,7 +47,7 @@ public struct MACAddress: Hashable, Sendable {
   public var linkLocalAddress: IPv6Address {
     let flipped = value ^ MACAddress.localBit
     return IPv6Address(
-      high: 0xfe80_0000_0000_0000, low: flipped >> 24 << 40 | 0xfffe << 24 | flipped & 0xff_ffff)
+      high: 0xfe80_0000_0000_0000, low: (flipped >> 24) << 40 | 0xfffe << 24 | flipped & 0xff_ffff)
   }
 
   // The two lowest bits of the byte that is sent first.
