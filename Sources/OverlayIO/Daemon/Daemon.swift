@@ -119,7 +119,7 @@ public final class Daemon {
         logLevel: log.level)
     }
     let pump = Pump(
-      nodes, device: device, socks: settings.socks, on: loop, log: log,
+      nodes, device: OverlayDevice(device, link: nil), socks: settings.socks, on: loop, log: log,
       torChanged: { [unowned self] isReachable, failure in
         say(first.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)
       },
