@@ -116,7 +116,7 @@ public final class Daemon {
     let peers = settings.peers.filter { $0.name != name }
     if peers.count < settings.peers.count { log.warning("a --peer is this host's own name, and left out") }
     if name.isVersion2 { log.warning("this host's name is of version 2, which today's Tor does not serve") }
-    let device = try interface.open(name.address)
+    let device = try interface.open([name.address])
     let circuitLimit = DescriptorLimit.raise()
     let pump = Pump(
       NodeSettings(
