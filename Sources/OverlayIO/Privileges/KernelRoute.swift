@@ -46,7 +46,7 @@ struct KernelRoute: Equatable {
   }
 
   /// The request that adds the route, and fails with EEXIST where any of its prefix and metric stands.
-  var addition: NetlinkMessage { message("add", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL) }
+  var addition: NetlinkMessage { message("install", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL) }
 
   /// The request that removes the route, and fails with ESRCH where there is none.
   var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
