@@ -111,7 +111,7 @@ public final class Daemon {
     for name in names where name.isVersion2 {
       log.warning("this host's name \(name) is of version 2, which today's Tor does not serve")
     }
-    let device = try interface.open(first.address)
+    let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let circuitLimit = DescriptorLimit.raise() / names.count
     let nodes = names.enumerated().map { number, name in
       settings.node(

@@ -42,11 +42,12 @@ final class OverlayInterface {
     timer = nil
   }
 
-  /// Makes the interface and sets it up with this address; it lives as long as the device that is handed out.
-  func open(_ address: IPv6Address) throws(PrivilegeError) -> TunnelDevice {
+  /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that is
+  /// handed out.
+  func open(_ addresses: [IPv6Address]) throws(PrivilegeError) -> TunnelDevice {
     let device = try privileges.openTunnel()
     monitor.watch(device)
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface(addresses))
     hasInterface = true
     return device
   }

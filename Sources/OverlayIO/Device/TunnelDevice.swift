@@ -11,6 +11,8 @@ public struct TunnelDevice: ~Copyable {
   public let index: Int32
   /// What it carries: IP packets, or Ethernet frames.
   public let mode: InterfaceMode
+  /// The kernel's own address on it, if it carries Ethernet.
+  public let hardwareAddress: MACAddress?
   private let framing: TunnelFraming
   private let file: FileDescriptor
   private let runLimit: Int
@@ -30,12 +32,13 @@ public struct TunnelDevice: ~Copyable {
 
   init(
     attached file: consuming FileDescriptor, name: String, index: Int32, mode: InterfaceMode = .tun,
-    framing: TunnelFraming
+    framing: TunnelFraming, hardwareAddress: MACAddress? = nil
   ) {
     self.file = file
     self.name = name
     self.index = index
     self.mode = mode
+    self.hardwareAddress = hardwareAddress
     self.framing = framing
     runLimit = mode == .tap ? 1 + PacketRuns.limit : PacketRuns.limit
     vectors = .allocate(capacity: 1 + runLimit)

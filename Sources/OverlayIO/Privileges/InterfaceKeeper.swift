@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// Decides what is done about changes to the interface and the leak guard. Knows no kernel: who drains the monitor
+/// Decides what is done about changes to the interface and the leak guards. Knows no kernel: who drains the monitor
 /// calls `observe` for each change, then `actions`, and `actions` again when `nextTime` has come.
 ///
 /// However many changes there are, one flag per kind is remembered. All that is asked for, lines included, keeps
@@ -18,7 +18,7 @@ public struct InterfaceKeeper {
   private var pace = RestorePace()
 
   private enum Loss {
-    case link, address, prefixRoute, leakGuard, loopback, messages
+    case link, address, prefixRoute, route, leakGuard, loopback, bridge, messages
   }
 
   private enum End {
@@ -56,13 +56,15 @@ public struct InterfaceKeeper {
     switch change {
     case .wentDown:
       isUp = false
-      losses.subtract([.link, .address, .prefixRoute])
+      losses.subtract([.link, .address, .prefixRoute, .route])
     case .cameUp:
       if !isUp { losses.insert(.link) }
       isUp = true
     // The kernel takes both with the link, and who set it down wants it so until it is up again.
     case .addressLost: if isUp { losses.insert(.address) }
     case .prefixRouteLost: if isUp { losses.insert(.prefixRoute) }
+    case .routeLost: if isUp { losses.insert(.route) }
+    case .joinedBridge: losses.insert(.bridge)
     case .deleted: if end == .none { end = .due }
     case .mtuChanged(let bytes): mtu = bytes
     case .leakGuardLost: losses.insert(.leakGuard)
@@ -83,12 +85,15 @@ public struct InterfaceKeeper {
     let retries = failures.filter { $0.value.retry <= now }.keys
     guard hasNews || !retries.isEmpty, pace.take(at: now) else { return [] }
     var actions = notices.map(InterfaceAction.report)
-    if retries.contains(.restoreInterface) || !losses.isDisjoint(with: [.link, .address, .prefixRoute, .messages]) {
+    if retries.contains(.restoreInterface)
+      || !losses.isDisjoint(with: [.link, .address, .prefixRoute, .route, .messages])
+    {
       actions.append(.perform(.restoreInterface))
     }
     if retries.contains(.installLeakGuard) || !losses.isDisjoint(with: [.leakGuard, .loopback, .messages]) {
       actions.append(.perform(.installLeakGuard))
     }
+    if losses.contains(.bridge) { actions.append(.perform(.becomeMulticastRouterPort)) }
     for request in retries { failures[request]?.retry = now + RestorePace.interval }
     losses = []
     reportedUp = isUp
@@ -101,6 +106,8 @@ public struct InterfaceKeeper {
   public mutating func finished(
     _ request: PrivilegedRequest, failure reason: String?, at now: Instant
   ) -> InterfaceNotice? {
+    // The bridge may be one that cannot: to ask it again and again is of no use.
+    if request == .becomeMulticastRouterPort { return reason.map { InterfaceNotice(.warning, $0) } }
     let earlier = failures[request]?.reason
     guard let reason else {
       failures[request] = nil
@@ -127,6 +134,10 @@ public struct InterfaceKeeper {
     add(
       losses.isDisjoint(with: [.address, .link]) && losses.contains(.prefixRoute), .warning,
       "the route to \(prefix) through \(name) was removed: restoring it")
+    add(
+      losses.isDisjoint(with: [.link]) && losses.contains(.route), .warning,
+      "a route through \(name) to what is behind a peer was removed: restoring it")
+    add(losses.contains(.bridge), .notice, "interface \(name) is a bridge's port: asking it for all multicast")
     add(losses.contains(.leakGuard), .warning, "the leak guard for \(prefix) was removed: restoring it")
     add(losses.contains(.loopback), .info, "lo was set up: checking the leak guard for \(prefix)")
     return notices

@@ -129,7 +129,7 @@ struct InterfaceKeeperTests {
     var privileges = try Privileges(namespace.settings())
     _ = try privileges.installLeakGuard()
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
     var monitor = try privileges.openMonitor()
     var keeper = keeper()
 
