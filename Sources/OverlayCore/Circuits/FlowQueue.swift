@@ -159,6 +159,20 @@ struct FlowQueue: ~Copyable {
     return nil
   }
 
+  /// Whether a packet waits that came at `time` or before. Looks at what is settled and at every flow: not for every
+  /// packet.
+  func holdsPacket(queuedUntil time: Instant, store: borrowing PacketStore) -> Bool {
+    var slot = outgoingHead
+    while slot != .none {
+      if store[slot].queued <= time { return true }
+      slot = store[slot].next
+    }
+    guard let flows, byteCount > 0 else { return false }
+    return (0..<FlowQueue.flowCount).contains {
+      flows[$0].head != .none && store[flows[$0].head].queued <= time
+    }
+  }
+
   /// Gives the memory back if nothing waits.
   mutating func releaseIfEmpty() {
     guard isEmpty, let flows else { return }
