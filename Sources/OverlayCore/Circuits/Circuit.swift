@@ -58,9 +58,6 @@ struct Circuit: ~Copyable {
   var flows = FlowTable()
   /// On the sparse lane: when one of the flows that wait for a circuit for bulk may look for one again.
   var nextLaneLook = Instant(nanoseconds: 0)
-  /// On the sparse lane: when packets last came to wait here that had waited on a circuit that was lost; `nil` once they
-  /// have left.
-  var lastMoved: Instant?
   /// Finds packets in what is received.
   var defragmenter = Defragmenter()
   /// When it was dialled or accepted.

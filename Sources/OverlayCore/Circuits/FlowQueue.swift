@@ -159,18 +159,21 @@ struct FlowQueue: ~Copyable {
     return nil
   }
 
-  /// Whether a packet waits that came at `time` or before. Looks at what is settled and at every flow: not for every
-  /// packet.
-  func holdsPacket(queuedUntil time: Instant, store: borrowing PacketStore) -> Bool {
-    var slot = outgoingHead
+  /// Takes out what waits in the queue of a flow and is not settled, which may be of other flows, too: the first of a
+  /// list that is linked through `next`.
+  mutating func detach(flow hash: UInt32, store: borrowing PacketStore) -> PacketStore.Slot {
+    guard let flows else { return .none }
+    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    let first = flows[index].head
+    var slot = first
     while slot != .none {
-      if store[slot].queued <= time { return true }
+      memory -= store.size(of: slot)
       slot = store[slot].next
     }
-    guard let flows, byteCount > 0 else { return false }
-    return (0..<FlowQueue.flowCount).contains {
-      flows[$0].head != .none && store[flows[$0].head].queued <= time
-    }
+    byteCount -= flows[index].byteCount
+    flows[index].byteCount = 0
+    flows[index].head = .none
+    return first
   }
 
   /// Gives the memory back if nothing waits.

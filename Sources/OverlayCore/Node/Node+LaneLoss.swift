@@ -38,8 +38,6 @@ extension Node {
     swap(&circuits[heir].flows, &circuit.flows)
     circuits[heir].bulk[lane - 1] = nil
     circuits[heir].flows.clear(lane)
-    // What waits there is of flows that may move to another circuit again.
-    circuits[heir].lastMoved = now
     peer.link = .open(heir)
     // The next circuit for bulk must not be joined to this one, nor to that which was lost.
     peer.userIdentifier = peer.bulk[lane - 1].userIdentifier
@@ -80,7 +78,6 @@ extension Node {
     while let slot = queue.popAny(store: &store) {
       put(slot, flow: FlowHash.of(store[slot].bytes), on: sparse, at: now)
       circuits[sparse].lastSent = now
-      circuits[sparse].lastMoved = now
     }
   }
 

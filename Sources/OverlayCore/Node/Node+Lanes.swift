@@ -11,12 +11,13 @@ extension Node {
     for flow: UInt32, bytes: Int, of sparse: CircuitIdentifier, at now: Instant
   ) -> CircuitIdentifier {
     guard settings.circuitsPerPeer > 1, circuits[sparse].isOpen else { return sparse }
-    let flow = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
-    if flow.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[flow.lane - 1] { return circuit }
-    guard flow.isBulk, flow.isNewlyBulk || now >= circuits[sparse].nextLaneLook,
+    let noted = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
+    if noted.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[noted.lane - 1] { return circuit }
+    guard noted.isBulk, noted.isNewlyBulk || now >= circuits[sparse].nextLaneLook,
       let (lane, circuit) = bulkLane(of: sparse, at: now)
     else { return sparse }
-    circuits[sparse].flows.pin(flow, to: lane)
+    circuits[sparse].flows.pin(noted, to: lane)
+    take(flow, from: sparse, along: circuit, at: now)
     return circuit
   }
 
@@ -32,17 +33,27 @@ extension Node {
     circuits[sparse].nextLaneLook = Instant(nanoseconds: 0)
   }
 
+  /// Takes what a flow has waiting on the sparse circuit along to the one that it moves to, or its next packets would
+  /// overtake it: what its last circuit left behind when that was lost, or all that came while this one was built.
+  private mutating func take(
+    _ flow: UInt32, from sparse: CircuitIdentifier, along circuit: CircuitIdentifier, at now: Instant
+  ) {
+    var next = circuits[sparse].queue.detach(flow: flow, store: store)
+    while next != .none {
+      let slot = next
+      next = store[slot].next
+      // Flows that share a queue do not all move.
+      let own = FlowHash.of(store[slot].bytes)
+      put(slot, flow: own, on: own == flow ? circuit : sparse, at: now)
+    }
+  }
+
   /// Where a flow of the sparse circuit goes that is bulk: to the circuit with the fewest; `nil` as long as it waits where
   /// it is. A flow that is pinned stays, so it waits until it can have a circuit of its own or no more are to be had.
   private mutating func bulkLane(
     of sparse: CircuitIdentifier, at now: Instant
   ) -> (lane: Int, circuit: CircuitIdentifier)? {
     circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLookInterval)
-    // What waits here may be of flows whose circuit was lost: none of them may overtake it on another.
-    if let moved = circuits[sparse].lastMoved {
-      guard !circuits[sparse].queue.holdsPacket(queuedUntil: moved, store: store) else { return nil }
-      circuits[sparse].lastMoved = nil
-    }
     var best: (lane: Int, circuit: CircuitIdentifier)?
     var fewest = Int.max
     for index in circuits[sparse].bulk.indices {
