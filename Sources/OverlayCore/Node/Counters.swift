@@ -106,6 +106,22 @@ public enum Counter: Int, CaseIterable, Sendable {
   case neighbourUnreachable
   /// Events of the link that were lost because nobody took those before them.
   case linkEventLimit
+  /// Router advertisements that were sent.
+  case routerAdvertisement
+  /// Router solicitations that were heard.
+  case routerSolicitation
+  /// DHCPv6 messages of hosts that were answered.
+  case addressAnswered
+  /// DHCPv6 messages and router solicitations that break the rules of their RFC.
+  case addressRequestMalformed
+  /// DHCPv6 messages for other servers or of relay agents, and those that ask for nothing that we give.
+  case addressRequestForeign
+  /// DHCPv6 messages that were not answered because there were too many.
+  case addressRequestLimited
+  /// DHCPv6 answers that every address is taken.
+  case noAddressFree
+  /// Addresses that a host declined because another uses them.
+  case addressDeclined
 }
 
 /// A number for each counter.
