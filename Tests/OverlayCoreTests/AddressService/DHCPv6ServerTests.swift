@@ -36,13 +36,13 @@ struct DHCPv6ServerTests {
     #expect(offer.associations == [Self.granted(first)])
     #expect(!offer.isRapid && offer.status == nil)
     #expect(link.service.leases.isEmpty)
-    #expect(!link.service.takeLeasesChanged())
+    #expect(link.service.takeLeasesChanged() == false)
 
     let reply = try #require(link.ask(&host, Kind.request, association(first)))
     #expect(reply.kind == Kind.reply)
     #expect(reply.associations == [Self.granted(first)])
-    #expect(link.service.takeLeasesChanged())
-    #expect(!link.service.takeLeasesChanged())
+    #expect(link.service.takeLeasesChanged() == true)
+    #expect(link.service.takeLeasesChanged() == false)
     #expect(
       link.service.leases == [
         Lease(
@@ -53,7 +53,7 @@ struct DHCPv6ServerTests {
     link.seconds = 1_800
     #expect(link.ask(&host, Kind.renew, association(first))?.associations == [Self.granted(first)])
     #expect(link.service.leases.map(\.expiry) == [link.epoch + 9_000])
-    #expect(link.service.takeLeasesChanged())
+    #expect(link.service.takeLeasesChanged() == true)
 
     link.seconds = 4_680
     #expect(link.ask(&host, Kind.rebind, association(first))?.associations == [Self.granted(first)])
