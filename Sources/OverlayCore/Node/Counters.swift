@@ -66,6 +66,34 @@ public enum Counter: Int, CaseIterable, Sendable {
   case nameConflict
   /// Keepalives that claim another peer than their circuit did before.
   case changedClaim
+  /// Ethernet frames that are cut off, or whose packet is, and frames that a group sent.
+  case badFrame
+  /// Ethernet frames longer than the link carries.
+  case jumboFrame
+  /// Ethernet frames for another station, which a bridge floods.
+  case foreignFrame
+  /// Ethernet frames that we sent ourselves: the link is a loop.
+  case frameLoop
+  /// Ethernet frames with a VLAN's tag.
+  case taggedFrame
+  /// Ethernet frames that carry neither IP nor ARP, such as a spanning tree's; IPv4 and ARP where IPv4 is off.
+  case otherFrame
+  /// Messages of neighbour discovery and ARP that break a rule, and those that only routers send.
+  case badNeighbour
+  /// Solicitations and ARP requests of LAN hosts that were answered.
+  case neighbourAnswered
+  /// Answers, solicitations and requests for the address service that were withheld by their rate limit.
+  case neighbourLimited
+  /// Solicitations and ARP requests for LAN hosts that were sent.
+  case neighbourSolicited
+  /// LAN hosts that were forgotten, or not remembered, because the table was full.
+  case neighbourTableFull
+  /// Packets dropped because too many, or too long ones, waited for a LAN host's MAC address.
+  case neighbourQueueFull
+  /// Packets for LAN hosts that did not tell their MAC address in time.
+  case neighbourUnreachable
+  /// Events of the link that were lost because nobody took those before them.
+  case linkEventLimit
   /// Router advertisements that were sent.
   case routerAdvertisement
   /// Router solicitations that were heard.
