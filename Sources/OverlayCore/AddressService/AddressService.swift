@@ -108,7 +108,9 @@ public struct AddressService {
   private mutating func count(_ answer: DHCPv6Message, to message: DHCPv6Message) {
     counters[.addressAnswered] += 1
     if answer.associations.contains(where: { $0.status == .noAddressesAvailable }) { counters[.noAddressFree] += 1 }
-    if message.kind == .decline { counters[.addressDeclined] += UInt64(message.associations.count) }
+    guard message.kind == .decline, answer.status == .success else { return }
+    // What comes back are the associations that the server did not know.
+    counters[.addressDeclined] += UInt64(max(0, message.associations.count - answer.associations.count))
   }
 }
 
