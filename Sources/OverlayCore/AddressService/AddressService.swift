@@ -23,7 +23,7 @@ public struct AddressService {
   ) {
     self.settings = settings
     self.random = random
-    address = settings.macAddress.stationLinkLocalAddress
+    address = settings.macAddress.linkLocalAddress
     schedule = AdvertisementSchedule(from: now)
     server = DHCPv6Server(
       identifier: DUID(settings.macAddress), prefix: settings.prefix,
@@ -34,14 +34,12 @@ public struct AddressService {
   /// router solicitation is answered by `advance(to:)`, so ask for `nextDeadline` again.
   ///
   /// - Parameters:
-  ///   - packet: The whole packet, its length that of its header.
+  ///   - packet: The whole packet, its length that of its header, its checksum complete.
   ///   - from: The source of its frame.
-  ///   - isChecksumPartial: Whether the checksum is left to the device: the packet is of this machine, and the field holds
-  ///     the pseudo-header's sum.
   ///   - now: The time.
   ///   - wallClock: Seconds since 1970, for the leases' expiry.
   public mutating func answer(
-    _ packet: UnsafeRawBufferPointer, from macAddress: MACAddress, isChecksumPartial: Bool = false, at now: Instant,
+    _ packet: UnsafeRawBufferPointer, from macAddress: MACAddress, at now: Instant,
     wallClock: Int64
   ) -> (packet: [UInt8], to: MACAddress)? {
     guard let header = IPv6Header(packet), !macAddress.isGroup, macAddress != settings.macAddress else {
@@ -52,7 +50,7 @@ public struct AddressService {
       schedule.solicit(at: now, random: &random)
       return drop(.routerSolicitation)
     }
-    guard let datagram = UDPDatagram.read(packet, isChecksumPartial: isChecksumPartial), header.source.isLinkLocal
+    guard let datagram = UDPDatagram.read(packet), header.source.isLinkLocal
     else { return drop(.addressRequestMalformed) }
     let isUnicast = header.destination == address
     guard datagram.destinationPort == AddressService.serverPort,
@@ -110,6 +108,13 @@ public struct AddressService {
   private mutating func count(_ answer: DHCPv6Message, to message: DHCPv6Message) {
     counters[.addressAnswered] += 1
     if answer.associations.contains(where: { $0.status == .noAddressesAvailable }) { counters[.noAddressFree] += 1 }
-    if message.kind == .decline { counters[.addressDeclined] += UInt64(message.associations.count) }
+    guard message.kind == .decline, answer.status == .success else { return }
+    // What comes back are the associations that the server did not know.
+    counters[.addressDeclined] += UInt64(max(0, message.associations.count - answer.associations.count))
   }
+}
+
+extension IPv6Address {
+  /// `ff02::1:2`: all DHCPv6 servers and relay agents of the link (RFC 8415 section 7.1).
+  static let allServersAndRelays = IPv6Address(high: 0xff02 << 48, low: 0x1_0002)
 }

@@ -52,3 +52,10 @@ extension DUID: CustomStringConvertible, LosslessStringConvertible {
     }
   }
 }
+
+extension MACAddress {
+  /// The six bytes in network byte order.
+  var bytes: [UInt8] {
+    (0..<MACAddress.size).map { UInt8(truncatingIfNeeded: value >> UInt64(40 - 8 * $0)) }
+  }
+}

@@ -44,7 +44,7 @@ struct RouterAdvertisement {
     message.append(bigEndian: RouterAdvertisement.validLifetime)
     message.append(bigEndian: RouterAdvertisement.preferredLifetime)
     message += [0, 0, 0, 0] + prefix.address.bytes
-    let source = macAddress.stationLinkLocalAddress
+    let source = macAddress.linkLocalAddress
     message.withUnsafeMutableBytes { bytes in
       var checksum = InternetChecksum(
         source: source, destination: .allNodes, length: bytes.count, nextHeader: NextHeader.icmp)

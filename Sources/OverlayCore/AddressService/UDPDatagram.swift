@@ -13,18 +13,15 @@ enum UDPDatagram {
     let payload: UnsafeRawBufferPointer
   }
 
-  /// The datagram in `packet`; `nil` if it holds none, or its length or its checksum is wrong. A partial checksum is one
-  /// that the sending kernel, on this machine, has left to the device: there is nothing to verify.
-  static func read(_ packet: UnsafeRawBufferPointer, isChecksumPartial: Bool) -> Received? {
+  /// The datagram in `packet`; `nil` if it holds none, or its length or its checksum is wrong.
+  static func read(_ packet: UnsafeRawBufferPointer) -> Received? {
     guard let header = IPv6Header(packet), header.nextHeader == NextHeader.udp else { return nil }
     let datagram = UnsafeRawBufferPointer(rebasing: packet[IPv6Header.size...])
     guard datagram.count >= UDPHeader.size, Int(datagram.number(at: 4)) == datagram.count else { return nil }
-    if !isChecksumPartial {
-      var checksum = InternetChecksum(
-        source: header.source, destination: header.destination, length: datagram.count, nextHeader: NextHeader.udp)
-      checksum.add(datagram)
-      guard datagram.number(at: 6) != 0, checksum.field == 0 else { return nil }
-    }
+    var checksum = InternetChecksum(
+      source: header.source, destination: header.destination, length: datagram.count, nextHeader: NextHeader.udp)
+    checksum.add(datagram)
+    guard datagram.number(at: 6) != 0, checksum.field == 0 else { return nil }
     return Received(
       header: header, destinationPort: datagram.number(at: 2),
       payload: UnsafeRawBufferPointer(rebasing: datagram[UDPHeader.size...]))

@@ -107,7 +107,8 @@ struct DHCPv6MessageTests {
   func nesting() throws {
     var bytes: [UInt8] = []
     for depth in 0..<4_000 {
-      let header: [UInt8] = [0, 3, UInt8(depth * 16 + 12 >> 8), UInt8(depth * 16 + 12 & 0xff)]
+      let length = depth * 16 + 12
+      let header: [UInt8] = [0, 3, UInt8(length >> 8), UInt8(length & 0xff)]
       bytes = header + [UInt8](repeating: 0, count: 12) + bytes
     }
     let message = try Self.parse([1, 0, 0, 1] + bytes)

@@ -27,7 +27,7 @@ struct DHCPv6ServerTests {
 
   @Test("a host's whole life: solicit, request, renew, rebind, confirm, decline, begin again, release")
   func life() throws {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var host = FakeDHCPv6Client(1)
     let (first, second) = (FakeLink.overlay(1), FakeLink.overlay(2))
 
@@ -36,13 +36,13 @@ struct DHCPv6ServerTests {
     #expect(offer.associations == [Self.granted(first)])
     #expect(!offer.isRapid && offer.status == nil)
     #expect(link.service.leases.isEmpty)
-    #expect(!link.service.takeLeasesChanged())
+    #expect(!link.haveLeasesChanged())
 
     let reply = try #require(link.ask(&host, Kind.request, association(first)))
     #expect(reply.kind == Kind.reply)
     #expect(reply.associations == [Self.granted(first)])
-    #expect(link.service.takeLeasesChanged())
-    #expect(!link.service.takeLeasesChanged())
+    #expect(link.haveLeasesChanged())
+    #expect(!link.haveLeasesChanged())
     #expect(
       link.service.leases == [
         Lease(
@@ -53,7 +53,7 @@ struct DHCPv6ServerTests {
     link.seconds = 1_800
     #expect(link.ask(&host, Kind.renew, association(first))?.associations == [Self.granted(first)])
     #expect(link.service.leases.map(\.expiry) == [link.epoch + 9_000])
-    #expect(link.service.takeLeasesChanged())
+    #expect(link.haveLeasesChanged())
 
     link.seconds = 4_680
     #expect(link.ask(&host, Kind.rebind, association(first))?.associations == [Self.granted(first)])
@@ -80,7 +80,7 @@ struct DHCPv6ServerTests {
 
   @Test("rapid commit spares the second exchange, and is answered so")
   func rapid() throws {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var host = FakeDHCPv6Client(1)
     let answer = try #require(
       link.ask(&host, Kind.solicit, association() + FakeDHCPv6Client.option(14, [])))
@@ -92,7 +92,7 @@ struct DHCPv6ServerTests {
 
   @Test("addresses go out in order of arrival, each to one host, and then there is none")
   func order() throws {
-    var link = FakeLink(3)
+    let link = FakeLink(3)
     var hosts = (1...4).map { FakeDHCPv6Client($0) }
     #expect(link.join(&hosts[0]) == FakeLink.overlay(1))
     #expect(link.join(&hosts[1]) == FakeLink.overlay(2))
@@ -110,7 +110,7 @@ struct DHCPv6ServerTests {
 
   @Test("the daemon's own address is never handed out, even to a host that asks for it")
   func ownAddress() throws {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var host = FakeDHCPv6Client(1)
     #expect(link.ask(&host, Kind.solicit, association(FakeLink.overlay(0)))?.address == FakeLink.overlay(1))
     let refused = try #require(link.ask(&host, Kind.request, association(FakeLink.overlay(0))))
@@ -120,7 +120,7 @@ struct DHCPv6ServerTests {
 
   @Test("every message that is sent again is answered alike")
   func retransmission() throws {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var host = FakeDHCPv6Client(1)
     let address = FakeLink.overlay(1)
     let plain = association(address)
@@ -138,7 +138,7 @@ struct DHCPv6ServerTests {
 
   @Test("two hosts that solicit at once are offered different addresses")
   func offers() {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var hosts = [FakeDHCPv6Client(1), FakeDHCPv6Client(2), FakeDHCPv6Client(3)]
     #expect(link.ask(&hosts[0], Kind.solicit, association())?.address == FakeLink.overlay(1))
     #expect(link.ask(&hosts[1], Kind.solicit, association())?.address == FakeLink.overlay(2))
@@ -150,7 +150,7 @@ struct DHCPv6ServerTests {
 
   @Test("a host that comes back gets what it had, though others came before it, and its lease had ended")
   func remembered() {
-    var link = FakeLink(3)
+    let link = FakeLink(3)
     var hosts = (1...3).map { FakeDHCPv6Client($0) }
     #expect(link.join(&hosts[0]) == FakeLink.overlay(1))
     _ = link.ask(&hosts[0], Kind.release, association(FakeLink.overlay(1)))
@@ -162,7 +162,7 @@ struct DHCPv6ServerTests {
 
   @Test("where all addresses were used once, the one that is free for the longest time goes to a new host")
   func oldest() {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var hosts = (1...3).map { FakeDHCPv6Client($0) }
     _ = link.join(&hosts[0])
     link.seconds = 10
@@ -178,7 +178,7 @@ struct DHCPv6ServerTests {
 
   @Test("a lease ends when its time is over, and not a second before")
   func expiry() {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var hosts = [FakeDHCPv6Client(1), FakeDHCPv6Client(2)]
     _ = link.join(&hosts[0])
     link.seconds = 7_199
@@ -190,7 +190,7 @@ struct DHCPv6ServerTests {
   @Test("a configured host gets its address, and nobody else does")
   func bindings() {
     let bound = FakeDHCPv6Client(9)
-    var link = FakeLink(2, bindings: [bound.macAddress: FakeLink.overlay(1)])
+    let link = FakeLink(2, bindings: [bound.macAddress: FakeLink.overlay(1)])
     var hosts = [FakeDHCPv6Client(1), FakeDHCPv6Client(2), bound]
     #expect(link.join(&hosts[0]) == FakeLink.overlay(2))
     #expect(link.join(&hosts[1]) == nil)
@@ -205,7 +205,7 @@ struct DHCPv6ServerTests {
 
   @Test("a host is known by its MAC address, whatever it calls itself")
   func otherIdentifier() {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var firmware = FakeDHCPv6Client(1)
     #expect(link.join(&firmware) == FakeLink.overlay(1))
     var system = firmware
@@ -216,7 +216,7 @@ struct DHCPv6ServerTests {
 
   @Test("a host with a new MAC address goes on with the address that it names")
   func otherMACAddress() {
-    var link = FakeLink(3)
+    let link = FakeLink(3)
     var host = FakeDHCPv6Client(1)
     #expect(link.join(&host) == FakeLink.overlay(1))
     host.macAddress = MACAddress(value: 0x0200_0000_00ff)
@@ -230,7 +230,7 @@ struct DHCPv6ServerTests {
 
   @Test("a declined address is handed to nobody for a day")
   func declined() {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var hosts = [FakeDHCPv6Client(1), FakeDHCPv6Client(2)]
     _ = link.join(&hosts[0])
     _ = link.ask(&hosts[0], Kind.decline, association(FakeLink.overlay(1)))
@@ -243,7 +243,7 @@ struct DHCPv6ServerTests {
 
   @Test("nobody declines or releases what another host has")
   func others() {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var hosts = [FakeDHCPv6Client(1), FakeDHCPv6Client(2)]
     _ = link.join(&hosts[0])
     hosts[1].server = FakeLink.identifier
@@ -261,7 +261,7 @@ struct DHCPv6ServerTests {
   @Test("a lease that was lost is made anew when its host renews, rebinds or confirms it")
   func lost() {
     for kind in [Kind.renew, Kind.rebind, Kind.confirm] {
-      var link = FakeLink(3)
+      let link = FakeLink(3)
       var host = FakeDHCPv6Client(1)
       host.server = FakeLink.identifier
       #expect(link.ask(&host, kind, association(FakeLink.overlay(2))) != nil)
@@ -271,7 +271,7 @@ struct DHCPv6ServerTests {
 
   @Test("a host that renews an address which is another's gets its own, and that one ends")
   func renewingAnothers() {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var hosts = [FakeDHCPv6Client(1), FakeDHCPv6Client(2)]
     _ = link.join(&hosts[0])
     hosts[1].server = FakeLink.identifier
@@ -287,7 +287,7 @@ struct DHCPv6ServerTests {
 
   @Test("of a host's associations one gets the address: that which names it, or the first")
   func associations() {
-    var link = FakeLink(3)
+    let link = FakeLink(3)
     var host = FakeDHCPv6Client(1)
     let two = association(identifier: 1) + association(identifier: 2)
     let none = FakeDHCPv6Client.Association(identifier: 2, t1: 0, t2: 0, status: Status.noAddressesAvailable)
@@ -301,7 +301,7 @@ struct DHCPv6ServerTests {
 
   @Test("of addresses that another server may have given nothing is said")
   func otherServers() throws {
-    var link = FakeLink(2)
+    let link = FakeLink(2)
     var host = FakeDHCPv6Client(1)
     let foreign = try IPv6Address.sample("2001:db8::1")
     #expect(link.ask(&host, Kind.confirm, association(foreign)) == nil)
@@ -317,7 +317,7 @@ struct DHCPv6ServerTests {
 
   @Test("a host that has an address by other means is told that there is nothing else to know")
   func information() throws {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var host = FakeDHCPv6Client(1)
     let answer = try #require(
       link.ask(&host, Kind.informationRequest, FakeDHCPv6Client.option(6, [0, 23])))
@@ -337,7 +337,7 @@ struct DHCPv6DropTests {
     arguments: 1...9 as ClosedRange<UInt8>)
   func identifiers(_ kind: UInt8) {
     guard kind != Kind.advertise, kind != Kind.reply else { return }
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     let host = FakeDHCPv6Client(1)
     let client = FakeDHCPv6Client.option(1, host.identifier)
     let server = FakeDHCPv6Client.option(2, FakeLink.identifier)
@@ -351,7 +351,7 @@ struct DHCPv6DropTests {
 
   @Test("messages for another server", arguments: [Kind.request, Kind.renew, Kind.release, Kind.decline])
   func otherServer(_ kind: UInt8) {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var host = FakeDHCPv6Client(1)
     _ = link.join(&host)
     host.server = [0, 3, 0, 1, 9, 9, 9, 9, 9, 9]
@@ -362,7 +362,7 @@ struct DHCPv6DropTests {
 
   @Test("servers' and relay agents' messages, and unknown ones", arguments: [0, 2, 7, 10, 12, 13, 14, 255] as [UInt8])
   func kinds(_ kind: UInt8) {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var host = FakeDHCPv6Client(1)
     #expect(link.ask(&host, kind, association()) == nil)
     #expect(link.service.counters.summary == "addressRequestForeign=1")
@@ -370,7 +370,7 @@ struct DHCPv6DropTests {
 
   @Test("a client that asks for prefixes or temporary addresses alone")
   func otherAssociations() {
-    var link = FakeLink(1)
+    let link = FakeLink(1)
     var host = FakeDHCPv6Client(1)
     let prefix = FakeDHCPv6Client.option(25, [UInt8](repeating: 0, count: 12))
     let temporary = FakeDHCPv6Client.option(4, [0, 0, 0, 1])
@@ -381,13 +381,13 @@ struct DHCPv6DropTests {
   @Test("messages sent to the server alone: dropped, or told to use multicast")
   func unicast() throws {
     for kind in [Kind.solicit, Kind.confirm, Kind.rebind, Kind.informationRequest] {
-      var link = FakeLink(1)
+      let link = FakeLink(1)
       var host = FakeDHCPv6Client(1)
       #expect(link.ask(&host, kind, association(FakeLink.overlay(1)), to: FakeLink.address) == nil)
       #expect(link.service.counters.summary == "addressRequestMalformed=1")
     }
     for kind in [Kind.request, Kind.renew, Kind.release, Kind.decline] {
-      var link = FakeLink(1)
+      let link = FakeLink(1)
       var host = FakeDHCPv6Client(1)
       host.server = FakeLink.identifier
       let answer = try #require(link.ask(&host, kind, association(FakeLink.overlay(1)), to: FakeLink.address))

@@ -2,7 +2,7 @@ import OverlayCore
 import Testing
 
 /// A link with an address service on it, and a time that the test moves.
-struct FakeLink {
+final class FakeLink {
   static let macAddress = MACAddress(value: 0x0200_5e10_0001)
   static let address = IPv6Address(high: 0xfe80 << 48, low: 0x5eff_fe10_0001)
   static let identifier: [UInt8] = [0, 3, 0, 1, 2, 0, 0x5e, 0x10, 0, 1]
@@ -33,12 +33,12 @@ struct FakeLink {
   var wallClock: Int64 { epoch + Int64(seconds) }
 
   /// What comes back for a packet.
-  mutating func send(_ packet: [UInt8], from macAddress: MACAddress) -> (packet: [UInt8], to: MACAddress)? {
+  func send(_ packet: [UInt8], from macAddress: MACAddress) -> (packet: [UInt8], to: MACAddress)? {
     packet.withUnsafeBytes { service.answer($0, from: macAddress, at: now, wallClock: wallClock) }
   }
 
   /// What the server says to a client's message; a client remembers the server.
-  mutating func ask(
+  func ask(
     _ client: inout FakeDHCPv6Client, _ kind: UInt8, _ options: [UInt8],
     to destination: IPv6Address = FakeDHCPv6Client.group
   ) -> FakeDHCPv6Client.Answer? {
@@ -56,10 +56,16 @@ struct FakeLink {
   }
 
   /// The address that a client gets by solicitation and request.
-  mutating func join(_ client: inout FakeDHCPv6Client) -> IPv6Address? {
+  func join(_ client: inout FakeDHCPv6Client) -> IPv6Address? {
     let offer = ask(&client, FakeDHCPv6Client.Kind.solicit, FakeDHCPv6Client.association())
     guard let address = offer?.address else { return nil }
     let reply = ask(&client, FakeDHCPv6Client.Kind.request, FakeDHCPv6Client.association([address]))
     return reply?.address
   }
+
+  /// The advertisement that is due now.
+  func advance() -> (packet: [UInt8], to: MACAddress)? { service.advance(to: now) }
+
+  /// Whether the leases are to be written again.
+  func haveLeasesChanged() -> Bool { service.takeLeasesChanged() }
 }

@@ -53,7 +53,7 @@ struct RouterAdvertisementTests {
       ("fe:ff:ff:ff:ff:ff", "fe80::fcff:ffff:feff:ffff"),
     ])
   func linkLocal(_ macAddress: String, _ address: String) throws {
-    #expect(try #require(MACAddress(macAddress)).stationLinkLocalAddress == (try .sample(address)))
+    #expect(try #require(MACAddress(macAddress)).linkLocalAddress == (try .sample(address)))
   }
 }
 
