@@ -19,6 +19,9 @@ struct InterfaceKeeperTests {
       ([.mtuChanged(9000)], [], 1), ([.mtuChanged(1500)], [], 0), ([.wentDown], [], 1), ([.cameUp], [], 0),
       ([.wentDown, .prefixRouteLost, .addressLost], [], 1),
       ([.wentDown, .prefixRouteLost, .addressLost, .cameUp], [.restoreInterface], 1),
+      ([.routeLost], [.restoreInterface], 1), ([.wentDown, .routeLost], [], 1),
+      ([.routeLost, .addressLost], [.restoreInterface], 2), ([.joinedBridge], [.becomeMulticastRouterPort], 1),
+      ([.wentDown, .joinedBridge], [.becomeMulticastRouterPort], 2),
       ([.addressLost, .wentDown], [], 1), ([.wentDown, .leakGuardLost], [.installLeakGuard], 2),
     ] as [([InterfaceChange], [PrivilegedRequest], Int)])
   func asks(changes: [InterfaceChange], requests: [PrivilegedRequest], lines: Int) {
@@ -109,6 +112,19 @@ struct InterfaceKeeperTests {
     let last = keeper.finished(.restoreInterface, failure: nil, at: now)
     #expect(last == InterfaceNotice(.notice, "interface oncilla0 has its address and route again"))
     #expect(keeper.nextTime == nil)
+  }
+
+  @Test("a bridge that refuses its multicast is told once, and not asked again")
+  func bridge() {
+    var keeper = keeper()
+    keeper.observe(.joinedBridge)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [.becomeMulticastRouterPort])
+    let line = keeper.finished(.becomeMulticastRouterPort, failure: "it cannot", at: start)
+    #expect(line == InterfaceNotice(.warning, "it cannot"))
+    #expect(keeper.nextTime == nil)
+    keeper.observe(.joinedBridge)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [.becomeMulticastRouterPort])
+    #expect(keeper.finished(.becomeMulticastRouterPort, failure: nil, at: start) == nil)
   }
 
   @Test("a leak guard that could not be installed at the start is installed when lo comes up")
