@@ -74,7 +74,7 @@ struct NodeLaneLossTests {
     #expect(stage.arrived(world.circuits[0]).contains(stage.ping(1)))
   }
 
-  @Test("when the first circuit is lost one for bulk takes its place; no other is closed, and all that waited goes there")
+  @Test("when the first circuit is lost one for bulk takes its place: no other is closed, and all that waited goes there")
   func firstLost() throws {
     let host = try stage.connected(circuits: 3)
     for flow in [1, 2] { stage.sendBulk(flow, 0..<60, from: host) }
@@ -148,7 +148,7 @@ struct NodeLaneLossTests {
     #expect(host.node.store.byteCount == host.node.store.keptBytes)
   }
 
-  @Test("a permanent peer's circuit that took the first one's place is kept like the first, and nobody is told of a loss")
+  @Test("a permanent peer's circuit that took the first one's place is kept like that, and nobody is told of a loss")
   func permanent() throws {
     let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)], circuitsPerPeer: 2))
     stage.sendBulk(1, 0..<100, from: host)
@@ -162,7 +162,7 @@ struct NodeLaneLossTests {
     #expect(report.contains("circuit open for 600 s, 0 more for bulk"))
   }
 
-  @Test("when the first circuit is lost before one for bulk stands, those are closed, and what waited goes over the next")
+  @Test("when the first circuit is lost before another stands, all are closed, and what waited goes over the next")
   func firstLostAlone() throws {
     let host = try stage.connected(circuits: 2)
     world.outcomes["\(bob)"] = .silence
