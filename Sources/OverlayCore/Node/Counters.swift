@@ -22,6 +22,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case badStream
   /// Circuits closed because cut packets of all circuits together took too much memory.
   case reassemblyLimit
+  /// Circuits closed because a cut packet found no room: all memory that the node lends was in use.
+  case noRoom
   /// Circuits closed because nothing came or went.
   case idleClosed
   /// Circuits closed because they took no bytes for too long.

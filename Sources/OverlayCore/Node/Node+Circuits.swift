@@ -69,7 +69,7 @@ extension Node {
         admit(packet, from: circuit, at: now, device: &device)
       }
     } catch {
-      counters[.badStream] += 1
+      counters[error == .noRoom ? .noRoom : .badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
@@ -173,6 +173,11 @@ extension Node {
       return
     }
     write(store.room(slot))
+    put(slot, flow: flow, on: circuit, at: now)
+  }
+
+  /// Lets a packet wait on an open circuit that lies in the store already.
+  mutating func put(_ slot: PacketStore.Slot, flow: UInt32, on circuit: CircuitIdentifier, at now: Instant) {
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now.advanced(bySeconds: Node.stallTimeout))
