@@ -1,13 +1,14 @@
-/// All IPv4 addresses that begin with the same bits, such as `10.20.0.0/16`.
+/// All IPv4 addresses that begin with the same bits, such as `10.20.0.0/16` (RFC 4632).
 public struct IPv4Prefix: Hashable, Sendable {
   /// The prefix's first address: every bit past `length` is zero.
   public let address: IPv4Address
   /// How many leading bits the addresses share, 0 to 32.
   public let length: Int
 
-  /// The prefix that begins with `address`; `nil` if `length` is not 0 to 32, or a bit past it is set.
+  /// The prefix of `length` bits that begins with `address`; `nil` if a bit past them is set, or if `length` is not 0
+  /// to 32.
   public init?(_ address: IPv4Address, length: Int) {
-    guard (0...32).contains(length), address.value & ~IPv4Prefix.mask(length) == 0 else { return nil }
+    guard (0...32).contains(length), address.value & IPv4Prefix.mask(length) == address.value else { return nil }
     self.address = address
     self.length = length
   }
@@ -17,7 +18,6 @@ public struct IPv4Prefix: Hashable, Sendable {
     address.value & IPv4Prefix.mask(length) == self.address.value
   }
 
-  private static func mask(_ length: Int) -> UInt32 {
-    ~UInt32(0) << UInt32(32 - length)
-  }
+  // Smart shifts: one by all 32 bits leaves nothing.
+  private static func mask(_ length: Int) -> UInt32 { ~UInt32(0) << (32 - length) }
 }
