@@ -47,15 +47,17 @@ class Request:
 class FakeSocks:
     """with FakeSocks() as proxy: proxy.connect(name, port); Daemon(socks=proxy.address, …)
 
-    `address` is what --socks takes: `127.0.0.1:port` unless another host, or `unix:/path`, is given.
+    `address` is what --socks takes: `127.0.0.1:port` unless another host, or `unix:/path`, is given. `record`, a
+    WireRecord, is shown every byte that is passed on.
     """
 
-    def __init__(self, address=None, host="127.0.0.1", start=True):
+    def __init__(self, address=None, host="127.0.0.1", start=True, record=None):
         if address is None:
             port = free_port(host)
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.address = address
         self.requests = []
+        self.record = record
         self.default = Behaviour()
         self._targets = {}
         self._behaviours = {}
@@ -180,11 +182,13 @@ class FakeSocks:
             return
         if behaviour.stall:
             return
-        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit), daemon=True).start()
-        self._pump(dialler, onward, behaviour, circuit)
+        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit, request.userid),
+                         daemon=True).start()
+        self._pump(dialler, onward, behaviour, circuit, request.userid)
 
-    def _pump(self, source, sink, behaviour, circuit):
+    def _pump(self, source, sink, behaviour, circuit, userid):
         passed = 0
+        record = self.record and self.record.stream(circuit[0], userid, backwards=sink is circuit[1])
         try:
             _no_delay(sink)
             while data := source.recv(1 << 18):
@@ -194,6 +198,8 @@ class FakeSocks:
                         data += source.recv(1 << 20, socket.MSG_DONTWAIT)
                 if behaviour.cut_after is not None:
                     data = data[:behaviour.cut_after - passed]
+                if record is not None:
+                    record.take(data)
                 _write(sink, data, behaviour.chunk, behaviour.rate)
                 passed += len(data)
                 if passed == behaviour.cut_after:

@@ -10,6 +10,7 @@ through the overlay.
 """
 
 import base64
+import collections
 import contextlib
 import ctypes
 import hashlib
@@ -207,6 +208,9 @@ class Namespace:
         shown = self.ip(f"link show dev {interface}", check=False)
         return re.search(r"<[^>]*\bUP\b", shown) is not None
 
+    def mac(self, interface):
+        return re.search(r"link/ether (\S+)", self.ip(f"link show dev {interface}")).group(1)
+
     def mtu(self, interface):
         return int(re.search(r"mtu (\d+)", self.ip(f"link show dev {interface}")).group(1))
 
@@ -222,7 +226,8 @@ class Namespace:
 
     def ping(self, address, count=1, size=56, timeout=5, interval=0.2, arguments=()):
         """Echo requests with `size` bytes of payload; never raises for lost ones."""
-        command = ["ping", "-6", "-n", "-c", count, "-s", size, "-W", timeout, "-i", interval, *arguments, address]
+        version = "-6" if ":" in address else "-4"
+        command = ["ping", version, "-n", "-c", count, "-s", size, "-W", timeout, "-i", interval, *arguments, address]
         started = time.monotonic()
         result = self.run(command, check=False, timeout=timeout * 2 + count * (interval + 1) + 10)
         return Ping(result.stdout + result.stderr, time.monotonic() - started)
@@ -251,6 +256,11 @@ class Ping:
         found = re.search(r"Destination unreachable: (.+)", self.text)
         return found.group(1).strip() if found else None
 
+    @property
+    def hop_limits(self):
+        """What was left of each answer's hop limit (IPv4: time to live)."""
+        return [int(value) for value in re.findall(r"ttl=(\d+)", self.text)]
+
     def __repr__(self):
         return f"<ping: {self.received} of {self.sent} in {self.seconds:.2f} s>\n{self.text}"
 
@@ -270,13 +280,14 @@ def delete_stale_namespaces(stem=Namespace.stem):
 
 
 class Transfer:
-    """One TCP stream between two namespaces, with the SHA-256 of both ends."""
+    """One TCP stream between two namespaces, with the SHA-256 of both ends; from `source_address`, if that is given."""
 
-    def __init__(self, source, destination, address, size, timeout=60, port=5001):
+    def __init__(self, source, destination, address, size, timeout=60, port=5001, source_address=None):
         self.size = size
         received = hashlib.sha256()
         outcome = {}
-        listener = destination.socket()
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = destination.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(1)
@@ -301,8 +312,10 @@ class Transfer:
         block = pattern_bytes(1 << 16, seed=size)
         started = time.monotonic()
         try:
-            with source.socket() as sender:
+            with source.socket(family) as sender:
                 sender.settimeout(timeout)
+                if source_address is not None:
+                    sender.bind((source_address, 0))
                 sender.connect((address, port))
                 left = size
                 while left > 0:
@@ -475,6 +488,18 @@ class Daemon:
 
     def assert_running(self):
         assert self.running, f"the daemon ended with {self.process.returncode}:\n{self.log()}"
+
+    def counters(self):
+        """{counter: how often so far}, of all identities together, as SIGUSR1 prints them."""
+        since = self.mark()
+        self.signal(signal.SIGUSR1)
+        self.wait_for_line(r"counters: .*\n", since=since)
+        time.sleep(0.1)  # a report has a line for each identity
+        counted = collections.Counter()
+        for line in re.findall(r"counters: (.*)", self.log()[since:]):
+            for name, value in re.findall(r"(\w+)=(\d+)", line):
+                counted[name] += int(value)
+        return counted
 
     # Figures from /proc
 

@@ -1,10 +1,10 @@
-"""IPv6 packets as bytes: building what a peer sends, and taking a circuit's byte stream apart."""
+"""IP packets as bytes: building what a peer sends, and taking a circuit's byte stream apart."""
 
 import dataclasses
 import ipaddress
 import struct
 
-NO_NEXT_HEADER, ICMPV6, UDP = 59, 58, 17
+NO_NEXT_HEADER, ICMPV6, UDP, TCP, ICMPV4 = 59, 58, 17, 6, 1
 
 
 def address_bytes(address):
@@ -20,12 +20,8 @@ def ipv6(source, destination, next_header, payload=b"", hop_limit=64, flow=0, ve
 
 
 def checksum(source, destination, next_header, payload):
-    data = address_bytes(source) + address_bytes(destination) + struct.pack("!II", len(payload), next_header) + payload
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    pseudo_header = address_bytes(source) + address_bytes(destination) + struct.pack("!II", len(payload), next_header)
+    return internet_checksum(pseudo_header + payload)
 
 
 def icmpv6(source, destination, kind, code, body, hop_limit=64):
@@ -44,6 +40,32 @@ def udp(source, destination, source_port, destination_port, data=b""):
     return ipv6(source, destination, UDP, datagram[:6] + struct.pack("!H", sum_) + datagram[8:])
 
 
+def tcp_syn(source, destination, source_port, destination_port):
+    segment = struct.pack("!HHIIBBHHH", source_port, destination_port, 7, 0, 5 << 4, 2, 1024, 0, 0)
+    sum_ = checksum(source, destination, TCP, segment)
+    return ipv6(source, destination, TCP, segment[:16] + struct.pack("!H", sum_) + segment[18:])
+
+
+def internet_checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ipv4(source, destination, protocol, payload=b"", ttl=64, dont_fragment=True):
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0x4000 * dont_fragment, ttl, protocol, 0) \
+        + ipaddress.IPv4Address(source).packed + ipaddress.IPv4Address(destination).packed
+    return header[:10] + struct.pack("!H", internet_checksum(header)) + header[12:] + payload
+
+
+def icmpv4_echo_request(source, destination, identifier=1, sequence=1, data=b"oncilla"):
+    message = struct.pack("!BBHHH", 8, 0, 0, identifier, sequence) + data
+    message = message[:2] + struct.pack("!H", internet_checksum(message)) + message[4:]
+    return ipv4(source, destination, ICMPV4, message)
+
+
 def keepalive(source, destination, name, tlvs=b"", flow=0x12345, payload=None):
     """The first packet of a circuit; `payload` replaces the whole payload."""
     if payload is None:
@@ -57,7 +79,7 @@ def tlv(kind, value):
 
 @dataclasses.dataclass(frozen=True)
 class Packet:
-    """An IPv6 packet that was taken from a stream."""
+    """A packet that was taken from a stream; IPv4's fields have the names of IPv6's."""
 
     raw: bytes
 
@@ -75,27 +97,27 @@ class Packet:
 
     @property
     def next_header(self):
-        return self.raw[6]
+        return self.raw[6 if self.version == 6 else 9]
 
     @property
     def hop_limit(self):
-        return self.raw[7]
+        return self.raw[7 if self.version == 6 else 8]
 
     @property
     def source(self):
-        return str(ipaddress.IPv6Address(self.raw[8:24]))
+        return str(ipaddress.ip_address(self.raw[8:24] if self.version == 6 else self.raw[12:16]))
 
     @property
     def destination(self):
-        return str(ipaddress.IPv6Address(self.raw[24:40]))
+        return str(ipaddress.ip_address(self.raw[24:40] if self.version == 6 else self.raw[16:20]))
 
     @property
     def payload(self):
-        return self.raw[40:]
+        return self.raw[40 if self.version == 6 else 4 * (self.raw[0] & 15):]
 
     @property
     def is_keepalive(self):
-        return self.next_header == NO_NEXT_HEADER
+        return self.version == 6 and self.next_header == NO_NEXT_HEADER
 
     @property
     def keepalive_name(self):
@@ -118,11 +140,14 @@ class Packet:
 
 
 def split_stream(data):
-    """([Packet], the bytes of a last one that is not complete); an AssertionError for what is not IPv6."""
+    """([Packet], the bytes of a last one that is not complete); an AssertionError for what is not IP."""
     packets, at = [], 0
-    while len(data) - at >= 40:
-        assert data[at] >> 4 == 6, f"byte {at} of the stream, {data[at]:#04x}, starts no IPv6 packet"
-        end = at + 40 + int.from_bytes(data[at + 4:at + 6], "big")
+    while len(data) - at >= 20:
+        version = data[at] >> 4
+        assert version in (4, 6), f"byte {at} of the stream, {data[at]:#04x}, starts no packet"
+        announced = int.from_bytes(data[at + 4:at + 6] if version == 6 else data[at + 2:at + 4], "big")
+        end = at + announced + (40 if version == 6 else 0)
+        assert end >= at + 20, f"a packet of {announced} bytes"
         if end > len(data):
             break
         packets.append(Packet(bytes(data[at:end])))

@@ -9,7 +9,7 @@ import overlay
 
 SERVER = """
 Port {port}
-ListenAddress [{address}]:{port}
+ListenAddress {address}
 HostKey {directory}/host_key
 AuthorizedKeysFile {directory}/user_key.pub
 PermitRootLogin prohibit-password
