@@ -40,7 +40,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case unreachableLimited
   /// Packets for an address whose name is not known.
   case unknownName
-  /// Packets to a group or a link-local address.
+  /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
   /// Packets from the device for our own address.
   case loop

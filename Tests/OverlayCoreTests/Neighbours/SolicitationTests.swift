@@ -146,7 +146,10 @@ struct SolicitationTests {
     ("length 8", Frame.solicitation { ($0.options, $0.cut) = ([], 16) }),
     ("target a group", Frame.solicitation { $0.target = IPv6Address(high: 0xff02 << 48, low: 5) }),
     ("option of no length", Frame.solicitation { $0.options = [1, 0] + Frame.mac(LinkWorld.hostA) }),
-    ("later option of no length", Frame.solicitation { $0.options = [14, 1, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0] }),
+    (
+      "later option of no length",
+      Frame.solicitation { $0.options = [14, 1, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0] }
+    ),
     ("option cut off", Frame.solicitation { $0.cut = 1 }),
     ("option of one byte", Frame.solicitation { $0.options = [1] }),
     ("option of 16 bytes", Frame.solicitation { $0.options = [1, 2] + [UInt8](repeating: 2, count: 14) }),
