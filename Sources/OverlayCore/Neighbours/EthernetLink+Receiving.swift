@@ -19,6 +19,7 @@ extension EthernetLink {
     case EtherType.arp where settings.carriesIPv4:
       receiveARP(UnsafeRawBufferPointer(payload), at: now, wire: &wire)
       return .consumed
+    case EtherType.ipv4: return drop(.ipv4)
     case EtherType.vlan, EtherType.serviceVLAN: return drop(.taggedFrame)
     default: return drop(.otherFrame)
     }

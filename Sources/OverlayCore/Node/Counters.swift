@@ -76,7 +76,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case frameLoop
   /// Ethernet frames with a VLAN's tag.
   case taggedFrame
-  /// Ethernet frames that carry neither IP nor ARP, such as a spanning tree's; IPv4 and ARP where IPv4 is off.
+  /// Ethernet frames that carry neither IP nor ARP, such as a spanning tree's, and ARP while IPv4 is not
+  /// carried.
   case otherFrame
   /// Messages of neighbour discovery and ARP that break a rule, and those that only routers send.
   case badNeighbour

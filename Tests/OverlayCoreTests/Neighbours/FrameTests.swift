@@ -79,7 +79,7 @@ struct FrameTests {
         to: MACAddress(value: 0x0180_c200_0000)), .otherFrame
     ),
     ("LLDP", Frame.of(0x88cc, [2, 7, 4], from: LinkWorld.hostA, to: MACAddress(value: 0x0180_c200_000e)), .otherFrame),
-    ("IPv4 while it is off", Frame.ip(Frame.version4(from: 0x0a01_0001, to: 0x0a02_0001)), .otherFrame),
+    ("IPv4 while it is off", Frame.ip(Frame.version4(from: 0x0a01_0001, to: 0x0a02_0001)), .ipv4),
     (
       "ARP while IPv4 is off",
       Frame.arp(1, sender: (LinkWorld.hostA, 0x0a01_0001), target: (MACAddress(value: 0), 0x0a02_0001)), .otherFrame
