@@ -9,16 +9,14 @@ extension EthernetLink {
     switch version {
     case 6 where first.count >= IPv6Header.size:
       let destination = IPv6Address(loading: first, at: 24)
-      guard !destination.isMulticast, !destination.isLinkLocal, destination.high != 0 else { return refuse(.multicast) }
+      guard LinkSettings.isHost(destination) else { return refuse(.multicast) }
       if destination == settings.kernelAddress {
         return transmit(packet, offload, EtherType.ipv6, to: settings.kernelMACAddress, wire: &wire)
       }
       return deliver(packet, offload, EtherType.ipv6, to: destination, at: now, wire: &wire)
     case 4 where first.count >= 20 && settings.carriesIPv4:
       let destination = IPv4Address(loading: first, at: 16)
-      guard !destination.isMulticast, !destination.isLinkLocal, destination.value != .max else {
-        return refuse(.multicast)
-      }
+      guard LinkSettings.isHost(destination) else { return refuse(.multicast) }
       let key = NeighbourTable.key(destination)
       return deliver(packet, offload, EtherType.ipv4, to: key, at: now, wire: &wire)
     default: return refuse(.malformed)

@@ -19,6 +19,7 @@ extension EthernetLink {
     case EtherType.arp where settings.carriesIPv4:
       receiveARP(UnsafeRawBufferPointer(payload), at: now, wire: &wire)
       return .consumed
+    case EtherType.ipv4: return drop(.ipv4)
     case EtherType.vlan, EtherType.serviceVLAN: return drop(.taggedFrame)
     default: return drop(.otherFrame)
     }
@@ -49,9 +50,9 @@ extension EthernetLink {
       return request(range, header, at: now)
     case .addressRequest, .other: break
     }
-    guard !header.destination.isGroup, !destination.isMulticast, !destination.isLinkLocal, !source.isMulticast,
-      !source.isLinkLocal
-    else { return drop(.multicast) }
+    guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
+      return drop(.multicast)
+    }
     learn(source, at: header.source, now, wire: &wire)
     return .packet(range, offload)
   }
@@ -66,9 +67,9 @@ extension EthernetLink {
     guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
     let source = IPv4Address(loading: payload, at: 12)
     let destination = IPv4Address(loading: payload, at: 16)
-    guard !header.destination.isGroup, !destination.isMulticast, !destination.isLinkLocal, !source.isMulticast,
-      !source.isLinkLocal, destination.value != .max
-    else { return drop(.multicast) }
+    guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
+      return drop(.multicast)
+    }
     if settings.canBeNeighbour(source) {
       learn(NeighbourTable.key(source), isOwn: false, at: header.source, now, wire: &wire)
     }

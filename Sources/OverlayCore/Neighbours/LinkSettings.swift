@@ -48,33 +48,45 @@ public struct LinkSettings: Sendable {
   /// Whether packets to `address` are taken by this daemon, so that it answers for it: a peer's overlay address or a
   /// responder's, or one in a prefix behind a peer unless a longer or equal prefix is on this side.
   func isElsewhere(_ address: IPv6Address) -> Bool {
-    guard !isOwn(address) else { return false }
+    guard LinkSettings.isHost(address), !isOwn(address) else { return false }
     let overlay = network.contains(address) ? network.prefix.length : -1
     return max(overlay, LinkSettings.longest(routes, address)) > LinkSettings.longest(servedPrefixes, address)
   }
 
   /// Whether `address` is behind a peer, as above.
   func isElsewhere(_ address: IPv4Address) -> Bool {
-    LinkSettings.longest(ipv4Routes, address) > LinkSettings.longest(servedIPv4, address)
+    LinkSettings.isHost(address)
+      && LinkSettings.longest(ipv4Routes, address) > LinkSettings.longest(servedIPv4, address)
   }
 
   /// Whether `address` can be a host's on this side: neither a group's, a link's own or none at all, nor one behind a
   /// peer by a route. An overlay address that is no identity's can: its host must hear that it may not send.
   func canBeNeighbour(_ address: IPv6Address) -> Bool {
-    guard !address.isMulticast, !address.isLinkLocal, address.high != 0, address != kernelAddress else { return false }
+    guard LinkSettings.isHost(address), address != kernelAddress, !isResponder(address) else { return false }
     return network.contains(address)
       || LinkSettings.longest(routes, address) <= LinkSettings.longest(servedPrefixes, address)
   }
 
   /// Whether `address` can be a host's on this side, as above.
   func canBeNeighbour(_ address: IPv4Address) -> Bool {
-    let isOfHost = address.value >> 24 != 0 && address.value >> 24 != 127 && address.value >> 29 != 7
-    return isOfHost && !address.isMulticast && !isElsewhere(address)
+    LinkSettings.isHost(address) && !isElsewhere(address)
   }
 
   /// Whether the daemon itself, or its like at the end of a circuit, answers for `address`.
   func isResponder(_ address: IPv6Address) -> Bool {
     address == network.localResponder || address == network.circuitResponder
+  }
+
+  /// Whether a host beyond this link can have `address`. None is in `::/64`: there are the unspecified address, the
+  /// loopback's, and IPv4 addresses in other words.
+  static func isHost(_ address: IPv6Address) -> Bool {
+    !address.isMulticast && !address.isLinkLocal && address.high != 0
+  }
+
+  /// Whether a host beyond this link can have `address`: none in `0.0.0.0/8`, `127.0.0.0/8` and `224.0.0.0/3`.
+  static func isHost(_ address: IPv4Address) -> Bool {
+    let first = address.value >> 24
+    return first != 0 && first != 127 && first < 224 && !address.isLinkLocal
   }
 
   private static func longest(_ prefixes: [IPv6Prefix], _ address: IPv6Address) -> Int {

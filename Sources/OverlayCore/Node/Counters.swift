@@ -46,7 +46,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case peerErrorLimited
   /// Packets for an address whose name is not known.
   case unknownName
-  /// Packets to a group or a link-local address.
+  /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
   /// Packets from the device for our own address, or for what is behind us.
   case loop
@@ -90,7 +90,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case frameLoop
   /// Ethernet frames with a VLAN's tag.
   case taggedFrame
-  /// Ethernet frames that carry neither IP nor ARP, such as a spanning tree's; IPv4 and ARP where IPv4 is off.
+  /// Ethernet frames that carry neither IP nor ARP, such as a spanning tree's, and ARP while IPv4 is not
+  /// carried.
   case otherFrame
   /// Messages of neighbour discovery and ARP that break a rule, and those that only routers send.
   case badNeighbour

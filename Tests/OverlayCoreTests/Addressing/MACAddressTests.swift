@@ -2,57 +2,61 @@ import Testing
 
 @testable import OverlayCore
 
-@Suite("MAC address")
+@Suite("MAC addresses")
 struct MACAddressTests {
   @Test(
-    "text and number say the same",
+    "what is written is read, and the other way round",
     arguments: [
-      ("02:00:5e:10:00:01", 0x0200_5e10_0001), ("ff:ff:ff:ff:ff:ff", 0xffff_ffff_ffff), ("00:00:00:00:00:00", 0),
-    ] as [(String, UInt64)])
-  func text(_ text: String, _ value: UInt64) {
-    #expect(MACAddress(text) == MACAddress(value: value))
+      (0x02_11_22_33_44_55, "02:11:22:33:44:55"), (0, "00:00:00:00:00:00"), (0xffff_ffff_ffff, "ff:ff:ff:ff:ff:ff"),
+    ])
+  func text(_ value: UInt64, _ text: String) {
     #expect(MACAddress(value: value).description == text)
-  }
-
-  @Test("capital digits are read, too")
-  func capitals() {
-    #expect(MACAddress("AA:bB:cc:DD:0e:0F") == MACAddress(value: 0xaabb_ccdd_0e0f))
+    #expect(MACAddress(text) == MACAddress(value: value))
+    #expect(MACAddress(text.uppercased()) == MACAddress(value: value))
   }
 
   @Test(
-    "other text writes none",
+    "what is no MAC address is refused",
     arguments: [
-      "", ":", "02:00:5e:10:00", "02:00:5e:10:00:01:02", "02:00:5e:10:00:1", "02:00:5e:10:00:+1", "02-00-5e-10-00-01",
-      "02:00:5e:10:00:0g", " 02:00:5e:10:00:01", "02:00:5e:10:00:001", "02:00:5e:10::01",
+      "", "02:11:22:33:44", "02:11:22:33:44:55:66", "2:11:22:33:44:55", "02-11-22-33-44-55", "02:11:22:33:44:5g",
+      "02:11:22:33:44:55 ", ":::::", "02:11:22:33:44:+5", "021:1:22:33:44:55",
     ])
-  func noText(_ text: String) {
+  func refused(_ text: String) {
     #expect(MACAddress(text) == nil)
   }
 
-  @Test("the bytes stand in network order, and only the low 48 bits count")
+  @Test("the bytes stand in the order in which they are written")
   func bytes() {
-    let address = MACAddress(value: 0xfeed_0200_5e10_0001)
-    var frame = [UInt8](repeating: 0xaa, count: 8)
+    let address = MACAddress(value: 0x02_11_22_33_44_55)
+    var frame: [UInt8] = [9, 0, 0, 0, 0, 0, 0, 9]
     frame.withUnsafeMutableBytes { address.store(into: $0, at: 1) }
-    #expect(frame == [0xaa, 2, 0, 0x5e, 0x10, 0, 1, 0xaa])
+    #expect(frame == [9, 0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 9])
     #expect(frame.withUnsafeBytes { MACAddress(loading: $0, at: 1) } == address)
-    #expect(address.value == 0x0200_5e10_0001)
   }
 
-  @Test("groups and locally administered addresses are told by their bits")
-  func kinds() throws {
-    let kinds = try ["01:00:5e:00:00:01", "33:33:00:00:00:01", "02:00:00:00:00:01", "00:16:3e:00:00:01"].map {
-      let address = try #require(MACAddress($0))
-      return [address.isGroup, address.isLocal]
-    }
-    #expect(kinds == [[true, false], [true, true], [false, true], [false, false]])
-  }
-
-  @Test("a random one is locally administered, of one station, and another each time")
+  @Test("a random address is locally administered and one station's, and no two are alike")
   func random() {
-    var random = SeededGenerator(seed: 1)
-    let addresses = (0..<1_000).map { _ in MACAddress.random(using: &random) }
+    var generator = SeededGenerator(seed: 1)
+    let addresses = (0..<1_000).map { _ in MACAddress.random(using: &generator) }
     #expect(addresses.allSatisfy { $0.isLocal && !$0.isGroup && $0.value >> 48 == 0 })
     #expect(Set(addresses).count == 1_000)
+  }
+
+  @Test("groups are told from stations, local ones from makers'")
+  func bits() {
+    #expect(MACAddress.broadcast.isGroup)
+    #expect(MACAddress(value: 0x3333_0000_0001).isGroup)
+    #expect(!MACAddress(value: 0x02_11_22_33_44_55).isGroup)
+    #expect(!MACAddress(value: 0x00_11_22_33_44_55).isLocal)
+  }
+
+  @Test("the link-local address is made of the modified EUI-64 (the example of RFC 4291 appendix A)")
+  func linkLocal() {
+    #expect(MACAddress(value: 0x34_56_78_9a_bc_de).linkLocalAddress.description == "fe80::3656:78ff:fe9a:bcde")
+  }
+
+  @Test("a group's frames go to 33:33 and its last four bytes (RFC 2464 section 7)")
+  func group() throws {
+    #expect(MACAddress(group: try .sample("ff02::1:ff28:9c5a")).description == "33:33:ff:28:9c:5a")
   }
 }

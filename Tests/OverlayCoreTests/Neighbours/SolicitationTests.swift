@@ -71,6 +71,24 @@ struct SolicitationTests {
     #expect(world.events().isEmpty)
   }
 
+  @Test(
+    "a default route is no reason to answer for addresses of the link", arguments: ["fe80::1", "::1", "2001:db8:1::42"])
+  func defaultRoute(_ target: String) throws {
+    var world = LinkWorld { $0.routes = [IPv6Prefix(.unspecified, length: 0)].compactMap { $0 } }
+    let target = try IPv6Address.sample(target)
+    #expect(world.answers(to: Frame.solicitation { $0.target = target }).isEmpty)
+    #expect(world.answers(to: Frame.solicitation { $0.target = LinkWorld.routed }).count == 1)
+  }
+
+  @Test("the kernel's end of the link is answered as any host, and its own address left to it")
+  func kernel() {
+    var world = LinkWorld { $0.kernelAddress = LinkWorld.own }
+    let answers = world.answers(to: Frame.solicitation { $0.station = LinkWorld.kernel })
+    #expect(
+      answers == [Self.advertisement(of: LinkWorld.peer, to: LinkWorld.own, flags: 0x40, at: LinkWorld.kernel)])
+    #expect(world.answers(to: Frame.solicitation { $0.target = LinkWorld.own }).isEmpty)
+  }
+
   @Test("a probe by unicast, whether the peer still is there, is answered")
   func unicast() {
     var world = LinkWorld()
@@ -146,7 +164,10 @@ struct SolicitationTests {
     ("length 8", Frame.solicitation { ($0.options, $0.cut) = ([], 16) }),
     ("target a group", Frame.solicitation { $0.target = IPv6Address(high: 0xff02 << 48, low: 5) }),
     ("option of no length", Frame.solicitation { $0.options = [1, 0] + Frame.mac(LinkWorld.hostA) }),
-    ("later option of no length", Frame.solicitation { $0.options = [14, 1, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0] }),
+    (
+      "later option of no length",
+      Frame.solicitation { $0.options = [14, 1, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0] }
+    ),
     ("option cut off", Frame.solicitation { $0.cut = 1 }),
     ("option of one byte", Frame.solicitation { $0.options = [1] }),
     ("option of 16 bytes", Frame.solicitation { $0.options = [1, 2] + [UInt8](repeating: 2, count: 14) }),
