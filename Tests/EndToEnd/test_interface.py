@@ -52,7 +52,8 @@ def ways_in(routes):
 # TAP
 
 
-@pytest.mark.parametrize("options", [[], ["--no-offload"], ["--mtu", "1280"], ["--mtu", "9000"]], ids=" ".join)
+@pytest.mark.parametrize("options", [[], ["--no-offload"], ["--mtu", "1280"], ["--mtu", "9000"],
+                                     ["--mtu", "65521"]], ids=" ".join)
 def test_a_tap_interface_stands_with_the_address(run, host, options):
     one = run(*TAP, *options)
     one.wait_for_interface()
