@@ -56,6 +56,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case foreignSource
   /// Packets from the device for an address that is neither in the overlay nor behind a peer.
   case outsideOverlay
+  /// Packets from the device that peers would take for a keepalive of ours.
+  case falseKeepalive
   /// Packets that are not well formed.
   case malformed
   /// Packets that the device did not take.

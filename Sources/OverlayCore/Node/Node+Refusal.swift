@@ -1,7 +1,7 @@
 extension Node {
   /// Tells the sender of `packet`, which is this host or behind it, that it will not arrive. The error comes from
-  /// `dead:beef`, the local daemon's address. The daemon has none of IPv4: there it comes from this host's own address
-  /// or, for want of one, from where the packet was to go.
+  /// `dead:beef`, the local daemon's address. The daemon has none of IPv4, and a kernel drops what comes to it from its
+  /// own address: there the error comes from where the packet was to go, as a last resort.
   mutating func refuse<Device: PacketSink & ~Copyable>(
     _ packet: UnsafeRawBufferPointer, _ code: ICMPv6Unreachable.Code, at now: Instant, device: inout Device
   ) {
@@ -12,7 +12,7 @@ extension Node {
         case .prohibited: .prohibited
         case .addressUnreachable: .hostUnreachable
         }
-      ICMPv4Error.withError(reason, about: packet, from: settings.ipv4Address ?? header.destination) {
+      ICMPv4Error.withError(reason, about: packet, from: header.destination) {
         answer($0, at: now, device: &device)
       }
     } else {

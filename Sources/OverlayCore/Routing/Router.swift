@@ -42,6 +42,8 @@ struct Router {
       case .none: return network.contains(header.source) ? .foreign : .refuse(.prohibited, .foreignSource)
       }
     }
+    // Peers read it as said by us, and not by somebody behind us.
+    if header.nextHeader == NextHeader.none { return .drop(.falseKeepalive) }
     guard network.contains(header.destination) else {
       return decision(table.match(header.destination))
     }

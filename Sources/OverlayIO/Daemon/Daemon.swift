@@ -106,20 +106,15 @@ public final class Daemon {
 
   private func begin(as names: [OnionName]) throws {
     guard let interface, pump == nil, let first = names.first else { return }
-    let peers = settings.peers.filter { !names.contains($0.name) }
-    if peers.count < settings.peers.count { log.warning("a --peer is this host's own name, and left out") }
     for name in names where name.isVersion2 {
       log.warning("this host's name \(name) is of version 2, which today's Tor does not serve")
     }
-    let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
-    let circuitLimit = DescriptorLimit.raise() / names.count
-    let nodes = names.enumerated().map { number, name in
-      settings.node(
-        name, isFirst: number == 0, peers: peers, isOffloading: device.isOffloading, circuitLimit: circuitLimit,
-        logLevel: log.level)
+    if settings.peers.contains(where: { names.contains($0.name) }) {
+      log.warning("a --peer is this host's own name, and left out")
     }
+    let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let pump = Pump(
-      nodes, device: OverlayDevice(device, link: nil), socks: settings.socks, on: loop, log: log,
+      settings, as: names, device: device, on: loop, log: log,
       torChanged: { [unowned self] isReachable, failure in
         say(first.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)
       },

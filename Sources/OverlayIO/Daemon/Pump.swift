@@ -5,20 +5,34 @@ final class Pump {
   private let port: DevicePort
   private let identities: [Identity]
   private let indices: [IPv6Address: Int]
+  private let addressServer: AddressServer?
   private let deviceGone: () -> Void
 
-  /// A pump that stands still until `start`; of its identities, at least one, the first takes what is of no other.
-  /// `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet will ever come
-  /// from the device again.
+  /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
+  /// other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet will ever
+  /// come from the device again.
   init(
-    _ settings: [NodeSettings], device: consuming OverlayDevice, socks: SocketAddress, on loop: EventLoop, log: Log,
+    _ settings: DaemonSettings, as names: [OnionName], device: consuming TunnelDevice, on loop: EventLoop, log: Log,
     torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void, deviceGone: @escaping () -> Void
   ) {
-    let port = DevicePort(device, on: loop)
-    let tor = TorWatch(socks, on: loop, changed: torChanged)
-    let identities = settings.map { Identity($0, at: port, through: tor, on: loop, log: log) }
-    indices = Dictionary(
-      zip(settings.map(\.name.address), identities.indices), uniquingKeysWith: { first, _ in first })
+    let addresses = names.map(\.address)
+    let isOffloading = device.isOffloading
+    let state = StateDirectory(settings.stateDirectory, log: log)
+    let station = settings.mode == .tap ? state.macAddress() : nil
+    let port = DevicePort(
+      OverlayDevice(device, link: settings.link(for: addresses, station: station)), on: loop)
+    let tor = TorWatch(settings.socks, on: loop, changed: torChanged)
+    let circuitLimit = DescriptorLimit.raise() / max(1, names.count)
+    let identities = names.enumerated().map { number, name in
+      let node = settings.node(
+        name, isFirst: number == 0, beside: names, isOffloading: isOffloading, circuitLimit: circuitLimit,
+        logLevel: log.level)
+      return Identity(node, at: port, through: tor, on: loop, log: log)
+    }
+    indices = Dictionary(zip(addresses, identities.indices), uniquingKeysWith: { first, _ in first })
+    addressServer = station.flatMap { settings.addressService(for: addresses, station: $0) }.map {
+      AddressServer($0, at: port, keepingIn: state, on: loop, log: log)
+    }
     self.port = port
     self.identities = identities
     self.deviceGone = deviceGone
@@ -37,8 +51,8 @@ final class Pump {
         finished: { [unowned self] now in
           for identity in identities { identity.finish(at: now) }
         },
-        requested: { _, _, _ in },
-        happened: { [unowned self] event, now in handle(event) },
+        requested: { [unowned self] packet, station, now in addressServer?.answer(packet, from: station, at: now) },
+        happened: { [unowned self] event, _ in handle(event) },
         isLive: { [unowned self] address in identities.contains { $0.isLive(address) } },
         gone: deviceGone))
     for identity in identities { identity.start() }
@@ -65,7 +79,12 @@ final class Pump {
   }
 
   /// The peers and counters, a line each.
-  func report() -> [String] { identities.flatMap { $0.report() } }
+  func report() -> [String] {
+    var lines = identities.flatMap { $0.report() }
+    if let link = port.device.link?.counters { lines.append("link counters: \(link.summary)") }
+    if let addressServer { lines.append(addressServer.report) }
+    return lines
+  }
 
   private func handle(_ event: EthernetLink.Event) {
     switch event {

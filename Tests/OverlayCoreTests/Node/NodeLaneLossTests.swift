@@ -74,7 +74,7 @@ struct NodeLaneLossTests {
     #expect(stage.arrived(world.circuits[0]).contains(stage.ping(1)))
   }
 
-  @Test("when the first circuit is lost one for bulk takes its place: no other is closed, and all that waited goes there")
+  @Test("when the first circuit is lost one for bulk takes its place: no other is closed, nothing is dropped")
   func firstLost() throws {
     let host = try stage.connected(circuits: 3)
     for flow in [1, 2] { stage.sendBulk(flow, 0..<60, from: host) }

@@ -166,11 +166,13 @@ struct NodeLanesTests {
     let host = try stage.connected(circuits: 2)
     world.outcomes["\(bob)"] = .silence
     stage.sendBulk(1, 0..<60, from: host)
-    // One flow that has a queue of its own, and one that shares the first one's.
+    // One flow that shares the queue of the first, and one that does not.
     let queue = { (flow: Int) in
       stage.packet(flow, 0).withUnsafeBytes { FlowHash.of($0) } % UInt32(FlowQueue.flowCount)
     }
-    let others = try [true, false].map { isSame in try #require((2...1_000).first { (queue($0) == queue(1)) == isSame }) }
+    let others = try [true, false].map { isShared in
+      try #require((2...1_000).first { (queue($0) == queue(1)) == isShared })
+    }
     for number in 60..<100 {
       for flow in [1] + others { world.queue(stage.packet(flow, number), from: host) }
     }

@@ -114,6 +114,16 @@ struct NodeRoutedPrefixTests {
     #expect(lans.alice.dials == [])
   }
 
+  @Test("a keepalive that somebody on this side makes up never leaves")
+  func falseKeepalive() throws {
+    let source = try IPv6Address.sample("fd00:a::1")
+    lans.world.send(lans.alice.keepalive(to: lans.bob.address), from: lans.alice)
+    lans.world.send(Sample.packet(from: source, to: lans.bob.address, nextHeader: 59, payload: [1]), from: lans.alice)
+    #expect(lans.alice.count(.falseKeepalive) == 2)
+    #expect(lans.alice.dials == [])
+    #expect(lans.alice.takeDelivered() == [])
+  }
+
   @Test("two hosts that each route a prefix to the other do not play ball with it")
   func circle() throws {
     let world = FakeWorld()
