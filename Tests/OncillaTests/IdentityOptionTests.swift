@@ -36,6 +36,17 @@ struct IdentityOptionTests {
     #expect(daemon.identities.first?.name == .onion(try OnionName(IdentityOptionTests.alice)))
   }
 
+  @Test("there is a bound to identities")
+  func bound() throws {
+    let letters = Array("abcdefghijklmnopqrstuvwxyz")
+    let names = (0..<129).map { "aaaaaaaaaaaaaa\(letters[$0 / 26])\(letters[$0 % 26]),listen=127.0.0.1:\($0 + 1)" }
+    let arguments = names.flatMap { ["--onion", $0] }
+    let daemon = try #require(try RunOptions.parse(arguments.dropLast(2))).daemon
+    #expect(daemon.identities.count == 128)
+    let error = #expect(throws: CommandError.self) { try RunOptions.parse(arguments) }
+    #expect(error?.description == "--onion '\(names[128])': at most 128 identities are accepted")
+  }
+
   static let needs =
     "of several identities each needs a listener of its own, NAME,listen=HOST:PORT, or --linkable-identities"
   static let refused: [([String], String)] = [

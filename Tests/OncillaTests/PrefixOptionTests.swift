@@ -131,6 +131,10 @@ struct PrefixOptionTests {
       ["--ipv4", "--ipv4-address", "8.8.8.8/16"],
       "--ipv4-address '8.8.8.8/16': \(wide)/24 or longer are accepted, any with --netns"
     ),
+    (
+      ["--mode", "tap", "--mtu", "65522"],
+      "--mtu '65522': with --mode tap a number from 1280 to 65521 is accepted"
+    ),
     (["--no-address"], "--no-address needs --mode tap"), (["--dhcpv6"], "--dhcpv6 needs --mode tap"),
     (
       ["--mode", "tap", "--no-address", "--ipv4", "--ipv4-address", "10.0.0.1/8"],

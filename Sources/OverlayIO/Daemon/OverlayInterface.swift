@@ -27,7 +27,8 @@ final class OverlayInterface {
     privileges = try Privileges(settings)
     monitor = try privileges.openMonitor()
     keeper = InterfaceKeeper(
-      interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix)
+      interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix,
+      hasAddress: settings.hasAddress)
     changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
     timer = EventSource(.timer, on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()

@@ -8,6 +8,7 @@ import OverlayCore
 public struct InterfaceKeeper {
   private let name: String
   private let prefix: IPv6Prefix
+  private let hasAddress: Bool
   private var losses: Set<Loss> = []
   private var isUp = true
   private var reportedUp = true
@@ -30,8 +31,10 @@ public struct InterfaceKeeper {
     var retry: Instant
   }
 
-  /// Keeps an interface, which is up with this MTU in bytes, and the leak guard of its prefix.
-  public init(interface name: String, mtu: Int, prefix: IPv6Prefix) {
+  /// Keeps an interface, which is up with this MTU in bytes and has addresses or is to have none, and the leak guard of its
+  /// prefix.
+  public init(interface name: String, mtu: Int, prefix: IPv6Prefix, hasAddress: Bool = true) {
+    self.hasAddress = hasAddress
     self.name = name
     self.mtu = mtu
     reportedMTU = mtu
@@ -128,7 +131,9 @@ public struct InterfaceKeeper {
     }
     add(losses.contains(.messages), .info, "messages of the kernel were lost: checking \(name) and the leak guard")
     add(!isUp && reportedUp, .warning, "interface \(name) was set down: waiting until it is set up again")
-    add(losses.contains(.link), .notice, "interface \(name) was set up again: restoring its address and route")
+    add(
+      losses.contains(.link), .notice,
+      "interface \(name) was set up again" + (hasAddress ? ": restoring its address and route" : ""))
     add(mtu != reportedMTU, .notice, "the MTU of interface \(name) was set to \(mtu)")
     add(losses.contains(.address), .warning, "the address of interface \(name) was removed: restoring it")
     add(
@@ -138,6 +143,9 @@ public struct InterfaceKeeper {
       losses.isDisjoint(with: [.link]) && losses.contains(.route), .warning,
       "a route through \(name) to what is behind a peer was removed: restoring it")
     add(losses.contains(.bridge), .notice, "interface \(name) is a bridge's port: asking it for all multicast")
+    add(
+      losses.contains(.bridge) && hasAddress, .warning,
+      "the addresses of \(name) are out of use in a bridge: give them to the bridge, and \(name) none (--no-address)")
     add(losses.contains(.leakGuard), .warning, "the leak guard for \(prefix) was removed: restoring it")
     add(losses.contains(.loopback), .info, "lo was set up: checking the leak guard for \(prefix)")
     return notices

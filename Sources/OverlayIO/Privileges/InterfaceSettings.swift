@@ -106,6 +106,8 @@ public struct InterfaceMTU: Hashable, Sendable {
 
   /// The lengths that are accepted.
   public static let range = 1280...65535
+  /// Those of an interface that carries Ethernet, whose driver counts the header, too.
+  public static let ethernetRange = 1280...65521
   /// 1500, as on Ethernet.
   public static let standard = InterfaceMTU(unchecked: 1500)
 

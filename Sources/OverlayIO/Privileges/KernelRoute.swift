@@ -51,13 +51,13 @@ struct KernelRoute: Equatable {
   /// The request that removes the route, and fails with ESRCH where there is none.
   var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
 
-  /// The request for the routes among which ours is.
+  /// The request for the routes of this version of IP among which ours is.
   var query: NetlinkMessage {
     var header = rtmsg()
     header.rtm_family = prefix.family
     header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
     header.rtm_protocol = KernelRoute.origin
-    return NetlinkMessage("look for \(name)", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
+    return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
   }
 
   /// What it is, for an error.

@@ -7,12 +7,12 @@ extension Privileges {
   /// Puts a leak guard where each prefix leads when the interface is gone.
   mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardState {
     var state = LeakGuardState.adopted
-    for prefix in settings.guardedPrefixes {
-      let route = KernelRoute(guarding: prefix)
+    let routes = settings.guardedPrefixes.map { KernelRoute(guarding: $0) }
+    let standing = try standing(among: routes)
+    for route in routes where !standing.contains(route.prefix) {
       switch try add(route) {
       case .added: if state == .adopted { state = .installed }
-      case .stood: break
-      case .taken: throw .leakGuardTaken(prefix, metric: route.metric)
+      case .taken: throw .leakGuardTaken(route.prefix, metric: route.metric)
       case .linkDown: state = .loopbackDown
       }
     }
@@ -34,14 +34,15 @@ extension Privileges {
 
   /// Leads what lies behind peers into the interface of this number, which is up. It all goes with the interface.
   mutating func addRoutes(through index: Int32) throws(PrivilegeError) {
-    for prefix in settings.routedPrefixes {
-      let route = KernelRoute(to: prefix, through: index)
-      if case .taken = try add(route) { throw .routeTaken(prefix, metric: route.metric) }
+    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: index) }
+    let standing = try standing(among: routes)
+    for route in routes where !standing.contains(route.prefix) {
+      if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
     }
   }
 
   private enum Addition {
-    case added, stood, taken, linkDown
+    case added, taken, linkDown
   }
 
   private mutating func add(_ route: KernelRoute) throws(PrivilegeError) -> Addition {
@@ -50,20 +51,34 @@ extension Privileges {
       return .added
     } catch {
       switch error.number {
-      case EEXIST: break
+      case EEXIST: return .taken
       case ENETDOWN: return .linkDown
       default: throw explain(error, route.addition.purpose)
       }
     }
-    var isOurs = false
-    do throws(SystemError) {
-      try requests.request(route.query) { record in
-        if let found = RouteRecord(record), route.matches(found) { isOurs = true }
-      }
-    } catch {
-      throw explain(error, route.query.purpose)
+  }
+
+  /// The prefixes of those routes that stand already. Asked once for all of them: each answer holds every route of ours.
+  private mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> Set<IPPrefix> {
+    var wanted: [IPPrefix: KernelRoute] = [:]
+    var queries: [UInt8: NetlinkMessage] = [:]
+    for route in routes {
+      wanted[route.prefix] = route
+      queries[route.prefix.family] = route.query
     }
-    return isOurs ? .stood : .taken
+    var standing: Set<IPPrefix> = []
+    for query in queries.values {
+      do throws(SystemError) {
+        try requests.request(query) { record in
+          if let found = RouteRecord(record), wanted[found.prefix]?.matches(found) == true {
+            standing.insert(found.prefix)
+          }
+        }
+      } catch {
+        throw explain(error, query.purpose)
+      }
+    }
+    return standing
   }
 }
 

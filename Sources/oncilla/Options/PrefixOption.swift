@@ -45,16 +45,15 @@ struct RouteOption {
     return RouteOption(text: text, prefix: prefix, via: String(parts[1].dropFirst("via=".count)))
   }
 
-  /// The peer that `via` names: by its onion name, or by the petname that one of `peers` has.
+  /// The peer that `via` names: by the petname that one of `peers` has, or by its onion name.
   func peer(among peers: [ConfiguredPeer]) throws(Value.Refusal) -> OnionName {
+    let petname = Petname(via)
+    if let petname, let peer = peers.first(where: { $0.petname == petname }) { return peer.name }
     do throws(OnionNameError) {
       return try OnionName(via)
     } catch {
-      if let petname = Petname(via) {
-        if let peer = peers.first(where: { $0.petname == petname }) { return peer.name }
-        if case .length = error {
-          throw Value.Refusal("'\(via)' is neither an onion name nor the petname of a --peer")
-        }
+      if petname != nil, case .length = error {
+        throw Value.Refusal("'\(via)' is neither an onion name nor the petname of a --peer")
       }
       throw Value.Refusal("'\(via)' is not an onion name: \(error)")
     }

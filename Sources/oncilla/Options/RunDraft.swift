@@ -41,6 +41,12 @@ extension RunDraft {
   private func checkMode(given: Set<String>) throws(CommandError) {
     guard daemon.mode == .tun else {
       if !daemon.hasAddress, ipv4Address != nil { throw .conflict("--no-address", "--ipv4-address") }
+      let (bytes, range) = (daemon.interface.mtu.bytes, InterfaceMTU.ethernetRange)
+      guard range.contains(bytes) else {
+        throw .refused(
+          option: "--mtu", value: "\(bytes)",
+          reason: "with --mode tap a number from \(range.lowerBound) to \(range.upperBound) is accepted")
+      }
       return
     }
     for option in ["--no-address", "--dhcpv6"] where given.contains(option) {

@@ -20,8 +20,8 @@ struct InterfaceKeeperTests {
       ([.wentDown, .prefixRouteLost, .addressLost], [], 1),
       ([.wentDown, .prefixRouteLost, .addressLost, .cameUp], [.restoreInterface], 1),
       ([.routeLost], [.restoreInterface], 1), ([.wentDown, .routeLost], [], 1),
-      ([.routeLost, .addressLost], [.restoreInterface], 2), ([.joinedBridge], [.becomeMulticastRouterPort], 1),
-      ([.wentDown, .joinedBridge], [.becomeMulticastRouterPort], 2),
+      ([.routeLost, .addressLost], [.restoreInterface], 2), ([.joinedBridge], [.becomeMulticastRouterPort], 2),
+      ([.wentDown, .joinedBridge], [.becomeMulticastRouterPort], 3),
       ([.addressLost, .wentDown], [], 1), ([.wentDown, .leakGuardLost], [.installLeakGuard], 2),
     ] as [([InterfaceChange], [PrivilegedRequest], Int)])
   func asks(changes: [InterfaceChange], requests: [PrivilegedRequest], lines: Int) {
@@ -112,6 +112,16 @@ struct InterfaceKeeperTests {
     let last = keeper.finished(.restoreInterface, failure: nil, at: now)
     #expect(last == InterfaceNotice(.notice, "interface oncilla0 has its address and route again"))
     #expect(keeper.nextTime == nil)
+  }
+
+  @Test("a port without an address is not promised one")
+  func withoutAddress() {
+    var keeper = InterfaceKeeper(
+      interface: "oncilla0", mtu: 1500, prefix: OverlayNetwork.tor.prefix, hasAddress: false)
+    for change in [.wentDown, .cameUp, .joinedBridge] as [InterfaceChange] { keeper.observe(change) }
+    let lines = keeper.actions(at: start).compactMap(\.line)
+    #expect(lines.map(\.level) == [.notice, .notice])
+    #expect(!lines.contains { $0.text.contains("address") })
   }
 
   @Test("a bridge that refuses its multicast is told once, and not asked again")

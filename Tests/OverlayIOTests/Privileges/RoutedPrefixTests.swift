@@ -79,6 +79,27 @@ struct RoutedPrefixTests {
     #expect(later == [])
   }
 
+  @Test("as many as are accepted are restored without being asked for one by one")
+  func many() throws {
+    let namespace = try TestNamespace()
+    var settings = try settings(in: namespace)
+    settings.routes = try (0..<DaemonSettings.mostPrefixes).map { number in
+      try #require(IPPrefix(number % 2 == 0 ? "fd00:\(String(number, radix: 16))::/32" : "10.\(number).0.0/16"))
+    }
+    var privileges = try Privileges(settings)
+    _ = try privileges.installLeakGuard()
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
+    let before = try namespace.shownRoutes()
+    #expect(before.count == 2 * (2 + DaemonSettings.mostPrefixes))
+    try namespace.ip("-6", "route", "flush", "proto", "235")
+    try namespace.ip("-4", "route", "flush", "dev", tunnel.name)
+    _ = try privileges.perform(.restoreInterface)
+    let state = try privileges.installLeakGuard()
+    #expect(state == .installed)
+    #expect(try namespace.shownRoutes() == before)
+  }
+
   @Test("do not pass for installed where another route has their place, which is left alone")
   func taken() throws {
     let namespace = try TestNamespace()
