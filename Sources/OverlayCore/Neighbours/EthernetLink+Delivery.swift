@@ -10,9 +10,6 @@ extension EthernetLink {
     case 6 where first.count >= IPv6Header.size:
       let destination = IPv6Address(loading: first, at: 24)
       guard LinkSettings.isHost(destination) else { return refuse(.multicast) }
-      if destination == settings.kernelAddress {
-        return transmit(packet, offload, EtherType.ipv6, to: settings.kernelMACAddress, wire: &wire)
-      }
       return deliver(packet, offload, EtherType.ipv6, to: destination, at: now, wire: &wire)
     case 4 where first.count >= 20 && settings.carriesIPv4:
       let destination = IPv4Address(loading: first, at: 16)
@@ -68,7 +65,7 @@ extension EthernetLink {
   mutating func learn<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, at station: MACAddress, _ now: Instant, wire: inout Wire
   ) {
-    if address == settings.kernelAddress || table.confirm(address, at: station, now) { return }
+    if table.confirm(address, at: station, now) { return }
     guard settings.canBeNeighbour(address) else { return }
     learn(address, isOwn: settings.isOwn(address), at: station, now, wire: &wire)
   }

@@ -31,7 +31,7 @@ public struct EthernetLink: ~Copyable {
   public static let eventLimit = 256
 
   /// What the link was told.
-  public let settings: LinkSettings
+  public private(set) var settings: LinkSettings
   /// The link's own IPv6 address, from which it asks.
   public let linkLocalAddress: IPv6Address
   /// What happened.
@@ -51,6 +51,11 @@ public struct EthernetLink: ~Copyable {
   public init(_ settings: LinkSettings) {
     self.settings = settings
     linkLocalAddress = settings.macAddress.linkLocalAddress
+  }
+
+  /// The interface carries packets of so many bytes from now on.
+  public mutating func mtuChanged(to bytes: Int) {
+    settings.mtu = bytes
   }
 
   /// When `advance` has something to do; `nil` while nothing waits.

@@ -6,10 +6,6 @@ public struct LinkSettings: Sendable {
   public var network: OverlayNetwork
   /// The overlay addresses that are on this side: the identities.
   public var ownAddresses: [IPv6Address]
-  /// The one of them that the TAP interface itself carries, whose MAC address need not be asked for; `nil` if none.
-  public var kernelAddress: IPv6Address?
-  /// The TAP interface's own MAC address: the kernel's end of the link.
-  public var kernelMACAddress: MACAddress
   /// IPv6 prefixes that are on this side, too.
   public var servedPrefixes: [IPv6Prefix]
   /// IPv6 prefixes that are behind peers.
@@ -27,13 +23,11 @@ public struct LinkSettings: Sendable {
   /// The settings of a link that carries IPv6 only, and addresses of the overlay only.
   public init(
     macAddress: MACAddress, network: OverlayNetwork = .tor, ownAddresses: [IPv6Address],
-    kernelAddress: IPv6Address? = nil, kernelMACAddress: MACAddress, mtu: Int = IPv6Header.largestPacket
+    mtu: Int = IPv6Header.largestPacket
   ) {
     self.macAddress = macAddress
     self.network = network
     self.ownAddresses = ownAddresses
-    self.kernelAddress = kernelAddress
-    self.kernelMACAddress = kernelMACAddress
     self.mtu = mtu
     servedPrefixes = []
     routes = []
@@ -43,7 +37,7 @@ public struct LinkSettings: Sendable {
   }
 
   /// Whether `address` is an identity's, and so on this side.
-  func isOwn(_ address: IPv6Address) -> Bool { address == kernelAddress || ownAddresses.contains(address) }
+  func isOwn(_ address: IPv6Address) -> Bool { ownAddresses.contains(address) }
 
   /// Whether packets to `address` are taken by this daemon, so that it answers for it: a peer's overlay address or a
   /// responder's, or one in a prefix behind a peer unless a longer or equal prefix is on this side.
@@ -62,7 +56,7 @@ public struct LinkSettings: Sendable {
   /// Whether `address` can be a host's on this side: neither a group's, a link's own or none at all, nor one behind a
   /// peer by a route. An overlay address that is no identity's can: its host must hear that it may not send.
   func canBeNeighbour(_ address: IPv6Address) -> Bool {
-    guard LinkSettings.isHost(address), address != kernelAddress, !isResponder(address) else { return false }
+    guard LinkSettings.isHost(address), !isResponder(address) else { return false }
     return network.contains(address)
       || LinkSettings.longest(routes, address) <= LinkSettings.longest(servedPrefixes, address)
   }

@@ -12,7 +12,8 @@ final class AddressServer {
 
   /// A server that goes on with the leases that `state` keeps.
   init(
-    _ settings: AddressServiceSettings, at port: DevicePort, keepingIn state: StateDirectory, on loop: EventLoop, log: Log
+    _ settings: AddressServiceSettings, at port: DevicePort, keepingIn state: StateDirectory, on loop: EventLoop,
+    log: Log
   ) {
     self.loop = loop
     self.port = port

@@ -107,7 +107,7 @@ public final class Daemon {
   private func begin(as names: [OnionName]) throws {
     guard let interface, pump == nil, let first = names.first else { return }
     for name in names where name.isVersion2 {
-      log.warning("this host's name \(name) is of version 2, which today's Tor does not serve")
+      log.warning("a name of this host is of version 2, which today's Tor does not serve")
     }
     if settings.peers.contains(where: { names.contains($0.name) }) {
       log.warning("a --peer is this host's own name, and left out")

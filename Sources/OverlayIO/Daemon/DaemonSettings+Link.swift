@@ -5,7 +5,7 @@ extension DaemonSettings {
   /// daemon's own MAC address there; `nil` for none, where the device carries packets.
   func link(for addresses: [IPv6Address], station: MACAddress?) -> EthernetLink? {
     guard let station else { return nil }
-    var link = LinkSettings(macAddress: station, ownAddresses: addresses, kernelMACAddress: MACAddress(value: 0))
+    var link = LinkSettings(macAddress: station, ownAddresses: addresses, mtu: interface.mtu.bytes)
     for prefix in served {
       switch prefix {
       case .ipv4(let prefix): link.servedIPv4.append(prefix)

@@ -20,8 +20,7 @@ struct OverlayDevice: ~Copyable {
   mutating func open(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, isLive: (IPv6Address) -> Bool
   ) -> EthernetLink.Inbound {
-    if link == nil { return .packet(0..<frame.count, offload) }
-    return link!.receive(frame, offload, at: now, wire: &tunnel, isLive: isLive)
+    link?.receive(frame, offload, at: now, wire: &tunnel, isLive: isLive) ?? .packet(0..<frame.count, offload)
   }
 
   /// Does what the link has to do by now.
@@ -37,7 +36,6 @@ struct OverlayDevice: ~Copyable {
 
 extension OverlayDevice: PacketSink {
   mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
-    if link == nil { return tunnel.deliver(runs, header) }
-    return link!.deliver(runs, header, at: now, wire: &tunnel)
+    link?.deliver(runs, header, at: now, wire: &tunnel) ?? tunnel.deliver(runs, header)
   }
 }

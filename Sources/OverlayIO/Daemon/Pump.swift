@@ -75,6 +75,7 @@ final class Pump {
 
   /// The device carries packets of so many bytes from now on.
   func mtuChanged(to bytes: Int) {
+    port.device.link?.mtuChanged(to: bytes)
     for identity in identities { identity.mtuChanged(to: bytes) }
   }
 
@@ -90,7 +91,8 @@ final class Pump {
     switch event {
     case .wanted(let address, let source): identity(source).want(address)
     case .undeliverable(let packet):
-      let destination = packet.count >= IPv6Header.size ? packet.withUnsafeBytes { IPv6Address(loading: $0, at: 24) } : nil
+      let destination =
+        packet.count >= IPv6Header.size ? packet.withUnsafeBytes { IPv6Address(loading: $0, at: 24) } : nil
       identity(destination ?? .unspecified).refuse(fromOverlay: packet, .unreachable)
     }
   }

@@ -47,15 +47,6 @@ struct LearningTests {
     #expect(world.wire.frames.map(\.header) == [.checksum(at: 54, 6)])
   }
 
-  @Test("what goes to the kernel's address needs no question")
-  func kernel() {
-    var world = LinkWorld { $0.kernelAddress = LinkWorld.own }
-    _ = world.receive(Frame.advertisement())
-    let isDelivered = world.deliver(Self.packet(to: LinkWorld.own))
-    #expect(isDelivered)
-    #expect(world.sent() == [Self.frame(to: LinkWorld.own, at: LinkWorld.kernel)])
-  }
-
   @Test("these teach nothing", arguments: 0..<9)
   func untaught(_ index: Int) {
     var world = LinkWorld()

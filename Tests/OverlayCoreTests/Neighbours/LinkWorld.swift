@@ -26,7 +26,7 @@ struct LinkWorld: ~Copyable {
 
   /// Identities `own` and `second`, a LAN that is served, another one behind a peer.
   static func settings(_ change: (inout LinkSettings) -> Void = { _ in }) -> LinkSettings {
-    var settings = LinkSettings(macAddress: mac, ownAddresses: [own, second], kernelMACAddress: kernel, mtu: 1_500)
+    var settings = LinkSettings(macAddress: mac, ownAddresses: [own, second], mtu: 1_500)
     settings.servedPrefixes = [served, IPv6Address(high: 0x2001_0db8_0002_00ff, low: 0)].compactMap {
       IPv6Prefix($0, length: 64)
     }

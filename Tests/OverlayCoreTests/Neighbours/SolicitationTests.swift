@@ -82,7 +82,7 @@ struct SolicitationTests {
 
   @Test("the kernel's end of the link is answered as any host, and its own address left to it")
   func kernel() {
-    var world = LinkWorld { $0.kernelAddress = LinkWorld.own }
+    var world = LinkWorld()
     let answers = world.answers(to: Frame.solicitation { $0.station = LinkWorld.kernel })
     #expect(
       answers == [Self.advertisement(of: LinkWorld.peer, to: LinkWorld.own, flags: 0x40, at: LinkWorld.kernel)])
