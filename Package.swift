@@ -9,7 +9,7 @@ let lean: [SwiftSetting] = [
   .unsafeFlags([
     "-Xfrontend", "-disable-implicit-concurrency-module-import",
     "-Xfrontend", "-disable-implicit-string-processing-module-import",
-  ])
+  ]),
 ]
 
 let package = Package(

@@ -35,10 +35,11 @@ def send_much(daemon, peer):
     """Datagrams that the kernel leaves whole to the daemon; what came over the wire of them."""
     with daemon.host.socket(kind=socket.SOCK_DGRAM) as sender:
         sender.setsockopt(socket.IPPROTO_UDP, SEGMENT, 1000)
+        # One after the other: a queue that stands because the machine is busy may drop some.
         for number in range(20):
             sender.sendto(bytes([number]) * 20_000, (peer.address, 9))
-    circuit = peer.wait_for_circuit(timeout=10)
-    circuit.wait_for_packets(1 + 20 * 20, timeout=10)
+            circuit = peer.wait_for_circuit(timeout=10)
+            circuit.wait_for_packets(1 + 20 * (number + 1), timeout=10)
     return [packet for packet in circuit.packets() if packet.next_header == UDP]
 
 

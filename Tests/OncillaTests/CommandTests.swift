@@ -69,8 +69,8 @@ struct CommandTests {
       Issue.record("run printed something")
       return
     }
-    #expect(options.identity == .hostnameFile("h"))
-    #expect(options.mtu.bytes == 1280)
+    #expect(options.daemon.identities.map(\.name) == [.hostnameFile("h")])
+    #expect(options.daemon.interface.mtu.bytes == 1280)
   }
 
   static let wrongLines: [([String], String)] = [

@@ -13,7 +13,7 @@ struct PeerOptionTests {
 
   func peers(_ values: [String]) throws -> [ConfiguredPeer] {
     let arguments = ["--hostname-file=h"] + values.flatMap { ["--peer", $0] }
-    return try #require(try RunOptions.parse(arguments)).peers
+    return try #require(try RunOptions.parse(arguments)).daemon.peers
   }
 
   static let spellings: [(String, String?)] = [

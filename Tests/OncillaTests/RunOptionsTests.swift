@@ -16,15 +16,23 @@ struct RunOptionsTests {
 
   @Test("without further options everything has the documented default")
   func defaults() throws {
-    let loopback: UInt32 = 0x7f00_0001
-    #expect(
-      try options()
-        == RunOptions(
-          identity: .name(try OnionName(RunOptionsTests.own)), peers: [], hostsFile: nil,
-          socks: .ipv4(loopback, port: 9050), listen: [.ipv4(loopback, port: 8060)], servicePort: 8060,
-          interface: .standard, namespace: nil, mtu: .standard, offload: true, idle: 180, circuits: 2,
-          stateDirectory: "/var/lib/oncilla",
-          control: "/run/oncilla/control.sock", logLevel: .notice, logTarget: .standardError))
+    var daemon = DaemonSettings(identities: [
+      DaemonSettings.Identity(
+        .onion(try OnionName(RunOptionsTests.own)), listen: [.ipv4(0x7f00_0001, port: 8060)])
+    ])
+    daemon.peers = []
+    daemon.hostsFile = nil
+    daemon.socks = .ipv4(0x7f00_0001, port: 9050)
+    daemon.servicePort = 8060
+    daemon.interface = InterfaceSettings(
+      name: .standard, namespace: nil, mode: .tun, mtu: .standard, prefix: OverlayNetwork.tor.prefix, offload: true)
+    daemon.idle = .seconds(180)
+    daemon.circuitsPerPeer = 2
+    daemon.stateDirectory = "/var/lib/oncilla"
+    daemon.control = "/run/oncilla/control.sock"
+    #expect(try options() == RunOptions(daemon: daemon, logLevel: .notice, logTarget: .standardError))
+    #expect(daemon.routes.isEmpty && daemon.served.isEmpty && daemon.hasAddress)
+    #expect(!daemon.ipv4 && !daemon.dhcpv6 && !daemon.linkableIdentities)
   }
 
   @Test("every option arrives at its place")
@@ -35,23 +43,41 @@ struct RunOptionsTests {
         "--hosts=/etc/onions",
         "--socks", "unix:/run/tor/socks", "--listen", "[::1]:1", "--listen", "127.0.0.1:2", "--service-port", "65535",
         "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--no-offload", "--idle=86400", "--circuits", "4",
+        "--mode", "tap", "--linkable-identities", "--route", "fd00:1::/64,via=BOB", "--serve=fd00:2::/64", "--ipv4",
+        "--route=10.20.0.0/16,via=\(RunOptionsTests.own)", "--ipv4-address", "10.30.0.1/24", "--dhcpv6",
         "--state-dir", "s",
         "--control", "c",
         "--log-level", "debug", "--log", "/var/log/oncilla",
       ]))
-    let interface = try #require(InterfaceName("tor0"))
-    let mtu = try #require(InterfaceMTU(bytes: 1280))
-    #expect(
-      options
-        == RunOptions(
-          identity: .hostnameFile("/h"),
-          peers: [
-            ConfiguredPeer(name: try OnionName(RunOptionsTests.alice)),
-            ConfiguredPeer(name: try OnionName(RunOptionsTests.bob), petname: Petname("bob")),
-          ], hostsFile: "/etc/onions", socks: .unix("/run/tor/socks"),
-          listen: [try SocketAddress("[::1]:1"), try SocketAddress("127.0.0.1:2")], servicePort: 65535,
-          interface: interface, namespace: NamespaceName("n"), mtu: mtu, offload: false, idle: 86400, circuits: 4,
-          stateDirectory: "s", control: "c", logLevel: .debug, logTarget: .file("/var/log/oncilla")))
+    var daemon = DaemonSettings(identities: [
+      DaemonSettings.Identity(
+        .hostnameFile("/h"), listen: [try SocketAddress("[::1]:1"), try SocketAddress("127.0.0.1:2")])
+    ])
+    daemon.linkableIdentities = true
+    daemon.peers = [
+      ConfiguredPeer(name: try OnionName(RunOptionsTests.alice)),
+      ConfiguredPeer(name: try OnionName(RunOptionsTests.bob), petname: Petname("bob")),
+    ]
+    daemon.hostsFile = "/etc/onions"
+    daemon.socks = .unix("/run/tor/socks")
+    daemon.servicePort = 65535
+    daemon.interface = InterfaceSettings(
+      name: try #require(InterfaceName("tor0")), namespace: NamespaceName("n"), mode: .tap,
+      mtu: try #require(InterfaceMTU(bytes: 1280)), prefix: OverlayNetwork.tor.prefix, offload: false)
+    daemon.interface.routes = try ["fd00:1::/64", "10.20.0.0/16"].map { try #require(IPPrefix($0)) }
+    daemon.interface.carriesIPv4 = true
+    daemon.interface.ipv4Address = IPv4InterfaceAddress(try #require(IPv4Address("10.30.0.1")), length: 24)
+    daemon.routes = [
+      Route(prefix: daemon.interface.routes[0], via: try OnionName(RunOptionsTests.bob)),
+      Route(prefix: daemon.interface.routes[1], via: try OnionName(RunOptionsTests.own)),
+    ]
+    daemon.served = [try #require(IPPrefix("fd00:2::/64"))]
+    daemon.dhcpv6 = true
+    daemon.idle = .seconds(86400)
+    daemon.circuitsPerPeer = 4
+    daemon.stateDirectory = "s"
+    daemon.control = "c"
+    #expect(options == RunOptions(daemon: daemon, logLevel: .debug, logTarget: .file("/var/log/oncilla")))
   }
 
   static let listeners: [(String, [String], [String])] = [
@@ -64,8 +90,8 @@ struct RunOptionsTests {
   func listen(own: String, given: [String], expected: [String]) throws {
     let arguments = ["--onion", "\(RunOptionsTests.alice),listen=\(own)"] + given.map { "--listen=" + $0 }
     let options = try #require(try RunOptions.parse(arguments))
-    #expect(options.listen.map(\.description) == expected)
-    #expect(options.identity == .name(try OnionName(RunOptionsTests.alice)))
+    #expect(options.daemon.identities.map { $0.listen.map(\.description) } == [expected])
+    #expect(options.daemon.identities.map(\.name) == [.onion(try OnionName(RunOptionsTests.alice))])
   }
 
   @Test(
@@ -122,6 +148,7 @@ struct RunOptionsTests {
     ("--socks", "unix:", "a path of 1 to 107 bytes is accepted after unix:, not 0"),
     ("--listen", "unix:/run/x", "HOST:PORT is accepted here, not a path"),
     ("--listen", "8060", "HOST:PORT is accepted, such as 127.0.0.1:8060 or [::1]:8060"),
+    ("--mode", "TAP", "tun or tap is accepted"),
   ]
 
   @Test("a value that is refused is told with what is accepted", arguments: refusals)
@@ -154,7 +181,6 @@ struct RunOptionsTests {
       ["--onion", alice, "--hostname-file", "f"],
       "--onion and --hostname-file exclude each other: one of them is accepted"
     ),
-    (["--onion", alice, "--onion", bob], "--onion is given twice and accepted once"),
     (["--mtu=1500", "--mtu", "1500"], "--mtu is given twice and accepted once"),
     (["--listen", "[::1]:1", "--listen=[0::1]:1"], "--listen '[0::1]:1': this address is already given"),
     (["--onion", alice, "more"], "unexpected argument 'more'; 'oncilla run --help' tells what is accepted"),

@@ -16,9 +16,6 @@ struct ByteBuffer: ~Copyable {
     memory = larger
   }
 
-  /// The first `count` bytes; so many there must be.
-  func prefix(_ count: Int) -> UnsafeRawBufferPointer { bytes(0..<count) }
-
   /// The bytes of `range`, which must lie within the capacity.
   func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[range])

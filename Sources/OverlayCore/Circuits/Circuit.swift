@@ -38,8 +38,9 @@ struct Circuit: ~Copyable {
   var sender: IPv6Address?
   /// What must be sent before any packet of the queue.
   var preamble: [UInt8] = []
-  /// Which of the circuits to its peer it is: the one for sparse flows, or one of those for bulk.
-  let lane: Int
+  /// Which of the circuits to its peer it is: the one for sparse flows, or one of those for bulk, of which one takes the
+  /// former's place when that is lost.
+  var lane: Int
   /// Packets that wait for the circuit to be granted.
   var waiting = PacketQueue()
   /// Packets that wait to be sent.
@@ -55,6 +56,8 @@ struct Circuit: ~Copyable {
   var bulk: [CircuitIdentifier?] = []
   /// On the sparse lane: which flow goes where.
   var flows = FlowTable()
+  /// On the sparse lane: when one of the flows that wait for a circuit for bulk may look for one again.
+  var nextLaneLook = Instant(nanoseconds: 0)
   /// Finds packets in what is received.
   var defragmenter = Defragmenter()
   /// When it was dialled or accepted.

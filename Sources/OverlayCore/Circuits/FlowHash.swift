@@ -1,8 +1,9 @@
 /// Tells the flows of a host apart, as far as a router can: by addresses, protocol and ports, or by the flow label where
 /// there are none to be seen (RFC 6437 section 3).
 enum FlowHash {
-  /// A number that is the same for all packets of a flow; `packet` is a whole IPv6 packet.
+  /// A number that is the same for all packets of a flow; `packet` is a whole packet.
   static func of(_ packet: UnsafeRawBufferPointer) -> UInt32 {
+    if packet[0] >> 4 == 4 { return ofVersion4(packet) }
     let nextHeader = packet[6]
     var selector = UInt64(nextHeader) << 32
     switch nextHeader {
@@ -19,6 +20,30 @@ enum FlowHash {
       hash = (hash ^ hash >> 29) &* 0xbf58_476d_1ce4_e5b9
       hash ^= packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
+    hash = (hash ^ hash >> 32) &* 0x94d0_49bb_1331_11eb
+    return UInt32(truncatingIfNeeded: hash >> 32)
+  }
+
+  /// All fragments of a packet count as one flow, which has no ports: only the first would tell them.
+  private static func ofVersion4(_ packet: UnsafeRawBufferPointer) -> UInt32 {
+    guard packet.count >= IPv4Header.size else { return 0 }
+    let upper = Int(packet[0] & 0xf) * 4
+    var selector = UInt64(packet[9]) << 32
+    let fragment = IPv4Header.Field.hasMoreFragments | IPv4Header.Field.fragmentOffset
+    if packet.number(at: IPv4Header.Field.fragment) & fragment == 0, packet.count >= upper + 8 {
+      switch packet[9] {
+      case NextHeader.tcp, NextHeader.udp:
+        selector |= UInt64(packet.loadUnaligned(fromByteOffset: upper, as: UInt32.self))
+      case ICMPv4Error.protocolNumber:
+        selector |=
+          UInt64(packet[upper]) << 16
+          | UInt64(packet.loadUnaligned(fromByteOffset: upper + 4, as: UInt16.self))
+      default: break
+      }
+    }
+    var hash = selector &* 0x9e37_79b9_7f4a_7c15
+    hash = (hash ^ hash >> 29) &* 0xbf58_476d_1ce4_e5b9
+    hash ^= packet.loadUnaligned(fromByteOffset: 12, as: UInt64.self)
     hash = (hash ^ hash >> 32) &* 0x94d0_49bb_1331_11eb
     return UInt32(truncatingIfNeeded: hash >> 32)
   }

@@ -159,6 +159,23 @@ struct FlowQueue: ~Copyable {
     return nil
   }
 
+  /// Takes out what waits in the queue of a flow and is not settled, which may be of other flows, too: the first of a
+  /// list that is linked through `next`.
+  mutating func detach(flow hash: UInt32, store: borrowing PacketStore) -> PacketStore.Slot {
+    guard let flows else { return .none }
+    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    let first = flows[index].head
+    var slot = first
+    while slot != .none {
+      memory -= store.size(of: slot)
+      slot = store[slot].next
+    }
+    byteCount -= flows[index].byteCount
+    flows[index].byteCount = 0
+    flows[index].head = .none
+    return first
+  }
+
   /// Gives the memory back if nothing waits.
   mutating func releaseIfEmpty() {
     guard isEmpty, let flows else { return }

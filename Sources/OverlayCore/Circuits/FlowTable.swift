@@ -7,6 +7,9 @@ struct FlowTable: ~Copyable {
   static let sparseLane = 0
   /// A flow that was silent for so many seconds is over.
   static let lifetime = 10.0
+  /// A flow that has proven to be bulk, and was then silent for so many seconds, wants no circuit of its own: at the rate
+  /// of bulk it would have sent dozens of packets.
+  static let bulkPause = 1.0
 
   private static let ways = 8
   private static let sets = 32
@@ -17,7 +20,8 @@ struct FlowTable: ~Copyable {
 
   private struct Record {
     var hash: UInt32 = 0
-    var lane: Int32 = 0
+    var lane: Int16 = 0
+    var hasProvenBulk = false
     var credit = 0.0
     var lastSeen = Instant(nanoseconds: 0)
   }
@@ -31,6 +35,8 @@ struct FlowTable: ~Copyable {
     let lane: Int
     /// Whether it has sent too much to stay with the sparse ones.
     let isBulk: Bool
+    /// Whether that is so from this packet on.
+    let isNewlyBulk: Bool
   }
 
   /// Counts `bytes` that the flow sends now.
@@ -52,13 +58,17 @@ struct FlowTable: ~Copyable {
     records[index].credit = min(FlowTable.sparseBurst, records[index].credit + earned) - Double(bytes)
     records[index].lastSeen = now
     let isBulk = records[index].credit < 0
-    if isBulk { records[index].credit = -1 }
-    return Flow(index: index, lane: Int(records[index].lane), isBulk: isBulk)
+    let isNewlyBulk = isBulk && !records[index].hasProvenBulk
+    if isBulk {
+      records[index].credit = -1
+      records[index].hasProvenBulk = true
+    }
+    return Flow(index: index, lane: Int(records[index].lane), isBulk: isBulk, isNewlyBulk: isNewlyBulk)
   }
 
   /// Pins the flow that was noted last.
   mutating func pin(_ flow: Flow, to lane: Int) {
-    records?[flow.index].lane = Int32(lane)
+    records?[flow.index].lane = Int16(lane)
   }
 
   /// How many flows are pinned to the lane and not over.
@@ -66,10 +76,21 @@ struct FlowTable: ~Copyable {
     records?.count { $0.lane == lane && $0.hash != 0 && now.seconds(since: $0.lastSeen) <= FlowTable.lifetime } ?? 0
   }
 
-  /// Unpins all flows of a lane that is gone: they begin anew with the sparse ones.
+  /// How many flows on the sparse lane are bulk at this time: each wants a circuit of its own.
+  func waitingCount(at now: Instant) -> Int {
+    records?.count {
+      $0.lane == FlowTable.sparseLane && $0.credit < 0 && now.seconds(since: $0.lastSeen) <= FlowTable.bulkPause
+    } ?? 0
+  }
+
+  /// Unpins all flows of a lane that is gone: they go on with the sparse ones, and those that are bulk are found to be so
+  /// anew.
   mutating func clear(_ lane: Int) {
     guard let records else { return }
-    for index in records.indices where records[index].lane == lane { records[index].lane = 0 }
+    for index in records.indices where records[index].lane == lane {
+      records[index].lane = Int16(FlowTable.sparseLane)
+      records[index].hasProvenBulk = false
+    }
   }
 
   /// Gives the memory back if every flow is over.

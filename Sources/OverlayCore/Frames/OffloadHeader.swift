@@ -49,7 +49,7 @@ public struct OffloadHeader: Equatable, Sendable {
   }
 
   /// The header that `frame` begins with; `nil` if that is too short, and for kinds of segmentation that are never asked
-  /// of the kernel: over IPv4, and UDP by fragments.
+  /// of the kernel: TCP over IPv4, and UDP by fragments.
   public init?(loading frame: UnsafeRawBufferPointer) {
     guard frame.count >= OffloadHeader.size else { return nil }
     let segmentSize = frame.loadUnaligned(fromByteOffset: 4, as: UInt16.self)

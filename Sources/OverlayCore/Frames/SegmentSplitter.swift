@@ -2,11 +2,17 @@
 /// (`tcp_gso_segment`, `__udp_gso_segment`): payload lengths, sequence numbers, flags and full checksums are those of
 /// each packet. FIN and PSH go with the last, CWR with the first.
 ///
-/// Extension headers are copied as they are: where the upper layer's header begins is read off the offload header.
+/// Extension headers and IPv4's options are copied as they are: where the upper layer's header begins is read off the
+/// offload header. Of IPv4, each packet has an identification of its own.
 public struct SegmentSplitter {
   private enum Transport {
     case tcp(sequence: UInt32, flags: UInt8)
     case udp
+  }
+
+  private enum Network {
+    case version4(headerSize: Int)
+    case version6
   }
 
   private let packet: UnsafeRawBufferPointer
@@ -15,24 +21,25 @@ public struct SegmentSplitter {
   private let start: Int
   private let headersSize: Int
   private let segmentSize: Int
+  private let network: Network
   /// Of what all segments have in common: pseudo-header and header without lengths, sequence number, flags, checksum.
   private let commonSum: InternetChecksum
   private var offset: Int
 
-  /// The packets that `packet` stands for; it must stay until the last was made. `nil` unless it is an IPv6 packet of the
+  /// The packets that `packet` stands for; it must stay until the last was made. `nil` unless it is a packet of the
   /// announced length, to be cut, whose headers lie within it.
   public init?(packet: UnsafeRawBufferPointer, header: OffloadHeader) {
-    guard let checksum = header.checksum, packet.count >= IPv6Header.size, packet[0] >> 4 == 6,
-      Int(packet.number(at: 4)) == packet.count - IPv6Header.size
-    else { return nil }
+    guard let checksum = header.checksum, let network = SegmentSplitter.network(of: packet) else { return nil }
     let start = Int(checksum.start)
+    switch network {
+    case .version4(let headerSize): guard start == headerSize else { return nil }
+    case .version6: guard start >= IPv6Header.size else { return nil }
+    }
     let size: UInt16
     switch header.segmentation {
     case .none: return nil
     case .tcp(let segmentSize, _):
-      guard Int(checksum.offset) == TCPHeader.checksum, start >= IPv6Header.size,
-        start + TCPHeader.size <= packet.count
-      else { return nil }
+      guard Int(checksum.offset) == TCPHeader.checksum, start + TCPHeader.size <= packet.count else { return nil }
       let length = Int(packet[start + TCPHeader.dataOffset] >> 4) * 4
       guard length >= TCPHeader.size, start + length <= packet.count else { return nil }
       size = segmentSize
@@ -41,15 +48,14 @@ public struct SegmentSplitter {
         sequence: UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: start + TCPHeader.sequence, as: UInt32.self)),
         flags: packet[start + TCPHeader.flags])
     case .udp(let segmentSize):
-      guard Int(checksum.offset) == UDPHeader.checksum, start >= IPv6Header.size,
-        start + UDPHeader.size <= packet.count
-      else { return nil }
+      guard Int(checksum.offset) == UDPHeader.checksum, start + UDPHeader.size <= packet.count else { return nil }
       size = segmentSize
       headersSize = start + UDPHeader.size
       transport = .udp
     }
     guard size > 0 else { return nil }
     self.packet = packet
+    self.network = network
     self.start = start
     segmentSize = Int(size)
     offset = headersSize
@@ -73,7 +79,10 @@ public struct SegmentSplitter {
     let payloadSize = length - headersSize
     target.copyMemory(from: source, byteCount: headersSize)
     (target + headersSize).copyMemory(from: source + offset, byteCount: payloadSize)
-    buffer.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: 4)
+    switch network {
+    case .version4(let size): completeVersion4(buffer, headerSize: size, length: length)
+    case .version6: buffer.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: 4)
+    }
 
     let upper = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<length])
     let upperLength = UInt16(truncatingIfNeeded: upper.count)
@@ -101,6 +110,24 @@ public struct SegmentSplitter {
       upper.storeBytes(of: sum.field == 0 ? 0xffff : sum.field, toByteOffset: UDPHeader.checksum, as: UInt16.self)
     }
     return length
+  }
+
+  private static func network(of packet: UnsafeRawBufferPointer) -> Network? {
+    if let header = IPv4Header(packet), !header.hasMoreFragments, header.fragmentOffset == 0 {
+      return .version4(headerSize: header.headerSize)
+    }
+    guard packet.count >= IPv6Header.size, packet[0] >> 4 == 6,
+      Int(packet.number(at: 4)) == packet.count - IPv6Header.size
+    else { return nil }
+    return .version6
+  }
+
+  private func completeVersion4(_ segment: UnsafeMutableRawBufferPointer, headerSize: Int, length: Int) {
+    let index = (offset - headersSize) / segmentSize
+    let first = packet.number(at: IPv4Header.Field.identification)
+    segment.store(UInt16(truncatingIfNeeded: length), at: IPv4Header.Field.totalLength)
+    segment.store(first &+ UInt16(truncatingIfNeeded: index), at: IPv4Header.Field.identification)
+    IPv4Header.complete(UnsafeMutableRawBufferPointer(rebasing: segment[..<headerSize]))
   }
 
   private static func commonSum(

@@ -22,6 +22,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case badStream
   /// Circuits closed because cut packets of all circuits together took too much memory.
   case reassemblyLimit
+  /// Circuits closed because a cut packet found no room: all memory that the node lends was in use.
+  case noRoom
   /// Circuits closed because nothing came or went.
   case idleClosed
   /// Circuits closed because they took no bytes for too long.
@@ -34,29 +36,41 @@ public enum Counter: Int, CaseIterable, Sendable {
   case queueMarked
   /// Packets that were lost with their circuit.
   case lostWithCircuit
-  /// ICMPv6 errors that were sent to the device.
+  /// ICMP errors that were sent to the device.
   case unreachable
-  /// ICMPv6 errors that were withheld by their rate limit.
+  /// ICMP errors to the device that were withheld by their rate limit.
   case unreachableLimited
+  /// ICMP errors that were sent to peers, about packets of theirs.
+  case peerError
+  /// ICMP errors to peers that were withheld by their rate limit.
+  case peerErrorLimited
   /// Packets for an address whose name is not known.
   case unknownName
-  /// Packets to a group or a link-local address.
+  /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
-  /// Packets from the device for our own address.
+  /// Packets from the device for our own address, or for what is behind us.
   case loop
-  /// Packets from the device whose source is not our address.
+  /// Packets from the device that came from a peer, or from what is behind one: they do not go back.
+  case returned
+  /// Packets from the device whose source is neither our address nor behind us.
   case foreignSource
-  /// Packets from the device for an address that is not in the overlay.
+  /// Packets from the device for an address that is neither in the overlay nor behind a peer.
   case outsideOverlay
-  /// Packets from the device that are no well-formed IPv6.
+  /// Packets from the device that peers would take for a keepalive of ours.
+  case falseKeepalive
+  /// Packets that are not well formed.
   case malformed
   /// Packets that the device did not take.
   case deviceRefused
-  /// Packets from a circuit that are not for our address.
+  /// Packets for the device that are longer than it carries.
+  case tooLong
+  /// IPv4 packets for the device that were cut into fragments.
+  case fragmented
+  /// Packets from a circuit that are neither for our address nor for what is behind us.
   case foreignDestination
-  /// Packets from a circuit that are not from its peer's address.
+  /// Packets from a circuit that are neither from its peer's address nor from what is behind it.
   case forgedSource
-  /// IPv4 packets from a circuit.
+  /// IPv4 packets while IPv4 is not carried.
   case ipv4
   /// Keepalives that were read.
   case keepalive
@@ -66,6 +80,51 @@ public enum Counter: Int, CaseIterable, Sendable {
   case nameConflict
   /// Keepalives that claim another peer than their circuit did before.
   case changedClaim
+  /// Ethernet frames that are cut off, or whose packet is, and frames that a group sent.
+  case badFrame
+  /// Ethernet frames longer than the link carries.
+  case jumboFrame
+  /// Ethernet frames for another station, which a bridge floods.
+  case foreignFrame
+  /// Ethernet frames that we sent ourselves: the link is a loop.
+  case frameLoop
+  /// Ethernet frames with a VLAN's tag.
+  case taggedFrame
+  /// Ethernet frames that carry neither IP nor ARP, such as a spanning tree's, and ARP while IPv4 is not
+  /// carried.
+  case otherFrame
+  /// Messages of neighbour discovery and ARP that break a rule, and those that only routers send.
+  case badNeighbour
+  /// Solicitations and ARP requests of LAN hosts that were answered.
+  case neighbourAnswered
+  /// Answers, solicitations and requests for the address service that were withheld by their rate limit.
+  case neighbourLimited
+  /// Solicitations and ARP requests for LAN hosts that were sent.
+  case neighbourSolicited
+  /// LAN hosts that were forgotten, or not remembered, because the table was full.
+  case neighbourTableFull
+  /// Packets dropped because too many, or too long ones, waited for a LAN host's MAC address.
+  case neighbourQueueFull
+  /// Packets for LAN hosts that did not tell their MAC address in time.
+  case neighbourUnreachable
+  /// Events of the link that were lost because nobody took those before them.
+  case linkEventLimit
+  /// Router advertisements that were sent.
+  case routerAdvertisement
+  /// Router solicitations that were heard.
+  case routerSolicitation
+  /// DHCPv6 messages of hosts that were answered.
+  case addressAnswered
+  /// DHCPv6 messages and router solicitations that break the rules of their RFC.
+  case addressRequestMalformed
+  /// DHCPv6 messages for other servers or of relay agents, and those that ask for nothing that we give.
+  case addressRequestForeign
+  /// DHCPv6 messages that were not answered because there were too many.
+  case addressRequestLimited
+  /// DHCPv6 answers that every address is taken.
+  case noAddressFree
+  /// Addresses that a host declined because another uses them.
+  case addressDeclined
 }
 
 /// A number for each counter.

@@ -5,10 +5,7 @@ extension Node {
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
     // The defragmenter lets whole packets of version 4 and 6 through, nothing else.
-    guard let header = IPv6Header(bytes) else {
-      counters[.ipv4] += 1
-      return
-    }
+    guard let header = IPv6Header(bytes) else { return admitIPv4(bytes, from: circuit, at: now, device: &device) }
     let decision: Admission.Decision
     if case .accepted(.selfCall) = circuits[circuit].state {
       decision = admission.admitSelfCall(header)
@@ -20,8 +17,7 @@ extension Node {
     }
     switch decision {
     case .deliver:
-      counters[.delivered] += 1
-      deliver(packet, device: &device)
+      deliver(packet, header, at: now, device: &device)
     case .reflect:
       flushJoined(to: &device)
       reflect(bytes, .none, device: &device)
@@ -32,13 +28,21 @@ extension Node {
     }
   }
 
-  private mutating func deliver<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeMutableRawBufferPointer, device: inout Device
+  private mutating func admitIPv4<Device: PacketSink & ~Copyable>(
+    _ packet: UnsafeRawBufferPointer, from circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
-    if settings.isOffloading {
-      counters[.deviceRefused] += UInt64(joiner.add(packet, egressMTU: egressMTU, to: &device))
-    } else if !device.deliver(UnsafeRawBufferPointer(packet)) {
-      counters[.deviceRefused] += 1
+    guard settings.carriesIPv4 else {
+      counters[.ipv4] += 1
+      return
+    }
+    guard let header = IPv4Header(packet) else {
+      counters[.malformed] += 1
+      return
+    }
+    switch admission.admit(header, from: circuits[circuit].sender) {
+    case .deliver: deliver(packet, header, at: now, device: &device)
+    case .drop(let counter): counters[counter] += 1
+    case .reflect, .keepalive: break
     }
   }
 

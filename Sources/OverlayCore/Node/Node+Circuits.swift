@@ -12,9 +12,9 @@ extension Node {
   static let runLimit = 64
   /// How long a queue may stand that sparse flows share.
   static let sparsePace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
-  /// How long one may stand that is for bulk alone: a twentieth of the round trip of an onion circuit, so that a single
-  /// flow fills it.
-  static let bulkPace = ControlledDelay.Pace(target: 0.025, interval: 0.500)
+  /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
+  /// slowed down still fills it, and nobody but bulk waits behind it.
+  static let bulkPace = ControlledDelay.Pace(target: 0.100, interval: 1.000)
   /// For how many seconds the device waits for a circuit.
   static let deviceWait = 0.005
   /// From how many waiting bytes on the device waits for a fast circuit.
@@ -69,7 +69,7 @@ extension Node {
         admit(packet, from: circuit, at: now, device: &device)
       }
     } catch {
-      counters[.badStream] += 1
+      counters[error == .noRoom ? .noRoom : .badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
@@ -173,6 +173,11 @@ extension Node {
       return
     }
     write(store.room(slot))
+    put(slot, flow: flow, on: circuit, at: now)
+  }
+
+  /// Lets a packet wait on an open circuit that lies in the store already.
+  mutating func put(_ slot: PacketStore.Slot, flow: UInt32, on circuit: CircuitIdentifier, at now: Instant) {
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now.advanced(bySeconds: Node.stallTimeout))

@@ -1,14 +1,28 @@
 extension Node {
-  /// Takes a packet that this host sends; `offload` says what the kernel left to be done to it.
+  /// Takes a packet that this host sends, or one behind it; `offload` says what the kernel left to be done to it. Its
+  /// hop limit stays as it is: the kernels on either side, which forward it, count.
   public mutating func receive<Device: PacketSink & ~Copyable>(
     fromDevice packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, at now: Instant,
     device: inout Device
   ) {
-    guard let header = IPv6Header(UnsafeRawBufferPointer(packet)) else {
+    let bytes = UnsafeRawBufferPointer(packet)
+    if let header = IPv6Header(bytes) {
+      follow(router.route(header), packet, offload, at: now, device: &device)
+    } else if !settings.carriesIPv4, bytes.count >= IPv4Header.size, bytes[0] >> 4 == 4 {
+      counters[.ipv4] += 1
+    } else if settings.carriesIPv4, let header = IPv4Header(bytes) {
+      follow(router.route(header), packet, offload, at: now, device: &device)
+    } else {
       counters[.malformed] += 1
-      return
     }
-    switch router.route(header) {
+  }
+
+  private mutating func follow<Device: PacketSink & ~Copyable>(
+    _ decision: Router.Decision, _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant,
+    device: inout Device
+  ) {
+    let bytes = UnsafeRawBufferPointer(packet)
+    switch decision {
     case .peer(let address):
       if let circuit = circuit(to: address) {
         enqueue(packet, offload, on: circuit, at: now)
@@ -16,26 +30,34 @@ extension Node {
         send(packet, offload, to: name, at: now, device: &device)
       } else {
         counters[.unknownName] += 1
-        refuse(UnsafeRawBufferPointer(packet), .addressUnreachable, at: now, device: &device)
+        refuse(bytes, .addressUnreachable, at: now, device: &device)
       }
     case .selfCall:
-      if let circuit = circuit(to: header.destination) {
+      if let circuit = circuit(to: OverlayNetwork.tor.circuitResponder) {
         enqueue(packet, offload, on: circuit, at: now)
       } else {
         send(packet, offload, to: settings.name, at: now, device: &device)
       }
     case .reflect:
-      reflect(UnsafeRawBufferPointer(packet), offload, device: &device)
+      reflect(bytes, offload, device: &device)
+    case .foreign:
+      let source = IPv6Address(loading: bytes, at: 8)
+      guard names.name(of: source) == nil, dialled[source] == nil else {
+        counters[.returned] += 1
+        return
+      }
+      counters[.foreignSource] += 1
+      refuse(bytes, .prohibited, at: now, device: &device)
     case .refuse(let code, let counter):
       counters[counter] += 1
-      refuse(UnsafeRawBufferPointer(packet), code, at: now, device: &device)
+      refuse(bytes, code, at: now, device: &device)
     case .drop(let counter):
       counters[counter] += 1
     }
   }
 
   /// The circuit that leads to an address; the last one that was asked for is at hand.
-  private mutating func circuit(to address: IPv6Address) -> CircuitIdentifier? {
+  mutating func circuit(to address: IPv6Address) -> CircuitIdentifier? {
     if let last = lastDialled, last.address == address, circuits.contains(last.circuit) { return last.circuit }
     guard let circuit = dialled[address] else { return nil }
     lastDialled = (address, circuit)
@@ -47,20 +69,6 @@ extension Node {
   ) {
     counters[.reflected] += 1
     Reflection.of(packet) { if !device.deliver($0, offload) { counters[.deviceRefused] += 1 } }
-  }
-
-  /// Tells the sender of `packet` that it will not arrive. The error comes from `dead:beef`, the local daemon's address.
-  mutating func refuse<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeRawBufferPointer, _ code: ICMPv6Unreachable.Code, at now: Instant, device: inout Device
-  ) {
-    ICMPv6Unreachable.withError(code, about: packet, from: OverlayNetwork.tor.localResponder) { error in
-      guard unreachableLimit.take(at: now) else {
-        counters[.unreachableLimited] += 1
-        return
-      }
-      counters[.unreachable] += 1
-      if !device.deliver(error) { counters[.deviceRefused] += 1 }
-    }
   }
 
   private mutating func send<Device: PacketSink & ~Copyable>(

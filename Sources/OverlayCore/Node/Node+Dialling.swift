@@ -113,6 +113,9 @@ extension Node {
   ) {
     var circuit = circuit
     if circuit.lane != FlowTable.sparseLane { return bulkLaneEnded(&circuit, to: name, end, at: now) }
+    if end != .unneeded, let heir = heir(of: circuit) {
+      return promote(heir, inPlaceOf: &circuit, identifier, to: name, end, at: now)
+    }
     guard var peer = peers[name] else { return }
     peer.link = .none
     // Another name of the same address may have taken its place.
@@ -135,8 +138,8 @@ extension Node {
       peers[name]?.userIdentifier = userIdentifier
       say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
     }
-    moveQueue(of: &circuit)
-    closeBulkLanes(of: name, movingTo: &circuit)
+    keepQueue(&circuit.queue, in: &circuit.waiting)
+    closeBulkLanes(of: name, keeping: &circuit.waiting)
     if isWanted, wasOpen, circuit.waiting.count > 0, let next = dial(name, at: now) {
       circuits[next].waiting = circuit.waiting
     } else {

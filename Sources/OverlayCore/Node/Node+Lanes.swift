@@ -1,97 +1,89 @@
 extension Node {
   /// How long a circuit for bulk stays without any.
   static let bulkIdle = Duration.seconds(30)
+  /// For how many seconds flows that found no circuit for bulk do not look for one again, unless one came or went.
+  static let laneLookInterval = 0.010
+  /// The same where the limit of circuits was the reason: each time counts as a refusal.
+  static let laneLimitInterval = 1.0
 
   /// The circuit that a packet to the peer goes out on: the sparse one, unless its flow is bulk and there is another.
   mutating func lane(
     for flow: UInt32, bytes: Int, of sparse: CircuitIdentifier, at now: Instant
   ) -> CircuitIdentifier {
     guard settings.circuitsPerPeer > 1, circuits[sparse].isOpen else { return sparse }
-    let flow = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
-    if flow.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[flow.lane - 1] { return circuit }
-    guard flow.isBulk else { return sparse }
-    var best: (lane: Int, circuit: CircuitIdentifier, count: Int)?
-    for (index, circuit) in circuits[sparse].bulk.enumerated() {
-      guard let circuit else { continue }
-      let count = circuits[sparse].flows.count(on: index + 1, at: now)
-      if best.map({ count < $0.count }) ?? true { best = (index + 1, circuit, count) }
-    }
-    // A flow that is pinned stays: until no more circuits are to be had, one waits for a circuit of its own where it is.
-    let isShared = best.map { $0.count > 0 } ?? true
-    if isShared, hasBulkLaneComing(of: sparse, at: now) { return sparse }
-    guard let best else { return sparse }
-    circuits[sparse].flows.pin(flow, to: best.lane)
-    return best.circuit
+    let noted = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
+    if noted.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[noted.lane - 1] { return circuit }
+    guard noted.isBulk, noted.isNewlyBulk || now >= circuits[sparse].nextLaneLook,
+      let (lane, circuit) = bulkLane(of: sparse, at: now)
+    else { return sparse }
+    circuits[sparse].flows.pin(noted, to: lane)
+    take(flow, from: sparse, along: circuit, at: now)
+    return circuit
   }
 
   /// A circuit for bulk may be used from now on.
   mutating func bulkLaneGranted(_ circuit: CircuitIdentifier, to name: OnionName) {
-    guard let peer = peers[name], let sparse = dialled[destination(of: peer)], circuits.contains(sparse) else { return }
+    guard let sparse = peers[name]?.link.circuit else { return }
     circuits[sparse].bulk[circuits[circuit].lane - 1] = circuit
+    lookForLane(of: sparse)
   }
 
-  /// A circuit for bulk is gone: its flows go on with the sparse ones.
-  mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: CircuitEnd, at now: Instant) {
-    if !circuit.isOpen { counters[.dialFailed] += 1 }
-    guard let peer = peers[name] else { return }
-    peers[name]?.bulk[circuit.lane - 1].circuit = nil
-    switch end {
-    case .unneeded: break
-    case .torUnreachable: torLost(at: now)
-    case .failure where circuit.isOpen && now - circuit.began >= Node.shortLife: peers[name]?.bulkPace.forgive()
-    case .failure:
-      let jitter = Double.random(in: 0..<1, using: &random)
-      let userIdentifier = makeUserIdentifier()
-      peers[name]?.bulkPace.attempted(at: now)
-      peers[name]?.bulkPace.failed(at: now, jitter: jitter)
-      peers[name]?.bulk[circuit.lane - 1].userIdentifier = userIdentifier
-    }
-    let sparse = dialled[destination(of: peer)]
-    if let sparse {
-      circuits[sparse].bulk[circuit.lane - 1] = nil
-      circuits[sparse].flows.clear(circuit.lane)
-    }
-    if circuit.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
-    while let slot = circuit.queue.popAny(store: &store) {
-      if let sparse { append(store[slot].bytes, to: sparse, at: now) } else { counters[.lostWithCircuit] += 1 }
-      store.takeBack(slot)
+  /// Lets flows that wait for a circuit for bulk look for one with their next packet.
+  mutating func lookForLane(of sparse: CircuitIdentifier) {
+    circuits[sparse].nextLaneLook = Instant(nanoseconds: 0)
+  }
+
+  /// Takes what a flow has waiting on the sparse circuit along to the one that it moves to, or its next packets would
+  /// overtake it: what its last circuit left behind when that was lost, or all that came while this one was built.
+  private mutating func take(
+    _ flow: UInt32, from sparse: CircuitIdentifier, along circuit: CircuitIdentifier, at now: Instant
+  ) {
+    var next = circuits[sparse].queue.detach(flow: flow, store: store)
+    while next != .none {
+      let slot = next
+      next = store[slot].next
+      // Flows that share a queue do not all move.
+      let own = FlowHash.of(store[slot].bytes)
+      put(slot, flow: own, on: own == flow ? circuit : sparse, at: now)
     }
   }
 
-  /// Lets what waits to be sent on a circuit that is gone wait for the next one.
-  mutating func moveQueue(of circuit: inout Circuit) {
-    if circuit.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
-    while let slot = circuit.queue.popAny(store: &store) {
-      counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
-      store.takeBack(slot)
-    }
-  }
-
-  /// The sparse circuit is gone: those for bulk go with it, and what waits on them waits with what it had.
-  mutating func closeBulkLanes(of name: OnionName, movingTo circuit: inout Circuit) {
-    guard let lanes = peers[name]?.bulk else { return }
-    for (index, lane) in lanes.enumerated() {
-      guard let identifier = lane.circuit, var bulk = takeOut(identifier) else { continue }
-      peers[name]?.bulk[index].circuit = nil
-      perform(.close(identifier))
-      if bulk.queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
-      while let slot = bulk.queue.popAny(store: &store) {
-        counters[.queueFull] += UInt64(circuit.waiting.append(store[slot].bytes))
-        store.takeBack(slot)
+  /// Where a flow of the sparse circuit goes that is bulk: to the circuit with the fewest; `nil` as long as it waits where
+  /// it is. A flow that is pinned stays, so it waits until it can have a circuit of its own or no more are to be had.
+  private mutating func bulkLane(
+    of sparse: CircuitIdentifier, at now: Instant
+  ) -> (lane: Int, circuit: CircuitIdentifier)? {
+    circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLookInterval)
+    var best: (lane: Int, circuit: CircuitIdentifier)?
+    var fewest = Int.max
+    for index in circuits[sparse].bulk.indices {
+      guard let circuit = circuits[sparse].bulk[index] else { continue }
+      let count = circuits[sparse].flows.count(on: index + 1, at: now)
+      if count < fewest {
+        best = (index + 1, circuit)
+        fewest = count
       }
     }
+    if fewest > 0, hasBulkLaneComing(of: sparse, at: now) { return nil }
+    if best != nil { lookForLane(of: sparse) }
+    return best
   }
 
-  /// Whether another circuit for bulk is being built, or could be begun just now.
+  /// Whether another circuit for bulk is being built: as many as flows wait for one, as far as they are to be had, so that
+  /// those that start together need not wait for each other's.
   private mutating func hasBulkLaneComing(of sparse: CircuitIdentifier, at now: Instant) -> Bool {
     guard let name = circuits[sparse].dialledPeer, let lanes = peers[name]?.bulk else { return false }
-    for (index, lane) in lanes.enumerated() where lane.circuit != nil && circuits[sparse].bulk[index] == nil {
-      return true
-    }
-    guard tor != .unreachable, circuits.count < settings.circuitLimit,
+    let coming = lanes.indices.count { lanes[$0].circuit != nil && circuits[sparse].bulk[$0] == nil }
+    guard coming < circuits[sparse].flows.waitingCount(at: now), tor != .unreachable,
       let pace = peers[name]?.bulkPace, pace.nextAttempt(from: now) <= now,
       let index = lanes.firstIndex(where: { $0.circuit == nil })
-    else { return false }
+    else { return coming > 0 }
+    // Bulk can share: the other half of the limit is for first circuits to peers, and for those that peers dial.
+    guard circuits.count < settings.circuitLimit / 2 else {
+      counters[.circuitLimit] += 1
+      circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
+      return coming > 0
+    }
     counters[.dialled] += 1
     let circuit = circuits.insert(
       Circuit(

@@ -26,9 +26,10 @@ extension Node {
   private func segmentation(
     of packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, on circuit: CircuitIdentifier, at now: Instant
   ) -> OffloadHeader.Segmentation {
-    guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets else {
-      return offload.segmentation
-    }
+    // What peers take uncut is IPv6 alone.
+    guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets,
+      packet[0] >> 4 == 6
+    else { return offload.segmentation }
     guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
     let most = Int(rate * Node.frameTime)
     guard packet.count > most else { return .none }

@@ -20,13 +20,15 @@ public struct Node: ~Copyable {
   var dialled: [IPv6Address: CircuitIdentifier] = [:]
   var lastDialled: (address: IPv6Address, circuit: CircuitIdentifier)?
   var peers: [OnionName: Peer] = [:]
-  var names = NameTable()
+  var names: NameTable
   var deadlines = DeadlineQueue()
   var torAlarm = Alarm()
   var deviceAlarm = Alarm()
   var tor = TorReachability.unknown
   // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
   var unreachableLimit = TokenBucket(rate: 10, burst: 10)
+  // Errors that a peer can cause have one of their own: neither kind starves the other.
+  var peerErrorLimit = TokenBucket(rate: 10, burst: 10)
   // Dials that a stranger can cause, by a name that nobody was ever reached at: he sends a packet that this host answers.
   // Since a dial takes a minute at most, this bounds the packets that wait for such dials, too.
   var strangerDials = TokenBucket(rate: 10.0 / 60, burst: 10)
@@ -55,11 +57,23 @@ public struct Node: ~Copyable {
     self.random = random
     self.settings = settings
     egressMTU = settings.mtu
-    router = Router(address: settings.name.address)
-    admission = Admission(address: settings.name.address)
+    let address = settings.name.address
     // An address leads to one peer: of two configured names for it the first counts.
+    var names = NameTable()
+    var permanent: [(index: Int, peer: ConfiguredPeer)] = []
     for (index, configured) in settings.peers.enumerated() where names.name(of: configured.name.address) == nil {
       names.configure(configured.name)
+      permanent.append((index, configured))
+    }
+    for route in settings.routes where names.name(of: route.via.address) == nil && route.via.address != address {
+      names.configure(route.via)
+    }
+    let routes = settings.routes.filter { names.name(of: $0.via.address) == $0.via && $0.via.address != address }
+    let table = (try? RouteTable(routes: routes, served: settings.served)) ?? RouteTable()
+    router = Router(address: address, ipv4Address: settings.ipv4Address, table: table)
+    admission = Admission(address: address, ipv4Address: settings.ipv4Address, table: table)
+    self.names = names
+    for (index, configured) in permanent where settings.dialsPeers {
       peers[configured.name] = Peer(
         name: configured.name, label: configured.petname.map { "peer \($0)" } ?? "peer number \(index + 1)",
         isPermanent: true, isSelf: false, userIdentifier: makeUserIdentifier())

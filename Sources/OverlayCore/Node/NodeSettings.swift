@@ -2,8 +2,10 @@
 public struct NodeSettings: Sendable {
   /// Our own identity.
   public let name: OnionName
-  /// The peers that are dialled at start and for ever after.
+  /// The peers that the operator named.
   public let peers: [ConfiguredPeer]
+  /// Whether the peers are dialled at start and for ever after; otherwise their names are known, and no more.
+  public let dialsPeers: Bool
   /// The port that every onion service of the overlay has.
   public let servicePort: UInt16
   /// How long a circuit that carries nothing stays.
@@ -14,6 +16,16 @@ public struct NodeSettings: Sendable {
   public let isOffloading: Bool
   /// How many bytes the device carries in a packet.
   public let mtu: Int
+  /// What lies behind peers. Routes that `RouteTable` refuses are none.
+  public let routes: [Route]
+  /// What lies behind this host.
+  public let served: [IPPrefix]
+  /// Whether IPv4 packets are carried, by routes.
+  public let carriesIPv4: Bool
+  /// This host's own IPv4 address, if it has one.
+  public let ipv4Address: IPv4Address?
+  /// How long packets may be that are delivered to the device.
+  public let egress: EgressLimit
   /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it.
   public let circuitLimit: Int
   /// What the log lets through: lines below are not even made.
@@ -21,18 +33,25 @@ public struct NodeSettings: Sendable {
 
   /// The settings of a node.
   public init(
-    name: OnionName, peers: [ConfiguredPeer], servicePort: UInt16 = 8060, idle: Duration = .seconds(180),
-    circuitsPerPeer: Int = 1,
-    isOffloading: Bool = false, mtu: Int = 1_500,
+    name: OnionName, peers: [ConfiguredPeer], dialsPeers: Bool = true, servicePort: UInt16 = 8060,
+    idle: Duration = .seconds(180), circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500,
+    routes: [Route] = [], served: [IPPrefix] = [],
+    carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
     circuitLimit: Int = 1_000, logLevel: LogLevel = .notice
   ) {
     self.name = name
     self.peers = peers
+    self.dialsPeers = dialsPeers
     self.servicePort = servicePort
     self.idle = idle
     self.circuitsPerPeer = circuitsPerPeer
     self.isOffloading = isOffloading
     self.mtu = mtu
+    self.routes = routes
+    self.served = served
+    self.carriesIPv4 = carriesIPv4
+    self.ipv4Address = ipv4Address
+    self.egress = egress
     self.circuitLimit = circuitLimit
     self.logLevel = logLevel
   }

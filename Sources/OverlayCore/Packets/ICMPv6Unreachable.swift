@@ -1,13 +1,5 @@
 /// The ICMPv6 error "destination unreachable" (RFC 4443 section 3.1), by which applications learn at once that nobody
-/// will answer.
-///
-///     +---------------+---------------+-------------------------------+
-///     |   type = 1    |     code      |           checksum            |
-///     +---------------+---------------+-------------------------------+
-///     |                           unused = 0                          |
-///     +---------------------------------------------------------------+
-///     |  as much of the packet as fits into 1,280 bytes altogether    |
-///     +---------------------------------------------------------------+
+/// will answer. Its parameter is unused.
 public enum ICMPv6Unreachable {
   /// Why the packet was not delivered.
   public enum Code: UInt8, Sendable {
@@ -19,10 +11,6 @@ public enum ICMPv6Unreachable {
     case addressUnreachable = 3
   }
 
-  /// The longest error: what every IPv6 link carries.
-  public static let largestSize = 1_280
-
-  private static let headersSize = IPv6Header.size + 8
   private static let type: UInt8 = 1
 
   /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 4443 section 2.4 (e) forbids
@@ -31,38 +19,6 @@ public enum ICMPv6Unreachable {
     _ code: Code, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
   ) {
-    guard let header = IPv6Header(packet), mayBeAnswered(header, packet) else { return }
-    let quoted = packet.prefix(largestSize - headersSize)
-    let size = headersSize + quoted.count
-    withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { error in
-      let icmp = UnsafeMutableRawBufferPointer(rebasing: error[IPv6Header.size...])
-      IPv6Header(
-        payloadLength: UInt16(icmp.count), nextHeader: NextHeader.icmp, hopLimit: 64, source: source,
-        destination: header.source
-      ).store(into: error)
-      icmp.storeBytes(of: 0, as: UInt64.self)
-      icmp[0] = type
-      icmp[1] = code.rawValue
-      UnsafeMutableRawBufferPointer(rebasing: icmp[8...]).copyBytes(from: quoted)
-      var checksum = InternetChecksum(
-        source: source, destination: header.source, length: icmp.count, nextHeader: NextHeader.icmp)
-      checksum.add(UnsafeRawBufferPointer(icmp))
-      icmp.storeBytes(of: checksum.field, toByteOffset: 2, as: UInt16.self)
-      body(UnsafeRawBufferPointer(error))
-    }
-  }
-
-  private static func mayBeAnswered(_ header: IPv6Header, _ packet: UnsafeRawBufferPointer) -> Bool {
-    guard !header.destination.isMulticast, !header.source.isMulticast, header.source != .unspecified else {
-      return false
-    }
-    return !isICMPv6Error(packet)
-  }
-
-  private static func isICMPv6Error(_ packet: UnsafeRawBufferPointer) -> Bool {
-    guard let upper = UpperLayer(packet), upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
-      return false
-    }
-    return packet[upper.offset] < 128
+    ICMPv6Error.withError(type: type, code: code.rawValue, parameter: 0, about: packet, from: source, body)
   }
 }

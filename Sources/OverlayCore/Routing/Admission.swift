@@ -1,4 +1,5 @@
-/// Which packets that come over a circuit may reach the device.
+/// Which packets that come over a circuit may reach the device: from a peer those of its own address and of what is
+/// routed to it, to this host and what is behind it.
 struct Admission {
   /// What is to be done with a packet.
   enum Decision: Equatable {
@@ -14,7 +15,17 @@ struct Admission {
 
   /// Our own address.
   let address: IPv6Address
+  /// Our own IPv4 address, if there is one.
+  let ipv4Address: IPv4Address?
+  /// What lies beside the overlay.
+  let table: RouteTable
   private let network = OverlayNetwork.tor
+
+  init(address: IPv6Address, ipv4Address: IPv4Address? = nil, table: RouteTable = RouteTable()) {
+    self.address = address
+    self.ipv4Address = ipv4Address
+    self.table = table
+  }
 
   /// Whether an overlay address can be a peer's: ours and the responders' cannot.
   func isPeer(_ source: IPv6Address) -> Bool {
@@ -25,15 +36,30 @@ struct Admission {
   /// The decision for a packet with this header on a circuit of `sender`; `nil` where the sender is not known yet.
   func admit(_ header: IPv6Header, from sender: IPv6Address?) -> Decision {
     if header.nextHeader == NextHeader.none { return .keepalive }
-    guard header.destination == address else { return .drop(.foreignDestination) }
-    guard let sender, header.source == sender, isPeer(sender) else { return .drop(.forgedSource) }
+    guard header.destination == address || table.match(header.destination) == .served else {
+      return .drop(.foreignDestination)
+    }
+    guard let sender, isPeer(sender), header.source == sender || table.match(header.source) == .peer(sender) else {
+      return .drop(.forgedSource)
+    }
+    return .deliver
+  }
+
+  /// The same for an IPv4 packet.
+  func admit(_ header: IPv4Header, from sender: IPv6Address?) -> Decision {
+    guard header.destination == ipv4Address || table.match(header.destination) == .served else {
+      return .drop(.foreignDestination)
+    }
+    guard let sender, isPeer(sender), table.match(header.source) == .peer(sender) else { return .drop(.forgedSource) }
     return .deliver
   }
 
   /// The decision for a packet with this header on a circuit that we dialled to ourselves.
   func admitSelfCall(_ header: IPv6Header) -> Decision {
     if header.nextHeader == NextHeader.none { return .keepalive }
-    guard header.source == address, header.destination == network.circuitResponder else {
+    guard header.source == address || table.match(header.source) == .served,
+      header.destination == network.circuitResponder
+    else {
       return .drop(.forgedSource)
     }
     return .reflect

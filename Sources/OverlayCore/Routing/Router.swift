@@ -8,6 +8,8 @@ struct Router {
     case reflect
     /// Send it through Tor to ourselves: `feed:beef`.
     case selfCall
+    /// Its source is another host of the overlay: refuse it, unless that host is a peer, whose packet came back.
+    case foreign
     /// Tell the sender that it will not arrive.
     case refuse(ICMPv6Unreachable.Code, Counter)
     /// Drop it in silence.
@@ -16,19 +18,63 @@ struct Router {
 
   /// Our own address.
   let address: IPv6Address
+  /// Our own IPv4 address, if there is one.
+  let ipv4Address: IPv4Address?
+  /// What lies beside the overlay.
+  let table: RouteTable
   private let network = OverlayNetwork.tor
+
+  init(address: IPv6Address, ipv4Address: IPv4Address? = nil, table: RouteTable = RouteTable()) {
+    self.address = address
+    self.ipv4Address = ipv4Address
+    self.table = table
+  }
 
   /// The decision for a packet with this header.
   func route(_ header: IPv6Header) -> Decision {
     // What every kernel says to a new link: neighbour discovery, multicast listener reports.
     if header.destination.isMulticast || header.destination.isLinkLocal { return .drop(.multicast) }
-    if header.source != address { return .refuse(.prohibited, .foreignSource) }
-    guard network.contains(header.destination) else { return .refuse(.noRoute, .outsideOverlay) }
+    if header.source != address {
+      switch table.match(header.source) {
+      case .served: break
+      // It came from there, and does not go back: nothing goes round in circles.
+      case .peer: return .drop(.returned)
+      case .none: return network.contains(header.source) ? .foreign : .refuse(.prohibited, .foreignSource)
+      }
+    }
+    // Peers read it as said by us, and not by somebody behind us.
+    if header.nextHeader == NextHeader.none { return .drop(.falseKeepalive) }
+    guard network.contains(header.destination) else {
+      return decision(table.match(header.destination))
+    }
     switch header.destination {
     case network.localResponder: return .reflect
     case network.circuitResponder: return .selfCall
     case address: return .drop(.loop)
     default: return .peer(header.destination)
+    }
+  }
+
+  /// The decision for an IPv4 packet with this header.
+  func route(_ header: IPv4Header) -> Decision {
+    // What every kernel says to a new link: group membership, broadcasts of services.
+    let destination = header.destination
+    if destination.isMulticast || destination.isLinkLocal || destination == .broadcast { return .drop(.multicast) }
+    if header.source != ipv4Address {
+      switch table.match(header.source) {
+      case .served: break
+      case .peer: return .drop(.returned)
+      case .none: return .refuse(.prohibited, .foreignSource)
+      }
+    }
+    return destination == ipv4Address ? .drop(.loop) : decision(table.match(destination))
+  }
+
+  private func decision(_ match: RouteTable.Match) -> Decision {
+    switch match {
+    case .peer(let address): .peer(address)
+    case .served: .drop(.loop)
+    case .none: .refuse(.noRoute, .outsideOverlay)
     }
   }
 }

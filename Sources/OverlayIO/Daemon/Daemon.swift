@@ -9,7 +9,7 @@ public final class Daemon {
   private let loop: EventLoop
   private var status: Int32 = 0
   private var signals: [EventSource] = []
-  private var listeners: [Listener] = []
+  private var listeners: IdentityListeners?
   private var interface: OverlayInterface?
   private var pump: Pump?
   private var hostnameChanges: FileChanges?
@@ -30,11 +30,15 @@ public final class Daemon {
   public func run() -> Int32 {
     awaitSignals()
     do {
-      try openListeners()
+      // Until the names are known there is nobody to speak for: the caller finds the circuit closed.
+      listeners = try IdentityListeners(
+        settings.identities, on: loop, log: log,
+        accept: { [unowned self] stream, identity in pump?.accept(stream, for: identity) },
+        acceptAddressed: { [unowned self] stream, address in pump?.accept(stream, to: address) })
       interface = try OverlayInterface(
         settings.interface, on: loop, log: log, mtuChanged: { [unowned self] bytes in pump?.mtuChanged(to: bytes) },
         failed: { [unowned self] in stop(status: 1) })
-      try findIdentity()
+      try findIdentities()
     } catch {
       log.error("\(error)")
       stop(status: 1)
@@ -47,7 +51,7 @@ public final class Daemon {
   private func close() {
     hostnameChanges = nil
     hostsChanges = nil
-    listeners = []
+    listeners = nil
     pump = nil
     if status == 0 { interface?.removeLeakGuard() }
     interface = nil
@@ -71,36 +75,26 @@ public final class Daemon {
     for source in signals { source.start() }
   }
 
-  private func openListeners() throws(SystemError) {
-    for address in settings.listen {
-      if !address.isLoopback {
-        log.warning("listening at \(address): whoever reaches it there is not known to come through Tor")
+  /// Starts with the names at hand, or as soon as Tor has written the only one.
+  private func findIdentities() throws {
+    var names: [OnionName] = []
+    for identity in settings.identities {
+      switch identity.name {
+      case .onion(let name): names.append(name)
+      case .hostnameFile(let path):
+        // Watched before it is read: no moment is left in which it could appear unseen.
+        hostnameChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHostname(path) }
+        return readHostname(path)
       }
-      listeners.append(
-        try Listener(address, on: loop, log: log) { [unowned self] stream in
-          // Until the name is known there is nobody to speak for: the caller finds the circuit closed.
-          pump?.accept(stream)
-        })
     }
-  }
-
-  /// Starts with the name at hand, or as soon as Tor has written it.
-  private func findIdentity() throws {
-    switch settings.identity {
-    case .name(let name):
-      try begin(as: name)
-    case .hostnameFile(let path):
-      // Watched before it is read: no moment is left in which it could appear unseen.
-      hostnameChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHostname(path) }
-      readHostname(path)
-    }
+    try begin(as: names)
   }
 
   private func readHostname(_ path: String) {
     do {
       let name = try HostnameFile.read(path)
       hostnameChanges = nil
-      try begin(as: name)
+      try begin(as: [name])
     } catch let error as HostnameFileError where error.mayResolve {
       if !hasSaidWaiting { log.notice("waiting for Tor to write \(path)") }
       hasSaidWaiting = true
@@ -110,21 +104,19 @@ public final class Daemon {
     }
   }
 
-  private func begin(as name: OnionName) throws {
-    guard let interface, pump == nil else { return }
-    let peers = settings.peers.filter { $0.name != name }
-    if peers.count < settings.peers.count { log.warning("a --peer is this host's own name, and left out") }
-    if name.isVersion2 { log.warning("this host's name is of version 2, which today's Tor does not serve") }
-    let device = try interface.open(name.address)
-    let circuitLimit = DescriptorLimit.raise()
+  private func begin(as names: [OnionName]) throws {
+    guard let interface, pump == nil, let first = names.first else { return }
+    for name in names where name.isVersion2 {
+      log.warning("a name of this host is of version 2, which today's Tor does not serve")
+    }
+    if settings.peers.contains(where: { names.contains($0.name) }) {
+      log.warning("a --peer is this host's own name, and left out")
+    }
+    let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let pump = Pump(
-      NodeSettings(
-        name: name, peers: peers, servicePort: settings.servicePort, idle: settings.idle,
-        circuitsPerPeer: settings.circuitsPerPeer, isOffloading: device.isOffloading,
-        mtu: settings.interface.mtu.bytes, circuitLimit: circuitLimit, logLevel: log.level),
-      device: device, socks: settings.socks, on: loop, log: log,
+      settings, as: names, device: device, on: loop, log: log,
       torChanged: { [unowned self] isReachable, failure in
-        say(name.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)
+        say(first.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)
       },
       deviceGone: { [unowned self] in deviceGone() })
     self.pump = pump

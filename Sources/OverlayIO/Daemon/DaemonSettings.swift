@@ -1,47 +1,76 @@
 import OverlayCore
 
 /// All that a daemon is told.
-public struct DaemonSettings {
-  /// Where this host's onion name comes from.
-  public enum Identity: Equatable {
+public struct DaemonSettings: Equatable, Sendable {
+  /// Where an onion name of this host comes from.
+  public enum Name: Hashable, Sendable {
     /// The name itself.
-    case name(OnionName)
+    case onion(OnionName)
     /// A file that Tor writes, perhaps later.
     case hostnameFile(String)
   }
 
-  /// Who this host is.
-  public var identity: Identity
-  /// The peers that are dialled at start and for ever after.
-  public var peers: [ConfiguredPeer]
+  /// One of those who this host is.
+  public struct Identity: Hashable, Sendable {
+    /// Its onion name.
+    public var name: Name
+    /// Where Tor connects to for circuits to its onion service: at least one address, no two the same. Only with
+    /// `linkableIdentities` another identity may listen there, too.
+    public var listen: [SocketAddress]
+
+    /// The identity of this name that listens there.
+    public init(_ name: Name, listen: [SocketAddress]) {
+      self.name = name
+      self.listen = listen
+    }
+  }
+
+  /// Who this host is, at most `mostIdentities`: the first is the one that the interface and permanent peers get. No two
+  /// have the same address. A name from a file stands alone.
+  public var identities: [Identity]
+  /// Whether identities may share a listener, at which anyone can find out that they belong together.
+  public var linkableIdentities = false
+  /// The peers that are dialled at start and for ever after; no two share a name, an address or a petname.
+  public var peers: [ConfiguredPeer] = []
   /// A file of further names, read again when it changes.
   public var hostsFile: String?
   /// Tor's SOCKS port.
-  public var socks: SocketAddress
-  /// Where Tor connects to for circuits to our onion service.
-  public var listen: [SocketAddress]
+  public var socks = SocketAddress.ipv4(0x7f00_0001, port: 9050)
   /// The port of peers' onion services.
-  public var servicePort: UInt16
-  /// The interface and where it is put.
-  public var interface: InterfaceSettings
+  public var servicePort: UInt16 = 8060
+  /// The interface and where it is put: its kind, and what of the following the kernel gets to know.
+  public var interface = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
+  /// What lies behind peers, at most `mostPrefixes`; no prefix is there twice, or in `served`, too.
+  public var routes: [Route] = []
+  /// What lies behind this host, at most `mostPrefixes`.
+  public var served: [IPPrefix] = []
+  /// Whether the interface's side is told its addresses by a DHCPv6 server of ours; TAP only.
+  public var dhcpv6 = false
   /// How long a circuit that carries nothing stays.
-  public var idle: Duration
-  /// How many circuits a peer gets.
-  public var circuitsPerPeer: Int
+  public var idle: Duration = .seconds(180)
+  /// How many circuits a peer gets, 1 to 8.
+  public var circuitsPerPeer = 2
+  /// Where is kept what must be remembered from one run to the next.
+  public var stateDirectory = "/var/lib/oncilla"
+  /// Where the control socket will be.
+  public var control = "/run/oncilla/control.sock"
 
-  /// The settings of a daemon.
-  public init(
-    identity: Identity, peers: [ConfiguredPeer], hostsFile: String?, socks: SocketAddress, listen: [SocketAddress],
-    servicePort: UInt16, interface: InterfaceSettings, idle: Duration, circuitsPerPeer: Int
-  ) {
-    self.identity = identity
-    self.peers = peers
-    self.hostsFile = hostsFile
-    self.socks = socks
-    self.listen = listen
-    self.servicePort = servicePort
-    self.interface = interface
-    self.idle = idle
-    self.circuitsPerPeer = circuitsPerPeer
+  /// How many identities one daemon has at most: each has its own peers, names and circuits.
+  public static let mostIdentities = 128
+  /// How many prefixes are routed, and how many are served, at most.
+  public static let mostPrefixes = 256
+
+  /// The settings of a daemon with these identities; everything else is as without options.
+  public init(identities: [Identity]) {
+    self.identities = identities
   }
+
+  /// What kind of interface it is.
+  public var mode: InterfaceMode { interface.mode }
+  /// Whether the interface itself gets an overlay address.
+  public var hasAddress: Bool { interface.hasAddress }
+  /// Whether IPv4 is carried.
+  public var ipv4: Bool { interface.carriesIPv4 }
+  /// The interface's IPv4 address, if any.
+  public var ipv4Address: IPv4InterfaceAddress? { interface.ipv4Address }
 }

@@ -27,7 +27,8 @@ final class OverlayInterface {
     privileges = try Privileges(settings)
     monitor = try privileges.openMonitor()
     keeper = InterfaceKeeper(
-      interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix)
+      interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix,
+      hasAddress: settings.hasAddress)
     changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
     timer = EventSource(.timer, on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()
@@ -42,11 +43,12 @@ final class OverlayInterface {
     timer = nil
   }
 
-  /// Makes the interface and sets it up with this address; it lives as long as the device that is handed out.
-  func open(_ address: IPv6Address) throws(PrivilegeError) -> TunnelDevice {
+  /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that is
+  /// handed out.
+  func open(_ addresses: [IPv6Address]) throws(PrivilegeError) -> TunnelDevice {
     let device = try privileges.openTunnel()
     monitor.watch(device)
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface(addresses))
     hasInterface = true
     return device
   }

@@ -6,9 +6,11 @@ extension TunnelDevice {
   /// The node that tunnels are opened through; `Documentation/networking/tuntap.rst`.
   static let path = "/dev/net/tun"
 
-  /// The driver's mode (`<linux/if_tun.h>`). `IFF_TUN_EXCL` refuses an interface that exists already: one that
+  /// The driver's flags (`<linux/if_tun.h>`). `IFF_TUN_EXCL` refuses an interface that exists already: one that
   /// another program holds, or one that would outlive us.
-  private static let mode = UInt16(IFF_TUN) | UInt16(IFF_NO_PI) | UInt16(IFF_TUN_EXCL)
+  private static func flags(_ mode: InterfaceMode) -> UInt16 {
+    UInt16(mode == .tun ? IFF_TUN : IFF_TAP) | UInt16(IFF_NO_PI) | UInt16(IFF_TUN_EXCL)
+  }
 
   /// What the kernel may leave to us, the best first. It has to know how to split UDP over both versions of IP
   /// (Linux 6.2) to do it over one.
@@ -18,6 +20,9 @@ extension TunnelDevice {
     return [tcpWithECN | UInt32(TUN_F_USO4) | UInt32(TUN_F_USO6), tcpWithECN, tcp]
   }()
 
+  /// Those that leave IPv4 whole, whose super-packets we cannot cut.
+  static let offloadsBesideIPv4 = offloads.filter { $0 & UInt32(TUN_F_USO4) == 0 }
+
   /// The node, opened: an interface attached to it will belong to the network namespace the thread is in now.
   static func openNode() throws(SystemError) -> FileDescriptor {
     try FileDescriptor("open \(path)") { open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC) }
@@ -26,12 +31,12 @@ extension TunnelDevice {
   /// Makes the interface and binds it to the open node. The first of `offloads` that the kernel accepts is used, none if
   /// it accepts none; an empty list asks for no header at all.
   static func attach(
-    _ node: borrowing FileDescriptor, name: String, offloads: [UInt32]
+    _ node: borrowing FileDescriptor, name: String, mode: InterfaceMode = .tun, offloads: [UInt32]
   ) throws(SystemError) -> TunnelFraming {
     let number = node.number
     if !offloads.isEmpty {
       do throws(SystemError) {
-        try attach(number, name, mode | UInt16(IFF_VNET_HDR))
+        try attach(number, name, flags(mode) | UInt16(IFF_VNET_HDR))
         let isOffloading = offloads.contains { oncilla_tunnel_set_offload(number, $0) == 0 }
         return isOffloading ? .offload : .emptyHeader
       } catch {
@@ -39,11 +44,11 @@ extension TunnelDevice {
         guard error.number == EINVAL else { throw error }
       }
     }
-    try attach(number, name, mode)
+    try attach(number, name, flags(mode))
     return .bare
   }
 
-  private static func attach(_ number: Int32, _ name: String, _ mode: UInt16) throws(SystemError) {
-    try SystemCall.perform("TUNSETIFF \(name)") { oncilla_tunnel_attach(number, name, mode) }
+  private static func attach(_ number: Int32, _ name: String, _ flags: UInt16) throws(SystemError) {
+    try SystemCall.perform("TUNSETIFF \(name)") { oncilla_tunnel_attach(number, name, flags) }
   }
 }

@@ -2,21 +2,27 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// The overlay's TUN device: one call moves one IP packet, before which stands the driver's header where the kernel
-/// leaves work to us and we to it. The interface lives as long as this owner.
+/// The overlay's TUN or TAP device: one call moves one IP packet, or one Ethernet frame, before which stands the
+/// driver's header where the kernel leaves work to us and we to it. The interface lives as long as this owner.
 public struct TunnelDevice: ~Copyable {
   /// The interface's name.
   public let name: String
   /// The kernel's number for the interface, which a rename does not change.
   public let index: Int32
+  /// What it carries: IP packets, or Ethernet frames.
+  public let mode: InterfaceMode
+  /// The kernel's own address on it, if it carries Ethernet.
+  public let hardwareAddress: MACAddress?
   private let framing: TunnelFraming
   private let file: FileDescriptor
+  private let runLimit: Int
   // What a write hands to the kernel: the runs, with the header in front of them.
   private let vectors: UnsafeMutableBufferPointer<iovec>
   private let header: UnsafeMutableRawBufferPointer
 
-  /// How many bytes a read may bring: the header and the longest packet, whatever the MTU.
-  public static let bufferSize = OffloadHeader.size + IPv6Header.largestPacket
+  /// How many bytes a read may bring: the header, an Ethernet header with two VLAN tags, and the longest packet, whatever
+  /// the MTU.
+  public static let bufferSize = OffloadHeader.size + 14 + 2 * 4 + IPv6Header.largestPacket
 
   /// Whether the kernel hands over super-packets and unfinished checksums, and takes them.
   public var isOffloading: Bool { framing == .offload }
@@ -24,12 +30,18 @@ public struct TunnelDevice: ~Copyable {
   /// The descriptor for the event loop, readable while a packet waits.
   public var descriptor: Int32 { file.number }
 
-  init(attached file: consuming FileDescriptor, name: String, index: Int32, framing: TunnelFraming) {
+  init(
+    attached file: consuming FileDescriptor, name: String, index: Int32, mode: InterfaceMode = .tun,
+    framing: TunnelFraming, hardwareAddress: MACAddress? = nil
+  ) {
     self.file = file
     self.name = name
     self.index = index
+    self.mode = mode
+    self.hardwareAddress = hardwareAddress
     self.framing = framing
-    vectors = .allocate(capacity: 1 + PacketRuns.limit)
+    runLimit = mode == .tap ? 1 + PacketRuns.limit : PacketRuns.limit
+    vectors = .allocate(capacity: 1 + runLimit)
     header = .allocate(byteCount: OffloadHeader.size, alignment: 2)
   }
 
@@ -38,7 +50,7 @@ public struct TunnelDevice: ~Copyable {
     header.deallocate()
   }
 
-  /// Takes the next packet that the kernel routed to the interface into `buffer`, which has `bufferSize` bytes.
+  /// Takes the next packet or frame that the kernel sends through the interface into `buffer`, which has `bufferSize` bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) -> TunnelRead {
     let number = file.number
     let count: Int
@@ -60,28 +72,44 @@ public struct TunnelDevice: ~Copyable {
     return .packet(header, OffloadHeader.size..<count)
   }
 
-  /// Hands one whole IP packet to the kernel as if it had come in on the interface.
+  /// Hands one whole packet or frame to the kernel as if it had come in on the interface.
   public func write(_ packet: UnsafeRawBufferPointer) -> TunnelWrite {
     withUnsafePointer(to: packet) { write(UnsafeBufferPointer(start: $0, count: 1), .none) }
   }
 
   /// Hands one IP packet, in at most `PacketRuns.limit` runs of bytes, to the kernel, which does with it what `header`
-  /// says. Where the device does not offload, the kernel can only be told of nothing, and other packets are refused.
+  /// says. TAP takes a frame, whose Ethernet header is one further first run or the beginning of the first; `header`
+  /// counts from the frame's begin. Where the device does not offload, the kernel can only be told of nothing, and other
+  /// packets are refused.
   public func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
   ) -> TunnelWrite {
-    guard let first = runs.first, runs.count <= PacketRuns.limit, isOffloading || header == .none else {
+    guard let first = runs.first, runs.count <= runLimit, isOffloading || header == .none else {
       return .refused(SystemError(call: TunnelDevice.writing, number: EINVAL))
     }
     let number = file.number
     if runs.count == 1, !framing.hasHeader { return wrote { Glibc.write(number, first.baseAddress, first.count) } }
-    header.store(into: self.header, headerLength: header.headerLength(of: first))
+    header.store(into: self.header, headerLength: headerLength(of: runs, header))
     vectors[0] = iovec(iov_base: self.header.baseAddress, iov_len: OffloadHeader.size)
     for (index, run) in runs.enumerated() {
       vectors[1 + index] = iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count)
     }
     let frame = vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)]
     return wrote { writev(number, UnsafeBufferPointer(rebasing: frame).baseAddress, Int32(frame.count)) }
+  }
+
+  /// How many bytes of headers the packet begins with: they stand in its first run, or in the one behind an Ethernet
+  /// header's.
+  private func headerLength(
+    of runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
+  ) -> UInt16 {
+    guard mode == .tap, runs.count > 1, let checksum = header.checksum, Int(checksum.start) >= runs[0].count else {
+      return header.headerLength(of: runs[0])
+    }
+    var inner = header
+    inner.checksum?.start -= UInt16(truncatingIfNeeded: runs[0].count)
+    let length = inner.headerLength(of: runs[1])
+    return length == 0 ? 0 : length &+ UInt16(truncatingIfNeeded: runs[0].count)
   }
 
   private func wrote(_ call: () -> Int) -> TunnelWrite {

@@ -6,13 +6,17 @@ public enum InterfaceChange: Hashable, Sendable {
   case cameUp
   /// The interface is no more, or lies in another network namespace.
   case deleted
-  /// Our address was removed from the interface.
+  /// One of our addresses was removed from the interface.
   case addressLost
   /// The overlay's route through the interface was removed.
   case prefixRouteLost
+  /// A route of ours to what lies behind a peer was removed or replaced.
+  case routeLost
+  /// The interface became a bridge's port, or that of another one.
+  case joinedBridge
   /// The interface's MTU is now this many bytes.
   case mtuChanged(Int)
-  /// The leak guard was removed or replaced.
+  /// A leak guard was removed or replaced.
   case leakGuardLost
   /// `lo`, which the leak guard hangs on, was set up.
   case loopbackCameUp

@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// Decides what is done about changes to the interface and the leak guard. Knows no kernel: who drains the monitor
+/// Decides what is done about changes to the interface and the leak guards. Knows no kernel: who drains the monitor
 /// calls `observe` for each change, then `actions`, and `actions` again when `nextTime` has come.
 ///
 /// However many changes there are, one flag per kind is remembered. All that is asked for, lines included, keeps
@@ -8,6 +8,7 @@ import OverlayCore
 public struct InterfaceKeeper {
   private let name: String
   private let prefix: IPv6Prefix
+  private let hasAddress: Bool
   private var losses: Set<Loss> = []
   private var isUp = true
   private var reportedUp = true
@@ -18,7 +19,7 @@ public struct InterfaceKeeper {
   private var pace = RestorePace()
 
   private enum Loss {
-    case link, address, prefixRoute, leakGuard, loopback, messages
+    case link, address, prefixRoute, route, leakGuard, loopback, bridge, messages
   }
 
   private enum End {
@@ -30,8 +31,10 @@ public struct InterfaceKeeper {
     var retry: Instant
   }
 
-  /// Keeps an interface, which is up with this MTU in bytes, and the leak guard of its prefix.
-  public init(interface name: String, mtu: Int, prefix: IPv6Prefix) {
+  /// Keeps an interface, which is up with this MTU in bytes and has addresses or is to have none, and the leak guard of its
+  /// prefix.
+  public init(interface name: String, mtu: Int, prefix: IPv6Prefix, hasAddress: Bool = true) {
+    self.hasAddress = hasAddress
     self.name = name
     self.mtu = mtu
     reportedMTU = mtu
@@ -56,13 +59,15 @@ public struct InterfaceKeeper {
     switch change {
     case .wentDown:
       isUp = false
-      losses.subtract([.link, .address, .prefixRoute])
+      losses.subtract([.link, .address, .prefixRoute, .route])
     case .cameUp:
       if !isUp { losses.insert(.link) }
       isUp = true
     // The kernel takes both with the link, and who set it down wants it so until it is up again.
     case .addressLost: if isUp { losses.insert(.address) }
     case .prefixRouteLost: if isUp { losses.insert(.prefixRoute) }
+    case .routeLost: if isUp { losses.insert(.route) }
+    case .joinedBridge: losses.insert(.bridge)
     case .deleted: if end == .none { end = .due }
     case .mtuChanged(let bytes): mtu = bytes
     case .leakGuardLost: losses.insert(.leakGuard)
@@ -83,12 +88,15 @@ public struct InterfaceKeeper {
     let retries = failures.filter { $0.value.retry <= now }.keys
     guard hasNews || !retries.isEmpty, pace.take(at: now) else { return [] }
     var actions = notices.map(InterfaceAction.report)
-    if retries.contains(.restoreInterface) || !losses.isDisjoint(with: [.link, .address, .prefixRoute, .messages]) {
+    if retries.contains(.restoreInterface)
+      || !losses.isDisjoint(with: [.link, .address, .prefixRoute, .route, .messages])
+    {
       actions.append(.perform(.restoreInterface))
     }
     if retries.contains(.installLeakGuard) || !losses.isDisjoint(with: [.leakGuard, .loopback, .messages]) {
       actions.append(.perform(.installLeakGuard))
     }
+    if losses.contains(.bridge) { actions.append(.perform(.becomeMulticastRouterPort)) }
     for request in retries { failures[request]?.retry = now + RestorePace.interval }
     losses = []
     reportedUp = isUp
@@ -101,6 +109,8 @@ public struct InterfaceKeeper {
   public mutating func finished(
     _ request: PrivilegedRequest, failure reason: String?, at now: Instant
   ) -> InterfaceNotice? {
+    // The bridge may be one that cannot: to ask it again and again is of no use.
+    if request == .becomeMulticastRouterPort { return reason.map { InterfaceNotice(.warning, $0) } }
     let earlier = failures[request]?.reason
     guard let reason else {
       failures[request] = nil
@@ -121,12 +131,21 @@ public struct InterfaceKeeper {
     }
     add(losses.contains(.messages), .info, "messages of the kernel were lost: checking \(name) and the leak guard")
     add(!isUp && reportedUp, .warning, "interface \(name) was set down: waiting until it is set up again")
-    add(losses.contains(.link), .notice, "interface \(name) was set up again: restoring its address and route")
+    add(
+      losses.contains(.link), .notice,
+      "interface \(name) was set up again" + (hasAddress ? ": restoring its address and route" : ""))
     add(mtu != reportedMTU, .notice, "the MTU of interface \(name) was set to \(mtu)")
     add(losses.contains(.address), .warning, "the address of interface \(name) was removed: restoring it")
     add(
       losses.isDisjoint(with: [.address, .link]) && losses.contains(.prefixRoute), .warning,
       "the route to \(prefix) through \(name) was removed: restoring it")
+    add(
+      losses.isDisjoint(with: [.link]) && losses.contains(.route), .warning,
+      "a route through \(name) to what is behind a peer was removed: restoring it")
+    add(losses.contains(.bridge), .notice, "interface \(name) is a bridge's port: asking it for all multicast")
+    add(
+      losses.contains(.bridge) && hasAddress, .warning,
+      "the addresses of \(name) are out of use in a bridge: give them to the bridge, and \(name) none (--no-address)")
     add(losses.contains(.leakGuard), .warning, "the leak guard for \(prefix) was removed: restoring it")
     add(losses.contains(.loopback), .info, "lo was set up: checking the leak guard for \(prefix)")
     return notices

@@ -2,11 +2,12 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// Hears what others do to the interface and to the leak guard, and leaves out everything else on the machine.
+/// Hears what others do to the interface and to the leak guards, and leaves out everything else on the machine.
 public struct InterfaceMonitor: ~Copyable {
   private let socket: NetlinkSocket
-  private let prefix: IPv6Prefix
-  private let leakGuard: LeakGuard
+  private let settings: InterfaceSettings
+  private let routedPrefixes: Set<IPPrefix>
+  private let guardedPrefixes: Set<IPPrefix>
   // The number of the interface, and what was last heard of it.
   private var index: Int32?
   private var link: LinkRecord?
@@ -14,7 +15,11 @@ public struct InterfaceMonitor: ~Copyable {
   private var asksForLinks = false
 
   /// What the socket subscribes to (`<linux/rtnetlink.h>`).
-  static let groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
+  static func groups(for settings: InterfaceSettings) -> Int32 {
+    let groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
+    return settings.carriesIPv4 ? groups | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE : groups
+  }
+
   /// How many datagrams one `drain` takes at most, so that a machine busy with routes leaves the loop its turn.
   private static let datagramsPerDrain = 64
 
@@ -23,13 +28,14 @@ public struct InterfaceMonitor: ~Copyable {
 
   /// Listens on `socket`, which hears `groups` and was emptied before `link`, if there is an interface already, and
   /// `loopbackIsUp` were found out.
-  init(socket: consuming NetlinkSocket, prefix: IPv6Prefix, link: LinkRecord?, loopbackIsUp: Bool) {
+  init(socket: consuming NetlinkSocket, settings: InterfaceSettings, link: LinkRecord?, loopbackIsUp: Bool) {
     self.socket = socket
-    self.prefix = prefix
+    self.settings = settings
+    routedPrefixes = Set(settings.routedPrefixes)
+    guardedPrefixes = Set(settings.guardedPrefixes)
     self.link = link
     index = link?.index
     self.loopbackIsUp = loopbackIsUp
-    leakGuard = LeakGuard(prefix: prefix)
   }
 
   /// Hears from now on what is done to this interface, too. The kernel told of it when it was made: that message, or
@@ -79,18 +85,13 @@ public struct InterfaceMonitor: ~Copyable {
     case RTM_DELLINK:
       if let lost = LinkRecord(record), lost.index == index { body(.deleted) }
     case RTM_DELADDR:
-      guard let lost = AddressRecord(record), lost.interface == index, lost.prefixLength == prefix.length,
-        prefix.contains(lost.address)
-      else { return }
-      body(.addressLost)
+      if let lost = AddressRecord(record), lost.interface == index, isOurs(lost) { body(.addressLost) }
     case RTM_DELROUTE:
       if let lost = RouteRecord(record) { handle(lost: lost, body) }
     case RTM_NEWROUTE:
       // A route that is replaced is told of by the new one alone.
-      guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0, let new = RouteRecord(record),
-        leakGuard.takesPlace(new), !leakGuard.matches(new)
-      else { return }
-      body(.leakGuardLost)
+      guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0, let new = RouteRecord(record) else { return }
+      for (route, change) in kept(to: new.prefix) where route.takesPlace(new) && !route.matches(new) { body(change) }
     case Int(NLMSG_ERROR):
       // The answer to `askForLinks`.
       if let index, record.acknowledgement == ENODEV, record.header.nlmsg_seq == UInt32(bitPattern: index) {
@@ -108,6 +109,7 @@ public struct InterfaceMonitor: ~Copyable {
     } else if new.index == index {
       let known = link
       link = new
+      if let bridge = new.bridge, bridge != known?.bridge { body(.joinedBridge) }
       guard let old = known else { return }
       if new.mtu != old.mtu { body(.mtuChanged(new.mtu)) }
       if new.isUp != old.isUp { body(new.isUp ? .cameUp : .wentDown) }
@@ -115,12 +117,28 @@ public struct InterfaceMonitor: ~Copyable {
   }
 
   private func handle(lost route: RouteRecord, _ body: (InterfaceChange) -> Void) {
-    if leakGuard.matches(route) {
-      body(.leakGuardLost)
-    } else if route.interface == index, route.prefix == prefix, Int32(route.origin) == RTPROT_KERNEL,
+    for (ours, change) in kept(to: route.prefix) where ours.matches(route) { return body(change) }
+    if route.interface == index, route.prefix == .ipv6(settings.prefix), Int32(route.origin) == RTPROT_KERNEL,
       route.table == UInt32(RT_TABLE_MAIN.rawValue)
     {
       body(.prefixRouteLost)
     }
+  }
+
+  private func isOurs(_ address: AddressRecord) -> Bool {
+    switch address.address {
+    case .ipv6(let host): address.prefixLength == settings.prefix.length && settings.prefix.contains(host.address)
+    case .ipv4(let host): host.address == settings.ipv4Address?.address
+    }
+  }
+
+  /// The routes to this prefix that the program keeps, and what it means to lose them.
+  private func kept(to prefix: IPPrefix) -> [(route: KernelRoute, change: InterfaceChange)] {
+    guard guardedPrefixes.contains(prefix) else { return [] }
+    var kept = [(KernelRoute(guarding: prefix), InterfaceChange.leakGuardLost)]
+    if let index, routedPrefixes.contains(prefix) {
+      kept.append((KernelRoute(to: prefix, through: index), .routeLost))
+    }
+    return kept
   }
 }

@@ -1,29 +1,68 @@
 import OverlayCore
 
 /// Which interface the overlay gets, and where.
-public struct InterfaceSettings: Sendable {
+public struct InterfaceSettings: Equatable, Sendable {
   /// The interface's name.
-  public let name: InterfaceName
+  public var name: InterfaceName
   /// The network namespace it lives in; `nil` for the one the program was started in.
-  public let namespace: NamespaceName?
-  /// The largest packet that the kernel sends through it.
-  public let mtu: InterfaceMTU
+  public var namespace: NamespaceName?
+  /// What it carries.
+  public var mode: InterfaceMode
+  /// The largest packet that the kernel sends through it, an Ethernet header not counted.
+  public var mtu: InterfaceMTU
   /// The overlay's prefix, which is routed to the interface.
-  public let prefix: IPv6Prefix
+  public var prefix: IPv6Prefix
   /// Whether the kernel may leave segmentation and checksums to the program, and the other way round.
-  public let offload: Bool
+  public var offload: Bool
+  /// Whether the interface gets addresses and routes. Without them it is a port of a bridge and no more; TAP only.
+  public var hasAddress = true
+  /// What lies behind peers: routed to the interface as the overlay's prefix is, and guarded as that is.
+  public var routes: [IPPrefix] = []
+  /// Whether IPv4 is carried.
+  public var carriesIPv4 = false
+  /// The interface's IPv4 address, whose prefix is routed to it.
+  public var ipv4Address: IPv4InterfaceAddress?
 
   /// Settings of these values.
   public init(
-    name: InterfaceName = .standard, namespace: NamespaceName? = nil, mtu: InterfaceMTU = .standard,
-    prefix: IPv6Prefix, offload: Bool = true
+    name: InterfaceName = .standard, namespace: NamespaceName? = nil, mode: InterfaceMode = .tun,
+    mtu: InterfaceMTU = .standard, prefix: IPv6Prefix, offload: Bool = true
   ) {
     self.name = name
     self.namespace = namespace
+    self.mode = mode
     self.mtu = mtu
     self.prefix = prefix
     self.offload = offload
   }
+}
+
+/// What an interface carries.
+public enum InterfaceMode: String, Hashable, Sendable, CaseIterable {
+  /// IP packets.
+  case tun
+  /// Ethernet frames.
+  case tap
+}
+
+/// An interface's IPv4 address, and the length of the prefix whose other hosts are reached through the interface.
+public struct IPv4InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
+  /// The address.
+  public let address: IPv4Address
+  /// The prefix that it lies in.
+  public let prefix: IPv4Prefix
+
+  /// The address with a prefix of `length` bits, 1 to 32; `nil` for another length.
+  public init?(_ address: IPv4Address, length: Int) {
+    guard (1...32).contains(length) else { return nil }
+    let mask = ~UInt32(0) << UInt32(32 - length)
+    guard let prefix = IPv4Prefix(IPv4Address(value: address.value & mask), length: length) else { return nil }
+    self.address = address
+    self.prefix = prefix
+  }
+
+  /// The address, a slash and the length.
+  public var description: String { "\(address)/\(prefix.length)" }
 }
 
 /// The name of a network interface: what the kernel's `dev_valid_name` takes, less `%`, which TUNSETIFF reads as a
@@ -67,6 +106,8 @@ public struct InterfaceMTU: Hashable, Sendable {
 
   /// The lengths that are accepted.
   public static let range = 1280...65535
+  /// Those of an interface that carries Ethernet, whose driver counts the header, too.
+  public static let ethernetRange = 1280...65521
   /// 1500, as on Ethernet.
   public static let standard = InterfaceMTU(unchecked: 1500)
 

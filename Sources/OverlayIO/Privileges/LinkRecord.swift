@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OverlayCore
 
 /// An interface as rtnetlink tells of it.
 struct LinkRecord: Equatable {
@@ -11,6 +12,10 @@ struct LinkRecord: Equatable {
   var mtu: Int
   /// What IPv6 does on it.
   var networkLayer: NetworkLayer
+  /// Its address on Ethernet; `nil` where frames have none.
+  var hardwareAddress: MACAddress?
+  /// The number of the bridge whose port it is; `nil` if it is none's.
+  var bridge: Int32?
 
   /// What IPv6 does on an interface.
   enum NetworkLayer {
@@ -35,6 +40,18 @@ struct LinkRecord: Equatable {
     isUp = header.ifi_flags & UInt32(IFF_UP) != 0
     mtu = Int(attributes.value(Int(IFLA_MTU), as: UInt32.self) ?? 0)
     networkLayer = LinkRecord.networkLayer(attributes)
+    if let payload = attributes.first(Int(IFLA_ADDRESS)), payload.count == MACAddress.size {
+      hardwareAddress = MACAddress(loading: payload, at: 0)
+    }
+    bridge = LinkRecord.bridge(attributes)
+  }
+
+  private static func bridge(_ attributes: NetlinkAttributes) -> Int32? {
+    guard let information = attributes.first(Int(IFLA_LINKINFO)),
+      let kind = NetlinkAttributes(in: information).first(Int(IFLA_INFO_SLAVE_KIND)),
+      kind.prefix(while: { $0 != 0 }).elementsEqual(LinkRequest.bridgeKind.utf8)
+    else { return nil }
+    return attributes.value(Int(IFLA_MASTER), as: Int32.self)
   }
 
   private static func networkLayer(_ attributes: NetlinkAttributes) -> NetworkLayer {
@@ -82,6 +99,32 @@ enum LinkRequest {
   static func setQueueLength(_ packets: Int, index: Int32) -> NetlinkMessage {
     var message = NetlinkMessage("set the queue's length", type: RTM_NEWLINK, header: header(index: index))
     message.append(Int(IFLA_TXQLEN), value: UInt32(packets))
+    return message
+  }
+
+  /// Sets the interface's address on Ethernet.
+  static func setHardwareAddress(_ address: MACAddress, index: Int32) -> NetlinkMessage {
+    var message = NetlinkMessage("set the MAC address", type: RTM_NEWLINK, header: header(index: index))
+    var bytes = [UInt8](repeating: 0, count: MACAddress.size)
+    bytes.withUnsafeMutableBytes { address.store(into: $0, at: 0) }
+    message.append(Int(IFLA_ADDRESS), bytes: bytes)
+    return message
+  }
+
+  /// The name of the driver whose ports are a bridge's.
+  static let bridgeKind = "bridge"
+
+  /// Lets the interface, which is a bridge's port, get all multicast (`MDB_RTR_TYPE_PERM` in `<linux/if_bridge.h>`): a
+  /// bridge that snoops sends solicitations only to who asked for the group, and nobody can ask for all.
+  static func becomeMulticastRouterPort(index: Int32) -> NetlinkMessage {
+    var message = NetlinkMessage(
+      "make the interface a multicast router's port of its bridge", type: RTM_NEWLINK, header: header(index: index))
+    message.nest(Int(IFLA_LINKINFO)) { information in
+      information.append(Int(IFLA_INFO_SLAVE_KIND), bytes: bridgeKind.utf8)
+      information.nest(Int(IFLA_INFO_SLAVE_DATA)) { port in
+        port.append(Int(IFLA_BRPORT_MULTICAST_ROUTER), value: UInt8(2))
+      }
+    }
     return message
   }
 

@@ -21,7 +21,9 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   /// The interface was deleted or moved to another namespace.
   case interfaceGone(String)
   /// A route that is not ours has the leak guard's place.
-  case leakGuardTaken(IPv6Prefix, metric: UInt32)
+  case leakGuardTaken(IPPrefix, metric: UInt32)
+  /// A route that is not ours has the place of one into the interface.
+  case routeTaken(IPPrefix, metric: UInt32)
   /// The tunnel or the monitor was handed out already, or there is no interface yet.
   case outOfOrder(PrivilegedRequest)
   /// Any other failure, with what was being done.
@@ -52,11 +54,24 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
     case .interfaceGone(let name):
       "interface \(name) was deleted or moved to another network namespace"
     case .leakGuardTaken(let prefix, let metric):
-      "another route to \(prefix) has metric \(metric), which the leak guard needs: remove it with 'ip -6 route del'"
+      "another route to \(prefix) has metric \(metric), which the leak guard needs: remove it with "
+        + "'\(prefix.command) route del'"
+    case .routeTaken(let prefix, let metric):
+      "another route to \(prefix) has metric \(metric), which --route needs: remove it with '\(prefix.command) route del'"
     case .outOfOrder(let request):
       "the privileged request \(request) came at the wrong time"
     case .failed(let act, let error):
       "cannot \(act): \(error)"
+    }
+  }
+}
+
+extension IPPrefix {
+  /// The command of ip(8) for routes of this version.
+  fileprivate var command: String {
+    switch self {
+    case .ipv4: "ip"
+    case .ipv6: "ip -6"
     }
   }
 }

@@ -9,10 +9,10 @@ struct PrivilegedFiles: ~Copyable {
   /// `/dev/net/tun`, to which no interface is attached yet.
   let node: FileDescriptor
 
-  init() throws(PrivilegeError) {
+  init(groups: Int32) throws(PrivilegeError) {
     try PrivilegedFiles.requireNetworkLayer()
     let requests = try PrivilegedFiles.socket()
-    let monitoring = try PrivilegedFiles.socket(groups: InterfaceMonitor.groups)
+    let monitoring = try PrivilegedFiles.socket(groups: groups)
     let node = try PrivilegedFiles.tunnelNode()
     self.requests = requests
     self.monitoring = monitoring

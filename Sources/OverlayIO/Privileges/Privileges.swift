@@ -10,21 +10,21 @@ public struct Privileges: ~Copyable {
   /// less than one of our queues holds, and fewer lose a fast flow's.
   private static let queueLength = 256
 
-  private let settings: InterfaceSettings
-  private var requests: NetlinkSocket
+  let settings: InterfaceSettings
+  var requests: NetlinkSocket
   private var monitoring: NetlinkSocket?
   private var node: FileDescriptor?
   private var index: Int32?
   private var isOffloading = false
-  private var address: IPv6Address?
+  private var hardwareAddress: MACAddress?
+  private var addresses: [IPv6Address] = []
 
   private var interface: String { settings.name.description }
-  private var leakGuard: LeakGuard { LeakGuard(prefix: settings.prefix) }
 
   /// Opens the sockets and the device node in the settings' namespace. Changes nothing in it.
   public init(_ settings: InterfaceSettings) throws(PrivilegeError) {
     let files = try NetworkNamespace.run(in: settings.namespace) { () throws(PrivilegeError) in
-      try PrivilegedFiles()
+      try PrivilegedFiles(groups: InterfaceMonitor.groups(for: settings))
     }
     self.init(settings, files)
   }
@@ -39,55 +39,26 @@ public struct Privileges: ~Copyable {
   /// Fulfils one request.
   public mutating func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply {
     switch request {
-    case .installLeakGuard: return .leakGuard(try addLeakGuard())
-    case .removeLeakGuard: try dropLeakGuard()
+    case .installLeakGuard: return .leakGuard(try addLeakGuards())
+    case .removeLeakGuard: try dropLeakGuards()
     case .openTunnel: return .tunnel(try makeTunnel())
     case .openMonitor: return .monitor(try makeMonitor())
-    case .configureInterface(let address):
-      self.address = address
+    case .configureInterface(let addresses):
+      self.addresses = addresses
       try configure(for: request, settingUp: true)
     case .restoreInterface: try configure(for: request, settingUp: false)
+    case .becomeMulticastRouterPort: try becomeMulticastRouterPort()
     }
     return .done
-  }
-
-  private mutating func addLeakGuard() throws(PrivilegeError) -> LeakGuardState {
-    let leakGuard = leakGuard
-    do throws(SystemError) {
-      try requests.request(leakGuard.addition)
-      return .installed
-    } catch {
-      switch error.number {
-      case EEXIST: break
-      case ENETDOWN: return .loopbackDown
-      default: throw explain(error, "install the leak guard")
-      }
-    }
-    var isOurs = false
-    do throws(SystemError) {
-      try requests.request(leakGuard.query) { record in
-        if let route = RouteRecord(record), leakGuard.matches(route) { isOurs = true }
-      }
-    } catch {
-      throw explain(error, "look for the leak guard")
-    }
-    guard isOurs else { throw .leakGuardTaken(settings.prefix, metric: LeakGuard.metric) }
-    return .adopted
-  }
-
-  private mutating func dropLeakGuard() throws(PrivilegeError) {
-    do throws(SystemError) {
-      try requests.request(leakGuard.removal)
-    } catch {
-      if error.number != ESRCH { throw explain(error, "remove the leak guard") }
-    }
   }
 
   private mutating func makeTunnel() throws(PrivilegeError) -> TunnelDevice {
     guard let node = node.take() else { throw .outOfOrder(.openTunnel) }
     let framing: TunnelFraming
     do throws(SystemError) {
-      framing = try TunnelDevice.attach(node, name: interface, offloads: settings.offload ? TunnelDevice.offloads : [])
+      let offloads = settings.carriesIPv4 ? TunnelDevice.offloadsBesideIPv4 : TunnelDevice.offloads
+      framing = try TunnelDevice.attach(
+        node, name: interface, mode: settings.mode, offloads: settings.offload ? offloads : [])
     } catch {
       switch error.number {
       case EBUSY: throw .interfaceExists(interface)
@@ -96,11 +67,19 @@ public struct Privileges: ~Copyable {
       default: throw explain(error, "create interface \(interface)")
       }
     }
-    let link = try look(LinkRequest.query(name: interface))
-    guard link.networkLayer != .disabled else { throw .protocolDisabled(interface: interface) }
+    var link = try look(LinkRequest.query(name: interface))
+    if settings.hasAddress, link.networkLayer == .disabled { throw .protocolDisabled(interface: interface) }
+    if let random = link.hardwareAddress {
+      // A bridge takes the lowest address of its ports for its own, which would change what its hosts know of it.
+      try send(LinkRequest.setHardwareAddress(random.highest, index: link.index))
+      link = try look(LinkRequest.query(index: link.index))
+    }
     index = link.index
+    hardwareAddress = link.hardwareAddress
     isOffloading = framing == .offload
-    return TunnelDevice(attached: node, name: interface, index: link.index, framing: framing)
+    return TunnelDevice(
+      attached: node, name: interface, index: link.index, mode: settings.mode, framing: framing,
+      hardwareAddress: link.hardwareAddress)
   }
 
   private mutating func makeMonitor() throws(PrivilegeError) -> InterfaceMonitor {
@@ -114,7 +93,7 @@ public struct Privileges: ~Copyable {
     var link: LinkRecord?
     if let index { link = try look(LinkRequest.query(index: index)) }
     let loopback = try look(LinkRequest.query(index: LinkRecord.loopbackIndex))
-    return InterfaceMonitor(socket: socket, prefix: settings.prefix, link: link, loopbackIsUp: loopback.isUp)
+    return InterfaceMonitor(socket: socket, settings: settings, link: link, loopbackIsUp: loopback.isUp)
   }
 
   private mutating func configure(for request: PrivilegedRequest, settingUp: Bool) throws(PrivilegeError) {
@@ -128,8 +107,24 @@ public struct Privileges: ~Copyable {
     if settingUp, isOffloading { try send(LinkRequest.setQueueLength(Privileges.queueLength, index: index)) }
     try send(LinkRequest.withoutLinkLocalAddress(index: index))
     if settingUp || startsAnew && link.isUp { try send(LinkRequest.setUp(true, index: index)) }
-    guard let address else { return }
-    try send(AddressRecord.addition(address, prefixLength: settings.prefix.length, interface: index))
+    guard settings.hasAddress else { return }
+    // The kernel sends the neighbour solicitations of packets that it forwards from here, and nothing without it.
+    if let hardwareAddress {
+      try send(AddressRecord.addition(hardwareAddress.linkLocal, prefixLength: 64, interface: index))
+    }
+    for (number, address) in addresses.enumerated() {
+      try send(
+        AddressRecord.addition(
+          address, prefixLength: settings.prefix.length, isPreferred: number == 0, interface: index))
+    }
+    if let address = settings.ipv4Address { try send(AddressRecord.addition(address, interface: index)) }
+    if settingUp || link.isUp { try addRoutes(through: index) }
+  }
+
+  private mutating func becomeMulticastRouterPort() throws(PrivilegeError) {
+    guard let index else { throw .outOfOrder(.becomeMulticastRouterPort) }
+    guard try look(LinkRequest.query(index: index)).bridge != nil else { return }
+    try send(LinkRequest.becomeMulticastRouterPort(index: index))
   }
 
   private mutating func look(_ query: NetlinkMessage) throws(PrivilegeError) -> LinkRecord {
@@ -151,7 +146,7 @@ public struct Privileges: ~Copyable {
     }
   }
 
-  private func explain(_ error: SystemError, _ act: String) -> PrivilegeError {
+  func explain(_ error: SystemError, _ act: String) -> PrivilegeError {
     switch error.number {
     case EPERM: .notPermitted(capability: "CAP_NET_ADMIN", act: act)
     case ENODEV: .interfaceGone(interface)
@@ -160,5 +155,17 @@ public struct Privileges: ~Copyable {
     case EAFNOSUPPORT, EOPNOTSUPP: .protocolDisabled(interface: nil)
     default: .failed(act: act, error)
     }
+  }
+}
+
+extension MACAddress {
+  /// The address with the first byte that no other of one station exceeds.
+  fileprivate var highest: MACAddress { MACAddress(value: value & 0xff_ffff_ffff | 0xfe << 40) }
+
+  /// The link-local address that is made of it (RFC 4291 appendix A).
+  fileprivate var linkLocal: IPv6Address {
+    let inverted: UInt64 = value ^ (2 << 40)
+    let identifier: UInt64 = (inverted >> 24) << 40 | 0xff_fe00_0000 | value & 0xff_ffff
+    return IPv6Address(high: 0xfe80 << 48, low: identifier)
   }
 }

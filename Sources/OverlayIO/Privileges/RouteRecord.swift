@@ -2,10 +2,10 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// An IPv6 route as rtnetlink tells of it.
+/// A route as rtnetlink tells of it.
 struct RouteRecord: Equatable {
   /// Where it leads to.
-  var prefix: IPv6Prefix
+  var prefix: IPPrefix
   /// The table that holds it (`RT_TABLE_…`).
   var table: UInt32
   /// Who made it (`RTPROT_…`).
@@ -17,13 +17,23 @@ struct RouteRecord: Equatable {
   /// The interface it leaves through; 0 where it names none.
   var interface: Int32
 
-  /// Reads `RTM_NEWROUTE` and `RTM_DELROUTE`; `nil` for another family's and for what is not whole.
+  /// Reads `RTM_NEWROUTE` and `RTM_DELROUTE`; `nil` for another family's than IP, and for what is not whole.
   init?(_ record: NetlinkRecord) {
-    guard let header = record.familyHeader(as: rtmsg.self), Int32(header.rtm_family) == AF_INET6 else { return nil }
+    guard let header = record.familyHeader(as: rtmsg.self) else { return nil }
     let attributes = record.attributes(after: rtmsg.self)
-    let address = attributes.first(Int(RTA_DST.rawValue)).flatMap { IPv6Address(bytes: $0) } ?? .unspecified
-    guard let prefix = IPv6Prefix(address, length: Int(header.rtm_dst_len)) else { return nil }
-    self.prefix = prefix
+    let destination = attributes.first(Int(RTA_DST.rawValue))
+    let length = Int(header.rtm_dst_len)
+    switch Int32(header.rtm_family) {
+    case AF_INET6:
+      let address = destination.flatMap { IPv6Address(bytes: $0) } ?? .unspecified
+      guard let prefix = IPv6Prefix(address, length: length) else { return nil }
+      self.prefix = .ipv6(prefix)
+    case AF_INET:
+      let address = destination.flatMap { IPv4Address(bytes: $0) } ?? IPv4Address(value: 0)
+      guard let prefix = IPv4Prefix(address, length: length) else { return nil }
+      self.prefix = .ipv4(prefix)
+    default: return nil
+    }
     table = attributes.value(Int(RTA_TABLE.rawValue), as: UInt32.self) ?? UInt32(header.rtm_table)
     origin = header.rtm_protocol
     type = header.rtm_type

@@ -7,7 +7,9 @@ struct CircuitSockets {
   /// The circuit's socket; setting `nil` closes it. One of a circuit that is gone finds nothing.
   subscript(circuit: CircuitIdentifier) -> CircuitSocket? {
     get {
-      guard circuit.slot < entries.count, let entry = entries[circuit.slot], entry.circuit == circuit else { return nil }
+      guard circuit.slot < entries.count, let entry = entries[circuit.slot], entry.circuit == circuit else {
+        return nil
+      }
       return entry.socket
     }
     set {

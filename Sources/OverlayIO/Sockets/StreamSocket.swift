@@ -89,6 +89,17 @@ struct StreamSocket: ~Copyable {
     }
   }
 
+  /// Copies what has come to `buffer`, as far as it fits, and leaves it there; how many bytes, 0 for none.
+  func peek(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    max(0, recv(file.number, buffer.baseAddress, buffer.count, Int32(MSG_PEEK)))
+  }
+
+  /// Lets the socket be readable only when so many bytes have come, or the end.
+  func wakeAfter(bytes: Int) {
+    var count = Int32(bytes)
+    setsockopt(file.number, SOL_SOCKET, SO_RCVLOWAT, &count, socklen_t(MemoryLayout<Int32>.size))
+  }
+
   /// Sends the runs of bytes in order, as far as they are taken, in one call.
   func write(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Write {
     let number = file.number

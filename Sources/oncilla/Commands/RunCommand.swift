@@ -2,7 +2,7 @@ extension Command {
   /// `oncilla run`: the daemon itself, in the foreground.
   static let run = Command(
     name: "run",
-    usage: "(--onion NAME | --hostname-file FILE) [OPTION]...",
+    usage: "(--onion NAME... | --hostname-file FILE) [OPTION]...",
     summary: "connect this host to the overlay, in the foreground",
     details: [
       """

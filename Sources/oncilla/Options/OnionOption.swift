@@ -2,8 +2,16 @@ import OverlayCore
 import OverlayIO
 
 /// The value of `--onion`: `NAME[,listen=HOST:PORT]`.
-enum OnionOption {
-  static func read(_ text: String) throws(Value.Refusal) -> (name: OnionName, listen: SocketAddress?) {
+struct OnionOption {
+  /// The value as it was given.
+  let text: String
+  /// Who this host is.
+  let name: OnionName
+  /// Where that one listens, if it says so itself.
+  let listen: SocketAddress?
+
+  /// Reads one value, unless it is in the way of one of `earlier`.
+  static func read(_ text: String, after earlier: [OnionOption]) throws(Value.Refusal) -> OnionOption {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
     let name: OnionName
     do { name = try OnionName(parts.first ?? "") } catch { throw Value.Refusal(error.description) }
@@ -13,6 +21,15 @@ enum OnionOption {
       guard listen == nil else { throw Value.Refusal("'listen=' is accepted once") }
       listen = try Value.internetAddress(String(part.dropFirst("listen=".count)))
     }
-    return (name, listen)
+    for onion in earlier {
+      if onion.name == name { throw Value.Refusal("this identity is already given") }
+      if onion.name.address == name.address {
+        throw Value.Refusal("\(onion.name) is already given and has the same address \(name.address)")
+      }
+    }
+    guard earlier.count < DaemonSettings.mostIdentities else {
+      throw Value.Refusal("at most \(DaemonSettings.mostIdentities) identities are accepted")
+    }
+    return OnionOption(text: text, name: name, listen: listen)
   }
 }

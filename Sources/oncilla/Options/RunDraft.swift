@@ -2,54 +2,136 @@ import OverlayCore
 import OverlayIO
 
 /// The options of `run` while they are being read. Its first values only fill the places of those that every command
-/// line sets, by the defaults in the table.
+/// line sets, by the defaults in the table. What cannot be judged before all is read keeps the text for an error.
 struct RunDraft {
-  var onion: (name: OnionName, listen: SocketAddress?)?
+  /// What needs no other option to be understood.
+  var daemon = DaemonSettings(identities: [])
+  var onions: [OnionOption] = []
   var hostnameFile: String?
-  var peers: [ConfiguredPeer] = []
-  var hostsFile: String?
-  var socks = SocketAddress.ipv4(0x7f00_0001, port: 9050)
   var listen: [SocketAddress] = []
-  var servicePort: UInt16 = 8060
-  var interface = InterfaceName.standard
-  var namespace: NamespaceName?
-  var mtu = InterfaceMTU.standard
-  var offload = true
-  var idle = 180
-  var circuits = 2
-  var stateDirectory = ""
-  var control = ""
+  var routes: [RouteOption] = []
+  var served: [PrefixOption] = []
+  var ipv4Address: (text: String, value: IPv4InterfaceAddress)?
   var logLevel = LogLevel.notice
   var logTarget = LogTarget.standardError
 }
 
-extension RunOptions {
-  /// The options that `arguments` give; `nil` if they ask for help.
-  static func parse(_ arguments: some Sequence<String>) throws(CommandError) -> RunOptions? {
-    let parser = OptionParser(command: "oncilla run", options: RunDraft.options)
-    let parsed = try parser.parse(arguments, into: RunDraft())
-    if parsed.wantsHelp { return nil }
-    if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-    let draft = parsed.draft
-    let identity: DaemonSettings.Identity
-    var listen = draft.listen
-    switch (draft.onion, draft.hostnameFile) {
-    case (let onion?, nil):
-      identity = .name(onion.name)
-      if let own = onion.listen {
-        if !parsed.given.contains("--listen") { listen = [] }
-        if !listen.contains(own) { listen.insert(own, at: 0) }
+extension RunDraft {
+  /// The daemon's settings, once all options are read and the names of those that were `given` are known.
+  func settings(given: Set<String>) throws(CommandError) -> DaemonSettings {
+    var settings = daemon
+    settings.identities = try identities(listenIsGiven: given.contains("--listen"))
+    try checkMode(given: given)
+    let rules = PrefixRules(
+      isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
+      connections: [settings.socks] + settings.identities.flatMap(\.listen))
+    settings.routes = try checkedRoutes(rules, settings)
+    settings.served = try checkedServed(rules)
+    settings.interface.routes = settings.routes.map(\.prefix)
+    if let ipv4Address {
+      guard settings.ipv4 else { throw .incomplete(command: "--ipv4-address", needs: "--ipv4") }
+      try CommandError.naming("--ipv4-address", ipv4Address.text) { () throws(Value.Refusal) in
+        try rules.check(.ipv4(ipv4Address.value.prefix), isRoute: true)
       }
-    case (nil, let file?): identity = .hostnameFile(file)
-    case (_?, _?): throw .conflict("--onion", "--hostname-file")
-    case (nil, nil): throw .incomplete(command: "run", needs: "--onion NAME or --hostname-file FILE")
+      settings.interface.ipv4Address = ipv4Address.value
     }
-    return RunOptions(
-      identity: identity, peers: draft.peers, hostsFile: draft.hostsFile, socks: draft.socks, listen: listen,
-      servicePort: draft.servicePort, interface: draft.interface, namespace: draft.namespace, mtu: draft.mtu,
-      offload: draft.offload, idle: draft.idle, circuits: draft.circuits, stateDirectory: draft.stateDirectory,
-      control: draft.control,
-      logLevel: draft.logLevel,
-      logTarget: draft.logTarget)
+    return settings
+  }
+
+  private func checkMode(given: Set<String>) throws(CommandError) {
+    guard daemon.mode == .tun else {
+      if !daemon.hasAddress, ipv4Address != nil { throw .conflict("--no-address", "--ipv4-address") }
+      let (bytes, range) = (daemon.interface.mtu.bytes, InterfaceMTU.ethernetRange)
+      guard range.contains(bytes) else {
+        throw .refused(
+          option: "--mtu", value: "\(bytes)",
+          reason: "with --mode tap a number from \(range.lowerBound) to \(range.upperBound) is accepted")
+      }
+      return
+    }
+    for option in ["--no-address", "--dhcpv6"] where given.contains(option) {
+      throw .incomplete(command: option, needs: "--mode tap")
+    }
+  }
+
+  private func identities(listenIsGiven: Bool) throws(CommandError) -> [DaemonSettings.Identity] {
+    switch (onions.isEmpty, hostnameFile) {
+    case (false, nil): break
+    case (true, let file?): return [DaemonSettings.Identity(.hostnameFile(file), listen: listen)]
+    case (false, _?): throw .conflict("--onion", "--hostname-file")
+    case (true, nil): throw .incomplete(command: "run", needs: "--onion NAME or --hostname-file FILE")
+    }
+    if onions.count > 1, !daemon.linkableIdentities { try requireListeners(listenIsGiven: listenIsGiven) }
+    return onions.map { onion in
+      guard let own = onion.listen else { return DaemonSettings.Identity(.onion(onion.name), listen: listen) }
+      let others = listenIsGiven ? listen : []
+      return DaemonSettings.Identity(.onion(onion.name), listen: others.contains(own) ? others : [own] + others)
+    }
+  }
+
+  /// Two identities that answer at one listener are known to belong together by whoever asks there for both.
+  private func requireListeners(listenIsGiven: Bool) throws(CommandError) {
+    if listenIsGiven, let first = listen.first {
+      throw .refused(
+        option: "--listen", value: first.description,
+        reason: "several identities would share it; ',listen=HOST:PORT' after each --onion NAME is accepted, or "
+          + "--linkable-identities")
+    }
+    var taken: Set<SocketAddress> = []
+    for onion in onions {
+      guard let own = onion.listen else {
+        throw .refused(
+          option: "--onion", value: onion.text,
+          reason: "of several identities each needs a listener of its own, NAME,listen=HOST:PORT, or "
+            + "--linkable-identities")
+      }
+      guard taken.insert(own).inserted else {
+        throw .refused(
+          option: "--onion", value: onion.text,
+          reason: "\(own) is the listener of another identity; each needs its own, or --linkable-identities")
+      }
+    }
+  }
+
+  private func checkedRoutes(_ rules: PrefixRules, _ settings: DaemonSettings) throws(CommandError) -> [Route] {
+    let own = Set(onions.map(\.name))
+    var taken: Set<IPPrefix> = []
+    var checked: [Route] = []
+    for route in routes {
+      try CommandError.naming("--route", route.text) { () throws(Value.Refusal) in
+        guard taken.insert(route.prefix).inserted else { throw Value.Refusal("this prefix is already given") }
+        try rules.check(route.prefix, isRoute: true)
+        let via = try route.peer(among: settings.peers)
+        guard !own.contains(via) else { throw Value.Refusal("via= is this host's own name") }
+        checked.append(Route(prefix: route.prefix, via: via))
+      }
+    }
+    return checked
+  }
+
+  private func checkedServed(_ rules: PrefixRules) throws(CommandError) -> [IPPrefix] {
+    let routed = Set(routes.map(\.prefix))
+    var taken: Set<IPPrefix> = []
+    for prefix in served {
+      try CommandError.naming("--serve", prefix.text) { () throws(Value.Refusal) in
+        guard taken.insert(prefix.prefix).inserted else { throw Value.Refusal("this prefix is already given") }
+        guard !routed.contains(prefix.prefix) else { throw Value.Refusal("this prefix is behind a peer, by --route") }
+        try rules.check(prefix.prefix, isRoute: false)
+      }
+    }
+    return served.map(\.prefix)
+  }
+}
+
+extension CommandError {
+  /// Does `body` for an option's value, whose refusal becomes the command's error.
+  fileprivate static func naming(
+    _ option: String, _ value: String, _ body: () throws(Value.Refusal) -> Void
+  ) throws(CommandError) {
+    do throws(Value.Refusal) {
+      try body()
+    } catch {
+      throw .refused(option: option, value: value, reason: error.reason)
+    }
   }
 }

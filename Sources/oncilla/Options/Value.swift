@@ -62,6 +62,11 @@ enum Value {
     return mtu
   }
 
+  static func mode(_ text: String) throws(Refusal) -> InterfaceMode {
+    guard let mode = InterfaceMode(rawValue: text) else { throw Refusal("tun or tap is accepted") }
+    return mode
+  }
+
   static func level(_ text: String) throws(Refusal) -> LogLevel {
     guard let level = LogLevel.allCases.first(where: { $0.name == text }) else {
       let names = LogLevel.allCases.map(\.name)

@@ -12,10 +12,10 @@ struct ByteBufferTests {
     #expect(buffer.capacity == 0)
     buffer.grow(to: 5)
     [1, 2, 3, 4, 5].withUnsafeBytes { buffer.copy(UnsafeRawBufferPointer(rebasing: $0[..<5]), at: 0) }
-    let before = Array(buffer.prefix(5))
+    let before = Array(buffer.bytes(0..<5))
     buffer.grow(to: count)
     #expect(buffer.capacity == capacity)
-    #expect(Array(buffer.prefix(5)) == before)
+    #expect(Array(buffer.bytes(0..<5)) == before)
   }
 
   @Test("it never shrinks")

@@ -36,6 +36,34 @@ struct FlowQueueTests {
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
 
+  @Test("what waits of a flow is taken out in order, but what is settled; the others' stays, and the queue works on")
+  func detach() throws {
+    let packets = Self.packets((0..<40).map { 100 + $0 }, seed: 609)
+    var bench = QueueBench()
+    #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
+    for (index, packet) in packets.enumerated() { try bench.add(packet, flow: UInt32(index % 2)) }
+    let sent = bench.take(1_000, settle: 1_500)
+    let settled = bench.queue.settledBytes
+    var detached: [[UInt8]] = []
+    var next = bench.queue.detach(flow: 1, store: bench.store)
+    while next != .none {
+      let slot = next
+      next = bench.store[slot].next
+      detached.append(Array(bench.store[slot].bytes))
+      bench.store.takeBack(slot)
+    }
+    #expect(!detached.isEmpty)
+    #expect(detached == stride(from: 1, to: 40, by: 2).map { packets[$0] }.suffix(detached.count))
+    #expect(bench.queue.settledBytes == settled)
+    #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
+    try bench.add(packets[1], flow: 1)
+    let flows = try bench.sort(sent + bench.take(.max))
+    #expect(flows.values.joined().count + detached.count == 41)
+    #expect(bench.queue.isEmpty == true)
+    #expect(bench.queue.memory == 0)
+    #expect(bench.store.byteCount == bench.store.keptBytes)
+  }
+
   @Test("whatever is consumed at once, every byte comes out, in whole packets")
   func partialConsumes() throws {
     let packets = Self.packets([0, 1, 30, 0, 100], seed: 601)

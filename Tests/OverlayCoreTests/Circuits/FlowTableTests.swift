@@ -74,6 +74,38 @@ struct FlowTableTests {
     #expect(table.note(1, bytes: 1, at: Self.time(2)).lane == 1)
   }
 
+  @Test("a flow proves to be bulk with one packet, and anew when its lane is gone or it was silent for too long")
+  func proof() {
+    var table = FlowTable()
+    let flow = table.note(7, bytes: 70_000, at: Self.time(0))
+    #expect(flow.isNewlyBulk)
+    #expect(!table.note(7, bytes: 1_000, at: Self.time(1)).isNewlyBulk)
+    // A pause in which it earns some credit back is no new proof: at 32 KiB a second each packet could be one.
+    #expect(!table.note(7, bytes: 1_000, at: Self.time(5_000)).isBulk)
+    let again = table.note(7, bytes: 70_000, at: Self.time(5_000))
+    #expect(again.isBulk)
+    #expect(!again.isNewlyBulk)
+    table.pin(again, to: 1)
+    table.clear(1)
+    #expect(table.note(7, bytes: 1_000, at: Self.time(5_001)).isNewlyBulk)
+    #expect(table.note(7, bytes: 70_000, at: Self.time(20_000)).isNewlyBulk)
+  }
+
+  @Test("flows wait for a lane that are bulk on the sparse one and have sent within a second")
+  func waiting() {
+    var table = FlowTable()
+    #expect(table.waitingCount(at: Self.time(0)) == 0)
+    for flow in 1...5 as ClosedRange<UInt32> {
+      let noted = table.note(flow, bytes: flow < 5 ? 70_000 : 1_000, at: Self.time(Int(flow)))
+      if flow == 1 { table.pin(noted, to: 1) }
+    }
+    #expect(table.waitingCount(at: Self.time(10)) == 3)
+    #expect(table.waitingCount(at: Self.time(1_003)) == 2)
+    #expect(table.waitingCount(at: Self.time(1_005)) == 0)
+    table.clear(1)
+    #expect(table.waitingCount(at: Self.time(10)) == 4)
+  }
+
   @Test("it is bounded: of flows that share a place the one that was silent for longest is forgotten")
   func bound() {
     var table = FlowTable()

@@ -38,6 +38,11 @@ final class FakeHost {
 
   var address: IPv6Address { name.address }
 
+  init(_ settings: NodeSettings, seed: UInt64 = 1) {
+    name = settings.name
+    node = Node(settings, random: SeededGenerator(seed: seed))
+  }
+
   init(
     _ name: OnionName, peers: [ConfiguredPeer] = [], idle: Duration = .seconds(180), circuitLimit: Int = 1_000,
     circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, seed: UInt64 = 1

@@ -140,6 +140,16 @@ struct NodeHostileTests {
     #expect(host.node.reassemblyMemory == 0)
   }
 
+  @Test("a cut packet that finds no room in our memory ends its circuit, but is not counted as bad bytes")
+  func noRoom() throws {
+    while host.node.store.lend(PacketStore.smallSize) != nil {}
+    let accepted = host.node.accepted(at: now)
+    let circuit = try #require(accepted)
+    host.receive([0x60, 0, 0, 0, 0xff, 0xff], on: circuit, at: now)
+    #expect(host.node.circuits.count == 0)
+    #expect([.noRoom, .badStream].map { host.count($0) } == [1, 0])
+  }
+
   @Test("strangers leave a quarter of the circuits for those that we dial")
   func circuits() {
     let accepted = (0..<2_000).count { _ in host.node.accepted(at: now) != nil }

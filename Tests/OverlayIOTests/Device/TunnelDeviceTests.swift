@@ -13,7 +13,7 @@ struct TunnelDeviceTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(here))
+    _ = try privileges.perform(.configureInterface([here]))
 
     let payload = Array("oncilla".utf8)
     let request = EchoPacket(.request, from: there, to: here, payload: payload)
@@ -42,7 +42,7 @@ struct TunnelDeviceTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(here))
+    _ = try privileges.perform(.configureInterface([here]))
     if !isUp { try namespace.ip("link", "set", "oncilla0", "down") }
     let outcome = bytes.withUnsafeBytes { tunnel.write($0) }
     #expect(outcome == .refused(SystemError(call: "write to the tunnel", number: error)))
@@ -53,7 +53,7 @@ struct TunnelDeviceTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(here))
+    _ = try privileges.perform(.configureInterface([here]))
     try namespace.ip("link", "delete", "oncilla0")
 
     var buffer = [UInt8](repeating: 0, count: 2048)

@@ -15,7 +15,7 @@ struct InterfaceConfigurationTests {
     let guarding = try privileges.installLeakGuard()
     #expect(guarding == .installed)
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface([address]))
 
     let link = try namespace.link(tunnel.name)
     #expect(link.addresses == [shownAddress])
@@ -29,7 +29,7 @@ struct InterfaceConfigurationTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface([address]))
     #expect(try namespace.ip("-6", "addr", "show", "dev", tunnel.name, "tentative") == "")
   }
 
@@ -38,8 +38,8 @@ struct InterfaceConfigurationTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(address))
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface([address]))
+    _ = try privileges.perform(.configureInterface([address]))
     #expect(try namespace.link(tunnel.name).addresses == [shownAddress])
     #expect(try namespace.routes() == [.interface])
   }
@@ -56,7 +56,7 @@ struct InterfaceConfigurationTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface([address]))
     for command in commands { try namespace.run(command) }
     #expect(try namespace.routes() == [])
 
@@ -73,7 +73,7 @@ struct InterfaceConfigurationTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface([address]))
     try namespace.ip("link", "set", "oncilla0", "down", "mtu", "9000")
 
     _ = try privileges.perform(.restoreInterface)

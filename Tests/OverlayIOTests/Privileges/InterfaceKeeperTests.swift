@@ -19,6 +19,9 @@ struct InterfaceKeeperTests {
       ([.mtuChanged(9000)], [], 1), ([.mtuChanged(1500)], [], 0), ([.wentDown], [], 1), ([.cameUp], [], 0),
       ([.wentDown, .prefixRouteLost, .addressLost], [], 1),
       ([.wentDown, .prefixRouteLost, .addressLost, .cameUp], [.restoreInterface], 1),
+      ([.routeLost], [.restoreInterface], 1), ([.wentDown, .routeLost], [], 1),
+      ([.routeLost, .addressLost], [.restoreInterface], 2), ([.joinedBridge], [.becomeMulticastRouterPort], 2),
+      ([.wentDown, .joinedBridge], [.becomeMulticastRouterPort], 3),
       ([.addressLost, .wentDown], [], 1), ([.wentDown, .leakGuardLost], [.installLeakGuard], 2),
     ] as [([InterfaceChange], [PrivilegedRequest], Int)])
   func asks(changes: [InterfaceChange], requests: [PrivilegedRequest], lines: Int) {
@@ -111,6 +114,29 @@ struct InterfaceKeeperTests {
     #expect(keeper.nextTime == nil)
   }
 
+  @Test("a port without an address is not promised one")
+  func withoutAddress() {
+    var keeper = InterfaceKeeper(
+      interface: "oncilla0", mtu: 1500, prefix: OverlayNetwork.tor.prefix, hasAddress: false)
+    for change in [.wentDown, .cameUp, .joinedBridge] as [InterfaceChange] { keeper.observe(change) }
+    let lines = keeper.actions(at: start).compactMap(\.line)
+    #expect(lines.map(\.level) == [.notice, .notice])
+    #expect(!lines.contains { $0.text.contains("address") })
+  }
+
+  @Test("a bridge that refuses its multicast is told once, and not asked again")
+  func bridge() {
+    var keeper = keeper()
+    keeper.observe(.joinedBridge)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [.becomeMulticastRouterPort])
+    let line = keeper.finished(.becomeMulticastRouterPort, failure: "it cannot", at: start)
+    #expect(line == InterfaceNotice(.warning, "it cannot"))
+    #expect(keeper.nextTime == nil)
+    keeper.observe(.joinedBridge)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [.becomeMulticastRouterPort])
+    #expect(keeper.finished(.becomeMulticastRouterPort, failure: nil, at: start) == nil)
+  }
+
   @Test("a leak guard that could not be installed at the start is installed when lo comes up")
   func loopback() {
     var keeper = keeper()
@@ -129,7 +155,7 @@ struct InterfaceKeeperTests {
     var privileges = try Privileges(namespace.settings())
     _ = try privileges.installLeakGuard()
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
     var monitor = try privileges.openMonitor()
     var keeper = keeper()
 

@@ -25,7 +25,7 @@ struct InterfaceMonitorTests {
     var privileges = try Privileges(namespace.settings())
     _ = try privileges.installLeakGuard()
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
     var monitor = try privileges.openMonitor()
     #expect(tunnel.index > 1)
 
@@ -57,7 +57,7 @@ struct InterfaceMonitorTests {
 
     let tunnel = try privileges.openTunnel()
     monitor.watch(tunnel)
-    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
     #expect(monitor.changes(through: .cameUp) == [.cameUp])
     try namespace.ip("link", "set", tunnel.name, "mtu", "9000")
     #expect(monitor.changes(through: .mtuChanged(9000)) == [.mtuChanged(9000)])
@@ -71,7 +71,7 @@ struct InterfaceMonitorTests {
     var privileges = try Privileges(namespace.settings())
     _ = try privileges.installLeakGuard()
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
     var monitor = try privileges.openMonitor()
 
     try namespace.ip("link", "add", "other0", "type", "veth", "peer", "name", "other1")
@@ -93,7 +93,7 @@ struct InterfaceMonitorTests {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
     var monitor = try privileges.openMonitor()
     var size: Int32 = 8192
     setsockopt(monitor.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))

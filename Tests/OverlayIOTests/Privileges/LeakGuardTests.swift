@@ -15,7 +15,7 @@ struct LeakGuardTests {
       let state = try privileges.installLeakGuard()
       #expect(state == .installed)
       let tunnel = try privileges.openTunnel()
-      _ = try privileges.perform(.configureInterface(.overlay(0x1234)))
+      _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
       #expect(try namespace.ip("-6", "route", "get", "fd87:d87e:eb43::1").contains("dev \(tunnel.name)"))
     }
     #expect(namespace.waitUntilGone())
@@ -56,7 +56,7 @@ struct LeakGuardTests {
     let namespace = try TestNamespace()
     try namespace.ip("-6", "route", "add", "blackhole", "fd87:d87e:eb43::/48", "metric", "4096", "proto", "static")
     var privileges = try Privileges(namespace.settings())
-    #expect(throws: PrivilegeError.leakGuardTaken(OverlayNetwork.tor.prefix, metric: 4096)) {
+    #expect(throws: PrivilegeError.leakGuardTaken(.ipv6(OverlayNetwork.tor.prefix), metric: 4096)) {
       try privileges.installLeakGuard()
     }
     _ = try privileges.perform(.removeLeakGuard)

@@ -68,7 +68,7 @@ struct PrivilegeErrorTests {
     let tunnel = try privileges.openTunnel()
     try namespace.execute("sysctl", "-qw", "net.ipv6.conf.\(tunnel.name).disable_ipv6=1")
     #expect(throws: PrivilegeError.protocolDisabled(interface: "oncilla0")) {
-      try privileges.perform(.configureInterface(.overlay(1))).discard()
+      try privileges.perform(.configureInterface([.overlay(1)])).discard()
     }
   }
 
@@ -129,7 +129,8 @@ struct PrivilegeErrorTests {
       .notANamespace("/x"), .notPermitted(capability: "CAP_NET_ADMIN", act: "act"), .tunnelNodeMissing,
       .tunnelNodeRefused, .protocolDisabled(interface: nil), .protocolDisabled(interface: "oncilla0"),
       .interfaceExists("oncilla0"), .interfaceGone("oncilla0"),
-      .leakGuardTaken(OverlayNetwork.tor.prefix, metric: 4096), .outOfOrder(.openTunnel),
+      .leakGuardTaken(.ipv6(OverlayNetwork.tor.prefix), metric: 4096),
+      .routeTaken(.ipv6(OverlayNetwork.tor.prefix), metric: 256), .outOfOrder(.openTunnel),
       .failed(act: "act", SystemError(call: "call", number: ENOMEM)),
     ]
     for error in errors {

@@ -36,7 +36,7 @@ final class KernelRouter {
     let tunnel = try privileges.openTunnel()
     var address = settings.prefix.address
     address.low = 1
-    _ = try privileges.perform(.configureInterface(address))
+    _ = try privileges.perform(.configureInterface([address]))
     return tunnel
   }
 

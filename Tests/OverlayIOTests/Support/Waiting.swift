@@ -1,6 +1,7 @@
 import Glibc
 import OverlayCore
 import OverlayIO
+import Testing
 
 /// Whether the descriptor became readable within this time.
 func isReadable(_ descriptor: Int32, milliseconds: Int32 = 2000) -> Bool {
@@ -20,6 +21,12 @@ extension InterfaceMonitor {
 }
 
 extension TunnelDevice {
+  /// The kernel's address on an interface that carries Ethernet.
+  func kernelAddress() throws -> MACAddress {
+    let address = hardwareAddress
+    return try #require(address)
+  }
+
   /// What the kernel answers to an echo request, which is repeated for some seconds: it takes a new address into use in
   /// a task of its own, shortly after the address was set.
   func answer(to request: EchoPacket) -> EchoPacket? {

@@ -1,0 +1,120 @@
+/// Gives overlay addresses to the hosts of a LAN: router advertisements that say "managed, not a default router", and
+/// the DHCPv6 server that they point to. It is the only one of its prefix on the link.
+///
+/// At most 100 DHCPv6 messages a second are answered, 100 at once; those above are dropped and counted as
+/// `addressRequestLimited`. There are as many leases as addresses.
+public struct AddressService {
+  private let settings: AddressServiceSettings
+  private let address: IPv6Address
+  private var schedule: AdvertisementSchedule
+  private var server: DHCPv6Server
+  private var limit = TokenBucket(rate: 100, burst: 100)
+  private var random: any RandomNumberGenerator
+  /// What happened, and how often.
+  public private(set) var counters = Counters()
+
+  private static let clientPort: UInt16 = 546
+  private static let serverPort: UInt16 = 547
+
+  /// A service that begins now and goes on with `leases`, those of its last run. `wallClock` in seconds since 1970.
+  public init(
+    _ settings: AddressServiceSettings, leases: [Lease] = [], at now: Instant, wallClock: Int64,
+    random: any RandomNumberGenerator = SystemRandomNumberGenerator()
+  ) {
+    self.settings = settings
+    self.random = random
+    address = settings.macAddress.linkLocalAddress
+    schedule = AdvertisementSchedule(from: now)
+    server = DHCPv6Server(
+      identifier: DUID(settings.macAddress), prefix: settings.prefix,
+      table: LeaseTable(settings, leases: leases, at: now, wallClock: wallClock))
+  }
+
+  /// The answer to an IPv6 packet of a LAN host, and the station that it goes to; `nil` if there is none, or none yet: a
+  /// router solicitation is answered by `advance(to:)`, so ask for `nextDeadline` again.
+  ///
+  /// - Parameters:
+  ///   - packet: The whole packet, its length that of its header, its checksum complete.
+  ///   - from: The source of its frame.
+  ///   - now: The time.
+  ///   - wallClock: Seconds since 1970, for the leases' expiry.
+  public mutating func answer(
+    _ packet: UnsafeRawBufferPointer, from macAddress: MACAddress, at now: Instant,
+    wallClock: Int64
+  ) -> (packet: [UInt8], to: MACAddress)? {
+    guard let header = IPv6Header(packet), !macAddress.isGroup, macAddress != settings.macAddress else {
+      return drop(.addressRequestMalformed)
+    }
+    if header.nextHeader == NextHeader.icmp {
+      guard RouterSolicitation.isValid(packet) else { return drop(.addressRequestMalformed) }
+      schedule.solicit(at: now, random: &random)
+      return drop(.routerSolicitation)
+    }
+    guard let datagram = UDPDatagram.read(packet), header.source.isLinkLocal
+    else { return drop(.addressRequestMalformed) }
+    let isUnicast = header.destination == address
+    guard datagram.destinationPort == AddressService.serverPort,
+      isUnicast || header.destination == .allServersAndRelays
+    else { return drop(.addressRequestForeign) }
+    guard limit.take(at: now) else { return drop(.addressRequestLimited) }
+    let message: DHCPv6Message
+    do {
+      message = try DHCPv6Message(datagram.payload)
+    } catch {
+      if case .type = error { return drop(.addressRequestForeign) }
+      return drop(.addressRequestMalformed)
+    }
+    let outcome = server.receive(
+      DHCPv6Server.Request(
+        message: message, macAddress: macAddress, isUnicast: isUnicast, at: now, wallClock: wallClock))
+    switch outcome {
+    case .drop(let counter): return drop(counter)
+    case .answer(let answer):
+      count(answer, to: message)
+      let packet = UDPDatagram.packet(
+        from: (address, AddressService.serverPort), to: (header.source, AddressService.clientPort),
+        payload: answer.bytes)
+      return (packet, macAddress)
+    }
+  }
+
+  /// When `advance(to:)` has something to send. It changes with `advance(to:)` and with `answer`.
+  public var nextDeadline: Instant { schedule.next }
+
+  /// The router advertisement that is due, and the group of stations that it goes to; `nil` if none is.
+  public mutating func advance(to now: Instant) -> (packet: [UInt8], to: MACAddress)? {
+    guard schedule.takeDue(at: now, random: &random) else { return nil }
+    counters[.routerAdvertisement] += 1
+    let advertisement = RouterAdvertisement(
+      macAddress: settings.macAddress, prefix: settings.prefix, mtu: settings.mtu)
+    return (advertisement.packet, MACAddress(group: .allNodes))
+  }
+
+  /// The leases, expired ones included, to be kept over a restart: as many as addresses at most.
+  public var leases: [Lease] { server.table.leases }
+
+  /// Whether `leases` has changed since this was last asked. An answer promises what it says: write the leases before it
+  /// is sent.
+  public mutating func takeLeasesChanged() -> Bool {
+    defer { server.table.hasChanged = false }
+    return server.table.hasChanged
+  }
+
+  private mutating func drop(_ counter: Counter) -> (packet: [UInt8], to: MACAddress)? {
+    counters[counter] += 1
+    return nil
+  }
+
+  private mutating func count(_ answer: DHCPv6Message, to message: DHCPv6Message) {
+    counters[.addressAnswered] += 1
+    if answer.associations.contains(where: { $0.status == .noAddressesAvailable }) { counters[.noAddressFree] += 1 }
+    guard message.kind == .decline, answer.status == .success else { return }
+    // What comes back are the associations that the server did not know.
+    counters[.addressDeclined] += UInt64(max(0, message.associations.count - answer.associations.count))
+  }
+}
+
+extension IPv6Address {
+  /// `ff02::1:2`: all DHCPv6 servers and relay agents of the link (RFC 8415 section 7.1).
+  static let allServersAndRelays = IPv6Address(high: 0xff02 << 48, low: 0x1_0002)
+}

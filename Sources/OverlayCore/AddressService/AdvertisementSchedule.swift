@@ -1,0 +1,36 @@
+/// When router advertisements are sent (RFC 4861 sections 6.2.4 and 6.2.6): all to the whole link, three soon after the
+/// start, then one every 200 to 600 s, and one within half a second of a solicitation, but never two within 3 s.
+struct AdvertisementSchedule {
+  /// When the next one is due.
+  private(set) var next: Instant
+  private var last: Instant?
+  private var initialsLeft = 3
+
+  private static let interval = 200.0...600.0
+  private static let initialInterval = 16.0
+  private static let longestDelay = 0.5
+  private static let shortestGap = 3.0
+
+  /// A schedule whose first advertisement is due at once.
+  init(from start: Instant) {
+    next = start
+  }
+
+  /// Somebody has asked for one.
+  mutating func solicit(at now: Instant, random: inout some RandomNumberGenerator) {
+    let delayed = now.advanced(bySeconds: Double.random(in: 0...AdvertisementSchedule.longestDelay, using: &random))
+    let allowed = last?.advanced(bySeconds: AdvertisementSchedule.shortestGap) ?? now
+    next = min(next, max(delayed, allowed))
+  }
+
+  /// Whether one is to be sent now, which then counts as sent.
+  mutating func takeDue(at now: Instant, random: inout some RandomNumberGenerator) -> Bool {
+    guard now >= next else { return false }
+    if initialsLeft > 0 { initialsLeft -= 1 }
+    last = now
+    var seconds = Double.random(in: AdvertisementSchedule.interval, using: &random)
+    if initialsLeft > 0 { seconds = min(seconds, AdvertisementSchedule.initialInterval) }
+    next = now.advanced(bySeconds: seconds)
+    return true
+  }
+}

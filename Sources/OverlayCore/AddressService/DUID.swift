@@ -1,0 +1,61 @@
+/// A DHCP unique identifier: by what a DHCPv6 client or server is known wherever it appears (RFC 8415 section 11). Apart
+/// from comparing it nobody is to read anything into it.
+public struct DUID: Hashable, Sendable {
+  /// A type of two bytes, then 1 to 128 bytes.
+  public let bytes: [UInt8]
+
+  /// The lengths that an identifier can have, in bytes.
+  public static let lengths = 3...130
+
+  /// The identifier of these bytes; `nil` for a length that none has.
+  public init?(bytes: [UInt8]) {
+    guard DUID.lengths.contains(bytes.count) else { return nil }
+    self.bytes = bytes
+  }
+
+  /// The identifier that is made of an Ethernet address alone (DUID-LL, RFC 8415 section 11.4).
+  ///
+  ///     +-------------------------------+-------------------------------+
+  ///     |           type = 3            |  hardware type = 1, Ethernet  |
+  ///     +-------------------------------+-------------------------------+
+  ///     |                    MAC address, 6 bytes                       |
+  ///     +---------------------------------------------------------------+
+  public init(_ macAddress: MACAddress) {
+    bytes = [0, 3, 0, 1] + macAddress.bytes
+  }
+}
+
+extension DUID: CustomStringConvertible, LosslessStringConvertible {
+  /// Two lower-case hexadecimal digits for each byte.
+  public var description: String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The identifier that `text` writes in hexadecimal; `nil` if it writes none.
+  public init?(_ text: String) {
+    let digits = Array(text.utf8)
+    guard digits.count % 2 == 0, DUID.lengths.contains(digits.count / 2) else { return nil }
+    var bytes: [UInt8] = []
+    for index in stride(from: 0, to: digits.count, by: 2) {
+      guard let high = DUID.value(of: digits[index]), let low = DUID.value(of: digits[index + 1]) else { return nil }
+      bytes.append(high << 4 | low)
+    }
+    self.init(bytes: bytes)
+  }
+
+  private static func value(of digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}
+
+extension MACAddress {
+  /// The six bytes in network byte order.
+  var bytes: [UInt8] {
+    (0..<MACAddress.size).map { UInt8(truncatingIfNeeded: value >> UInt64(40 - 8 * $0)) }
+  }
+}

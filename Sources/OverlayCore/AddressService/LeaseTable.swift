@@ -1,0 +1,193 @@
+/// A DHCPv6 client: known by the MAC address that its frames come from. What it calls itself is remembered, so that a
+/// host that has got another MAC address may go on with its address.
+struct LeaseClient: Equatable {
+  let macAddress: MACAddress
+  let identifier: DUID
+}
+
+/// Which host has which address. There are as many leases as addresses, and one for a host: a new one takes what was
+/// free for the longest time, so that hosts that come back find what they had.
+struct LeaseTable {
+  private enum State {
+    /// Nobody's, ever.
+    case free
+    /// Offered; nobody else is offered it until then if there is another.
+    case offered(LeaseClient, until: Instant)
+    /// A host's until then, and remembered for it ever after.
+    case leased(LeaseClient, until: Instant, expiry: Int64)
+    /// In use by another host, as the client found; not handed out until then.
+    case declined(LeaseClient, until: Instant)
+  }
+
+  private struct Entry {
+    let address: IPv6Address
+    /// The only host that may have it.
+    let reservation: MACAddress?
+    var state: State
+  }
+
+  private var entries: [Entry]
+  /// Whether `leases` is another than when this was last set to false.
+  var hasChanged = false
+
+  /// How long a lease lasts without renewal, seconds.
+  static let validLifetime: UInt32 = 7_200
+  private static let offerTime = 60.0
+  private static let declineTime = 86_400.0
+
+  /// A table of the addresses that may be handed out, with what is remembered of them. A lease of an address that is no
+  /// longer there or is another host's by configuration is forgotten, and none lasts longer than one that is given now,
+  /// whatever the clock said when it was.
+  init(_ settings: AddressServiceSettings, leases: [Lease], at now: Instant, wallClock: Int64) {
+    var known: Set<IPv6Address> = []
+    let addresses = settings.addresses.dropFirst(settings.isFirstReserved ? 1 : 0).filter { known.insert($0).inserted }
+    var reservations: [IPv6Address: MACAddress] = [:]
+    for (macAddress, address) in settings.bindings { reservations[address] = macAddress }
+    entries = addresses.map { Entry(address: $0, reservation: reservations[$0], state: .free) }
+    for lease in leases {
+      let client = LeaseClient(macAddress: lease.macAddress, identifier: lease.client)
+      guard let index = index(of: lease.address), self.index(of: client.macAddress) == nil,
+        isPermitted(index, client), case .free = entries[index].state
+      else { continue }
+      let (left, overflow) = lease.expiry.subtractingReportingOverflow(wallClock)
+      let seconds = overflow ? 0 : max(0, min(left, Int64(LeaseTable.validLifetime)))
+      entries[index].state = .leased(
+        client, until: now.advanced(bySeconds: Double(seconds)), expiry: lease.expiry)
+    }
+  }
+
+  /// Whether `address` is one that may be handed out.
+  func contains(_ address: IPv6Address) -> Bool { index(of: address) != nil }
+
+  /// What is to be remembered over a restart, in the order of the addresses. Offers and declined addresses are not.
+  var leases: [Lease] {
+    entries.compactMap { entry in
+      guard case .leased(let client, _, let expiry) = entry.state else { return nil }
+      return Lease(
+        address: entry.address, macAddress: client.macAddress, client: client.identifier, expiry: expiry)
+    }
+  }
+
+  /// The address that a client is offered; `nil` if every one is taken. `wanted`: those that it would like to have.
+  mutating func offer(to client: LeaseClient, wanted: [IPv6Address], at now: Instant) -> IPv6Address? {
+    guard let index = choice(for: client, wanted, now) else { return nil }
+    if case .leased(let holder, _, _) = entries[index].state, holder.macAddress == client.macAddress {
+      return entries[index].address
+    }
+    forget(client.macAddress, except: index)
+    if case .leased = entries[index].state { hasChanged = true }
+    entries[index].state = .offered(client, until: now.advanced(bySeconds: LeaseTable.offerTime))
+    return entries[index].address
+  }
+
+  /// The address that a client has from now on; `nil` if every one is taken.
+  mutating func lease(
+    to client: LeaseClient, wanted: [IPv6Address], at now: Instant, wallClock: Int64
+  ) -> IPv6Address? {
+    guard let index = choice(for: client, wanted, now) else { return nil }
+    return lease(index, to: client, now, wallClock)
+  }
+
+  /// Whether the client may have just this address, which is its own from now on then.
+  mutating func claim(_ address: IPv6Address, for client: LeaseClient, at now: Instant, wallClock: Int64) -> Bool {
+    guard let index = choice(for: client, [address], now), entries[index].address == address else { return false }
+    return lease(index, to: client, now, wallClock) == address
+  }
+
+  /// Ends the lease of `address`; false if it is not the client's.
+  mutating func release(_ address: IPv6Address, by client: LeaseClient, at now: Instant, wallClock: Int64) -> Bool {
+    guard let index = index(of: address), case .leased(let holder, let until, let expiry) = entries[index].state,
+      LeaseTable.isSame(holder, client)
+    else { return false }
+    entries[index].state = .leased(holder, until: min(until, now), expiry: min(expiry, wallClock))
+    hasChanged = true
+    return true
+  }
+
+  /// Takes `address` back and hands it to nobody for a day; false if it is not the client's.
+  mutating func decline(_ address: IPv6Address, by client: LeaseClient, at now: Instant) -> Bool {
+    guard let index = index(of: address) else { return false }
+    switch entries[index].state {
+    case .declined(let holder, _): return LeaseTable.isSame(holder, client)
+    case .leased(let holder, _, _) where LeaseTable.isSame(holder, client):
+      entries[index].state = .declined(client, until: now.advanced(bySeconds: LeaseTable.declineTime))
+      hasChanged = true
+      return true
+    default: return false
+    }
+  }
+
+  // The choice of an address
+
+  private func choice(for client: LeaseClient, _ wanted: [IPv6Address], _ now: Instant) -> Int? {
+    if let own = entries.firstIndex(where: { $0.reservation == client.macAddress }) {
+      return isDeclined(own, now) ? nil : own
+    }
+    if let had = index(of: client.macAddress) { return had }
+    for address in wanted {
+      guard let index = index(of: address), isPermitted(index, client) else { continue }
+      if let holder = holder(index), holder.identifier == client.identifier { return index }
+      if let since = freeSince(index, now), since <= now { return index }
+    }
+    // The one that is free for the longest time. If none is, an offer that nobody has accepted yet is one too many.
+    let candidates = entries.indices.compactMap { index -> (index: Int, since: Instant, expiry: Int64)? in
+      guard entries[index].reservation == nil, let since = freeSince(index, now) else { return nil }
+      guard case .leased(_, _, let expiry) = entries[index].state else { return (index, since, 0) }
+      return (index, since, expiry)
+    }
+    return candidates.min { ($0.since, $0.expiry, $0.index) < ($1.since, $1.expiry, $1.index) }?.index
+  }
+
+  /// Since when the entry is free: later than now if it is merely offered, `nil` if it is not free.
+  private func freeSince(_ index: Int, _ now: Instant) -> Instant? {
+    switch entries[index].state {
+    case .free: Instant(nanoseconds: 0)
+    case .offered(_, let until): until
+    case .leased(_, let until, _), .declined(_, let until): until <= now ? until : nil
+    }
+  }
+
+  private func isDeclined(_ index: Int, _ now: Instant) -> Bool {
+    guard case .declined(_, let until) = entries[index].state else { return false }
+    return until > now
+  }
+
+  /// Whether configuration lets the client have the entry.
+  private func isPermitted(_ index: Int, _ client: LeaseClient) -> Bool {
+    entries[index].reservation == nil || entries[index].reservation == client.macAddress
+  }
+
+  /// Whom the entry is leased or offered to, or was.
+  private func holder(_ index: Int) -> LeaseClient? {
+    switch entries[index].state {
+    case .leased(let client, _, _), .offered(let client, _): client
+    case .free, .declined: nil
+    }
+  }
+
+  private static func isSame(_ holder: LeaseClient, _ client: LeaseClient) -> Bool {
+    holder.macAddress == client.macAddress || holder.identifier == client.identifier
+  }
+
+  private func index(of address: IPv6Address) -> Int? { entries.firstIndex { $0.address == address } }
+
+  private func index(of macAddress: MACAddress) -> Int? {
+    entries.indices.first { holder($0)?.macAddress == macAddress }
+  }
+
+  private mutating func lease(_ index: Int, to client: LeaseClient, _ now: Instant, _ wallClock: Int64) -> IPv6Address {
+    forget(client.macAddress, except: index)
+    let (expiry, overflow) = wallClock.addingReportingOverflow(Int64(LeaseTable.validLifetime))
+    entries[index].state = .leased(
+      client, until: now.advanced(bySeconds: Double(LeaseTable.validLifetime)), expiry: overflow ? .max : expiry)
+    hasChanged = true
+    return entries[index].address
+  }
+
+  private mutating func forget(_ macAddress: MACAddress, except kept: Int) {
+    for index in entries.indices where index != kept && holder(index)?.macAddress == macAddress {
+      if case .leased = entries[index].state { hasChanged = true }
+      entries[index].state = .free
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/// A UDP datagram in an IPv6 packet without extension headers (RFC 768, RFC 8200 section 8.1).
+///
+///     +-------------------------------+-------------------------------+
+///     |          source port          |       destination port        |
+///     +-------------------------------+-------------------------------+
+///     |    length, with this header   |           checksum            |
+///     +-------------------------------+-------------------------------+
+enum UDPDatagram {
+  /// What a packet carries as UDP.
+  struct Received {
+    let header: IPv6Header
+    let destinationPort: UInt16
+    let payload: UnsafeRawBufferPointer
+  }
+
+  /// The datagram in `packet`; `nil` if it holds none, or its length or its checksum is wrong.
+  static func read(_ packet: UnsafeRawBufferPointer) -> Received? {
+    guard let header = IPv6Header(packet), header.nextHeader == NextHeader.udp else { return nil }
+    let datagram = UnsafeRawBufferPointer(rebasing: packet[IPv6Header.size...])
+    guard datagram.count >= UDPHeader.size, Int(datagram.number(at: 4)) == datagram.count else { return nil }
+    var checksum = InternetChecksum(
+      source: header.source, destination: header.destination, length: datagram.count, nextHeader: NextHeader.udp)
+    checksum.add(datagram)
+    guard datagram.number(at: 6) != 0, checksum.field == 0 else { return nil }
+    return Received(
+      header: header, destinationPort: datagram.number(at: 2),
+      payload: UnsafeRawBufferPointer(rebasing: datagram[UDPHeader.size...]))
+  }
+
+  /// The whole packet that carries `payload`, at most 65,527 bytes, of which the rest is left out.
+  static func packet(
+    from source: (address: IPv6Address, port: UInt16), to destination: (address: IPv6Address, port: UInt16),
+    payload: [UInt8]
+  ) -> [UInt8] {
+    let payload = payload.prefix(Int(UInt16.max) - UDPHeader.size)
+    var datagram: [UInt8] = []
+    datagram.append(bigEndian: source.port)
+    datagram.append(bigEndian: destination.port)
+    datagram.append(bigEndian: UInt16(UDPHeader.size + payload.count))
+    datagram += [0, 0] + payload
+    datagram.withUnsafeMutableBytes { bytes in
+      var checksum = InternetChecksum(
+        source: source.address, destination: destination.address, length: bytes.count, nextHeader: NextHeader.udp)
+      checksum.add(UnsafeRawBufferPointer(bytes))
+      bytes.storeBytes(of: checksum.field == 0 ? 0xffff : checksum.field, toByteOffset: 6, as: UInt16.self)
+    }
+    return IPv6Header(
+      payloadLength: UInt16(datagram.count), nextHeader: NextHeader.udp, hopLimit: 255, source: source.address,
+      destination: destination.address
+    ).bytes + datagram
+  }
+}
+
+extension IPv6Header {
+  /// The header as it stands in a packet.
+  var bytes: [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: IPv6Header.size) { memory, count in
+      store(into: UnsafeMutableRawBufferPointer(memory))
+      count = IPv6Header.size
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/// What every message of neighbour discovery must meet, or it is discarded in silence (RFC 4861 sections 6.1 and 7.1):
+/// a hop limit that no router has passed, a checksum, a code, a length, and options that are not empty.
+enum DiscoveryCheck {
+  /// What no packet from beyond this link has.
+  static let hopLimit: UInt8 = 255
+
+  /// Whether the message of ICMPv6 right behind the header of `packet`, which is that of `header`, is sound and has at
+  /// least `smallest` bytes before its options.
+  static func holds(_ packet: UnsafeRawBufferPointer, _ header: IPv6Header, smallest: Int) -> Bool {
+    guard header.nextHeader == NextHeader.icmp, header.hopLimit == hopLimit, Int(header.payloadLength) >= smallest,
+      packet[IPv6Header.size + 1] == 0, !header.source.isMulticast
+    else { return false }
+    var checksum = InternetChecksum(
+      source: header.source, destination: header.destination, length: Int(header.payloadLength),
+      nextHeader: NextHeader.icmp)
+    checksum.add(UnsafeRawBufferPointer(rebasing: packet[IPv6Header.size...]))
+    return checksum.field == 0
+  }
+
+  /// Whether `packet`, a whole IPv6 packet, is a router solicitation (RFC 4861 section 6.1.1).
+  static func isRouterSolicitation(_ packet: UnsafeRawBufferPointer) -> Bool {
+    guard let header = IPv6Header(packet), holds(packet, header, smallest: 8),
+      packet[IPv6Header.size] == DiscoveryType.routerSolicitation,
+      let found = linkLayerAddress(
+        DiscoveryOption.source, in: UnsafeRawBufferPointer(rebasing: packet[(IPv6Header.size + 8)...]))
+    else { return false }
+    return header.source != .unspecified || found == nil
+  }
+
+  /// The station's address in the first option of type `wanted`, `.some(nil)` if there is no such option. `nil` if an
+  /// option is empty or cut off, or if the address is not one station's: an answer must not go to many.
+  static func linkLayerAddress(_ wanted: UInt8, in options: UnsafeRawBufferPointer) -> MACAddress?? {
+    var found: MACAddress?
+    var offset = 0
+    while offset < options.count {
+      guard options.count - offset >= 2 else { return nil }
+      let length = Int(options[offset + 1]) * 8
+      guard length > 0, length <= options.count - offset else { return nil }
+      if options[offset] == wanted, found == nil {
+        guard length == 8 else { return nil }
+        let address = MACAddress(loading: options, at: offset + 2)
+        guard !address.isGroup, address.value != 0 else { return nil }
+        found = address
+      }
+      offset += length
+    }
+    return .some(found)
+  }
+}
+
+/// ICMPv6 types of neighbour discovery (RFC 4861 section 4).
+enum DiscoveryType {
+  static let routerSolicitation: UInt8 = 133
+  static let solicitation: UInt8 = 135
+  static let advertisement: UInt8 = 136
+  /// All of them: router solicitation and advertisement, the two for neighbours, redirect.
+  static let all: ClosedRange<UInt8> = 133...137
+}
+
+/// Options that hold a link-layer address (RFC 4861 section 4.6.1).
+enum DiscoveryOption {
+  static let source: UInt8 = 1
+  static let target: UInt8 = 2
+}

@@ -1,0 +1,141 @@
+extension EthernetLink {
+  /// Takes a message of neighbour discovery, a whole IPv6 packet in `range` of a frame with this header.
+  mutating func discover<Wire: PacketSink & ~Copyable>(
+    _ packet: UnsafeRawBufferPointer, _ range: Range<Int>, _ header: EthernetHeader, at now: Instant,
+    wire: inout Wire, isLive: (IPv6Address) -> Bool
+  ) -> Inbound {
+    guard let message = NeighbourMessage(packet) else {
+      guard DiscoveryCheck.isRouterSolicitation(packet) else { return drop(.badNeighbour) }
+      return request(range, header, at: now)
+    }
+    switch message.kind {
+    case .solicitation: solicited(message, from: header.source, at: now, wire: &wire, isLive: isLive)
+    case .advertisement(let flags): advertised(message, flags, from: header.source, at: now, wire: &wire)
+    }
+    return .consumed
+  }
+
+  private mutating func solicited<Wire: PacketSink & ~Copyable>(
+    _ message: NeighbourMessage, from station: MACAddress, at now: Instant, wire: inout Wire,
+    isLive: (IPv6Address) -> Bool
+  ) {
+    if let address = message.linkLayerAddress { learn(message.source, at: address, now, wire: &wire) }
+    let isLink = message.target == linkLocalAddress
+    guard isLink || settings.isElsewhere(message.target) else { return }
+    // We speak for peers as a proxy does, and give way to a host that has the address itself: no override (RFC 4861
+    // section 7.2.4).
+    let override: NeighbourMessage.Flags = isLink ? .override : []
+    guard message.source != .unspecified else {
+      // Somebody is about to take the address: only who has it may object, and tells everybody (RFC 4862 section 5.4.3).
+      guard isLink || isLive(message.target) else { return }
+      let group = MACAddress(group: .allNodes)
+      _ = answer(message.target, override, to: .allNodes, group, at: now, wire: &wire)
+      return
+    }
+    let isAnswered = answer(
+      message.target, override.union(.solicited), to: message.source, message.linkLayerAddress ?? station, at: now,
+      wire: &wire)
+    if isAnswered, isPeer(message.target) { note(.wanted(message.target, source: message.source)) }
+  }
+
+  private func isPeer(_ address: IPv6Address) -> Bool {
+    settings.network.contains(address) && !settings.isResponder(address)
+  }
+
+  private mutating func answer<Wire: PacketSink & ~Copyable>(
+    _ target: IPv6Address, _ flags: NeighbourMessage.Flags, to destination: IPv6Address, _ station: MACAddress,
+    at now: Instant, wire: inout Wire
+  ) -> Bool {
+    guard answers.take(at: now) else {
+      counters[.neighbourLimited] += 1
+      return false
+    }
+    // The source is the sender's own address (RFC 4861 section 4.4), which that of a peer is not.
+    let message = NeighbourMessage(
+      .advertisement(flags), target: target, linkLayerAddress: settings.macAddress, source: linkLocalAddress,
+      destination: destination)
+    guard send(message, to: station, wire: &wire) else { return false }
+    counters[.neighbourAnswered] += 1
+    return true
+  }
+
+  private mutating func advertised<Wire: PacketSink & ~Copyable>(
+    _ message: NeighbourMessage, _ flags: NeighbourMessage.Flags, from station: MACAddress, at now: Instant,
+    wire: inout Wire
+  ) {
+    guard settings.canBeNeighbour(message.target) else { return }
+    guard let address = message.linkLayerAddress else {
+      // Who was asked at its station may leave out what is known.
+      if flags.contains(.solicited) { _ = table.confirm(message.target, at: station, now) }
+      return
+    }
+    if table.confirm(message.target, at: address, now) { return }
+    if !flags.contains(.override), table.doubt(message.target) { return }
+    learn(message.target, at: address, now, wire: &wire)
+  }
+
+  mutating func receiveARP<Wire: PacketSink & ~Copyable>(
+    _ payload: UnsafeRawBufferPointer, at now: Instant, wire: inout Wire
+  ) {
+    guard let packet = ARPPacket(payload), packet.senderMACAddress != settings.macAddress else {
+      counters[.badNeighbour] += 1
+      return
+    }
+    if settings.canBeNeighbour(packet.senderAddress) {
+      learn(NeighbourTable.key(packet.senderAddress), isOwn: false, at: packet.senderMACAddress, now, wire: &wire)
+    }
+    // A probe (RFC 5227) asks whether anybody here has the address: we have not.
+    guard packet.operation == .request, packet.senderAddress != .unspecified,
+      settings.isElsewhere(packet.targetAddress)
+    else { return }
+    guard answers.take(at: now) else {
+      counters[.neighbourLimited] += 1
+      return
+    }
+    let reply = ARPPacket(
+      .reply, from: (settings.macAddress, packet.targetAddress), to: (packet.senderMACAddress, packet.senderAddress))
+    if send(reply, to: packet.senderMACAddress, wire: &wire) { counters[.neighbourAnswered] += 1 }
+  }
+
+  /// Asks the host with `address` (see `NeighbourTable.key`) where it is: all of the link, or, if it is known, the
+  /// station where it was.
+  mutating func solicit<Wire: PacketSink & ~Copyable>(
+    _ address: IPv6Address, at station: MACAddress?, _ now: Instant, wire: inout Wire
+  ) {
+    guard solicitations.take(at: now) else {
+      counters[.neighbourLimited] += 1
+      return
+    }
+    let isSent: Bool
+    if let address = NeighbourTable.ipv4Address(address) {
+      let probe = ARPPacket(
+        .request, from: (settings.macAddress, .unspecified), to: (MACAddress(value: 0), address))
+      isSent = send(probe, to: station ?? .broadcast, wire: &wire)
+    } else {
+      let destination = station == nil ? address.solicitedNode : address
+      let message = NeighbourMessage(
+        .solicitation, target: address, linkLayerAddress: settings.macAddress, source: linkLocalAddress,
+        destination: destination)
+      isSent = send(message, to: station ?? MACAddress(group: destination), wire: &wire)
+    }
+    if isSent { counters[.neighbourSolicited] += 1 }
+  }
+
+  private mutating func send<Wire: PacketSink & ~Copyable>(
+    _ message: NeighbourMessage, to station: MACAddress, wire: inout Wire
+  ) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: NeighbourMessage.packetSize, alignment: 8) { packet in
+      message.store(into: packet)
+      return transmit(UnsafeRawBufferPointer(packet), EtherType.ipv6, to: station, wire: &wire)
+    }
+  }
+
+  private mutating func send<Wire: PacketSink & ~Copyable>(
+    _ packet: ARPPacket, to station: MACAddress, wire: inout Wire
+  ) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: ARPPacket.size, alignment: 8) { bytes in
+      packet.store(into: bytes)
+      return transmit(UnsafeRawBufferPointer(bytes), EtherType.arp, to: station, wire: &wire)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+extension EthernetLink {
+  /// Takes a frame that hosts or the kernel sent. What it holds of a packet may be changed: a checksum is completed
+  /// before it is checked. `isLive` tells whether a peer with this overlay address has a circuit now.
+  public mutating func receive<Wire: PacketSink & ~Copyable>(
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, wire: inout Wire,
+    isLive: (IPv6Address) -> Bool
+  ) -> Inbound {
+    guard let header = EthernetHeader(UnsafeRawBufferPointer(frame)), !header.source.isGroup else {
+      return drop(.badFrame)
+    }
+    guard header.source != settings.macAddress else { return drop(.frameLoop) }
+    guard header.destination == settings.macAddress || header.destination.isGroup else { return drop(.foreignFrame) }
+    let payload = UnsafeMutableRawBufferPointer(rebasing: frame[EthernetHeader.size...])
+    switch header.type {
+    case EtherType.ipv6:
+      return receiveIPv6(payload, offload, header, at: now, wire: &wire, isLive: isLive)
+    case EtherType.ipv4 where settings.carriesIPv4:
+      return receiveIPv4(UnsafeRawBufferPointer(payload), offload, header, at: now, wire: &wire)
+    case EtherType.arp where settings.carriesIPv4:
+      receiveARP(UnsafeRawBufferPointer(payload), at: now, wire: &wire)
+      return .consumed
+    case EtherType.ipv4: return drop(.ipv4)
+    case EtherType.vlan, EtherType.serviceVLAN: return drop(.taggedFrame)
+    default: return drop(.otherFrame)
+    }
+  }
+
+  private mutating func receiveIPv6<Wire: PacketSink & ~Copyable>(
+    _ payload: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, _ header: EthernetHeader, at now: Instant,
+    wire: inout Wire, isLive: (IPv6Address) -> Bool
+  ) -> Inbound {
+    // A packet without payload that has options would be a jumbogram (RFC 2675), which has no end that we could read.
+    guard payload.count >= IPv6Header.size, payload[0] >> 4 == 6 else { return drop(.badFrame) }
+    let length = IPv6Header.size + Int(UnsafeRawBufferPointer(payload).number(at: 4))
+    guard length <= payload.count, length > IPv6Header.size || payload[6] != NextHeader.hopByHopOptions,
+      let offload = offload.moved(by: -EthernetHeader.size)
+    else { return drop(.badFrame) }
+    guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
+    let packet = UnsafeMutableRawBufferPointer(rebasing: payload[..<length])
+    let bytes = UnsafeRawBufferPointer(packet)
+    let range = EthernetHeader.size..<EthernetHeader.size + length
+    let source = IPv6Address(loading: bytes, at: 8)
+    let destination = IPv6Address(loading: bytes, at: 24)
+    switch EthernetLink.kind(of: bytes) {
+    case .discovery:
+      guard EthernetLink.complete(offload, packet) else { return drop(.badNeighbour) }
+      return discover(bytes, range, header, at: now, wire: &wire, isLive: isLive)
+    case .addressRequest where destination.isMulticast || destination == linkLocalAddress:
+      guard EthernetLink.complete(offload, packet) else { return drop(.badFrame) }
+      return request(range, header, at: now)
+    case .addressRequest, .other: break
+    }
+    guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
+      return drop(.multicast)
+    }
+    learn(source, at: header.source, now, wire: &wire)
+    return .packet(range, offload)
+  }
+
+  private mutating func receiveIPv4<Wire: PacketSink & ~Copyable>(
+    _ payload: UnsafeRawBufferPointer, _ offload: OffloadHeader, _ header: EthernetHeader, at now: Instant,
+    wire: inout Wire
+  ) -> Inbound {
+    guard payload.count >= 20, payload[0] >> 4 == 4, let length = try? PacketLength.read(payload),
+      length <= payload.count, let offload = offload.moved(by: -EthernetHeader.size)
+    else { return drop(.badFrame) }
+    guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
+    let source = IPv4Address(loading: payload, at: 12)
+    let destination = IPv4Address(loading: payload, at: 16)
+    guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
+      return drop(.multicast)
+    }
+    if settings.canBeNeighbour(source) {
+      learn(NeighbourTable.key(source), isOwn: false, at: header.source, now, wire: &wire)
+    }
+    return .packet(EthernetHeader.size..<EthernetHeader.size + length, offload)
+  }
+
+  /// A request for the address service, as long as there are not too many: each one may be answered.
+  mutating func request(_ range: Range<Int>, _ header: EthernetHeader, at now: Instant) -> Inbound {
+    answers.take(at: now) ? .request(range, from: header.source) : drop(.neighbourLimited)
+  }
+
+  mutating func drop(_ counter: Counter) -> Inbound {
+    counters[counter] += 1
+    return .consumed
+  }
+
+  private enum Kind {
+    /// A message of neighbour discovery: it never leaves the link.
+    case discovery
+    /// UDP to DHCPv6's port for servers.
+    case addressRequest
+    case other
+  }
+
+  private static let addressServicePort: UInt16 = 547
+
+  private static func kind(of packet: UnsafeRawBufferPointer) -> Kind {
+    let upper: UpperLayer?
+    switch packet[6] {
+    case NextHeader.tcp: return .other
+    case NextHeader.hopByHopOptions, NextHeader.routing, NextHeader.destinationOptions, NextHeader.fragment,
+      NextHeader.icmp, NextHeader.udp:
+      upper = UpperLayer(packet)
+    default: return .other
+    }
+    guard let upper, packet.count - upper.offset >= 4 else { return .other }
+    switch upper.nextHeader {
+    case NextHeader.icmp: return DiscoveryType.all.contains(packet[upper.offset]) ? .discovery : .other
+    case NextHeader.udp where upper.offset == IPv6Header.size && packet.count >= IPv6Header.size + UDPHeader.size:
+      return packet.number(at: upper.offset + 2) == addressServicePort ? .addressRequest : .other
+    default: return .other
+    }
+  }
+
+  private static func complete(_ offload: OffloadHeader, _ packet: UnsafeMutableRawBufferPointer) -> Bool {
+    guard offload.segmentation == .none else { return false }
+    guard let checksum = offload.checksum else { return true }
+    return ChecksumCompletion.complete(checksum, in: packet)
+  }
+}

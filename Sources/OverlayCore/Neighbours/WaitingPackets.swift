@@ -1,0 +1,108 @@
+/// Packets that wait until it is known where their destinations on this side are. Bounded to 32 destinations, and for
+/// each of them to 8 packets and 16 KiB. Of one destination's packets the oldest go first (RFC 4861 section 7.2.2), of
+/// the destinations the one that has waited for longest, and an identity only for another (`neighbourQueueFull`).
+struct WaitingPackets {
+  /// A packet, and what is left to be done to it.
+  struct Packet {
+    let bytes: [UInt8]
+    let offload: OffloadHeader
+  }
+
+  /// One destination's packets.
+  struct Destination {
+    /// The destination, see `NeighbourTable.key`.
+    let address: IPv6Address
+    /// Whether it is an identity.
+    let isOwn: Bool
+    /// When it was first asked where it is.
+    let began: Instant
+    /// How often its turn came.
+    var turns = 0
+    var packets: [Packet] = []
+    var byteCount = 0
+
+    /// When its next turn is: to be asked again, or given up after the last.
+    var next: Instant { began.advanced(bySeconds: Double(turns) * Solicitation.interval) }
+  }
+
+  /// What is to be done when a destination's time has come.
+  enum Turn {
+    /// Ask where it is.
+    case ask(IPv6Address)
+    /// Give its packets up.
+    case giveUp(Destination)
+  }
+
+  /// For how many destinations packets wait at the most.
+  static let destinationLimit = 32
+  /// How many packets wait for one destination at the most.
+  static let packetLimit = 8
+  /// How many bytes wait for one destination at the most.
+  static let byteLimit = 16 << 10
+
+  private var destinations: [Destination] = []
+
+  /// Whether nothing waits.
+  var isEmpty: Bool { destinations.isEmpty }
+
+  /// When the first destination's turn is.
+  var nextTurn: Instant? {
+    destinations.isEmpty ? nil : destinations.reduce(Instant.distantFuture) { min($0, $1.next) }
+  }
+
+  /// Whether a packet for `address` waits, or one was too long to.
+  func contains(_ address: IPv6Address) -> Bool { destinations.contains { $0.address == address } }
+
+  /// Adds a destination, whose first turn is now; how many packets of another were dropped to make room, `nil` if there
+  /// is none.
+  mutating func insert(_ address: IPv6Address, isOwn: Bool, _ now: Instant) -> Int? {
+    var dropped = 0
+    if destinations.count >= WaitingPackets.destinationLimit {
+      // They stand in the order in which they came.
+      guard let victim = destinations.firstIndex(where: { !$0.isOwn }) ?? (isOwn ? 0 : nil) else { return nil }
+      dropped = destinations.remove(at: victim).packets.count
+    }
+    destinations.append(Destination(address: address, isOwn: isOwn, began: now))
+    return dropped
+  }
+
+  /// Keeps a packet in `runs` of `count` bytes together for a destination that was added; how many packets were dropped,
+  /// which is the packet itself if it is too long.
+  mutating func keep(
+    _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, for address: IPv6Address
+  ) -> (dropped: Int, isKept: Bool) {
+    var count = 0
+    for run in runs { count += run.count }
+    guard count <= WaitingPackets.byteLimit, let index = destinations.firstIndex(where: { $0.address == address })
+    else { return (1, false) }
+    var dropped = 0
+    while destinations[index].packets.count >= WaitingPackets.packetLimit
+      || destinations[index].byteCount + count > WaitingPackets.byteLimit
+    {
+      destinations[index].byteCount -= destinations[index].packets.removeFirst().bytes.count
+      dropped += 1
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    for run in runs { bytes.append(contentsOf: run) }
+    destinations[index].packets.append(Packet(bytes: bytes, offload: offload))
+    destinations[index].byteCount += count
+    return (dropped, true)
+  }
+
+  /// Takes the packets for `address` out, in the order in which they came.
+  mutating func take(_ address: IPv6Address) -> [Packet] {
+    guard let index = destinations.firstIndex(where: { $0.address == address }) else { return [] }
+    return destinations.remove(at: index).packets
+  }
+
+  /// The next destination whose time has come.
+  mutating func turn(at now: Instant) -> Turn? {
+    guard let index = destinations.firstIndex(where: { $0.next <= now }) else { return nil }
+    let end = destinations[index].began.advanced(bySeconds: Double(Solicitation.limit) * Solicitation.interval)
+    guard now < end else { return .giveUp(destinations.remove(at: index)) }
+    // One question is enough for those turns that nobody came for.
+    while destinations[index].next <= now { destinations[index].turns += 1 }
+    return .ask(destinations[index].address)
+  }
+}

@@ -1,0 +1,57 @@
+/// What all ICMPv6 errors have in common (RFC 4443 section 2.4).
+///
+///     +---------------+---------------+-------------------------------+
+///     |     type      |     code      |           checksum            |
+///     +---------------+---------------+-------------------------------+
+///     |                           parameter                           |
+///     +---------------------------------------------------------------+
+///     |  as much of the packet as fits into 1,280 bytes altogether    |
+///     +---------------------------------------------------------------+
+enum ICMPv6Error {
+  /// The longest error: what every IPv6 link carries.
+  static let largestSize = 1_280
+
+  private static let headersSize = IPv6Header.size + 8
+
+  /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 4443 section 2.4 (e) forbids
+  /// one: about another error, to or from a group, from the unspecified address.
+  static func withError(
+    type: UInt8, code: UInt8, parameter: UInt32, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
+    _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
+    guard let header = IPv6Header(packet), mayBeAnswered(header, packet) else { return }
+    let quoted = packet.prefix(largestSize - headersSize)
+    let size = headersSize + quoted.count
+    withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { error in
+      let icmp = UnsafeMutableRawBufferPointer(rebasing: error[IPv6Header.size...])
+      IPv6Header(
+        payloadLength: UInt16(icmp.count), nextHeader: NextHeader.icmp, hopLimit: 64, source: source,
+        destination: header.source
+      ).store(into: error)
+      icmp.storeBytes(of: 0, as: UInt32.self)
+      icmp[0] = type
+      icmp[1] = code
+      icmp.storeBytes(of: parameter.bigEndian, toByteOffset: 4, as: UInt32.self)
+      UnsafeMutableRawBufferPointer(rebasing: icmp[8...]).copyBytes(from: quoted)
+      var checksum = InternetChecksum(
+        source: source, destination: header.source, length: icmp.count, nextHeader: NextHeader.icmp)
+      checksum.add(UnsafeRawBufferPointer(icmp))
+      icmp.storeBytes(of: checksum.field, toByteOffset: 2, as: UInt16.self)
+      body(UnsafeRawBufferPointer(error))
+    }
+  }
+
+  private static func mayBeAnswered(_ header: IPv6Header, _ packet: UnsafeRawBufferPointer) -> Bool {
+    guard !header.destination.isMulticast, !header.source.isMulticast, header.source != .unspecified else {
+      return false
+    }
+    return !isICMPv6Error(packet)
+  }
+
+  private static func isICMPv6Error(_ packet: UnsafeRawBufferPointer) -> Bool {
+    guard let upper = UpperLayer(packet), upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
+      return false
+    }
+    return packet[upper.offset] < 128
+  }
+}

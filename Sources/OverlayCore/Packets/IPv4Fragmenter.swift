@@ -1,0 +1,88 @@
+/// Cuts an IPv4 packet into fragments for a link that does not carry it whole (RFC 791 section 3.2): each payload but the
+/// last is a multiple of eight bytes. The first fragment keeps all options, the others those that are marked to be copied.
+struct IPv4Fragmenter {
+  private let packet: UnsafeRawBufferPointer
+  private let header: IPv4Header
+  private let mtu: Int
+  // The size of the headers that follow the first.
+  private let laterHeaderSize: Int
+  private var offset = 0
+
+  /// The fragments of `packet`, which must stay until the last was made, of at most `mtu` bytes each, 68 at the least.
+  /// `nil` where it may not be fragmented, and where it would end behind the longest packet that there can be.
+  init?(_ packet: UnsafeRawBufferPointer, _ header: IPv4Header, mtu: Int) {
+    guard !header.mayNotBeFragmented, mtu >= IPv4Header.smallestMTU,
+      header.fragmentOffset + packet.count <= Int(UInt16.max)
+    else { return nil }
+    self.packet = packet
+    self.header = header
+    self.mtu = mtu
+    var size = IPv4Header.size
+    IPv4Fragmenter.forEachCopiedOption(of: packet, header) { size += $0.count }
+    laterHeaderSize = (size + 3) & ~3
+  }
+
+  /// How long the next fragment is; `nil` when there are no more.
+  var nextLength: Int? {
+    let left = packet.count - header.headerSize - offset
+    guard left > 0 || offset == 0 else { return nil }
+    let room = mtu - headerSize
+    return headerSize + (left <= room ? left : room & ~7)
+  }
+
+  /// Makes the next fragment at the start of `buffer`; its length, or 0 if there are no more or it does not fit.
+  mutating func next(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    guard let length = nextLength, length <= buffer.count else { return 0 }
+    let headerSize = headerSize
+    let payload = packet[(header.headerSize + offset)...].prefix(length - headerSize)
+    storeHeader(into: buffer)
+    UnsafeMutableRawBufferPointer(rebasing: buffer[headerSize..<length]).copyBytes(from: payload)
+    let isLast = header.headerSize + offset + payload.count == packet.count
+    var fragment = UInt16(truncatingIfNeeded: (header.fragmentOffset + offset) / 8) & IPv4Header.Field.fragmentOffset
+    if !isLast || header.hasMoreFragments { fragment |= IPv4Header.Field.hasMoreFragments }
+    buffer[0] = 4 << 4 | UInt8(truncatingIfNeeded: headerSize / 4)
+    buffer.store(UInt16(truncatingIfNeeded: length), at: IPv4Header.Field.totalLength)
+    buffer.store(fragment, at: IPv4Header.Field.fragment)
+    IPv4Header.complete(UnsafeMutableRawBufferPointer(rebasing: buffer[..<headerSize]))
+    offset += max(payload.count, 1)
+    return length
+  }
+
+  private var headerSize: Int { offset == 0 ? header.headerSize : laterHeaderSize }
+
+  private func storeHeader(into buffer: UnsafeMutableRawBufferPointer) {
+    guard offset > 0 else { return buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: packet[..<headerSize])) }
+    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: packet[..<IPv4Header.size]))
+    var end = IPv4Header.size
+    IPv4Fragmenter.forEachCopiedOption(of: packet, header) { option in
+      UnsafeMutableRawBufferPointer(rebasing: buffer[end...]).copyMemory(from: option)
+      end += option.count
+    }
+    for padding in end..<laterHeaderSize { buffer[padding] = Option.end }
+  }
+
+  private enum Option {
+    static let end: UInt8 = 0
+    static let noOperation: UInt8 = 1
+    /// The bit of an option's type that says that every fragment has it.
+    static let copied: UInt8 = 0x80
+  }
+
+  /// Options that are cut off, and what follows them, are none.
+  private static func forEachCopiedOption(
+    of packet: UnsafeRawBufferPointer, _ header: IPv4Header, _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
+    var offset = IPv4Header.size
+    while offset < header.headerSize, packet[offset] != Option.end {
+      guard packet[offset] != Option.noOperation else {
+        offset += 1
+        continue
+      }
+      guard offset + 1 < header.headerSize else { return }
+      let end = offset + Int(packet[offset + 1])
+      guard end >= offset + 2, end <= header.headerSize else { return }
+      if packet[offset] & Option.copied != 0 { body(UnsafeRawBufferPointer(rebasing: packet[offset..<end])) }
+      offset = end
+    }
+  }
+}

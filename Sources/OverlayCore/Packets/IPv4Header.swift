@@ -1,0 +1,77 @@
+/// The header that begins every IPv4 packet (RFC 791 section 3.1).
+///
+///      0                   1                   2                   3
+///      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+///     +-------+-------+---------------+-------------------------------+
+///     |   4   | words |type of service|         total length          |
+///     +-------+-------+---------------+-----+-------------------------+
+///     |        identification         |0 D M| fragment offset, words  |
+///     +---------------+---------------+-----+-------------------------+
+///     | time to live  |   protocol    |        header checksum        |
+///     +---------------+---------------+-------------------------------+
+///     |                            source                             |
+///     +---------------------------------------------------------------+
+///     |                          destination                          |
+///     +---------------------------------------------------------------+
+///     |               options, up to 40 bytes, then padding           |
+///     +---------------------------------------------------------------+
+public struct IPv4Header: Equatable, Sendable {
+  /// How many bytes a header without options takes.
+  public static let size = 20
+  /// What every link carries, and so the least that an egress is taken for, in bytes (RFC 791 section 3.2).
+  public static let smallestMTU = 68
+
+  /// How many bytes the header takes, options included: 20 to 60.
+  public let headerSize: Int
+  /// What the packet carries: an assigned protocol number.
+  public let protocolNumber: UInt8
+  /// Who sent the packet.
+  public let source: IPv4Address
+  /// Whom it is for.
+  public let destination: IPv4Address
+  /// Whether it must not be fragmented.
+  public let mayNotBeFragmented: Bool
+  /// Whether further fragments follow it.
+  public let hasMoreFragments: Bool
+  /// Where its payload stands in that of the packet that it is a fragment of, in bytes.
+  public let fragmentOffset: Int
+
+  /// The header that `packet` begins with; `nil` unless it is of version 4, announces exactly the bytes there are, lies
+  /// within them and has the right checksum.
+  public init?(_ packet: UnsafeRawBufferPointer) {
+    guard packet.count >= IPv4Header.size, packet[0] >> 4 == 4 else { return nil }
+    headerSize = Int(packet[0] & 0xf) * 4
+    guard headerSize >= IPv4Header.size, headerSize <= packet.count, Int(packet.number(at: 2)) == packet.count else {
+      return nil
+    }
+    var sum = InternetChecksum()
+    sum.add(UnsafeRawBufferPointer(rebasing: packet[..<headerSize]))
+    guard sum.field == 0 else { return nil }
+    let fragment = packet.number(at: Field.fragment)
+    mayNotBeFragmented = fragment & Field.mayNotBeFragmented != 0
+    hasMoreFragments = fragment & Field.hasMoreFragments != 0
+    fragmentOffset = Int(fragment & Field.fragmentOffset) * 8
+    protocolNumber = packet[9]
+    source = IPv4Address(loading: packet, at: 12)
+    destination = IPv4Address(loading: packet, at: 16)
+  }
+
+  /// Where fields stand, in bytes from the header's start, and the bits of the one that tells of fragments.
+  enum Field {
+    static let totalLength = 2
+    static let identification = 4
+    static let fragment = 6
+    static let checksum = 10
+    static let mayNotBeFragmented: UInt16 = 0x4000
+    static let hasMoreFragments: UInt16 = 0x2000
+    static let fragmentOffset: UInt16 = 0x1fff
+  }
+
+  /// Makes the checksum of the header that `header` is, options included.
+  static func complete(_ header: UnsafeMutableRawBufferPointer) {
+    header.storeBytes(of: 0, toByteOffset: Field.checksum, as: UInt16.self)
+    var sum = InternetChecksum()
+    sum.add(UnsafeRawBufferPointer(header))
+    header.storeBytes(of: sum.field, toByteOffset: Field.checksum, as: UInt16.self)
+  }
+}

@@ -1,0 +1,60 @@
+import Glibc
+import OverlayCore
+
+/// Runs the address service of a TAP interface: hands it what hosts ask for, sends what it says, and keeps its leases.
+final class AddressServer {
+  private let loop: EventLoop
+  private let port: DevicePort
+  private let state: StateDirectory
+  private var service: AddressService
+  private var timer: EventSource?
+  private var timerDeadline: Instant?
+
+  /// A server that goes on with the leases that `state` keeps.
+  init(
+    _ settings: AddressServiceSettings, at port: DevicePort, keepingIn state: StateDirectory, on loop: EventLoop,
+    log: Log
+  ) {
+    self.loop = loop
+    self.port = port
+    self.state = state
+    let file = LeaseFile(parsing: Array(state.leases().utf8))
+    for problem in file.problems { log.warning("the lease file, \(problem)") }
+    if file.furtherProblems > 0 { log.warning("the lease file: \(file.furtherProblems) more lines are not understood") }
+    service = AddressService(settings, leases: file.leases, at: loop.now, wallClock: AddressServer.wallClock)
+    timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
+    schedule(at: loop.now)
+  }
+
+  /// The counters, on a line.
+  var report: String { "address service: \(service.leases.count) leases, counters: \(service.counters.summary)" }
+
+  /// Takes what a host of the link asks for.
+  func answer(_ packet: UnsafeRawBufferPointer, from station: MACAddress, at now: Instant) {
+    let answer = service.answer(packet, from: station, at: now, wallClock: AddressServer.wallClock)
+    // An answer promises what it says: it is kept before it is sent.
+    if service.takeLeasesChanged() { state.keepLeases(LeaseFile.text(of: service.leases)) }
+    if let answer { send(answer.packet, to: answer.to, at: now) }
+    schedule(at: now)
+  }
+
+  private func advance() {
+    let now = loop.now
+    timerDeadline = nil
+    while let message = service.advance(to: now) { send(message.packet, to: message.to, at: now) }
+    schedule(at: now)
+  }
+
+  private func send(_ packet: [UInt8], to station: MACAddress, at now: Instant) {
+    port.device.now = now
+    packet.withUnsafeBytes { port.device.send($0, to: station) }
+  }
+
+  private func schedule(at now: Instant) {
+    guard timerDeadline != service.nextDeadline else { return }
+    timerDeadline = service.nextDeadline
+    timer?.start(at: service.nextDeadline, from: now)
+  }
+
+  private static var wallClock: Int64 { Int64(time(nil)) }
+}

@@ -1,0 +1,32 @@
+import OverlayCore
+
+extension DaemonSettings {
+  /// The Ethernet side of a device that carries frames, for the identities with these addresses. `station` is the
+  /// daemon's own MAC address there; `nil` for none, where the device carries packets.
+  func link(for addresses: [IPv6Address], station: MACAddress?) -> EthernetLink? {
+    guard let station else { return nil }
+    var link = LinkSettings(macAddress: station, ownAddresses: addresses, mtu: interface.mtu.bytes)
+    for prefix in served {
+      switch prefix {
+      case .ipv4(let prefix): link.servedIPv4.append(prefix)
+      case .ipv6(let prefix): link.servedPrefixes.append(prefix)
+      }
+    }
+    for route in routes {
+      switch route.prefix {
+      case .ipv4(let prefix): link.ipv4Routes.append(prefix)
+      case .ipv6(let prefix): link.routes.append(prefix)
+      }
+    }
+    link.carriesIPv4 = ipv4
+    return EthernetLink(link)
+  }
+
+  /// The address service of the Ethernet side; `nil` if none is wanted.
+  func addressService(for addresses: [IPv6Address], station: MACAddress) -> AddressServiceSettings? {
+    guard dhcpv6 else { return nil }
+    return AddressServiceSettings(
+      macAddress: station, prefix: interface.prefix, mtu: UInt32(interface.mtu.bytes), addresses: addresses,
+      isFirstReserved: hasAddress)
+  }
+}

@@ -1,0 +1,122 @@
+import OverlayCore
+
+/// The device as all identities share it: it is read here, for as long as none of them wants it to wait, and each writes
+/// to it in its turn.
+final class DevicePort {
+  /// What is told of the device.
+  struct Handlers {
+    /// Takes a packet that this host or one behind it sends, and what the kernel left to be done to it.
+    var received: (_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, _ now: Instant) -> Void
+    /// After packets were received: whatever they caused is to be done now.
+    var finished: (_ now: Instant) -> Void
+    /// Takes what a host of the link asks its routers and servers for.
+    var requested: (_ packet: UnsafeRawBufferPointer, _ station: MACAddress, _ now: Instant) -> Void
+    /// Takes what the link wants done.
+    var happened: (EthernetLink.Event, _ now: Instant) -> Void
+    /// Whether a peer with this address is there.
+    var isLive: (IPv6Address) -> Bool
+    /// No packet will ever come again.
+    var gone: () -> Void
+  }
+
+  /// How many packets are read before circuits get their turn.
+  private static let batch = 64
+  /// The largest packet, or what one read takes from a circuit.
+  private static let bufferSize = 256 << 10
+
+  /// What packets for this side are delivered to.
+  var device: OverlayDevice
+  /// Lent to whoever reads: nothing that is read is kept in it.
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DevicePort.bufferSize, alignment: 16)
+
+  private let loop: EventLoop
+  private var handlers: Handlers?
+  private var source: EventSource?
+  private var timer: EventSource?
+  private var timerDeadline: Instant?
+  private var holders = 0
+
+  /// A port at which nothing is read before `start`.
+  init(_ device: consuming OverlayDevice, on loop: EventLoop) {
+    self.device = device
+    self.loop = loop
+    source = EventSource(.readable(self.device.tunnel.descriptor), on: loop) { [unowned self] in read() }
+    timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
+  }
+
+  deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    source = nil
+    timer = nil
+    buffer.deallocate()
+  }
+
+  /// Begins to read.
+  func start(_ handlers: Handlers) {
+    self.handlers = handlers
+    source?.start()
+  }
+
+  /// Reads no more.
+  func stop() {
+    source?.cancel()
+    handlers = nil
+  }
+
+  /// Leaves packets in the device until as many have let go as have held.
+  func hold(_ isHeld: Bool) {
+    holders += isHeld ? 1 : -1
+    if holders == 0 { source?.start() } else if isHeld, holders == 1 { source?.cancel() }
+  }
+
+  /// Does what the link wants after the device was used, and sets the timer for what comes next.
+  func settle(at now: Instant) {
+    while let event = device.link?.nextEvent() { handlers?.happened(event, now) }
+    guard let deadline = device.link?.nextDeadline, deadline != timerDeadline else { return }
+    timerDeadline = deadline
+    timer?.start(at: deadline, from: now)
+  }
+
+  private func advance() {
+    timerDeadline = nil
+    device.now = loop.now
+    device.advance()
+    settle(at: device.now)
+  }
+
+  private func read() {
+    guard let handlers else { return }
+    let now = loop.now
+    device.now = now
+    defer {
+      handlers.finished(now)
+      settle(at: now)
+    }
+    for _ in 0..<DevicePort.batch where holders == 0 {
+      switch device.tunnel.read(into: buffer) {
+      case .packet(let offload, let range):
+        take(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload, at: now, handlers)
+      case .unusable:
+        break
+      case .nothing:
+        return
+      case .gone:
+        source?.cancel()
+        return handlers.gone()
+      }
+    }
+  }
+
+  private func take(
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, _ handlers: Handlers
+  ) {
+    switch device.open(frame, offload, isLive: handlers.isLive) {
+    case .packet(let range, let offload):
+      handlers.received(UnsafeMutableRawBufferPointer(rebasing: frame[range]), offload, now)
+    case .request(let range, let station):
+      handlers.requested(UnsafeRawBufferPointer(rebasing: frame[range]), station, now)
+    case .consumed:
+      break
+    }
+  }
+}

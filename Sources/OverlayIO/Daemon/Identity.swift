@@ -1,0 +1,211 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// One of this host's identities: its node, and the sockets of the node's circuits. Identities share the device and
+/// Tor, and know nothing of each other.
+final class Identity {
+  private let loop: EventLoop
+  private let log: Log
+  private let port: DevicePort
+  private let tor: TorWatch
+  private var node: Node
+  private var sockets = CircuitSockets()
+  private var isHoldingDevice = false
+  private var timer: EventSource?
+  private var timerDeadline: Instant?
+
+  /// An identity that stands still until `start`.
+  init(_ settings: NodeSettings, at port: DevicePort, through tor: TorWatch, on loop: EventLoop, log: Log) {
+    self.loop = loop
+    self.log = log
+    self.port = port
+    self.tor = tor
+    node = Node(settings)
+    timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
+  }
+
+  /// Begins to look for Tor and to dial.
+  func start() {
+    turn { now in node.start(at: now) }
+  }
+
+  /// Takes a connection that somebody made to the identity's onion service.
+  func accept(_ stream: consuming StreamSocket) {
+    let socket = CircuitSocket(stream)
+    turn { now in
+      guard let circuit = node.accepted(at: now) else { return }
+      attach(socket, to: circuit)
+      socket.reading?.start()
+    }
+  }
+
+  /// Takes a packet that came from the device; `finish` does what it causes.
+  func receive(_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant) {
+    node.receive(fromDevice: packet, offload, at: now, device: &port.device)
+  }
+
+  /// Takes the hosts file's names in place of those that it held before.
+  func replaceHosts(with names: [OnionName]) {
+    turn { now in node.replaceHosts(with: names, at: now, device: &port.device) }
+  }
+
+  /// The device carries packets of so many bytes from now on.
+  func mtuChanged(to bytes: Int) {
+    node.mtuChanged(to: bytes)
+  }
+
+  /// A host of the link asks for `address`: the peer is dialled while it waits.
+  func want(_ address: IPv6Address) {
+    turn { now in node.want(address, at: now) }
+  }
+
+  /// Whether a peer with this address is there now.
+  func isLive(_ address: IPv6Address) -> Bool { node.isLive(address) }
+
+  /// Tells the sender of a packet that came from the overlay why it did not arrive.
+  func refuse(fromOverlay packet: [UInt8], _ error: DeliveryError) {
+    turn { now in packet.withUnsafeBytes { node.refuse(fromOverlay: $0, error, at: now) } }
+  }
+
+  /// Whether Tor's SOCKS port could be reached when it was tried.
+  func torProbed(isReachable: Bool) {
+    turn { now in node.torProbed(isReachable: isReachable, at: now) }
+  }
+
+  /// The peers and counters, a line each.
+  func report() -> [String] { node.report(at: loop.now) }
+
+  /// Does all that the node wants done, and sets the timer for what comes next.
+  func finish(at now: Instant) {
+    while let action = node.nextAction() { perform(action, at: now) }
+    if node.isDeviceToWait != isHoldingDevice {
+      isHoldingDevice = node.isDeviceToWait
+      port.hold(isHoldingDevice)
+    }
+    guard let deadline = node.nextDeadline, deadline != timerDeadline else { return }
+    timerDeadline = deadline
+    timer?.start(at: deadline, from: now)
+  }
+
+  private func turn(_ body: (_ now: Instant) -> Void) {
+    let now = loop.now
+    port.device.now = now
+    body(now)
+    finish(at: now)
+    port.settle(at: now)
+  }
+
+  private func perform(_ action: NodeAction, at now: Instant) {
+    switch action {
+    case .dial(let circuit): dial(circuit, at: now)
+    case .flush(let circuit): flush(circuit, at: now)
+    case .close(let circuit): sockets[circuit] = nil
+    case .probeTor: tor.look()
+    case .torReachable(let isReachable): tor.note(isReachable: isReachable)
+    case .trimMemory: oncilla_trim_memory()
+    case .log(let level, let message): log.write(level, message)
+    }
+  }
+
+  private func advance() {
+    timerDeadline = nil
+    turn { now in node.advance(to: now, device: &port.device) }
+  }
+
+  private func dial(_ circuit: CircuitIdentifier, at now: Instant) {
+    do throws(SystemError) {
+      let stream = try StreamSocket(for: tor.socks)
+      let connection = try stream.connect(to: tor.socks)
+      let socket = CircuitSocket(stream)
+      attach(socket, to: circuit)
+      switch connection {
+      case .established: established(circuit, socket)
+      case .pending: socket.isConnecting = true
+      }
+      if socket.isConnecting { socket.waitUntilWritable(true) }
+    } catch {
+      tor.failed(error)
+      node.ended(circuit, CircuitEnd(connecting: error), at: now, device: &port.device)
+    }
+  }
+
+  private func established(_ circuit: CircuitIdentifier, _ socket: CircuitSocket) {
+    socket.isConnecting = false
+    socket.waitUntilWritable(false)
+    socket.reading?.start()
+    node.connected(circuit)
+  }
+
+  private func attach(_ socket: CircuitSocket, to circuit: CircuitIdentifier) {
+    let descriptor = socket.stream.descriptor
+    socket.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in read(circuit) }
+    socket.writing = EventSource(.writable(descriptor), on: loop) { [unowned self] in writable(circuit) }
+    sockets[circuit] = socket
+  }
+
+  private func read(_ circuit: CircuitIdentifier) {
+    guard let socket = sockets[circuit] else { return }
+    turn { now in
+      switch socket.stream.read(into: port.buffer) {
+      case .bytes(let count):
+        node.receive(
+          UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, at: now, device: &port.device)
+      case .nothing:
+        break
+      case .end:
+        drop(circuit, .closed, at: now)
+      case .failed(let error):
+        drop(circuit, .failure("\(error)"), at: now)
+      }
+    }
+  }
+
+  private func writable(_ circuit: CircuitIdentifier) {
+    guard let socket = sockets[circuit] else { return }
+    turn { now in
+      guard socket.isConnecting else { return flush(circuit, at: now) }
+      do throws(SystemError) {
+        try socket.stream.finishConnecting(to: tor.socks)
+        established(circuit, socket)
+      } catch {
+        tor.failed(error)
+        drop(circuit, CircuitEnd(connecting: error), at: now)
+      }
+    }
+  }
+
+  private func flush(_ circuit: CircuitIdentifier, at now: Instant) {
+    guard let socket = sockets[circuit] else { return }
+    var failure: SystemError?
+    let more = node.transmit(circuit, at: now) { runs in
+      switch socket.stream.write(runs) {
+      case .bytes(let count): return count
+      case .failed(let error):
+        failure = error
+        return 0
+      }
+    }
+    if let failure {
+      drop(circuit, .failure("\(failure)"), at: now)
+    } else {
+      socket.waitUntilWritable(more)
+    }
+  }
+
+  private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant) {
+    sockets[circuit] = nil
+    node.ended(circuit, end, at: now, device: &port.device)
+  }
+}
+
+extension CircuitEnd {
+  /// What a connection to the SOCKS server that failed says: mostly that nobody is there, but not where it is this host
+  /// that lacks something.
+  fileprivate init(connecting error: SystemError) {
+    switch error.number {
+    case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: self = .failure("\(error)")
+    default: self = .torUnreachable
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import OverlayCore
+
+/// Every identity's listeners. What comes in at one is for its identity alone; where identities share one, the first
+/// packet's destination tells for which.
+final class IdentityListeners {
+  private var listeners: [Listener] = []
+  private var sorter: CallSorter?
+
+  /// Listens at every address of `identities`. `accept` takes a connection for the identity with that number;
+  /// `acceptAddressed` one for the identity with that address.
+  init(
+    _ identities: [DaemonSettings.Identity], on loop: EventLoop, log: Log,
+    accept: @escaping (consuming StreamSocket, _ identity: Int) -> Void,
+    acceptAddressed: @escaping (consuming StreamSocket, _ address: IPv6Address) -> Void
+  ) throws(SystemError) {
+    let sorter = CallSorter(on: loop, handler: acceptAddressed)
+    self.sorter = sorter
+    var seen: Set<SocketAddress> = []
+    for (number, identity) in identities.enumerated() {
+      for address in identity.listen where seen.insert(address).inserted {
+        if !address.isLoopback {
+          log.warning("listening at \(address): whoever reaches it there is not known to come through Tor")
+        }
+        let isShared = identities.count { $0.listen.contains(address) } > 1
+        let listener = try Listener(address, on: loop, log: log) { stream in
+          if isShared { sorter.accept(stream) } else { accept(stream, number) }
+        }
+        listeners.append(listener)
+      }
+    }
+  }
+}

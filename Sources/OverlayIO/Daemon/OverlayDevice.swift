@@ -1,0 +1,41 @@
+import OverlayCore
+
+/// What carries packets between the kernel and this host's identities: a tunnel of IP packets, or one of Ethernet frames
+/// with the link on which neighbours are found.
+struct OverlayDevice: ~Copyable {
+  /// The tunnel.
+  var tunnel: TunnelDevice
+  /// The Ethernet side; `nil` where the tunnel carries bare IP packets.
+  var link: EthernetLink?
+  /// The time of what is being done: set before anything is delivered.
+  var now = Instant(nanoseconds: 0)
+
+  /// A device without a link, or with one.
+  init(_ tunnel: consuming TunnelDevice, link: consuming EthernetLink?) {
+    self.tunnel = tunnel
+    self.link = link
+  }
+
+  /// Finds the packet in what was read, in which a link may find something else, and answer it.
+  mutating func open(
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, isLive: (IPv6Address) -> Bool
+  ) -> EthernetLink.Inbound {
+    link?.receive(frame, offload, at: now, wire: &tunnel, isLive: isLive) ?? .packet(0..<frame.count, offload)
+  }
+
+  /// Does what the link has to do by now.
+  mutating func advance() {
+    link?.advance(to: now, wire: &tunnel)
+  }
+
+  /// Sends what an address service says to the hosts of the link.
+  mutating func send(_ packet: UnsafeRawBufferPointer, to station: MACAddress) {
+    _ = link?.send(packet, to: station, wire: &tunnel)
+  }
+}
+
+extension OverlayDevice: PacketSink {
+  mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
+    link?.deliver(runs, header, at: now, wire: &tunnel) ?? tunnel.deliver(runs, header)
+  }
+}

@@ -1,0 +1,89 @@
+import Glibc
+import OverlayCore
+
+/// Where the daemon keeps what it must remember from one run to the next: one small file a matter, each replaced as a
+/// whole. The directory is made, for the owner alone, when something is first written. What cannot be kept is told in
+/// the log, and the daemon goes on without it.
+public final class StateDirectory {
+  private let path: String
+  private let log: Log
+  // What was last said of each file, so that a disk that is full is told once.
+  private var complaints: [String: String] = [:]
+
+  /// The directory at this path, which need not exist; its parent must.
+  public init(_ path: String, log: Log) {
+    self.path = path
+    self.log = log
+  }
+
+  /// The daemon's own MAC address on the TAP side, from the file `mac`; one that is missing or unreadable is made at random
+  /// and kept. Hosts of the LAN remember it, so that it had better stay the same.
+  public func macAddress() -> MACAddress {
+    if let text = read("mac", limit: 256) {
+      if let address = MACAddress(text), !address.isGroup, address.value != 0 { return address }
+      log.warning("\(path)/mac does not hold one host's MAC address: a new one is made")
+    }
+    var generator = SystemRandomNumberGenerator()
+    let address = MACAddress.random(using: &generator)
+    write("mac", "\(address)\n")
+    return address
+  }
+
+  /// The text of the file `leases`; empty if there is none.
+  public func leases() -> String { read("leases", limit: 1 << 20) ?? "" }
+
+  /// Keeps this text in the file `leases`.
+  public func keepLeases(_ text: String) { write("leases", text) }
+
+  /// A file's text without blanks at its ends; `nil` if it is missing or unreadable.
+  private func read(_ name: String, limit: Int) -> String? {
+    do throws(SystemError) {
+      let bytes = try readFile("\(path)/\(name)", limit: limit)
+      let blanks = Set(" \t\r\n".utf8)
+      let start = bytes.drop { blanks.contains($0) }
+      let end = start.lastIndex { !blanks.contains($0) }.map { $0 + 1 } ?? start.startIndex
+      return String(decoding: start[..<end], as: UTF8.self)
+    } catch {
+      if error.number != ENOENT { log.warning("what was kept in \(path)/\(name) cannot be read: \(error)") }
+      return nil
+    }
+  }
+
+  private func write(_ name: String, _ text: String) {
+    do throws(SystemError) {
+      try replace(name, with: Array(text.utf8))
+      if complaints.removeValue(forKey: name) != nil { log.notice("\(path)/\(name) can be written again") }
+    } catch {
+      if complaints.updateValue("\(error)", forKey: name) != "\(error)" {
+        log.warning("\(path)/\(name) cannot be written, and is forgotten when the daemon ends: \(error)")
+      }
+    }
+  }
+
+  /// Writes the file under another name first: whatever happens meanwhile, the old one is there or the new one.
+  private func replace(_ name: String, with bytes: [UInt8]) throws(SystemError) {
+    if mkdir(path, 0o700) != 0, errno != EEXIST { throw SystemError(call: "mkdir \(path)", number: errno) }
+    let (file, draft) = ("\(path)/\(name)", "\(path)/\(name).new")
+    // What a crash left behind may be a link, or belong to somebody else.
+    unlink(draft)
+    do throws(SystemError) {
+      let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+      let descriptor = try FileDescriptor("open \(draft)") { open(draft, flags, 0o600) }
+      let number = descriptor.number
+      var written = 0
+      while written < bytes.count {
+        written += try SystemCall.perform("write \(draft)") {
+          bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress?.advanced(by: written), $0.count - written) }
+        }
+      }
+      try SystemCall.perform("fsync \(draft)") { fsync(number) }
+      try SystemCall.perform("rename \(draft)") { rename(draft, file) }
+    } catch {
+      unlink(draft)
+      throw error
+    }
+    let directory = try FileDescriptor("open \(path)") { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    let number = directory.number
+    try SystemCall.perform("fsync \(path)") { fsync(number) }
+  }
+}

@@ -1,0 +1,130 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// A route of the main table that the program keeps: one into the interface, or the leak guard that takes what is for the
+/// same prefix when the interface's own route is gone, so that it does not leave through the default route in the clear.
+struct KernelRoute: Equatable {
+  /// Where it leads packets.
+  enum Target: Equatable {
+    /// Into the interface of this number.
+    case interface(Int32)
+    /// Nowhere: they are refused as `unreachable`.
+    case leakGuard
+  }
+
+  /// What it is for.
+  let prefix: IPPrefix
+  /// Where it leads.
+  let target: Target
+
+  /// The mark by which the route is known as ours, by a later run, too (`rtm_protocol`): free in iproute2's `rt_protos`
+  /// and in FRRouting's list.
+  static let origin: UInt8 = 235
+  /// Greater, and so of less weight, than what interfaces (256), static routes and router advertisements (1024) get.
+  static let leakGuardMetric: UInt32 = 4096
+
+  /// The route into the interface of this number.
+  init(to prefix: IPPrefix, through interface: Int32) {
+    self.prefix = prefix
+    target = .interface(interface)
+  }
+
+  /// The leak guard of this prefix.
+  init(guarding prefix: IPPrefix) {
+    self.prefix = prefix
+    target = .leakGuard
+  }
+
+  /// As the kernel's own to a connected prefix: 256 with IPv6, none with IPv4.
+  var metric: UInt32 {
+    switch (target, prefix) {
+    case (.leakGuard, _): KernelRoute.leakGuardMetric
+    case (.interface, .ipv6): 256
+    case (.interface, .ipv4): 0
+    }
+  }
+
+  /// The request that adds the route, and fails with EEXIST where any of its prefix and metric stands.
+  var addition: NetlinkMessage { message("install", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL) }
+
+  /// The request that removes the route, and fails with ESRCH where there is none.
+  var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
+
+  /// The request for the routes of this version of IP among which ours is.
+  var query: NetlinkMessage {
+    var header = rtmsg()
+    header.rtm_family = prefix.family
+    header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
+    header.rtm_protocol = KernelRoute.origin
+    return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
+  }
+
+  /// What it is, for an error.
+  var name: String { target == .leakGuard ? "the leak guard" : "the route to \(prefix)" }
+
+  /// Whether the route is this one.
+  func matches(_ route: RouteRecord) -> Bool {
+    guard takesPlace(route), route.origin == KernelRoute.origin else { return false }
+    switch target {
+    case .interface(let index): return Int(route.type) == RTN_UNICAST && route.interface == index
+    case .leakGuard: return Int(route.type) == RTN_UNREACHABLE
+    }
+  }
+
+  /// Whether the route stands where this one does, whoever made it.
+  func takesPlace(_ route: RouteRecord) -> Bool {
+    route.prefix == prefix && route.table == UInt32(RT_TABLE_MAIN.rawValue) && route.metric == metric
+  }
+
+  private func message(_ verb: String, type: Int, flags: Int32 = 0) -> NetlinkMessage {
+    var header = rtmsg()
+    header.rtm_family = prefix.family
+    header.rtm_dst_len = UInt8(prefix.length)
+    header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
+    header.rtm_protocol = KernelRoute.origin
+    header.rtm_scope = UInt8(RT_SCOPE_UNIVERSE.rawValue)
+    header.rtm_type = UInt8(RTN_UNREACHABLE)
+    var interface: Int32?
+    if case .interface(let index) = target {
+      interface = index
+      header.rtm_type = UInt8(RTN_UNICAST)
+      // Hosts of an IPv4 prefix without a router stand on the link itself.
+      if case .ipv4 = prefix { header.rtm_scope = UInt8(RT_SCOPE_LINK.rawValue) }
+    }
+    var message = NetlinkMessage("\(verb) \(name)", type: type, flags: flags, header: header)
+    message.append(Int(RTA_DST.rawValue), bytes: prefix.addressBytes)
+    if metric > 0 { message.append(Int(RTA_PRIORITY.rawValue), value: metric) }
+    if let interface { message.append(Int(RTA_OIF.rawValue), value: interface) }
+    return message
+  }
+}
+
+extension IPPrefix {
+  /// `AF_INET` or `AF_INET6`, as the headers of rtnetlink hold it.
+  var family: UInt8 {
+    switch self {
+    case .ipv4: UInt8(AF_INET)
+    case .ipv6: UInt8(AF_INET6)
+    }
+  }
+
+  /// The bytes of its first address in network byte order.
+  var addressBytes: [UInt8] {
+    switch self {
+    case .ipv4(let prefix): prefix.address.bytes
+    case .ipv6(let prefix): prefix.address.bytes
+    }
+  }
+}
+
+extension IPv4Address {
+  /// The four bytes in network byte order.
+  var bytes: [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+
+  /// The address of four bytes in network byte order; `nil` for any other count.
+  init?(bytes: UnsafeRawBufferPointer) {
+    guard bytes.count == IPv4Address.size else { return nil }
+    self.init(loading: bytes, at: 0)
+  }
+}

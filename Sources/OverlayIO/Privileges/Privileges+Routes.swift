@@ -1,0 +1,97 @@
+import Glibc
+import OverlayCore
+
+/// The routes that the program keeps: leak guards, and what leads into the interface beside the overlay's own prefix, which
+/// comes and goes with the address.
+extension Privileges {
+  /// Puts a leak guard where each prefix leads when the interface is gone.
+  mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardState {
+    var state = LeakGuardState.adopted
+    let routes = settings.guardedPrefixes.map { KernelRoute(guarding: $0) }
+    let standing = try standing(among: routes)
+    for route in routes where !standing.contains(route.prefix) {
+      switch try add(route) {
+      case .added: if state == .adopted { state = .installed }
+      case .taken: throw .leakGuardTaken(route.prefix, metric: route.metric)
+      case .linkDown: state = .loopbackDown
+      }
+    }
+    return state
+  }
+
+  /// Takes all leak guards away.
+  mutating func dropLeakGuards() throws(PrivilegeError) {
+    for prefix in settings.guardedPrefixes {
+      let route = KernelRoute(guarding: prefix)
+      do throws(SystemError) {
+        try requests.request(route.removal)
+      } catch {
+        // Another route of this prefix stays: the request names ours by its mark.
+        if error.number != ESRCH { throw explain(error, route.removal.purpose) }
+      }
+    }
+  }
+
+  /// Leads what lies behind peers into the interface of this number, which is up. It all goes with the interface.
+  mutating func addRoutes(through index: Int32) throws(PrivilegeError) {
+    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: index) }
+    let standing = try standing(among: routes)
+    for route in routes where !standing.contains(route.prefix) {
+      if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
+    }
+  }
+
+  private enum Addition {
+    case added, taken, linkDown
+  }
+
+  private mutating func add(_ route: KernelRoute) throws(PrivilegeError) -> Addition {
+    do throws(SystemError) {
+      try requests.request(route.addition)
+      return .added
+    } catch {
+      switch error.number {
+      case EEXIST: return .taken
+      case ENETDOWN: return .linkDown
+      default: throw explain(error, route.addition.purpose)
+      }
+    }
+  }
+
+  /// The prefixes of those routes that stand already. Asked once for all of them: each answer holds every route of ours.
+  private mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> Set<IPPrefix> {
+    var wanted: [IPPrefix: KernelRoute] = [:]
+    var queries: [UInt8: NetlinkMessage] = [:]
+    for route in routes {
+      wanted[route.prefix] = route
+      queries[route.prefix.family] = route.query
+    }
+    var standing: Set<IPPrefix> = []
+    for query in queries.values {
+      do throws(SystemError) {
+        try requests.request(query) { record in
+          if let found = RouteRecord(record), wanted[found.prefix]?.matches(found) == true {
+            standing.insert(found.prefix)
+          }
+        }
+      } catch {
+        throw explain(error, query.purpose)
+      }
+    }
+    return standing
+  }
+}
+
+extension InterfaceSettings {
+  /// What leads into the interface beside the overlay's own prefix: nothing where it is a bridge's port and no more.
+  var routedPrefixes: [IPPrefix] { hasAddress ? outsidePrefixes : [] }
+
+  /// What must not leave in the clear.
+  var guardedPrefixes: [IPPrefix] { [.ipv6(prefix)] + outsidePrefixes }
+
+  private var outsidePrefixes: [IPPrefix] {
+    guard let ipv4Address, ipv4Address.prefix.length < 32 else { return routes }
+    let connected = IPPrefix.ipv4(ipv4Address.prefix)
+    return routes.contains(connected) ? routes : routes + [connected]
+  }
+}

@@ -1,0 +1,71 @@
+import Glibc
+import OverlayCore
+
+/// Finds out which identity a circuit is for where several share a listener: by the destination of its first packet,
+/// which is looked at and left in the socket.
+///
+/// At most `limit` calls wait, each for `patience`; past that the oldest is closed.
+final class CallSorter {
+  private static let limit = 64
+  private static let patience = Duration.seconds(30)
+
+  private final class Call {
+    let number: UInt64
+    var stream: StreamSocket?
+    var reading: EventSource?
+    var timeout: EventSource?
+
+    init(_ number: UInt64, _ stream: consuming StreamSocket) {
+      self.number = number
+      self.stream = consume stream
+    }
+
+    deinit {
+      // Before the descriptor is closed: libevent must not watch a number that means another file.
+      reading = nil
+      timeout = nil
+    }
+  }
+
+  private let loop: EventLoop
+  private let handler: (consuming StreamSocket, _ destination: IPv6Address) -> Void
+  private var calls: [Call] = []
+  private var last: UInt64 = 0
+
+  /// A sorter that hands every call to `handler` with the address that it is for.
+  init(on loop: EventLoop, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void) {
+    self.loop = loop
+    self.handler = handler
+  }
+
+  /// Takes a connection whose first packet may still be to come.
+  func accept(_ stream: consuming StreamSocket) {
+    // The kernel wakes us when a whole header is there, or the end.
+    stream.wakeAfter(bytes: IPv6Header.size)
+    let descriptor = stream.descriptor
+    last += 1
+    let number = last
+    let call = Call(number, stream)
+    call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in sort(number) }
+    call.timeout = EventSource(.timer, on: loop) { [unowned self] in _ = take(number) }
+    if calls.count == CallSorter.limit { calls.removeFirst() }
+    calls.append(call)
+    call.reading?.start()
+    call.timeout?.start(after: CallSorter.patience)
+  }
+
+  private func sort(_ number: UInt64) {
+    guard let call = take(number), let stream = call.stream.take() else { return }
+    call.reading = nil
+    var start = [UInt8](repeating: 0, count: IPv6Header.size)
+    let count = start.withUnsafeMutableBytes { stream.peek(into: $0) }
+    guard count == start.count, start[0] >> 4 == 6 else { return }
+    stream.wakeAfter(bytes: 1)
+    handler(stream, start.withUnsafeBytes { IPv6Address(loading: $0, at: 24) })
+  }
+
+  private func take(_ number: UInt64) -> Call? {
+    guard let index = calls.firstIndex(where: { $0.number == number }) else { return nil }
+    return calls.remove(at: index)
+  }
+}

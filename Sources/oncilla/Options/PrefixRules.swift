@@ -1,0 +1,63 @@
+import OverlayCore
+import OverlayIO
+
+/// Which prefixes can be routed to a peer, or served.
+struct PrefixRules {
+  /// Whether the interface lies where Tor's own traffic does not pass.
+  let isInNamespace: Bool
+  /// Whether IPv4 is carried.
+  let carriesIPv4: Bool
+  /// Where this host and Tor connect to each other.
+  let connections: [SocketAddress]
+
+  /// What no route of ours can lead to.
+  private static let reserved: [(prefix: String, meaning: String)] = [
+    (OverlayNetwork.tor.prefix.description, "the overlay, which needs no route"),
+    ("::/128", "no address at all"), ("::1/128", "loopback"), ("fe80::/10", "link-local"), ("ff00::/8", "multicast"),
+    ("::ffff:0:0/96", "IPv4 inside IPv6"),
+    ("0.0.0.0/8", "this network alone"), ("127.0.0.0/8", "loopback"), ("169.254.0.0/16", "link-local"),
+    ("224.0.0.0/4", "multicast"), ("240.0.0.0/4", "reserved"),
+  ]
+
+  /// What networks number themselves from: unique local (RFC 4193), private (RFC 1918), shared (RFC 6598), and
+  /// benchmarks (RFC 2544).
+  private static let inner = [
+    "fc00::/7", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15",
+  ]
+
+  /// Refuses a prefix that cannot be routed, or served, here.
+  func check(_ prefix: IPPrefix, isRoute: Bool) throws(Value.Refusal) {
+    if case .ipv4 = prefix, !carriesIPv4 { throw Value.Refusal("an IPv4 prefix needs --ipv4") }
+    for (text, meaning) in PrefixRules.reserved {
+      guard let reserved = IPPrefix(text), reserved.contains(prefix) else { continue }
+      throw Value.Refusal("it lies in \(reserved): \(meaning)")
+    }
+    guard !isInNamespace else { return }
+    if isRoute { try checkThatTorPasses(prefix) }
+    for (text, meaning) in PrefixRules.reserved {
+      guard let reserved = IPPrefix(text), prefix.contains(reserved) else { continue }
+      throw Value.Refusal("it covers \(reserved): \(meaning); with --netns it is accepted")
+    }
+  }
+
+  /// What Tor sends must not come back to it through the interface.
+  private func checkThatTorPasses(_ prefix: IPPrefix) throws(Value.Refusal) {
+    for connection in connections {
+      let isCovered =
+        switch connection {
+        case .ipv4(let address, _): prefix.contains(IPv4Address(value: address))
+        case .ipv6(let address, _): prefix.contains(address)
+        case .unix: false
+        }
+      if isCovered {
+        throw Value.Refusal("it covers \(connection), which leads to Tor; with --netns it is accepted")
+      }
+    }
+    let shortest = if case .ipv4 = prefix { 24 } else { 48 }
+    if prefix.length >= shortest { return }
+    if PrefixRules.inner.contains(where: { IPPrefix($0)?.contains(prefix) == true }) { return }
+    throw Value.Refusal(
+      "it is wide enough to cover Tor's own traffic: public prefixes of /\(shortest) or longer are accepted, any with "
+        + "--netns")
+  }
+}

@@ -1,0 +1,96 @@
+"""A real DHCPv6 client on a LAN host: dhcpcd, whose memory is the test's."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+from overlay import wait_until
+
+# Nothing is asked for but an address, and no script changes the machine's resolv.conf.
+CONFIGURATION = "duid\nipv6only\nscript /bin/true\n"
+
+
+class Client:
+    """dhcpcd on `eth0` of a namespace; what it keeps on disk lies in a directory of its own until `forget()`.
+
+    with Client(namespace) as client:
+        client.wait_for_address("fd87:…")
+    """
+
+    def __init__(self, namespace):
+        self.namespace = namespace
+        self._directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-dhcpcd-"))
+        os.chmod(self._directory, 0o755)  # dhcpcd reads its configuration as root, its memory as a user of its own
+        (self._directory / "configuration").write_text(CONFIGURATION)
+        self._memory = self._directory / "memory"
+        self._log = self._directory / "log"
+        self._log.touch()
+        self._process = None
+        self.forget()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, failure, *_):
+        if failure is not None:
+            print(f"--- dhcpcd in {self.namespace} ---\n{self.log()}")
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def start(self):
+        # What other instances on this machine share is hidden: the memory, and the sockets in /run.
+        script = (f"mount --bind {self._memory} /var/lib/dhcpcd && mount -t tmpfs none /run && mkdir /run/dhcpcd && "
+                  f"exec dhcpcd -6 -B -d -f {self._directory}/configuration eth0")
+        with open(self._log, "ab") as log:
+            self._process = self.namespace.popen(["unshare", "--mount", "sh", "-c", script],
+                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def stop(self):
+        """Ends it without a release, as a host does that is switched off: the address goes."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def forget(self):
+        """What a host loses that is installed anew: the lease, and its identifier with it."""
+        shutil.rmtree(self._memory, ignore_errors=True)
+        self._memory.mkdir()
+        os.chmod(self._memory, 0o755)
+
+    def command(self, option):
+        """`-N` renews, `-k` gives the address back and ends."""
+        subprocess.run(["nsenter", f"--target={self._process.pid}", "--mount", "--net", "--", "dhcpcd", "-6", option,
+                        "eth0"], check=True, capture_output=True, timeout=20)
+
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+    def mark(self):
+        return len(self.log())
+
+    def wait_for_line(self, pattern, timeout=15, since=0):
+        def said():
+            assert self._process.poll() is None, f"dhcpcd has ended:\n{self.log()}"
+            return re.search(pattern, self.log()[since:], re.MULTILINE)
+
+        return wait_until(said, timeout, what=f"/{pattern}/ of dhcpcd")
+
+    @property
+    def addresses(self):
+        """The overlay addresses on the interface, without their prefix lengths."""
+        return [address.partition("/")[0] for address in self.namespace.addresses("eth0")]
+
+    def wait_for_address(self, *accepted, timeout=20):
+        """The host's one address, when it has it; one of these."""
+        wait_until(lambda: self.addresses, timeout, what="an address by DHCPv6")
+        addresses = self.addresses
+        assert len(addresses) == 1 and addresses[0] in accepted, f"{addresses}, not one of {accepted}\n{self.log()}"
+        return addresses[0]

@@ -1,0 +1,51 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Prefixes of either version of IP")
+struct IPPrefixTests {
+  @Test(
+    "are written as they are read",
+    arguments: [
+      "0.0.0.0/0", "10.20.0.0/16", "192.168.1.1/32", "::/0", "2001:db8::/32", "fd00:1:2:3::4/128", "fe80::/10",
+    ])
+  func text(_ text: String) throws {
+    #expect("\(try IPPrefix.sample(text))" == text)
+    #expect(IPPrefix(masking: text) == IPPrefix(text))
+  }
+
+  @Test(
+    "with bits past their length are refused, and can be had masked",
+    arguments: [
+      ("10.20.0.1/16", "10.20.0.0/16"), ("255.255.255.255/0", "0.0.0.0/0"), ("10.0.0.3/31", "10.0.0.2/31"),
+      ("2001:db8::1/64", "2001:db8::/64"), ("::1/0", "::/0"), ("fd00::ff/121", "fd00::80/121"),
+    ])
+  func hostBits(_ text: String, _ masked: String) {
+    #expect(IPPrefix(text) == nil)
+    #expect(IPPrefix(masking: text).map { "\($0)" } == masked)
+  }
+
+  @Test(
+    "are not read from anything else",
+    arguments: [
+      "", "/", "10.0.0.0", "10.0.0.0/", "/8", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/08",
+      "10.0.0.0/8/8", "10.0.0/8", "10.0.0.0.0/8", "010.0.0.0/8", "256.0.0.0/8", "+1.0.0.0/8", "1..0.0/8", " 10.0.0.0/8",
+      "::/129", "::/", "fe80::%eth0/10", "2001:db8::/0x20", "10.0.0.0/1000", "10.0.0.0/٨",
+    ])
+  func refused(_ text: String) {
+    #expect(IPPrefix(text) == nil)
+    #expect(IPPrefix(masking: text) == nil)
+  }
+
+  @Test(
+    "contain each other or do not",
+    arguments: [
+      ("10.0.0.0/8", "10.1.0.0/16", true), ("10.1.0.0/16", "10.0.0.0/8", false), ("10.0.0.0/8", "10.0.0.0/8", true),
+      ("0.0.0.0/0", "::/0", false), ("::/0", "0.0.0.0/0", false), ("fd00::/8", "fd12::/16", true),
+      ("10.0.0.0/8", "11.0.0.0/16", false),
+    ])
+  func containment(_ outer: String, _ inner: String, _ isContained: Bool) throws {
+    #expect(try IPPrefix.sample(outer).contains(IPPrefix.sample(inner)) == isContained)
+    if isContained { #expect(try IPPrefix.sample(inner).overlaps(IPPrefix.sample(outer))) }
+  }
+}

@@ -1,0 +1,107 @@
+import Glibc
+import OverlayCore
+import OverlayIO
+import Testing
+
+@Suite("The state directory")
+struct StateDirectoryTests {
+  private let directory: TemporaryDirectory
+  private let sink = Lines()
+  private let path: String
+
+  private final class Lines: LogSink {
+    var lines: [String] = []
+
+    func write(_ level: LogLevel, _ line: String) -> Bool {
+      lines.append("\(level.name): \(line)")
+      return true
+    }
+
+    func reopen() throws(SystemError) {}
+  }
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    path = directory.file("state")
+  }
+
+  private func state() -> StateDirectory { StateDirectory(path, log: Log(level: .debug, sink: sink)) }
+
+  private func mode(_ path: String) -> mode_t {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+  }
+
+  @Test("nothing is made before there is something to keep")
+  func untouched() {
+    #expect(state().leases() == "")
+    #expect(access(path, F_OK) != 0)
+    #expect(sink.lines == [])
+  }
+
+  @Test("a MAC address is made once, for the owner's eyes, and kept")
+  func macAddress() throws {
+    let address = state().macAddress()
+    #expect(!address.isGroup && address.isLocal)
+    #expect(state().macAddress() == address)
+    #expect(try directory.read("state/mac") == "\(address)\n")
+    #expect(mode(path) == 0o700)
+    #expect(mode(path + "/mac") == 0o600)
+    #expect(sink.lines == [])
+  }
+
+  @Test("one that an operator wrote is taken", arguments: ["02:00:5e:10:00:01", " 00:00:5E:10:00:01\n"])
+  func written(text: String) throws {
+    #expect(mkdir(path, 0o755) == 0)
+    try directory.write("state/mac", text)
+    #expect(state().macAddress().value & 0xffff_ffff == 0x5e10_0001)
+    #expect(try directory.read("state/mac") == text)
+  }
+
+  @Test(
+    "one that is none is told and made anew",
+    arguments: ["", "02:00:5e:10:00", "01:00:5e:10:00:01", "00:00:00:00:00:00", "\u{0}"])
+  func damaged(text: String) throws {
+    #expect(mkdir(path, 0o755) == 0)
+    try directory.write("state/mac", text)
+    let address = state().macAddress()
+    #expect(sink.lines == ["warning: \(path)/mac does not hold one host's MAC address: a new one is made"])
+    #expect(try directory.read("state/mac") == "\(address)\n")
+    #expect(mode(path + "/mac") == 0o600)
+  }
+
+  @Test("a file that cannot be read is told, and the daemon goes on")
+  func unreadable() throws {
+    #expect(mkdir(path, 0o700) == 0)
+    #expect(mkdir(path + "/mac", 0o700) == 0)
+    let address = state().macAddress()
+    #expect(!address.isGroup && address.isLocal)
+    #expect(sink.lines.map { String($0.prefix(8)) } == ["warning:", "warning:"])
+  }
+
+  @Test("a directory that cannot be written is told once for each file, and when that is over")
+  func unwritable() throws {
+    try directory.write("state", "a file")
+    let state = state()
+    for _ in 0..<3 { state.keepLeases("one") }
+    _ = state.macAddress()
+    #expect(sink.lines.filter { $0.contains("/leases cannot be written") }.count == 1)
+    #expect(sink.lines.filter { $0.contains("/mac cannot be written") }.count == 1)
+    #expect(unlink(path) == 0)
+    state.keepLeases("two")
+    #expect(sink.lines.last == "notice: \(path)/leases can be written again")
+    #expect(state.leases() == "two")
+  }
+
+  @Test("a file is replaced as a whole, whatever a crash left of it")
+  func replaced() throws {
+    let state = state()
+    state.keepLeases("a long first version")
+    #expect(symlink(directory.file("elsewhere"), path + "/leases.new") == 0)
+    state.keepLeases("second")
+    #expect(try directory.read("state/leases") == "second")
+    #expect(access(directory.file("elsewhere"), F_OK) != 0)
+    #expect(access(path + "/leases.new", F_OK) != 0)
+    #expect(sink.lines == [])
+  }
+}
