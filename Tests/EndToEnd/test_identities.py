@@ -153,7 +153,7 @@ def test_feed_beef_of_each_identity(run, two, proxy):
         assert len(proxy.dials(identity.name)) == 1
 
 
-def test_a_circuit_limit_of_strangers_at_one_does_not_silence_the_other(run, two, wire_peer):
+def test_strangers_who_crowd_one_do_not_silence_the_other(run, two, wire_peer):
     """What one listener is made to suffer must not show at the other."""
     run(two)
     first, second = two
