@@ -279,6 +279,21 @@ def delete_stale_namespaces(stem=Namespace.stem):
             subprocess.run(["ip", "netns", "del", name], check=False)
 
 
+def send_cut_datagrams(source, destination, address, sizes=(24000, 8405, 2400, 100), segment=1200, port=5353):
+    """One call for several datagrams, which the kernel or the daemon cuts apart (UDP_SEGMENT): all arrive in order."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    udp_segment = 103  # linux/udp.h; Python has no name for it
+    with destination.socket(family, socket.SOCK_DGRAM) as receiver, source.socket(family, socket.SOCK_DGRAM) as sender:
+        receiver.bind((address, port))
+        receiver.settimeout(5)
+        sender.setsockopt(socket.IPPROTO_UDP, udp_segment, segment)
+        for size in sizes:
+            data = pattern_bytes(size, seed=size)
+            sender.sendto(data, (address, port))
+            for at in range(0, size, segment):
+                assert receiver.recv(65536) == data[at:at + segment], f"{size} bytes, from {at}"
+
+
 class Transfer:
     """One TCP stream between two namespaces, with the SHA-256 of both ends; from `source_address`, if that is given."""
 

@@ -153,6 +153,22 @@ def test_feed_beef_of_each_identity(run, two, proxy):
         assert len(proxy.dials(identity.name)) == 1
 
 
+def test_what_is_served_is_reached_through_the_first_identity_only(run, two, wire_peer):
+    """Through both it would show that they are one host."""
+    first, second = two
+    daemon = run(two, options=["--serve", "fd00:a::/48"])
+    daemon.host.ip("-6 addr add fd00:a::1/128 dev lo nodad")
+    peer = wire_peer("peer")
+    for number, identity in enumerate((second, first)):
+        call = peer.call(identity)
+        call.send(packets.echo_request(peer.address, "fd00:a::1", identifier=10 + number))
+        ask(peer, identity, 20 + number, call)
+    wait_until(lambda: replies(peer, 11), 5, what="the served address by the first identity")
+    assert replies(peer, 10) == []
+    served = [circuit for circuit in peer.circuits if "fd00:a::1" in {packet.source for packet in circuit.packets()}]
+    assert [circuit.packets()[0].keepalive_name for circuit in served] == [first.name]
+
+
 def test_strangers_who_crowd_one_do_not_silence_the_other(run, two, wire_peer):
     """What one listener is made to suffer must not show at the other."""
     run(two)

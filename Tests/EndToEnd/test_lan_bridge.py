@@ -85,6 +85,12 @@ def test_100_megabytes_from_every_host_to_every_host_across(lans, report):
            + " and ".join(f"{daemon.rss() / 1e6:.1f} MB" for daemon in lans.daemons))
 
 
+def test_datagrams_that_are_sent_together_arrive_apart(lans):
+    settle(lans.across)
+    for source, destination in lans.across:
+        overlay.send_cut_datagrams(source.namespace, destination.namespace, destination.address)
+
+
 def test_without_offload(namespaces, daemons, proxy):
     lans = bridged_pair(namespaces, daemons, proxy, options=["--no-offload"])
     settle(lans.across)

@@ -13,7 +13,7 @@ import pytest
 import packets
 from fake_socks import FakeSocks
 from lan import BridgedLAN, Identity, RoutedLAN, assert_path_mtu
-from overlay import Transfer, pattern_bytes, wait_until
+from overlay import Transfer, pattern_bytes, send_cut_datagrams, wait_until
 from secure_shell import SecureShell
 from test_proxy_hostile import Sniffer
 from wire_record import WireRecord
@@ -95,6 +95,12 @@ def test_datagrams_of_every_size(gateways, version):
             data = pattern_bytes(size, seed=size)
             sender.sendto(data, (address, 5353))
             assert receiver.recv(65536) == data, f"{size} bytes"
+
+
+def test_datagrams_that_are_sent_together_arrive_apart(gateways):
+    lans = gateways()
+    for address in (lans.far.address, lans.far.ipv4):
+        send_cut_datagrams(lans.near.namespace, lans.far.namespace, address)
 
 
 def test_ssh(gateways):
