@@ -334,6 +334,7 @@ class Transfer:
                 sender.connect((address, port))
                 left = size
                 while left > 0:
+                    assert time.monotonic() - started < timeout, f"{size - left} of {size} bytes in {timeout} s"
                     part = block[:left]
                     sender.sendall(part)
                     sent.update(part)

@@ -343,6 +343,16 @@ def test_the_path_mtu_into_a_smaller_lan_is_learned(gateways, mtu):
 
 
 @pytest.mark.parametrize("mtu", [1280, 1400])
+def test_tcp_to_and_from_a_smaller_lan(gateways, mtu):
+    """Segments keep the size that the hosts agreed on, though the gateway's interface would take longer ones."""
+    lans = gateways(b={"mtu": mtu})
+    for near, far in ((lans.near.address, lans.far.address), (lans.near.ipv4, lans.far.ipv4)):
+        there = Transfer(lans.near.namespace, lans.far.namespace, far, 5_000_000, timeout=10)
+        back = Transfer(lans.far.namespace, lans.near.namespace, near, 5_000_000, timeout=10)
+        assert max(there.seconds, back.seconds) < 5
+
+
+@pytest.mark.parametrize("mtu", [1280, 1400])
 def test_tcp_finds_its_way_into_a_smaller_lan_that_it_does_not_know(gateways, mtu):
     lans = gateways(b={"narrow": mtu})
     for address in (lans.far.address, lans.far.ipv4):
