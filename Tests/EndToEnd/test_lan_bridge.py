@@ -386,6 +386,18 @@ def test_a_lan_with_a_smaller_mtu_says_what_fits(namespaces, daemons, proxy, mtu
             assert receiver.recv(65536) == data
 
 
+def test_jumbo_frames_where_both_lans_take_them(namespaces, daemons, proxy):
+    lans = bridged_pair(namespaces, daemons, proxy, a={"mtu": 9000}, b={"mtu": 4000})
+    near, far = lans.a.hosts[0], lans.b.hosts[0]
+    settle([(near, far), (far, near)])
+    for source, destination in ((near, far), (far, near)):
+        whole = source.ping(destination, count=3, size=3000, interval=0.05, arguments=["-M", "do"])
+        assert whole.received == 3, whole
+    assert_path_mtu(near, far.address, 4000)
+    for source, destination in ((near, far), (far, near)):
+        Transfer(source.namespace, destination.namespace, destination.address, 20_000_000)
+
+
 def test_tcp_finds_its_way_when_only_the_daemon_knows_the_smaller_mtu(namespaces, daemons, proxy):
     """Both hosts announce segments for 1,500 bytes; what does not fit must be reported, not lost."""
     lans = bridged_pair(namespaces, daemons, proxy, a={"tap_mtu": 1280})

@@ -402,6 +402,20 @@ def test_a_bridged_lan_and_a_routed_one(namespaces, daemons, proxy):
     assert (proxy.record.found, proxy.record.forbidden()) == ([], [])
 
 
+def test_every_identity_of_a_bridged_lan_uses_the_routes(namespaces, daemons, proxy):
+    identities = [Identity.of("a1"), Identity.of("a2")]
+    a, b = BridgedLAN(namespaces, "a", identities), RoutedLAN(namespaces, "b", B)
+    for each in (*identities, b.identity):
+        proxy.connect(each.name, each.listen_port)
+    a.run(daemons, proxy.address, [b.identity], options=["--route", f"{B},via={b.identity.name}"])
+    b.run(daemons, proxy, [identity.name for identity in identities])
+    far = b.hosts[0]
+    for host in a.hosts:
+        host.namespace.ip(f"-6 route add {B} dev eth0")
+        wait_until(lambda: host.can_ping(far), 10, what=f"{host} to reach the routed host")
+        assert far.ping(host).received == 1
+
+
 @pytest.mark.parametrize("mtu", [1280, 1400])
 def test_ipv4_into_a_bridged_lan_with_a_smaller_mtu(namespaces, daemons, proxy, mtu):
     """The daemon is the router here: it cuts what may be cut, and says what fits otherwise."""
