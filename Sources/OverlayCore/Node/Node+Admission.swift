@@ -69,7 +69,7 @@ extension Node {
       return
     }
     if keepalive.name == settings.name { return recognise(keepalive, on: circuit, claim) }
-    guard admission.isPeer(header.source) else {
+    guard mayClaim(header.source) else {
       counters[.badKeepalive] += 1
       return
     }
@@ -79,8 +79,13 @@ extension Node {
     }
   }
 
+  /// Whether a caller may say to be this peer: not to be a host that is on this side.
+  private func mayClaim(_ source: IPv6Address) -> Bool {
+    admission.isPeer(source) && !settings.siblings.contains(source)
+  }
+
   private mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address) {
-    guard admission.isPeer(source) else { return }
+    guard mayClaim(source) else { return }
     circuits[circuit].state = .accepted(.address(source))
     circuits[circuit].sender = source
   }

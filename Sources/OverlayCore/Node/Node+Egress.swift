@@ -9,7 +9,8 @@ extension Node {
     }
     counters[.delivered] += 1
     guard settings.isOffloading else { return hand(UnsafeRawBufferPointer(packet), to: &device) }
-    counters[.deviceRefused] += UInt64(joiner.add(packet, egressMTU: egressMTU, to: &device))
+    counters[.deviceRefused] += UInt64(
+      joiner.add(packet, egressMTU: min(egressMTU, Node.superSegment), to: &device))
   }
 
   /// Delivers an IPv4 packet that was admitted, in fragments where the device does not carry it whole.

@@ -1,6 +1,10 @@
 extension Node {
   /// For how many seconds one packet may occupy a circuit: a longer one is cut, so that others get their turn.
   static let frameTime = 0.005
+  /// The length that a super-packet is cut to at the most where it arrives, and that the segments in it have at the least
+  /// where it is sent: it does not tell how long they were. So no piece is longer than a segment that its sender made, and
+  /// whoever has announced less, a host or a link behind the peer, is obeyed: that flow is cut here.
+  static let superSegment = 1_500
 
   /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
   /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
@@ -28,7 +32,7 @@ extension Node {
   ) -> OffloadHeader.Segmentation {
     // What peers take uncut is IPv6 alone.
     guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets,
-      packet[0] >> 4 == 6
+      packet[0] >> 4 == 6, Int(offload.headerLength(of: packet)) + Int(size) >= Node.superSegment
     else { return offload.segmentation }
     guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
     let most = Int(rate * Node.frameTime)

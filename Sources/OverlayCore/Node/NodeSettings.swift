@@ -4,6 +4,8 @@ public struct NodeSettings: Sendable {
   public let name: OnionName
   /// The peers that the operator named.
   public let peers: [ConfiguredPeer]
+  /// The addresses of other identities of this host: nobody who calls from elsewhere is one of them.
+  public let siblings: [IPv6Address]
   /// Whether the peers are dialled at start and for ever after; otherwise their names are known, and no more.
   public let dialsPeers: Bool
   /// The port that every onion service of the overlay has.
@@ -33,7 +35,8 @@ public struct NodeSettings: Sendable {
 
   /// The settings of a node.
   public init(
-    name: OnionName, peers: [ConfiguredPeer], dialsPeers: Bool = true, servicePort: UInt16 = 8060,
+    name: OnionName, peers: [ConfiguredPeer], siblings: [IPv6Address] = [], dialsPeers: Bool = true,
+    servicePort: UInt16 = 8060,
     idle: Duration = .seconds(180), circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500,
     routes: [Route] = [], served: [IPPrefix] = [],
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
@@ -41,6 +44,7 @@ public struct NodeSettings: Sendable {
   ) {
     self.name = name
     self.peers = peers
+    self.siblings = siblings
     self.dialsPeers = dialsPeers
     self.servicePort = servicePort
     self.idle = idle

@@ -8,8 +8,8 @@ extension DaemonSettings {
     logLevel: LogLevel
   ) -> NodeSettings {
     NodeSettings(
-      name: name, peers: peers.filter { !names.contains($0.name) }, dialsPeers: isFirst, servicePort: servicePort,
-      idle: idle,
+      name: name, peers: peers.filter { !names.contains($0.name) },
+      siblings: names.filter { $0 != name }.map(\.address), dialsPeers: isFirst, servicePort: servicePort, idle: idle,
       circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
       served: isFirst ? served : [], carriesIPv4: ipv4, ipv4Address: ipv4Address?.address,
       egress: mode == .tap ? .mtu : .none, circuitLimit: circuitLimit, logLevel: logLevel)

@@ -44,6 +44,17 @@ struct NodeAdmissionTests {
     #expect(host.node.names.name(of: bob.address) == nil)
   }
 
+  @Test("nobody is believed to be another identity of this host: that one is on this side", arguments: [true, false])
+  func siblings(_ hasName: Bool) throws {
+    let host = world.start(FakeHost(NodeSettings(name: try .sample(4), peers: [], siblings: [bob.address])))
+    let circuit = try #require(world.call(host))
+    if hasName { world.say(bob.keepalive(to: host.address), on: circuit) }
+    world.say(bob.packet(to: host.address), on: circuit)
+    #expect(host.takeDelivered() == [])
+    #expect(host.count(.forgedSource) == 1)
+    #expect(host.node.names.name(of: bob.address) == nil)
+  }
+
   @Test("an old OnionCat's keepalive identifies it by its source", arguments: [[], [0], [2, 98, 99]] as [[UInt8]])
   func oldOnionCat(_ payload: [UInt8]) throws {
     let keepalive = Sample.packet(from: bob.address, to: host.address, nextHeader: 59, payload: payload)

@@ -74,10 +74,20 @@ struct NodeOffloadTests {
   func unsplit(_ size: Int) throws {
     let host = try connected()
     let packet = outgoing(.tcp(SamplePacket.payload(size)))
-    send(packet, size: 1_400, from: host)
+    send(packet, size: 1_440, from: host)
     let isSame = try arrived() == [packet.bytes]
     #expect(isSame)
     #expect(host.count(.sent) == 2)
+  }
+
+  @Test(
+    "are split where segments are shorter than what receivers cut: a LAN of 1,280 bytes behind the peer got longer ones",
+    arguments: [1_439, 1_220])
+  func splitForSmallerLinks(_ size: Int) throws {
+    let host = try connected()
+    let packet = outgoing(.tcp(SamplePacket.payload(10_000)))
+    send(packet, size: size, from: host)
+    #expect(try arrived() == packet.segments(size).map(\.bytes))
   }
 
   @Test(
@@ -97,11 +107,11 @@ struct NodeOffloadTests {
   func later() throws {
     let host = try connected([])
     let packet = outgoing(.tcp(SamplePacket.payload(3_000)))
-    let segments = packet.segments(1_400).map(\.bytes)
+    let segments = packet.segments(1_440).map(\.bytes)
     var expected: [[UInt8]] = []
     for (extensions, packets) in [(nil, segments), (Self.isCapable, [packet.bytes]), ([], segments)] {
       if let extensions { try say(extensions, to: host) }
-      send(packet, size: 1_400, from: host)
+      send(packet, size: 1_440, from: host)
       expected += packets
       #expect(try arrived() == expected)
     }
@@ -132,7 +142,7 @@ struct NodeOffloadTests {
   @Test(
     "on a slow circuit are cut so that one takes 5 ms at the most, or into single segments",
     arguments: [
-      (20, 1_400), (300, 1_400), (1_000, 4_200), (2_000, 9_800), (5_000, 23_800), (6_100, nil), (50_000, nil),
+      (20, 1_440), (300, 1_440), (1_000, 4_320), (2_000, 8_640), (5_000, 24_480), (6_100, nil), (50_000, nil),
     ] as [(Int, Int?)])
   func slow(_ bytesPerMillisecond: Int, _ size: Int?) throws {
     let host = try connected()
@@ -141,13 +151,13 @@ struct NodeOffloadTests {
     world.now = world.now + .milliseconds(20)
     host.node.circuits[identifier].rate.took(20 * bytesPerMillisecond, isBlocked: true, at: world.now)
     let packet = outgoing(.tcp(SamplePacket.payload(30_000)) { $0.flags = 0x99 })
-    send(packet, size: 1_400, from: host)
+    send(packet, size: 1_440, from: host)
     let expected = size.map { packet.segments($0) } ?? [packet]
     let isSame = try arrived() == expected.map(\.bytes)
     #expect(isSame)
     // Ten seconds later nothing is known any more, and it counts as fast.
     world.now = world.now + .seconds(11)
-    send(packet, size: 1_400, from: host)
+    send(packet, size: 1_440, from: host)
     #expect(try arrived().last == packet.bytes)
   }
 
