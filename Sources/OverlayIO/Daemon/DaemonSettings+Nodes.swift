@@ -1,8 +1,10 @@
 import OverlayCore
 
 extension DaemonSettings {
-  /// What the node of the identity `name` is told. What lies behind this host belongs to the first identity, which keeps
-  /// the permanent peers, too: several that dialled the same peer at the same moment would show that they belong together.
+  /// What the node of the identity `name` is told. What lies behind this host belongs to the first identity, and so does
+  /// all IPv4, whose addresses tell of no identity: what came over another's circuit would be answered over the first
+  /// one's. The first keeps the permanent peers, too: several that dialled the same peer at the same moment would show that
+  /// they belong together.
   func node(
     _ name: OnionName, isFirst: Bool, beside names: [OnionName], isOffloading: Bool, circuitLimit: Int,
     logLevel: LogLevel
@@ -11,7 +13,8 @@ extension DaemonSettings {
       name: name, peers: peers.filter { !names.contains($0.name) },
       siblings: names.filter { $0 != name }.map(\.address), dialsPeers: isFirst, servicePort: servicePort, idle: idle,
       circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
-      served: isFirst ? served : [], carriesIPv4: ipv4, ipv4Address: ipv4Address?.address,
-      egress: mode == .tap ? .mtu : .none, circuitLimit: circuitLimit, logLevel: logLevel)
+      served: isFirst ? served : [], carriesIPv4: isFirst && ipv4,
+      ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
+      circuitLimit: circuitLimit, logLevel: logLevel)
   }
 }

@@ -1,0 +1,36 @@
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+@Suite("What a daemon tells its parts")
+struct DaemonSettingsTests {
+  private let names: [OnionName]
+  private var settings: DaemonSettings
+
+  init() throws {
+    names = try ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"].map { try OnionName($0 + ".onion") }
+    settings = DaemonSettings(identities: names.prefix(2).map { .init(.onion($0), listen: []) })
+    settings.interface.mode = .tap
+    settings.interface.carriesIPv4 = true
+    settings.interface.ipv4Address = try IPv4InterfaceAddress(#require(IPv4Address("10.1.0.1")), length: 24)
+    settings.served = try [#require(IPPrefix("10.1.2.0/24")), #require(IPPrefix("2001:db8:1::/48"))]
+    settings.routes = try [Route(prefix: #require(IPPrefix("10.0.0.0/8")), via: names[2])]
+  }
+
+  private func node(_ number: Int) -> NodeSettings {
+    settings.node(
+      names[number], isFirst: number == 0, beside: Array(names.prefix(2)), isOffloading: true, circuitLimit: 100,
+      logLevel: .notice)
+  }
+
+  @Test("IPv4 and what is served are the first identity's: a packet to another's service is answered by none")
+  func oneIdentityHasIPv4() {
+    #expect(node(0).carriesIPv4)
+    #expect(node(0).ipv4Address == settings.ipv4Address?.address)
+    #expect(node(0).served == settings.served)
+    #expect(!node(1).carriesIPv4)
+    #expect(node(1).ipv4Address == nil)
+    #expect(node(1).served.isEmpty)
+  }
+}
