@@ -5,10 +5,8 @@ import OverlayCore
 final class DevicePort {
   /// What is told of the device.
   struct Handlers {
-    /// Takes a packet that this host or one behind it sends, and what the kernel left to be done to it.
-    var received: (_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, _ now: Instant) -> Void
-    /// After packets were received: whatever they caused is to be done now.
-    var finished: (_ now: Instant) -> Void
+    /// There are packets: takes them by `next`, and does what they cause.
+    var readable: (_ now: Instant) -> Void
     /// Takes what a host of the link asks its routers and servers for.
     var requested: (_ packet: UnsafeRawBufferPointer, _ station: MACAddress, _ now: Instant) -> Void
     /// Takes what the link wants done.
@@ -19,8 +17,14 @@ final class DevicePort {
     var gone: () -> Void
   }
 
+  /// A packet that came, and what the kernel left to be done to it.
+  struct Incoming {
+    let packet: UnsafeMutableRawBufferPointer
+    let offload: OffloadHeader
+  }
+
   /// How many packets are read before circuits get their turn.
-  private static let batch = 64
+  static let batch = 64
   /// The largest packet, or what one read takes from a circuit.
   private static let bufferSize = 256 << 10
 
@@ -84,39 +88,48 @@ final class DevicePort {
     settle(at: device.now)
   }
 
-  private func read() {
-    guard let handlers else { return }
-    let now = loop.now
-    device.now = now
-    defer {
-      handlers.finished(now)
-      settle(at: now)
-    }
-    for _ in 0..<DevicePort.batch where holders == 0 {
+  /// Takes the next packet that this host or one behind it sends; `nil` if there is none, or if it has to wait. It lies in
+  /// `buffer`.
+  func next(at now: Instant) -> Incoming? {
+    while holders == 0 {
       switch device.tunnel.read(into: buffer) {
       case .packet(let offload, let range):
-        take(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload, at: now, handlers)
+        guard device.link != nil else {
+          return Incoming(packet: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload: offload)
+        }
+        if let packet = open(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload, at: now) { return packet }
       case .unusable:
         break
       case .nothing:
-        return
+        return nil
       case .gone:
         source?.cancel()
-        return handlers.gone()
+        handlers?.gone()
+        return nil
       }
     }
+    return nil
   }
 
-  private func take(
-    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, _ handlers: Handlers
-  ) {
+  private func read() {
+    let now = loop.now
+    device.now = now
+    handlers?.readable(now)
+    settle(at: now)
+  }
+
+  private func open(
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant
+  ) -> Incoming? {
+    guard let handlers else { return nil }
     switch device.open(frame, offload, isLive: handlers.isLive) {
     case .packet(let range, let offload):
-      handlers.received(UnsafeMutableRawBufferPointer(rebasing: frame[range]), offload, now)
+      return Incoming(packet: UnsafeMutableRawBufferPointer(rebasing: frame[range]), offload: offload)
     case .request(let range, let station):
       handlers.requested(UnsafeRawBufferPointer(rebasing: frame[range]), station, now)
     case .consumed:
       break
     }
+    return nil
   }
 }

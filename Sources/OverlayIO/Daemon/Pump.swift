@@ -45,12 +45,7 @@ final class Pump {
   func start() {
     port.start(
       DevicePort.Handlers(
-        received: { [unowned self] packet, offload, now in
-          identity(sending: UnsafeRawBufferPointer(packet)).receive(packet, offload, at: now)
-        },
-        finished: { [unowned self] now in
-          for identity in identities { identity.finish(at: now) }
-        },
+        readable: { [unowned self] now in drain(at: now) },
         requested: { [unowned self] packet, station, now in addressServer?.answer(packet, from: station, at: now) },
         happened: { [unowned self] event, _ in handle(event) },
         isLive: { [unowned self] address in identities.contains { $0.isLive(address) } },
@@ -85,6 +80,26 @@ final class Pump {
     if let link = port.device.link?.counters { lines.append("link counters: \(link.summary)") }
     if let addressServer { lines.append(addressServer.report) }
     return lines
+  }
+
+  /// Gives the device's packets to the identities that send them. Nothing is retained or looked up for each of them where
+  /// there is one identity.
+  private func drain(at now: Instant) {
+    let (port, identities) = (port, identities)
+    let only = identities[0]
+    if identities.count == 1 {
+      for _ in 0..<DevicePort.batch {
+        guard let next = port.next(at: now) else { break }
+        only.receive(next.packet, next.offload, at: now)
+      }
+    } else {
+      for _ in 0..<DevicePort.batch {
+        guard let next = port.next(at: now) else { break }
+        let sender = identity(sending: UnsafeRawBufferPointer(next.packet))
+        sender.receive(next.packet, next.offload, at: now)
+      }
+    }
+    for identity in identities { identity.finish(at: now) }
   }
 
   private func handle(_ event: EthernetLink.Event) {
