@@ -9,8 +9,7 @@ extension DaemonSettings {
   ) -> NodeSettings {
     NodeSettings(
       name: name, peers: peers.filter { !names.contains($0.name) }, dialsPeers: isFirst, servicePort: servicePort,
-      idle: idle,
-      circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
+      idle: idle, circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
       served: isFirst ? served : [], carriesIPv4: ipv4, ipv4Address: ipv4Address?.address,
       egress: mode == .tap ? .mtu : .none, circuitLimit: circuitLimit, logLevel: logLevel)
   }
