@@ -7,6 +7,7 @@
 
 import contextlib
 import re
+import signal
 import struct
 import threading
 import time
@@ -309,6 +310,38 @@ def test_linkable_identities_share_a_listener(run, wire_peer):
     both = wire_peer("both")
     for number, identity in enumerate(identities):
         ask(both, identity, 10 + number)
+
+
+def test_a_shared_listener_waits_for_a_whole_header_of_each_caller(run, wire_peer):
+    port = free_port()
+    identities = Identity(onion_name("first"), port), Identity(onion_name("second"), port)
+    daemon = run(identities, options=["--linkable-identities"])
+    files = daemon.open_files()
+    slow, quick = wire_peer("slow"), wire_peer("quick")
+    request = packets.echo_request(slow.address, identities[1].address, identifier=1)
+    hello = packets.keepalive(slow.address, identities[1].address, slow.name)
+    call = slow.dial(identities[1])
+    for byte in hello[:39]:
+        call.send(bytes([byte]))
+    ask(quick, identities[0], 2)
+    call.send(hello[39:] + request)
+    wait_until(lambda: replies(slow, 1), 5, what="the second identity to answer")
+    # who leaves too early, is nobody's, or speaks of something else is let go
+    for start in (b"", hello[:39], packets.echo_request(slow.address, slow.address), b"GET / HTTP/1.1\r\n" * 4):
+        with contextlib.closing(slow.dial(identities[1])) as stray:
+            stray.send(start)
+            if len(start) >= 40:
+                assert stray.is_closed(2), start
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(contextlib.closing(slow.dial(identities[0])))
+        wait_until(lambda: daemon.open_files() > files + 60, 5, what="calls that wait")
+        ask(quick, identities[1], 3)
+        assert daemon.open_files() < files + 100
+    wait_until(lambda: daemon.open_files() < files + 20, 5, what="calls that ended to be closed")
+    daemon.signal(signal.SIGUSR1)
+    line = daemon.wait_for_line(r"shared listeners: (\d+) calls wait for a packet, (\d+) closed without", 5)
+    assert int(line.group(1)) == 0 and int(line.group(2)) >= 300, line.group()
 
 
 @pytest.mark.parametrize("second", [",listen=127.0.0.1:{port}", ""], ids=["the same listener", "no listener"])

@@ -101,6 +101,15 @@ def test_a_solicitation_dials_the_peer_at_once(stage):
     assert len(circuit.packets()) == 1, "nothing of the solicitation crosses"
 
 
+def test_a_solicitation_that_tells_no_identity_dials_nobody(stage):
+    """A kernel makes sure of a neighbour from its link-local address: dialled by the first identity then, the peer would
+    see the two come together."""
+    stage.port.solicit(solicitation(stage.later.address, LINK_LOCAL, stage.port.mac))
+    wait_until(stage.answers, 2, what="the advertisement")
+    stage.barrier()
+    assert not stage.proxy.dials(stage.later.name)
+
+
 def test_a_unicast_solicitation_is_answered(stage):
     """How kernels ask whether a neighbour is still there."""
     stage.port.solicit(stage.from_a2(DEAD_BEEF))

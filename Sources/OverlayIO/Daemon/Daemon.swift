@@ -181,5 +181,6 @@ public final class Daemon {
   private func report() {
     guard let pump else { return log.notice("waiting for this host's name: nothing to report") }
     for line in pump.report() { log.notice(line) }
+    if let line = listeners?.report { log.notice(line) }
   }
 }

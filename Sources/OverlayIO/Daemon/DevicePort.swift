@@ -61,12 +61,6 @@ final class DevicePort {
     source?.start()
   }
 
-  /// Reads no more.
-  func stop() {
-    source?.cancel()
-    handlers = nil
-  }
-
   /// Leaves packets in the device until as many have let go as have held.
   func hold(_ isHeld: Bool) {
     holders += isHeld ? 1 : -1

@@ -4,7 +4,11 @@ import OverlayCore
 /// packet's destination tells for which.
 final class IdentityListeners {
   private var listeners: [Listener] = []
-  private var sorter: CallSorter?
+  private let sorter: CallSorter
+  private var isSorting = false
+
+  /// What the shared listeners have to tell, on a line; `nil` if there are none.
+  var report: String? { isSorting ? sorter.report : nil }
 
   /// Listens at every address of `identities`. `accept` takes a connection for the identity with that number;
   /// `acceptAddressed` one for the identity with that address.
@@ -22,6 +26,7 @@ final class IdentityListeners {
           log.warning("listening at \(address): whoever reaches it there is not known to come through Tor")
         }
         let isShared = identities.count { $0.listen.contains(address) } > 1
+        isSorting = isSorting || isShared
         let listener = try Listener(address, on: loop, log: log) { stream in
           if isShared { sorter.accept(stream) } else { accept(stream, number) }
         }

@@ -95,7 +95,7 @@ final class Pump {
     } else {
       for _ in 0..<DevicePort.batch {
         guard let next = port.next(at: now) else { break }
-        let sender = identity(sending: UnsafeRawBufferPointer(next.packet))
+        let sender = identity(in: UnsafeRawBufferPointer(next.packet), at: Pump.sourceOffset)
         sender.receive(next.packet, next.offload, at: now)
       }
     }
@@ -104,19 +104,24 @@ final class Pump {
 
   private func handle(_ event: EthernetLink.Event) {
     switch event {
-    case .wanted(let address, let source): identity(source).want(address)
+    case .wanted(let address, let source):
+      // A kernel that makes sure of a neighbour asks from its link-local address, which does not tell for whom: another
+      // identity that dialled the same peer in that moment would show that they belong together.
+      if identities.count == 1 || indices[source] != nil { identity(source).want(address) }
     case .undeliverable(let packet):
-      let destination =
-        packet.count >= IPv6Header.size ? packet.withUnsafeBytes { IPv6Address(loading: $0, at: 24) } : nil
-      identity(destination ?? .unspecified).refuse(fromOverlay: packet, .unreachable)
+      packet.withUnsafeBytes { identity(in: $0, at: Pump.destinationOffset) }.refuse(fromOverlay: packet, .unreachable)
     }
   }
 
   /// The identity with this address; the first one if none has it.
   private func identity(_ address: IPv6Address) -> Identity { identities[indices[address] ?? 0] }
 
-  private func identity(sending packet: UnsafeRawBufferPointer) -> Identity {
+  /// The identity whose address stands in the header of an IPv6 packet; the first one for any other packet.
+  private func identity(in packet: UnsafeRawBufferPointer, at offset: Int) -> Identity {
     guard identities.count > 1, packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return identities[0] }
-    return identity(IPv6Address(loading: packet, at: 8))
+    return identity(IPv6Address(loading: packet, at: offset))
   }
+
+  private static let sourceOffset = 8
+  private static let destinationOffset = 24
 }

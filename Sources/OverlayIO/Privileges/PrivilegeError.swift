@@ -57,7 +57,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
       "another route to \(prefix) has metric \(metric), which the leak guard needs: remove it with "
         + "'\(prefix.command) route del'"
     case .routeTaken(let prefix, let metric):
-      "another route to \(prefix) has metric \(metric), which --route needs: remove it with '\(prefix.command) route del'"
+      "another route to \(prefix) has metric \(metric), which the one into the interface needs: remove it with "
+        + "'\(prefix.command) route del'"
     case .outOfOrder(let request):
       "the privileged request \(request) came at the wrong time"
     case .failed(let act, let error):

@@ -4,7 +4,8 @@ import OverlayCore
 /// Finds out which identity a circuit is for where several share a listener: by the destination of its first packet,
 /// which is looked at and left in the socket.
 ///
-/// At most `limit` calls wait, each for `patience`; past that the oldest is closed.
+/// At most `limit` calls wait, each for `patience`; past that the oldest is closed. The report counts those that were
+/// closed unsorted.
 final class CallSorter {
   private static let limit = 64
   private static let patience = Duration.seconds(30)
@@ -31,6 +32,10 @@ final class CallSorter {
   private let handler: (consuming StreamSocket, _ destination: IPv6Address) -> Void
   private var calls: [Call] = []
   private var last: UInt64 = 0
+  private var closed: UInt64 = 0
+
+  /// The calls that wait, and those that were closed, on a line.
+  var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
   /// A sorter that hands every call to `handler` with the address that it is for.
   init(on loop: EventLoop, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void) {
@@ -47,8 +52,13 @@ final class CallSorter {
     let number = last
     let call = Call(number, stream)
     call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in sort(number) }
-    call.timeout = EventSource(.timer, on: loop) { [unowned self] in _ = take(number) }
-    if calls.count == CallSorter.limit { calls.removeFirst() }
+    call.timeout = EventSource(.timer, on: loop) { [unowned self] in
+      if take(number) != nil { closed += 1 }
+    }
+    if calls.count == CallSorter.limit {
+      calls.removeFirst()
+      closed += 1
+    }
     calls.append(call)
     call.reading?.start()
     call.timeout?.start(after: CallSorter.patience)
@@ -59,7 +69,10 @@ final class CallSorter {
     call.reading = nil
     var start = [UInt8](repeating: 0, count: IPv6Header.size)
     let count = start.withUnsafeMutableBytes { stream.peek(into: $0) }
-    guard count == start.count, start[0] >> 4 == 6 else { return }
+    guard count == start.count, start[0] >> 4 == 6 else {
+      closed += 1
+      return
+    }
     stream.wakeAfter(bytes: 1)
     handler(stream, start.withUnsafeBytes { IPv6Address(loading: $0, at: 24) })
   }
