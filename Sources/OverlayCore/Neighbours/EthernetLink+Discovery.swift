@@ -22,6 +22,9 @@ extension EthernetLink {
     if let address = message.linkLayerAddress { learn(message.source, at: address, now, wire: &wire) }
     let isLink = message.target == linkLocalAddress
     guard isLink || settings.isElsewhere(message.target) else { return }
+    // Before it is asked whether the peer is live, which looks at every circuit: a storm of probes is no more than one of
+    // other questions.
+    guard mayAnswer(at: now) else { return }
     // We speak for peers as a proxy does, and give way to a host that has the address itself: no override (RFC 4861
     // section 7.2.4).
     let override: NeighbourMessage.Flags = isLink ? .override : []
@@ -29,13 +32,18 @@ extension EthernetLink {
       // Somebody is about to take the address: only who has it may object, and tells everybody (RFC 4862 section 5.4.3).
       guard isLink || isLive(message.target) else { return }
       let group = MACAddress(group: .allNodes)
-      _ = answer(message.target, override, to: .allNodes, group, at: now, wire: &wire)
+      _ = answer(message.target, override, to: .allNodes, group, wire: &wire)
       return
     }
     let isAnswered = answer(
-      message.target, override.union(.solicited), to: message.source, message.linkLayerAddress ?? station, at: now,
-      wire: &wire)
+      message.target, override.union(.solicited), to: message.source, message.linkLayerAddress ?? station, wire: &wire)
     if isAnswered, isPeer(message.target) { note(.wanted(message.target, source: message.source)) }
+  }
+
+  private mutating func mayAnswer(at now: Instant) -> Bool {
+    let isAllowed = answers.take(at: now)
+    if !isAllowed { counters[.neighbourLimited] += 1 }
+    return isAllowed
   }
 
   private func isPeer(_ address: IPv6Address) -> Bool {
@@ -44,12 +52,8 @@ extension EthernetLink {
 
   private mutating func answer<Wire: PacketSink & ~Copyable>(
     _ target: IPv6Address, _ flags: NeighbourMessage.Flags, to destination: IPv6Address, _ station: MACAddress,
-    at now: Instant, wire: inout Wire
+    wire: inout Wire
   ) -> Bool {
-    guard answers.take(at: now) else {
-      counters[.neighbourLimited] += 1
-      return false
-    }
     // The source is the sender's own address (RFC 4861 section 4.4), which that of a peer is not.
     let message = NeighbourMessage(
       .advertisement(flags), target: target, linkLayerAddress: settings.macAddress, source: linkLocalAddress,
@@ -88,10 +92,7 @@ extension EthernetLink {
     guard packet.operation == .request, packet.senderAddress != .unspecified,
       settings.isElsewhere(packet.targetAddress)
     else { return }
-    guard answers.take(at: now) else {
-      counters[.neighbourLimited] += 1
-      return
-    }
+    guard mayAnswer(at: now) else { return }
     let reply = ARPPacket(
       .reply, from: (settings.macAddress, packet.targetAddress), to: (packet.senderMACAddress, packet.senderAddress))
     if send(reply, to: packet.senderMACAddress, wire: &wire) { counters[.neighbourAnswered] += 1 }

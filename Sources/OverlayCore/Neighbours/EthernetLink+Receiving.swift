@@ -70,8 +70,9 @@ extension EthernetLink {
     guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
       return drop(.multicast)
     }
-    if settings.canBeNeighbour(source) {
-      learn(NeighbourTable.key(source), isOwn: false, at: header.source, now, wire: &wire)
+    let key = NeighbourTable.key(source)
+    if !table.confirm(key, at: header.source, now), settings.canBeNeighbour(source) {
+      learn(key, isOwn: false, at: header.source, now, wire: &wire)
     }
     return .packet(EthernetHeader.size..<EthernetHeader.size + length, offload)
   }

@@ -50,7 +50,9 @@ struct Admission {
     guard header.destination == ipv4Address || table.match(header.destination) == .served else {
       return .drop(.foreignDestination)
     }
-    guard let sender, isPeer(sender), table.match(header.source) == .peer(sender) else { return .drop(.forgedSource) }
+    guard let sender, isPeer(sender), header.source != ipv4Address, table.match(header.source) == .peer(sender) else {
+      return .drop(.forgedSource)
+    }
     return .deliver
   }
 

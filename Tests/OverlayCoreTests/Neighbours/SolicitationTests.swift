@@ -235,4 +235,23 @@ struct SolicitationTests {
     for _ in 0..<5_000 { _ = world.receive(Frame.solicitation()) }
     #expect(world.sent().count == 1_000)
   }
+
+  @Test("a storm of probes for duplicates asks a thousand times a second whether the peer is live")
+  func stormOfProbes() {
+    var world = LinkWorld()
+    let probe = Self.probe(LinkWorld.peer)
+    var looks = 0
+    for _ in 0..<5_000 {
+      var frame = probe
+      let inbound = frame.withUnsafeMutableBytes {
+        world.link.receive($0, .none, at: world.now, wire: &world.wire) { _ in
+          looks += 1
+          return false
+        }
+      }
+      #expect(inbound == .consumed)
+    }
+    #expect(looks == 1_000)
+    #expect(world.count(.neighbourLimited) == 4_000)
+  }
 }

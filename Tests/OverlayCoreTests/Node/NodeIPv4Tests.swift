@@ -61,6 +61,17 @@ struct NodeIPv4Tests {
     #expect(lans.alice.takeDelivered() == [answer])
   }
 
+  @Test("this host's own address is nobody else's, even where a route covers it")
+  func ownAddressWithinRoute() throws {
+    let lans = try TwoLANs(aliceAddress: "10.2.0.254")
+    let circuit = try #require(lans.world.call(lans.alice))
+    let forged = try Sample.ipv4(from: "10.2.0.254", to: "10.1.0.1")
+    let packet = try Sample.ipv4(from: "10.2.0.1", to: "10.2.0.254")
+    lans.world.say(lans.bob.keepalive(to: lans.alice.address) + forged + packet, on: circuit)
+    #expect(lans.alice.takeDelivered() == [packet])
+    #expect(lans.alice.count(.forgedSource) == 1)
+  }
+
   @Test("what is not well formed is dropped, from both sides")
   func malformed() throws {
     let lans = try TwoLANs()

@@ -33,4 +33,14 @@ struct DaemonSettingsTests {
     #expect(node(1).ipv4Address == nil)
     #expect(node(1).served.isEmpty)
   }
+
+  @Test("the interface's IPv4 address is on this side of the link even where a route covers it")
+  func ownAddressIsOnThisSide() {
+    let addresses = names.prefix(2).map(\.address)
+    var served: [IPv4Prefix] = []
+    if let link = settings.link(for: addresses, station: MACAddress(value: 0x02_00_00_00_00_01)) {
+      served = link.settings.servedIPv4
+    }
+    #expect(served.map { "\($0.address)/\($0.length)" } == ["10.1.2.0/24", "10.1.0.1/32"])
+  }
 }
