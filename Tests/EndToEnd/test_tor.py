@@ -163,6 +163,10 @@ def test_100_megabytes_arrive_as_they_were_sent(pair, backwards, report):
     report(f"100 MB in {transfer.seconds:.0f} s, {transfer.megabits:.1f} Mbit/s ({source.control}), SHA-256 equal")
 
 
+def is_in_order(numbers):
+    return numbers == sorted(numbers)
+
+
 @both_ways
 def test_datagrams_arrive_whole_and_in_order(pair, backwards, report):
     source, destination = direction(pair, backwards)
@@ -177,7 +181,11 @@ def test_datagrams_arrive_whole_and_in_order(pair, backwards, report):
                 sender.send(datagram)
                 time.sleep(0.01)
             received = [receiver.recvfrom(2000) for _ in sent]
-    assert [data for data, _ in received] == sent
+    assert sorted(data for data, _ in received) == sent
+    # Such a flow proves to be bulk and moves once to a circuit of its own, which may be the faster one.
+    numbers = [int.from_bytes(data[:4], "big") for data, _ in received]
+    assert any(is_in_order([number for number in numbers if number < move])
+               and is_in_order([number for number in numbers if number >= move]) for move in range(len(sent) + 1))
     assert {address[0] for _, address in received} == {source.address}
     report(f"{len(received)} of {len(sent)} datagrams of 1200 bytes at 100 a second")
 
