@@ -5,7 +5,9 @@
 # sudo make check   formatting, warnings and every test there is, real Tor included
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
-# demo, check and bench install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
+# sudo make packet-path  lists anew, for the linker, the functions that a packet runs through, and links again
+#
+# demo, check, bench and packet-path install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
 # contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
@@ -32,7 +34,7 @@ $(BINARY): Package.swift $(shell find Sources -type f)
 clean:
 	rm -rf .build
 
-demo check bench bench-tor: root
+demo check bench bench-tor packet-path: root
 	contrib/install-dependencies $@
 	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
 	  $(GIVE_BACK); exit $$status
@@ -54,11 +56,16 @@ bench-as-root: all
 bench-tor-as-root: all
 	@$(PYTHON) Benchmarks/tor.py
 
+packet-path-as-root: all
+	@$(PYTHON) Benchmarks/packet_path.py
+	@rm -f $(BINARY)
+	$(BUILD)
+
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: network namespaces and interfaces need root: use sudo make" >&2; exit 1; }
 
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install clean demo check bench bench-tor root swift
-.PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root
+.PHONY: all install clean demo check bench bench-tor packet-path root swift
+.PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root packet-path-as-root

@@ -1,11 +1,15 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
+// The packet path's functions lie side by side in a release: `make packet-path` writes the list, and tells why.
+let packetPath = "Sources/oncilla/packet-path.symbols"
+
 // Neither task concurrency nor regular expressions are used: leaving their modules out makes the binary smaller.
 // Debug builds, and with them the unit tests, check exclusive access to memory while they run; a release checks what the
 // compiler proves, and spares the packet path the rest.
 let lean: [SwiftSetting] = [
-  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+  .unsafeFlags(
+    ["-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections"], .when(configuration: .release)),
   .unsafeFlags([
     "-Xfrontend", "-disable-implicit-concurrency-module-import",
     "-Xfrontend", "-disable-implicit-string-processing-module-import",
@@ -21,8 +25,16 @@ let package = Package(
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
     .target(name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
     .executableTarget(
-      name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean,
-      linkerSettings: [.unsafeFlags(["-Xlinker", "--gc-sections"])]),
+      name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], exclude: ["packet-path.symbols"],
+      swiftSettings: lean,
+      linkerSettings: [
+        .unsafeFlags(["-Xlinker", "--gc-sections"]),
+        .unsafeFlags(
+          [
+            "-use-ld=lld", "-Xlinker", "--no-warn-symbol-ordering",
+            "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/\(packetPath)",
+          ], .when(configuration: .release)),
+      ]),
     .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
     .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore", "PacketSamples"]),
     .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux", "PacketSamples"]),
