@@ -37,6 +37,13 @@ final class AddressServer {
     schedule(at: now)
   }
 
+  /// The link carries packets of so many bytes from now on.
+  func mtuChanged(to bytes: Int) {
+    let now = loop.now
+    service.mtuChanged(to: bytes, at: now)
+    schedule(at: now)
+  }
+
   private func advance() {
     let now = loop.now
     timerDeadline = nil

@@ -71,6 +71,7 @@ final class Pump {
   /// The device carries packets of so many bytes from now on.
   func mtuChanged(to bytes: Int) {
     port.device.link?.mtuChanged(to: bytes)
+    addressServer?.mtuChanged(to: bytes)
     for identity in identities { identity.mtuChanged(to: bytes) }
   }
 
