@@ -29,10 +29,12 @@ from overlay import onion_name, overlay_address, wait_until
 
 
 class Identity:
-    """An onion service of a daemon: its name, its address, and the port where the daemon listens for it."""
+    """An onion service of a daemon: its name, its address, the port where the daemon listens for it, and, if it is kept
+    for one, the MAC address of the LAN host that gets the address by DHCPv6."""
 
     def __init__(self, name, listen_port=None):
         self.name = name
+        self.kept_for = None
         self.address = overlay_address(name)
         self.listen_port = listen_port or overlay.free_port()
 
@@ -42,7 +44,8 @@ class Identity:
 
     @property
     def option(self):
-        return ["--onion", f"{self.name},listen=127.0.0.1:{self.listen_port}"]
+        kept = f",mac={self.kept_for}" if self.kept_for else ""
+        return ["--onion", f"{self.name},listen=127.0.0.1:{self.listen_port}{kept}"]
 
     def __repr__(self):
         return f"<{self.name[:8]}… {self.address}>"

@@ -29,11 +29,12 @@ def clients():
 
 @pytest.fixture
 def lan(namespaces, daemons, proxy):
-    """lan(2) makes a LAN without hosts, and its daemon of two identities."""
+    """lan(2) makes a LAN without hosts, and its daemon of two identities; lan(2, kept={1: MAC}) keeps the second."""
 
-    def make(count, options=("--dhcpv6",), peers=()):
+    def make(count, options=("--dhcpv6",), peers=(), kept=()):
         made = BridgedLAN(namespaces, "a", [], empty=[Identity.of(f"host {number}") for number in range(count)])
-        for identity in made.identities:
+        for number, identity in enumerate(made.identities):
+            identity.kept_for = dict(kept).get(number)
             proxy.connect(identity.name, identity.listen_port)
         made.run(daemons, proxy.address, peers=peers, options=options)
         return made
@@ -60,10 +61,12 @@ def has_overlay_on_link(namespace):
     return any(re.match(rf"{PREFIX} dev eth0\b(?!.*\bvia\b)", route) for route in namespace.routes())
 
 
-def answers(namespace, seconds):
-    """The router advertisements and what comes from a DHCPv6 server's port, as eth0 of a namespace gets it meanwhile."""
+def answers(namespace, seconds, act=lambda: None):
+    """The router advertisements and what comes from a DHCPv6 server's port, as eth0 of a namespace gets it from `act`
+    on."""
     found = []
     with namespace.packet_socket("eth0") as sniffer:
+        act()
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             sniffer.settimeout(left)
@@ -112,6 +115,41 @@ def test_each_host_gets_an_identity_of_its_own_until_there_is_none(lan, clients)
     third.start()
     assert third.wait_for_address(*addresses) == addresses[0]
     one.daemon.assert_running()
+
+
+BOUND = "02:00:5e:10:00:01"
+
+
+def set_mac(host, address):
+    host.namespace.ip("link set eth0 down")
+    host.namespace.ip(f"link set eth0 address {address}")
+    host.namespace.ip("link set eth0 up")
+
+
+def test_a_host_gets_the_identity_that_is_kept_for_it_although_it_asks_second(lan, clients):
+    one = lan(2, kept={0: BOUND.upper()})
+    kept, other = [identity.address for identity in one.identities]
+    early, late = one.add(), one.add()
+    set_mac(late, BOUND)
+    assert clients(early.namespace).wait_for_address(kept, other) == other
+    assert clients(late.namespace).wait_for_address(kept, other) == kept
+    assert leases(one.daemon) == {kept: BOUND, other: early.mac}
+
+
+def test_nobody_else_gets_a_kept_identity_even_if_it_is_the_only_one_left(lan, clients):
+    one = lan(2, kept={1: BOUND})
+    other, kept = [identity.address for identity in one.identities]
+    first, second, bound = one.add(), one.add(), one.add()
+    set_mac(bound, BOUND)
+    assert clients(first.namespace).wait_for_address(kept, other) == other
+    refused = clients(second.namespace)
+    refused.wait_for_line("broadcasting SOLICIT6")
+    time.sleep(4)
+    assert refused.addresses == []
+    assert leases(one.daemon) == {other: first.mac}
+    assert clients(bound.namespace).wait_for_address(kept, other) == kept
+    assert refused.addresses == []
+    assert leases(one.daemon) == {kept: BOUND, other: first.mac}
 
 
 @pytest.mark.parametrize("stop", ["stop", "kill"])
@@ -194,6 +232,15 @@ def test_an_advertisement_says_managed_and_nothing_else(lan):
         assert (hop_limit, flags, lifetime, reachable, retransmission) == (0, 0x80, 0, 0, 0)
         prefix = packet.index(bytes([3, 4, 48, 0x80]), 56)
         assert packet[prefix + 16:prefix + 32] == PREFIX.network_address.packed
+
+
+def test_an_advertisement_tells_the_mtu_that_the_interface_has_now(lan):
+    one = lan(1)
+    host = one.add()
+    # Three seconds lie between two of them.
+    found = answers(host.namespace, 5, lambda: one.bridge.ip("link set oncilla0 mtu 1400"))
+    assert found, "no router advertisement within 5 s of the change"
+    assert found[-1][64:72] == bytes([5, 1, 0, 0]) + (1400).to_bytes(4, "big")
 
 
 def test_without_the_option_nothing_is_advertised_or_answered(lan, clients):

@@ -73,9 +73,18 @@ def test_requests_for_anything_else_are_left_alone(stage):
     for target in (HOST, NOBODY, "10.30.0.1", "192.0.2.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1"):
         stage.ask(target)
     stage.ask(HOST, sender=HOST)  # announces itself
+    stage.ask(FAR, sender=FAR)  # does so where a route leads to a peer
     stage.ask(NOBODY, sender="0.0.0.0")  # asks whether it is free
     stage.barrier()
     assert len(stage.seen(REPLY)) == 1, stage.seen(REPLY)
+
+
+def test_a_host_whose_address_is_routed_to_a_peer_is_told_in_the_log_once(stage):
+    for host in (FAR, "10.20.1.3"):
+        stage.ask(QUIET, sender=host)
+    stage.daemon.wait_for_line(rf"a host of the LAN has {FAR}/32, which a --route leads to a peer: --serve")
+    stage.barrier()
+    assert stage.daemon.log().count("a host of the LAN has") == 1
 
 
 def test_a_host_on_this_side_is_found_by_a_probe_and_served(stage):

@@ -4,7 +4,7 @@
 /// At most 100 DHCPv6 messages a second are answered, 100 at once; those above are dropped and counted as
 /// `addressRequestLimited`. There are as many leases as addresses.
 public struct AddressService {
-  private let settings: AddressServiceSettings
+  private var settings: AddressServiceSettings
   private let address: IPv6Address
   private var schedule: AdvertisementSchedule
   private var server: DHCPv6Server
@@ -78,7 +78,16 @@ public struct AddressService {
     }
   }
 
-  /// When `advance(to:)` has something to send. It changes with `advance(to:)` and with `answer`.
+  /// The link carries packets of so many bytes from now on: its hosts are told so, as soon as another advertisement may
+  /// follow the last one.
+  public mutating func mtuChanged(to bytes: Int, at now: Instant) {
+    let mtu = UInt32(clamping: bytes)
+    guard mtu != settings.mtu else { return }
+    settings.mtu = mtu
+    schedule.restart(at: now)
+  }
+
+  /// When `advance(to:)` has something to send. It changes with `advance(to:)`, `answer` and `mtuChanged`.
   public var nextDeadline: Instant { schedule.next }
 
   /// The router advertisement that is due, and the group of stations that it goes to; `nil` if none is.

@@ -1,11 +1,13 @@
 /// When router advertisements are sent (RFC 4861 sections 6.2.4 and 6.2.6): all to the whole link, three soon after the
-/// start, then one every 200 to 600 s, and one within half a second of a solicitation, but never two within 3 s.
+/// start or after a change of what they say, then one every 200 to 600 s, and one within half a second of a
+/// solicitation, but never two within 3 s.
 struct AdvertisementSchedule {
   /// When the next one is due.
   private(set) var next: Instant
   private var last: Instant?
-  private var initialsLeft = 3
+  private var initialsLeft = initials
 
+  private static let initials = 3
   private static let interval = 200.0...600.0
   private static let initialInterval = 16.0
   private static let longestDelay = 0.5
@@ -19,8 +21,17 @@ struct AdvertisementSchedule {
   /// Somebody has asked for one.
   mutating func solicit(at now: Instant, random: inout some RandomNumberGenerator) {
     let delayed = now.advanced(bySeconds: Double.random(in: 0...AdvertisementSchedule.longestDelay, using: &random))
-    let allowed = last?.advanced(bySeconds: AdvertisementSchedule.shortestGap) ?? now
-    next = min(next, max(delayed, allowed))
+    next = min(next, max(delayed, allowed(at: now)))
+  }
+
+  /// What they say is another than before: they begin anew, as section 6.2.4 permits.
+  mutating func restart(at now: Instant) {
+    initialsLeft = AdvertisementSchedule.initials
+    next = min(next, allowed(at: now))
+  }
+
+  private func allowed(at now: Instant) -> Instant {
+    max(now, last?.advanced(bySeconds: AdvertisementSchedule.shortestGap) ?? now)
   }
 
   /// Whether one is to be sent now, which then counts as sent.

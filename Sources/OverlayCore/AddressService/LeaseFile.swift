@@ -5,51 +5,28 @@
 ///
 /// A line that says anything else is a problem to be told, and leaves the other lines as they are.
 public struct LeaseFile: Equatable, Sendable {
-  /// A line that was left out.
-  public struct Problem: Equatable, Sendable, CustomStringConvertible {
-    /// The line's number; the first is 1.
-    public let line: Int
-    /// What was wrong and what is accepted; nothing of the line itself.
-    public let text: String
-
-    /// The problem as a log line's end: `line 3: …`.
-    public var description: String { "line \(line): \(text)" }
-  }
-
   /// The leases in the order of the file, no two of one address or of one MAC address.
-  public private(set) var leases: [Lease] = []
-  /// The first problems, at most `mostProblems`.
-  public private(set) var problems: [Problem] = []
-  /// How many problems there are beyond those kept in `problems`.
-  public private(set) var furtherProblems = 0
+  public let leases: [Lease]
+  /// The lines that were left out.
+  public let problems: LineProblems
 
   /// How many leases are taken from a file; the lines after them are one problem.
   public static let mostLeases = 1_000
-  /// How many problems are kept with their text.
-  public static let mostProblems = 20
 
-  /// What stands in `bytes`, a file's whole content. CR before a line's end is tolerated.
+  /// What stands in `bytes`, a file's whole content.
   public init(parsing bytes: [UInt8]) {
+    var leases: [Lease] = []
     var addresses: Set<IPv6Address> = []
     var macAddresses: Set<MACAddress> = []
-    var rest = bytes[...]
-    var number = 0
-    while !rest.isEmpty {
-      let line = rest.prefix { $0 != UInt8(ascii: "\n") }
-      rest = rest.dropFirst(line.count + 1)
-      number += 1
-      do throws(LeaseLineError) {
-        guard let lease = try LeaseFile.lease(in: line) else { continue }
-        guard leases.count < LeaseFile.mostLeases else { throw .excess }
-        guard !addresses.contains(lease.address), !macAddresses.contains(lease.macAddress) else { throw .taken }
-        addresses.insert(lease.address)
-        macAddresses.insert(lease.macAddress)
-        leases.append(lease)
-      } catch {
-        add(Problem(line: number, text: error.description))
-        if case .excess = error { return }
-      }
+    problems = LineProblems(reading: bytes) { (fields) throws(LeaseLineError) in
+      let lease = try LeaseFile.lease(in: fields)
+      guard leases.count < LeaseFile.mostLeases else { throw .excess }
+      guard !addresses.contains(lease.address), !macAddresses.contains(lease.macAddress) else { throw .taken }
+      addresses.insert(lease.address)
+      macAddresses.insert(lease.macAddress)
+      leases.append(lease)
     }
+    self.leases = leases
   }
 
   /// The file's content for these leases, to be read again by `init(parsing:)`.
@@ -59,26 +36,18 @@ public struct LeaseFile: Equatable, Sendable {
     }
   }
 
-  private mutating func add(_ problem: Problem) {
-    if problems.count < LeaseFile.mostProblems { problems.append(problem) } else { furtherProblems += 1 }
-  }
-
-  private static func lease(in line: ArraySlice<UInt8>) throws(LeaseLineError) -> Lease? {
-    let content = line.prefix { $0 != UInt8(ascii: "#") }
-    let fields = content.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
-    if fields.isEmpty { return nil }
+  private static func lease(in fields: [String]) throws(LeaseLineError) -> Lease {
     guard fields.count == 4 else { throw .fields(fields.count) }
-    let texts = fields.map { String(decoding: $0, as: UTF8.self) }
-    guard let address = IPv6Address(texts[0]) else { throw .address }
-    guard let macAddress = MACAddress(texts[1]), !macAddress.isGroup else { throw .macAddress }
-    guard let client = DUID(texts[2]) else { throw .client }
-    guard let expiry = Int64(texts[3]), expiry >= 0 else { throw .expiry }
+    guard let address = IPv6Address(fields[0]) else { throw .address }
+    guard let macAddress = MACAddress(fields[1]), !macAddress.isGroup else { throw .macAddress }
+    guard let client = DUID(fields[2]) else { throw .client }
+    guard let expiry = Int64(fields[3]), expiry >= 0 else { throw .expiry }
     return Lease(address: address, macAddress: macAddress, client: client, expiry: expiry)
   }
 }
 
 /// Why a line of a lease file is no lease.
-private enum LeaseLineError: Error, CustomStringConvertible {
+private enum LeaseLineError: LineError {
   case fields(Int)
   case address
   case macAddress
@@ -86,6 +55,10 @@ private enum LeaseLineError: Error, CustomStringConvertible {
   case expiry
   case taken
   case excess
+
+  var endsReading: Bool {
+    if case .excess = self { true } else { false }
+  }
 
   var description: String {
     switch self {

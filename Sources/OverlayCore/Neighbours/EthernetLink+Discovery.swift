@@ -20,6 +20,9 @@ extension EthernetLink {
     isLive: (IPv6Address) -> Bool
   ) {
     if let address = message.linkLayerAddress { learn(message.source, at: address, now, wire: &wire) }
+    if settings.isElsewhere(message.source), !settings.network.contains(message.source) {
+      noteMisplaced(IPv6Prefix(message.source, length: 128).map(IPPrefix.ipv6))
+    }
     let isLink = message.target == linkLocalAddress
     guard isLink || settings.isElsewhere(message.target) else { return }
     // Before it is asked whether the peer is live, which looks at every circuit: a storm of probes is no more than one of
@@ -87,10 +90,13 @@ extension EthernetLink {
     }
     if settings.canBeNeighbour(packet.senderAddress) {
       learn(NeighbourTable.key(packet.senderAddress), isOwn: false, at: packet.senderMACAddress, now, wire: &wire)
+    } else if settings.isElsewhere(packet.senderAddress) {
+      noteMisplaced(IPv4Prefix(packet.senderAddress, length: 32).map(IPPrefix.ipv4))
     }
-    // A probe (RFC 5227) asks whether anybody here has the address: we have not.
+    // A probe (RFC 5227) asks whether anybody here has the address: we have not. Who announces its own and is answered
+    // would give it up.
     guard packet.operation == .request, packet.senderAddress != .unspecified,
-      settings.isElsewhere(packet.targetAddress)
+      packet.senderAddress != packet.targetAddress, settings.isElsewhere(packet.targetAddress)
     else { return }
     guard mayAnswer(at: now) else { return }
     let reply = ARPPacket(

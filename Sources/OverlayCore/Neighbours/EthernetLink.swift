@@ -25,6 +25,9 @@ public struct EthernetLink: ~Copyable {
     /// A whole IP packet for a host on this side that did not tell where it is. What its sender left to the device to do
     /// was not done.
     case undeliverable([UInt8])
+    /// A host on this side has this address, a prefix of all its bits, which lies behind a peer by a route: it gets
+    /// nothing, and who looks for it here is answered by the link. Only the first one is told.
+    case misplaced(IPPrefix)
   }
 
   /// How many events wait at the most.
@@ -76,6 +79,12 @@ public struct EthernetLink: ~Copyable {
         for packet in destination.packets { note(.undeliverable(packet.bytes)) }
       }
     }
+  }
+
+  /// Notes that a host on this side says that it has an address behind a peer.
+  mutating func noteMisplaced(_ address: IPPrefix?) {
+    counters[.misplacedNeighbour] += 1
+    if counters[.misplacedNeighbour] == 1, let address { note(.misplaced(address)) }
   }
 
   mutating func note(_ event: Event) {

@@ -103,6 +103,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case neighbourSolicited
   /// LAN hosts that were forgotten, or not remembered, because the table was full.
   case neighbourTableFull
+  /// Solicitations and ARP packets of LAN hosts whose own address lies behind a peer.
+  case misplacedNeighbour
   /// Packets dropped because too many, or too long ones, waited for a LAN host's MAC address.
   case neighbourQueueFull
   /// Packets for LAN hosts that did not tell their MAC address in time.

@@ -16,16 +16,10 @@ struct Admission {
   /// Our own address.
   let address: IPv6Address
   /// Our own IPv4 address, if there is one.
-  let ipv4Address: IPv4Address?
+  var ipv4Address: IPv4Address?
   /// What lies beside the overlay.
-  let table: RouteTable
+  var table = RouteTable()
   private let network = OverlayNetwork.tor
-
-  init(address: IPv6Address, ipv4Address: IPv4Address? = nil, table: RouteTable = RouteTable()) {
-    self.address = address
-    self.ipv4Address = ipv4Address
-    self.table = table
-  }
 
   /// Whether an overlay address can be a peer's: ours and the responders' cannot.
   func isPeer(_ source: IPv6Address) -> Bool {

@@ -19,16 +19,10 @@ struct Router {
   /// Our own address.
   let address: IPv6Address
   /// Our own IPv4 address, if there is one.
-  let ipv4Address: IPv4Address?
+  var ipv4Address: IPv4Address?
   /// What lies beside the overlay.
-  let table: RouteTable
+  var table = RouteTable()
   private let network = OverlayNetwork.tor
-
-  init(address: IPv6Address, ipv4Address: IPv4Address? = nil, table: RouteTable = RouteTable()) {
-    self.address = address
-    self.ipv4Address = ipv4Address
-    self.table = table
-  }
 
   /// The decision for a packet with this header.
   func route(_ header: IPv6Header) -> Decision {

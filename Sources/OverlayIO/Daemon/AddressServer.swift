@@ -19,8 +19,7 @@ final class AddressServer {
     self.port = port
     self.state = state
     let file = LeaseFile(parsing: Array(state.leases().utf8))
-    for problem in file.problems { log.warning("the lease file, \(problem)") }
-    if file.furtherProblems > 0 { log.warning("the lease file: \(file.furtherProblems) more lines are not understood") }
+    for line in file.problems.report(of: "the lease file") { log.warning(line) }
     service = AddressService(settings, leases: file.leases, at: loop.now, wallClock: AddressServer.wallClock)
     timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
     schedule(at: loop.now)
@@ -35,6 +34,13 @@ final class AddressServer {
     // An answer promises what it says: it is kept before it is sent.
     if service.takeLeasesChanged() { state.keepLeases(LeaseFile.text(of: service.leases)) }
     if let answer { send(answer.packet, to: answer.to, at: now) }
+    schedule(at: now)
+  }
+
+  /// The link carries packets of so many bytes from now on.
+  func mtuChanged(to bytes: Int) {
+    let now = loop.now
+    service.mtuChanged(to: bytes, at: now)
     schedule(at: now)
   }
 

@@ -137,8 +137,7 @@ public final class Daemon {
     guard let path = settings.hostsFile else { return }
     do throws(SystemError) {
       let hosts = HostsFile(parsing: try readFile(path))
-      for problem in hosts.problems { log.warning("\(path), \(problem)") }
-      if hosts.furtherProblems > 0 { log.warning("\(path): \(hosts.furtherProblems) more lines are not understood") }
+      for line in hosts.problems.report(of: path) { log.warning(line) }
       log.info("\(path): \(hosts.names.count) names read")
       pump?.replaceHosts(with: hosts.names)
       hasHosts = !hosts.names.isEmpty

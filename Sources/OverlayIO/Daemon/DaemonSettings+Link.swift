@@ -24,11 +24,15 @@ extension DaemonSettings {
     return EthernetLink(link)
   }
 
-  /// The address service of the Ethernet side; `nil` if none is wanted.
+  /// The address service of the Ethernet side, for the identities with these addresses; `nil` if none is wanted.
   func addressService(for addresses: [IPv6Address], station: MACAddress) -> AddressServiceSettings? {
     guard dhcpv6 else { return nil }
-    return AddressServiceSettings(
+    var service = AddressServiceSettings(
       macAddress: station, prefix: interface.prefix, mtu: UInt32(interface.mtu.bytes), addresses: addresses,
       isFirstReserved: hasAddress)
+    for (identity, address) in zip(identities, addresses) {
+      if let host = identity.macAddress { service.bindings[host] = address }
+    }
+    return service
   }
 }

@@ -17,11 +17,14 @@ public struct DaemonSettings: Equatable, Sendable {
     /// Where Tor connects to for circuits to its onion service: at least one address, no two the same. Only with
     /// `linkableIdentities` another identity may listen there, too.
     public var listen: [SocketAddress]
+    /// The only host of the LAN that is given its address by `dhcpv6`, no two identities' the same; `nil` for any.
+    public var macAddress: MACAddress?
 
     /// The identity of this name that listens there.
-    public init(_ name: Name, listen: [SocketAddress]) {
+    public init(_ name: Name, listen: [SocketAddress], macAddress: MACAddress? = nil) {
       self.name = name
       self.listen = listen
+      self.macAddress = macAddress
     }
   }
 

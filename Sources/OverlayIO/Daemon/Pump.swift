@@ -6,6 +6,7 @@ final class Pump {
   private let identities: [Identity]
   private let indices: [IPv6Address: Int]
   private let addressServer: AddressServer?
+  private let log: Log
   private let deviceGone: () -> Void
 
   /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
@@ -34,6 +35,7 @@ final class Pump {
       AddressServer($0, at: port, keepingIn: state, on: loop, log: log)
     }
     self.port = port
+    self.log = log
     self.identities = identities
     self.deviceGone = deviceGone
     tor.probed = { [unowned self] isReachable in
@@ -71,6 +73,7 @@ final class Pump {
   /// The device carries packets of so many bytes from now on.
   func mtuChanged(to bytes: Int) {
     port.device.link?.mtuChanged(to: bytes)
+    addressServer?.mtuChanged(to: bytes)
     for identity in identities { identity.mtuChanged(to: bytes) }
   }
 
@@ -110,6 +113,10 @@ final class Pump {
       if identities.count == 1 || indices[source] != nil { identity(source).want(address) }
     case .undeliverable(let packet):
       packet.withUnsafeBytes { identity(in: $0, at: Pump.destinationOffset) }.refuse(fromOverlay: packet, .unreachable)
+    case .misplaced(let host):
+      log.warning(
+        "a host of the LAN has \(host), which a --route leads to a peer: --serve the LAN's own prefix, or what its hosts "
+          + "send each other may go there")
     }
   }
 

@@ -56,6 +56,28 @@ struct AddressRecord: Equatable {
     return message
   }
 
+  /// The request for all IPv6 addresses of the interface.
+  static func query(interface: Int32) -> NetlinkMessage {
+    var header = ifaddrmsg()
+    header.ifa_family = UInt8(AF_INET6)
+    header.ifa_index = UInt32(bitPattern: interface)
+    return NetlinkMessage("look for addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, header: header)
+  }
+
+  /// The request that takes the address from the interface.
+  var removal: NetlinkMessage {
+    var header = ifaddrmsg()
+    header.ifa_family = address.family
+    header.ifa_prefixlen = UInt8(prefixLength)
+    header.ifa_index = UInt32(bitPattern: interface)
+    var message = NetlinkMessage("remove an address", type: RTM_DELADDR, header: header)
+    switch address {
+    case .ipv6(let host): message.append(Int(IFA_LOCAL), bytes: host.address.bytes)
+    case .ipv4(let host): message.append(Int(IFA_LOCAL), bytes: host.address.bytes)
+    }
+    return message
+  }
+
   /// The request that gives the interface this address without a route: what has to be restored with a link is added as
   /// routes are.
   static func addition(_ address: IPv4InterfaceAddress, interface: Int32) -> NetlinkMessage {

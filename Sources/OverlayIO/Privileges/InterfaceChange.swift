@@ -8,6 +8,8 @@ public enum InterfaceChange: Hashable, Sendable {
   case deleted
   /// One of our addresses was removed from the interface.
   case addressLost
+  /// The interface, which is to have no address, got a link-local one.
+  case linkLocalAddressAdded
   /// The overlay's route through the interface was removed.
   case prefixRouteLost
   /// A route of ours to what lies behind a peer was removed or replaced.

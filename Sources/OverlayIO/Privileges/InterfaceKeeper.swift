@@ -19,7 +19,7 @@ public struct InterfaceKeeper {
   private var pace = RestorePace()
 
   private enum Loss {
-    case link, address, prefixRoute, route, leakGuard, loopback, bridge, messages
+    case link, address, bareness, prefixRoute, route, leakGuard, loopback, bridge, messages
   }
 
   private enum End {
@@ -65,6 +65,7 @@ public struct InterfaceKeeper {
       isUp = true
     // The kernel takes both with the link, and who set it down wants it so until it is up again.
     case .addressLost: if isUp { losses.insert(.address) }
+    case .linkLocalAddressAdded: losses.insert(.bareness)
     case .prefixRouteLost: if isUp { losses.insert(.prefixRoute) }
     case .routeLost: if isUp { losses.insert(.route) }
     case .joinedBridge: losses.insert(.bridge)
@@ -89,7 +90,7 @@ public struct InterfaceKeeper {
     guard hasNews || !retries.isEmpty, pace.take(at: now) else { return [] }
     var actions = notices.map(InterfaceAction.report)
     if retries.contains(.restoreInterface)
-      || !losses.isDisjoint(with: [.link, .address, .prefixRoute, .route, .messages])
+      || !losses.isDisjoint(with: [.link, .address, .bareness, .prefixRoute, .route, .messages])
     {
       actions.append(.perform(.restoreInterface))
     }
@@ -121,7 +122,8 @@ public struct InterfaceKeeper {
   }
 
   private func label(of request: PrivilegedRequest) -> String {
-    request == .installLeakGuard ? "the leak guard for \(prefix) stands" : "interface \(name) has its address and route"
+    if request == .installLeakGuard { return "the leak guard for \(prefix) stands" }
+    return "interface \(name) has " + (hasAddress ? "its address and route" : "no address")
   }
 
   private var notices: [InterfaceNotice] {
@@ -136,6 +138,7 @@ public struct InterfaceKeeper {
       "interface \(name) was set up again" + (hasAddress ? ": restoring its address and route" : ""))
     add(mtu != reportedMTU, .notice, "the MTU of interface \(name) was set to \(mtu)")
     add(losses.contains(.address), .warning, "the address of interface \(name) was removed: restoring it")
+    add(losses.contains(.bareness), .notice, "interface \(name) got a link-local address: removing it")
     add(
       losses.isDisjoint(with: [.address, .link]) && losses.contains(.prefixRoute), .warning,
       "the route to \(prefix) through \(name) was removed: restoring it")

@@ -86,6 +86,10 @@ public struct InterfaceMonitor: ~Copyable {
       if let lost = LinkRecord(record), lost.index == index { body(.deleted) }
     case RTM_DELADDR:
       if let lost = AddressRecord(record), lost.interface == index, isOurs(lost) { body(.addressLost) }
+    case RTM_NEWADDR:
+      if let new = AddressRecord(record), new.interface == index, settings.isUnwanted(new) {
+        body(.linkLocalAddressAdded)
+      }
     case RTM_DELROUTE:
       if let lost = RouteRecord(record) { handle(lost: lost, body) }
     case RTM_NEWROUTE:

@@ -15,7 +15,8 @@ public enum PrivilegedRequest: Hashable, Sendable {
   /// Give the interface MTU, addresses and routes, and set it up. The first address is the one that programs use unless
   /// they ask for another. Idempotent, after `openTunnel`.
   case configureInterface([IPv6Address])
-  /// Give back what `configureInterface` set and someone removed, but leave a link that was set down as it is.
+  /// Give back what `configureInterface` set and someone removed, and remove a link-local address of an interface that
+  /// is to have none, but leave a link that was set down as it is.
   case restoreInterface
   /// Let the interface get all multicast of the bridge whose port it is; nothing if it is none's. Idempotent.
   case becomeMulticastRouterPort

@@ -107,10 +107,10 @@ public struct Privileges: ~Copyable {
     if settingUp, isOffloading { try send(LinkRequest.setQueueLength(Privileges.queueLength, index: index)) }
     try send(LinkRequest.withoutLinkLocalAddress(index: index))
     if settingUp || startsAnew && link.isUp { try send(LinkRequest.setUp(true, index: index)) }
-    guard settings.hasAddress else { return }
+    guard settings.hasAddress else { return try removeLinkLocalAddresses(from: index) }
     // The kernel sends the neighbour solicitations of packets that it forwards from here, and nothing without it.
     if let hardwareAddress {
-      try send(AddressRecord.addition(hardwareAddress.linkLocal, prefixLength: 64, interface: index))
+      try send(AddressRecord.addition(hardwareAddress.linkLocalAddress, prefixLength: 64, interface: index))
     }
     for (number, address) in addresses.enumerated() {
       try send(
@@ -119,6 +119,27 @@ public struct Privileges: ~Copyable {
     }
     if let address = settings.ipv4Address { try send(AddressRecord.addition(address, interface: index)) }
     if settingUp || link.isUp { try addRoutes(through: index) }
+  }
+
+  /// Takes from an interface without an address what others gave it: the kernel would speak for itself on the bridge.
+  private mutating func removeLinkLocalAddresses(from index: Int32) throws(PrivilegeError) {
+    let query = AddressRecord.query(interface: index)
+    var found: [AddressRecord] = []
+    do throws(SystemError) {
+      try requests.request(query) { record in
+        if let address = AddressRecord(record), address.interface == index { found.append(address) }
+      }
+    } catch {
+      throw explain(error, query.purpose)
+    }
+    for address in found where settings.isUnwanted(address) {
+      do throws(SystemError) {
+        try requests.request(address.removal)
+      } catch {
+        // Whoever gave it may have taken it back.
+        if error.number != EADDRNOTAVAIL { throw explain(error, address.removal.purpose) }
+      }
+    }
   }
 
   private mutating func becomeMulticastRouterPort() throws(PrivilegeError) {
@@ -161,11 +182,4 @@ public struct Privileges: ~Copyable {
 extension MACAddress {
   /// The address with the first byte that no other of one station exceeds.
   fileprivate var highest: MACAddress { MACAddress(value: value & 0xff_ffff_ffff | 0xfe << 40) }
-
-  /// The link-local address that is made of it (RFC 4291 appendix A).
-  fileprivate var linkLocal: IPv6Address {
-    let inverted: UInt64 = value ^ (2 << 40)
-    let identifier: UInt64 = (inverted >> 24) << 40 | 0xff_fe00_0000 | value & 0xff_ffff
-    return IPv6Address(high: 0xfe80 << 48, low: identifier)
-  }
 }

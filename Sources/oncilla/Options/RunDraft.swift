@@ -22,6 +22,7 @@ extension RunDraft {
     var settings = daemon
     settings.identities = try identities(listenIsGiven: given.contains("--listen"))
     try checkMode(given: given)
+    try checkHosts()
     let rules = PrefixRules(
       isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
       connections: [settings.socks] + settings.identities.flatMap(\.listen))
@@ -54,6 +55,18 @@ extension RunDraft {
     }
   }
 
+  /// An identity is kept for a host of the LAN only where it can be handed out.
+  private func checkHosts() throws(CommandError) {
+    for (number, onion) in onions.enumerated() where onion.macAddress != nil {
+      guard daemon.dhcpv6 else { throw .refused(option: "--onion", value: onion.text, reason: "'mac=' needs --dhcpv6") }
+      guard number > 0 || !daemon.hasAddress else {
+        throw .refused(
+          option: "--onion", value: onion.text,
+          reason: "'mac=' needs --no-address: the first identity's address is that of the interface")
+      }
+    }
+  }
+
   private func identities(listenIsGiven: Bool) throws(CommandError) -> [DaemonSettings.Identity] {
     switch (onions.isEmpty, hostnameFile) {
     case (false, nil): break
@@ -63,9 +76,11 @@ extension RunDraft {
     }
     if onions.count > 1, !daemon.linkableIdentities { try requireListeners(listenIsGiven: listenIsGiven) }
     return onions.map { onion in
-      guard let own = onion.listen else { return DaemonSettings.Identity(.onion(onion.name), listen: listen) }
+      var identity = DaemonSettings.Identity(.onion(onion.name), listen: listen, macAddress: onion.macAddress)
+      guard let own = onion.listen else { return identity }
       let others = listenIsGiven ? listen : []
-      return DaemonSettings.Identity(.onion(onion.name), listen: others.contains(own) ? others : [own] + others)
+      identity.listen = others.contains(own) ? others : [own] + others
+      return identity
     }
   }
 

@@ -6,8 +6,9 @@ extension RunDraft {
   static var options: [Option<RunDraft>] {
     [
       Option(
-        "--onion", "NAME[,listen=HOST:PORT]", isRepeatable: true,
-        "This host's onion name, and where it listens for circuits. Repeatable: several identities."
+        "--onion", "NAME[,listen=HOST:PORT][,mac=MAC]", isRepeatable: true,
+        "This host's onion name, where it listens for circuits, and which host of the LAN gets it by --dhcpv6. "
+          + "Repeatable: several identities."
       ) { draft, value throws(Refusal) in
         draft.onions.append(try OnionOption.read(value, after: draft.onions))
       },

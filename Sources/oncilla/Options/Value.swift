@@ -43,6 +43,17 @@ enum Value {
     }
   }
 
+  /// The MAC address of one station.
+  static func hostMACAddress(_ text: String) throws(Refusal) -> MACAddress {
+    guard let address = MACAddress(text) else {
+      throw Refusal("'\(text)' is not a MAC address; six groups of two hexadecimal digits with colons are accepted")
+    }
+    guard !address.isGroup, address.value != 0 else {
+      throw Refusal("\(address) is no host's MAC address: it means \(address.isGroup ? "several" : "none")")
+    }
+    return address
+  }
+
   static func interface(_ text: String) throws(Refusal) -> InterfaceName {
     guard let name = InterfaceName(text) else {
       throw Refusal("1 to 15 printable ASCII characters other than space, '/', ':' and '%' are accepted")

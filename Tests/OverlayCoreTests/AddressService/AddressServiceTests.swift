@@ -107,6 +107,27 @@ struct AddressServiceTests {
     #expect(again.join(&hosts[0]) == FakeLink.overlay(1))
   }
 
+  @Test("the hosts are told the MTU that the link has now, soon after it changes and only then")
+  func mtu() throws {
+    let link = FakeLink(1)
+    let options = 64..<72
+    #expect(try #require(link.advance()).packet.count < 104)
+    link.seconds = 5
+    link.service.mtuChanged(to: 1_400, at: link.now)
+    let told = try #require(link.advance()).packet
+    #expect(Array(told[options]) == [5, 1, 0, 0, 0, 0, 5, 0x78])
+    link.seconds = 6
+    link.service.mtuChanged(to: 1_400, at: link.now)
+    #expect(link.service.nextDeadline.seconds(since: link.now) > 14)
+    link.service.mtuChanged(to: 9_000, at: link.now)
+    #expect(link.advance() == nil)
+    link.seconds = 8
+    #expect(Array(try #require(link.advance()).packet[options]) == [5, 1, 0, 0, 0, 0, 0x23, 0x28])
+    link.seconds = 20
+    link.service.mtuChanged(to: 1_000, at: link.now)
+    #expect(try #require(link.advance()).packet.count < 104)
+  }
+
   @Test("of remembered leases those stay that the configuration permits")
   func reconfigured() throws {
     let client = try #require(DUID(bytes: [0, 4, 1]))

@@ -61,7 +61,7 @@ struct LeaseFileTests {
   func badLine(_ line: String, _ problem: String) {
     let file = Self.parse("# leases\n\(line)\n\(Self.second)\n")
     #expect(file.leases.map(\.expiry) == [0])
-    #expect(file.problems.map(\.description) == ["line 2: \(problem)"])
+    #expect(file.problems.told.map(\.description) == ["line 2: \(problem)"])
   }
 
   @Test("of two lines of one address or one host the first counts")
@@ -71,7 +71,7 @@ struct LeaseFileTests {
     let host = Self.parse("\(Self.first)\nfd87:d87e:eb43:9::9 02:00:00:00:00:01 000400 1")
     for file in [address, host] {
       #expect(file.leases.map(\.expiry) == [1_767_225_600])
-      #expect(file.problems.map(\.description) == ["line 2: \(taken)"])
+      #expect(file.problems.told.map(\.description) == ["line 2: \(taken)"])
     }
   }
 
@@ -83,10 +83,10 @@ struct LeaseFileTests {
     }
     #expect(Self.parse(text).leases.count == LeaseFile.mostLeases)
     #expect(
-      Self.parse(text).problems.map(\.description) == ["line 1001: only the first 1000 leases of a file are used"])
+      Self.parse(text).problems.told.map(\.description) == ["line 1001: only the first 1000 leases of a file are used"])
     let bad = Self.parse(String(repeating: "x\n", count: 1_000))
-    #expect(bad.problems.count == LeaseFile.mostProblems)
-    #expect(bad.furtherProblems == 1_000 - LeaseFile.mostProblems)
+    #expect(bad.problems.told.count == LineProblems.mostTold)
+    #expect(bad.problems.untold == 1_000 - LineProblems.mostTold)
   }
 
   @Test("bytes that are no text are a problem and nothing worse")

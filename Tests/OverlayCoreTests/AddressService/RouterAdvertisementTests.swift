@@ -116,17 +116,21 @@ struct RouterSolicitationTests {
 struct AdvertisementScheduleTests {
   private static let start = Instant(nanoseconds: 5_000_000_000)
 
-  /// When the advertisements are sent within so many seconds, seconds from the start; solicited at these.
-  private static func times(_ seconds: Double, solicited: [Double] = [], seed: UInt64) -> [Double] {
+  /// When the advertisements are sent within so many seconds, seconds from the start; solicited at some, and with
+  /// something else to say from others.
+  private static func times(
+    _ seconds: Double, solicited: [Double] = [], changed: [Double] = [], seed: UInt64
+  ) -> [Double] {
     var random = SeededGenerator(seed: seed)
     var schedule = AdvertisementSchedule(from: start)
-    var questions = solicited[...]
+    var events = (solicited.map { ($0, false) } + changed.map { ($0, true) }).sorted { $0.0 < $1.0 }[...]
     var sent: [Double] = []
     while true {
       let next = schedule.next.seconds(since: start)
-      if let question = questions.first, question < next {
-        questions.removeFirst()
-        schedule.solicit(at: start.advanced(bySeconds: question), random: &random)
+      if let (second, isChange) = events.first, second < next {
+        events.removeFirst()
+        let now = start.advanced(bySeconds: second)
+        if isChange { schedule.restart(at: now) } else { schedule.solicit(at: now, random: &random) }
         continue
       }
       guard next <= seconds else { return sent }
@@ -158,6 +162,28 @@ struct AdvertisementScheduleTests {
     let gaps = zip(times, times.dropFirst()).map { $1 - $0 }
     #expect(gaps.allSatisfy { $0 >= 2.999 })
     #expect((16...20).contains(times.count))
+  }
+
+  @Test("what has changed is told at once, and twice more at most 16 s apart", arguments: 1...20)
+  func changed(_ seed: UInt64) {
+    let times = Self.times(200, changed: [100], seed: seed)
+    #expect(times.count >= 6)
+    #expect((99.999...100.001).contains(times[3]))
+    #expect(zip(times[3..<5], times[4..<6]).allSatisfy { (15.9..<16.1).contains($1 - $0) })
+  }
+
+  @Test("what changes right after an advertisement is told three seconds after that one", arguments: 1...5)
+  func changedTooSoon(_ seed: UInt64) {
+    let times = Self.times(200, changed: [100, 101], seed: seed)
+    #expect((102.999...103.001).contains(times[4]))
+  }
+
+  @Test("however often it changes, three seconds lie between two advertisements", arguments: 1...5)
+  func flapping(_ seed: UInt64) {
+    let times = Self.times(60, changed: (0..<5_000).map { Double($0) / 100 }, seed: seed)
+    let gaps = zip(times, times.dropFirst()).map { $1 - $0 }
+    #expect(gaps.allSatisfy { $0 >= 2.999 })
+    #expect((16...21).contains(times.count))
   }
 
   @Test("nothing is sent before it is due")

@@ -47,7 +47,7 @@ struct HostsFileTests {
   func badLine(line: String, problem: String) {
     let file = parse("# first\n\(line)\n\(HostsFileTests.alice)\n")
     #expect(file.names.map(\.label) == ["7fd22jhmqgfl45j6"])
-    #expect(file.problems.map(\.description) == ["line 2: \(problem)"])
+    #expect(file.problems.told.map(\.description) == ["line 2: \(problem)"])
   }
 
   @Test("a line that stands twice is no problem")
@@ -61,21 +61,25 @@ struct HostsFileTests {
   func binary() {
     let file = HostsFile(parsing: [0, 0xff, 0xfe, 0x20, 0xc3, 0x0a] + Array(HostsFileTests.alice.utf8))
     #expect(file.names.count == 1)
-    #expect(file.problems.map(\.line) == [1])
+    #expect(file.problems.told.map(\.line) == [1])
   }
 
   @Test("the text of a problem is short even where the line is not")
   func longLine() {
     let file = parse(String(repeating: "x", count: 100_000) + " y\n")
-    #expect(file.problems.map { $0.text.count < 200 } == [true])
+    #expect(file.problems.told.map { $0.text.count < 200 } == [true])
   }
 
   @Test("the problems kept are bounded, the rest is counted")
   func manyProblems() {
     let file = parse(String(repeating: "x\n", count: 1000))
-    #expect(file.problems.count == HostsFile.mostProblems)
-    #expect(file.problems.last?.line == HostsFile.mostProblems)
-    #expect(file.furtherProblems == 1000 - HostsFile.mostProblems)
+    #expect(file.problems.told.count == LineProblems.mostTold)
+    #expect(file.problems.told.last?.line == LineProblems.mostTold)
+    #expect(file.problems.untold == 1000 - LineProblems.mostTold)
+    let report = file.problems.report(of: "/etc/onions")
+    #expect(report.count == LineProblems.mostTold + 1)
+    #expect(report.first == "/etc/onions, line 1: 1 field where an address and a name are accepted")
+    #expect(report.last == "/etc/onions: 980 more lines are not understood")
   }
 
   @Test("the names are bounded, and the first line beyond is told")
@@ -88,6 +92,6 @@ struct HostsFileTests {
     }
     let file = parse(text)
     #expect(file.names.count == HostsFile.mostNames)
-    #expect(file.problems.map(\.description) == ["line 10001: only the first 10000 names of a file are used"])
+    #expect(file.problems.told.map(\.description) == ["line 10001: only the first 10000 names of a file are used"])
   }
 }

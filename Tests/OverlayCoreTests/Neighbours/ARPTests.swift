@@ -22,9 +22,10 @@ struct ARPTests {
   }
 
   @Test(
-    "no answer for what is on this side or nowhere, for a reply, or for a probe",
+    "no answer for what is on this side or nowhere, for a reply, for a probe, or for an announcement",
     arguments: [
       (1, local, 0x0a01_0006), (1, local, 0x0a03_0001), (2, local, far), (1, 0, far), (1, local, 0), (1, local, .max),
+      (1, far, far),
     ] as [(UInt8, UInt32, UInt32)])
   func silence(_ operation: UInt8, _ sender: UInt32, _ target: UInt32) {
     var world = LinkWorld.withIPv4()
@@ -44,6 +45,23 @@ struct ARPTests {
         to: Frame.arp(1, sender: (LinkWorld.hostA, Self.local), target: (Self.nobody, target)))
       #expect(answers.count == count)
     }
+  }
+
+  @Test("the first LAN host whose address is behind a peer by a route is told, all are counted, and none is learned")
+  func misplaced() throws {
+    var world = LinkWorld.withIPv4()
+    let served = IPv4Prefix(IPv4Address(value: Self.far), length: 32)
+    for sender in [Self.local, 0, 0xa9fe_0001] {
+      _ = world.receive(Frame.arp(1, sender: (LinkWorld.hostA, sender), target: (Self.nobody, Self.far)))
+    }
+    #expect(world.events().isEmpty)
+    let count = world.link.table.count
+    for operation in [1, 2, 1] as [UInt8] {
+      _ = world.receive(Frame.arp(operation, sender: (LinkWorld.hostB, Self.far), target: (Self.nobody, Self.local)))
+    }
+    #expect(world.events() == [.misplaced(.ipv4(try #require(served)))])
+    #expect(world.count(.misplacedNeighbour) == 3)
+    #expect(world.link.table.count == count)
   }
 
   @Test("a packet for a LAN host is kept while it is probed for, and goes out when it answers", arguments: 0..<4)

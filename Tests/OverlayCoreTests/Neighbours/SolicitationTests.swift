@@ -30,6 +30,32 @@ struct SolicitationTests {
     #expect(world.count(.neighbourAnswered) == 1)
   }
 
+  @Test("a LAN host whose address is behind a peer by a route is told; one that looks whether its own is free is not")
+  func misplaced() throws {
+    var world = LinkWorld()
+    for source in [LinkWorld.own, LinkWorld.served, LinkWorld.peer, LinkWorld.hostA.linkLocalAddress] {
+      _ = world.receive(Frame.solicitation { $0.source = source })
+    }
+    let probe = Frame.solicitation {
+      $0.source = .unspecified
+      $0.target = LinkWorld.routed
+      $0.options = []
+    }
+    #expect(world.answers(to: probe).isEmpty)
+    #expect(world.count(.misplacedNeighbour) == 0)
+    _ = world.events()
+    for _ in 0..<2 {
+      _ = world.receive(
+        Frame.solicitation {
+          $0.source = LinkWorld.routed
+          $0.target = LinkWorld.served
+        })
+    }
+    let routed = try #require(IPv6Prefix(LinkWorld.routed, length: 128))
+    #expect(world.events() == [.misplaced(.ipv6(routed))])
+    #expect(world.count(.misplacedNeighbour) == 2)
+  }
+
   @Test("the exact bytes of a solicitation and its answer")
   func bytes() throws {
     var world = LinkWorld()

@@ -34,6 +34,18 @@ struct DaemonSettingsTests {
     #expect(node(1).served.isEmpty)
   }
 
+  @Test("an address that is kept for a host of the LAN is told to the address service, and no other")
+  func boundHosts() {
+    let (addresses, station) = (names.prefix(2).map(\.address), MACAddress(value: 0x02_00_00_00_00_01))
+    let host = MACAddress(value: 0x02_00_00_00_00_02)
+    var settings = settings
+    #expect(settings.addressService(for: addresses, station: station)?.bindings == nil)
+    settings.dhcpv6 = true
+    #expect(settings.addressService(for: addresses, station: station)?.bindings == [:])
+    settings.identities[1].macAddress = host
+    #expect(settings.addressService(for: addresses, station: station)?.bindings == [host: addresses[1]])
+  }
+
   @Test("the interface's IPv4 address is on this side of the link even where a route covers it")
   func ownAddressIsOnThisSide() {
     let addresses = names.prefix(2).map(\.address)

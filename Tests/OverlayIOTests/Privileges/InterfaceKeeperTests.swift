@@ -22,6 +22,8 @@ struct InterfaceKeeperTests {
       ([.routeLost], [.restoreInterface], 1), ([.wentDown, .routeLost], [], 1),
       ([.routeLost, .addressLost], [.restoreInterface], 2), ([.joinedBridge], [.becomeMulticastRouterPort], 2),
       ([.wentDown, .joinedBridge], [.becomeMulticastRouterPort], 3),
+      ([.linkLocalAddressAdded], [.restoreInterface], 1),
+      ([.wentDown, .linkLocalAddressAdded], [.restoreInterface], 2),
       ([.addressLost, .wentDown], [], 1), ([.wentDown, .leakGuardLost], [.installLeakGuard], 2),
     ] as [([InterfaceChange], [PrivilegedRequest], Int)])
   func asks(changes: [InterfaceChange], requests: [PrivilegedRequest], lines: Int) {
@@ -122,6 +124,17 @@ struct InterfaceKeeperTests {
     let lines = keeper.actions(at: start).compactMap(\.line)
     #expect(lines.map(\.level) == [.notice, .notice])
     #expect(!lines.contains { $0.text.contains("address") })
+  }
+
+  @Test("a port without an address is told to be so again, not to have one")
+  func withoutAddressAgain() {
+    var keeper = InterfaceKeeper(
+      interface: "oncilla0", mtu: 1500, prefix: OverlayNetwork.tor.prefix, hasAddress: false)
+    keeper.observe(.linkLocalAddressAdded)
+    #expect(keeper.actions(at: start).compactMap(\.request) == [.restoreInterface])
+    #expect(keeper.finished(.restoreInterface, failure: "it cannot", at: start)?.text == "it cannot")
+    let line = keeper.finished(.restoreInterface, failure: nil, at: start)
+    #expect(line == InterfaceNotice(.notice, "interface oncilla0 has no address again"))
   }
 
   @Test("a bridge that refuses its multicast is told once, and not asked again")

@@ -77,6 +77,7 @@ struct InterfaceMonitorTests {
     try namespace.ip("link", "add", "other0", "type", "veth", "peer", "name", "other1")
     try namespace.ip("link", "set", "other0", "up")
     try namespace.ip("-6", "addr", "add", "fd87:d87e:eb43::77/48", "dev", "other0", "nodad")
+    try namespace.ip("-6", "addr", "add", "fe80::1/64", "dev", tunnel.name, "nodad")
     try namespace.ip("-6", "addr", "add", "2001:db8::1/64", "dev", tunnel.name)
     try namespace.ip("-6", "addr", "del", "2001:db8::1/64", "dev", tunnel.name)
     try namespace.ip("-6", "route", "add", "unreachable", "fd87:d87e:eb43::/48", "metric", "4097")
@@ -86,6 +87,25 @@ struct InterfaceMonitorTests {
     try namespace.ip("link", "set", tunnel.name, "mtu", "1400")
     let changes = monitor.changes(through: .mtuChanged(1400))
     #expect(changes == [.mtuChanged(1400)])
+  }
+
+  @Test("tells of a link-local address where there is to be none, and of nobody's other address")
+  func linkLocalAddress() throws {
+    let namespace = try TestNamespace()
+    var settings = try namespace.settings()
+    settings.mode = .tap
+    settings.hasAddress = false
+    var privileges = try Privileges(settings)
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([]))
+    var monitor = try privileges.openMonitor()
+
+    try namespace.ip("-6", "addr", "add", "2001:db8::1/64", "dev", tunnel.name, "nodad")
+    try namespace.ip("-6", "addr", "add", "fe80::1/64", "dev", tunnel.name, "nodad")
+    #expect(monitor.changes(through: .linkLocalAddressAdded) == [.linkLocalAddressAdded])
+    _ = try privileges.perform(.restoreInterface)
+    let left = try namespace.link(tunnel.name).addresses
+    #expect(left == [ShownLink.Address(local: "2001:db8::1", prefixlen: 64)])
   }
 
   @Test("tells of lost messages, and finds out what became of the link")
