@@ -265,6 +265,18 @@ def silences(pings):
     return {pair: ping for pair, ping in pings.items() if ping.received != ping.sent or not ping.sent}
 
 
+def assert_big_ping_is_told(source, address, mtu, teller):
+    """The first `ping -s 3000 -M do` is told by `teller` what fits, on a way that takes it until there; from then on
+    the source's kernel knows that, and lets no other one out."""
+    first = source.ping(address, size=3000, timeout=2, arguments=["-M", "do"])
+    words = f"Packet too big: mtu={mtu}" if ":" in address else f"Frag needed and DF set (mtu = {mtu})"
+    assert f"From {teller} icmp_seq=1 {words}" in first.text, first
+    second = source.ping(address, size=3000, timeout=2, arguments=["-M", "do"])
+    assert second.received == 0, second
+    assert re.search(rf"local error: message too long, mtu ?[=:] ?{mtu}\b", second.text), second
+    assert_path_mtu(source, address, mtu)
+
+
 def assert_path_mtu(source, address, mtu, both_ways=True):
     """Nothing is lost in a black hole: what is too long is refused with the size that fits, what may be cut arrives
     (where answers as long find their way, too)."""

@@ -298,6 +298,65 @@ def test_the_second_does_not_show_the_first_either(run, two, wire_peer, proxy):
     assert {packet.keepalive_name for packet in attacker.received() if packet.is_keepalive} == {second.name}
 
 
+# Very many
+
+
+def names_known(daemon):
+    """{identity's address: how many names it knows}, as SIGUSR1 tells."""
+    since = daemon.mark()
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_for_line(r"counters: .*\n", since=since)
+    time.sleep(0.3)  # a report has lines for each identity
+    lines = re.findall(r"(\S+) is \S+\.onion, (\d+) names known", daemon.log()[since:])
+    return {address: int(count) for address, count in lines}
+
+
+def test_as_many_identities_as_there_may_be(run, wire_peer, report, tmp_path):
+    """128, each on a listener of its own. What the hosts file says of one of them leads nobody there."""
+    identities = [Identity.of(f"identity {number}") for number in range(128)]
+    known = [onion_name(f"host {number}") for number in range(10_000)]
+    hosts = tmp_path / "hosts"
+
+    def write(names):
+        hosts.write_text("".join(f"{overlay_address(name)} {name}\n" for name in names))
+
+    write([])
+    daemon = run(identities, hosts=hosts, log_level="notice")
+    idle = daemon.rss()
+    assert names_known(daemon) == {identity.address: 0 for identity in identities}
+    for number in (0, 64, 127):
+        ask(wire_peer(f"peer {number}"), identities[number], number)
+    write([*known[:-1], identities[0].name])
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: min(names_known(daemon).values()) >= len(known) - 1, 10, what="the hosts file to be read")
+    full = daemon.rss()
+    learned = {identities[number].address for number in (0, 64, 127)}
+    for address, count in names_known(daemon).items():
+        assert count == len(known) - 1 + (address in learned)
+    report(f"resident with 128 identities: {idle / 1e6:.1f} MB, with 10,000 names of a hosts file {full / 1e6:.1f} MB")
+    assert idle < 16e6
+    assert full < 32e6
+    write(known[:3])
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: max(names_known(daemon).values()) == 4, 10, what="names that went to be forgotten")
+    ask(wire_peer("late"), identities[100], 9)
+
+
+def test_identities_do_not_dial_each_other(run, two, proxy, tmp_path):
+    """A circuit from one to the other would show both to whoever watches this host's Tor."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("".join(f"{identity.address} {identity.name}\n" for identity in two))
+    daemon = run(two, hosts=hosts)
+    first, second = two
+    daemon.host.ip(f"-6 route add {second.address}/128 dev oncilla0 table 7")
+    daemon.host.ip(f"-6 rule add to {second.address} table 7 pref 1")
+    daemon.host.ip("-6 rule del pref 0")
+    daemon.host.ip("-6 rule add table local pref 2")
+    daemon.host.ping(second.address, timeout=1, arguments=["-I", first.address])
+    wait_until(lambda: daemon.counters()["sent"] + daemon.counters()["unknownName"] > 0, 5, what="a packet to come")
+    assert proxy.dials() == []
+
+
 # Shared on purpose
 
 

@@ -16,7 +16,7 @@ import packets
 from capture import Capture
 from ethernet import RawPort
 from fake_socks import FakeSocks
-from lan import BridgedLAN, Identity, assert_path_mtu, bridged_pair, silences
+from lan import BridgedLAN, Identity, assert_big_ping_is_told, assert_path_mtu, bridged_pair, silences
 from overlay import DEAD_BEEF, FEED_BEEF, PREFIX, Transfer, wait_until
 from secure_shell import SecureShell
 from wire_record import WireRecord
@@ -384,6 +384,15 @@ def test_a_lan_with_a_smaller_mtu_says_what_fits(namespaces, daemons, proxy, mtu
                 time.sleep(0.1)
                 sender.sendto(data, (near.address, 5353))
             assert receiver.recv(65536) == data
+
+
+@pytest.mark.parametrize("mtu", [1280, 1400])
+def test_a_ping_that_must_not_be_cut_is_told_what_fits(namespaces, daemons, proxy, mtu):
+    lans = bridged_pair(namespaces, daemons, proxy, a={"mtu": mtu}, b={"mtu": 9000})
+    near, far = lans.b.hosts[0], lans.a.hosts[0]
+    settle([(near, far), (far, near)])
+    # The address that the circuit was dialled to: the daemon has none of its own there.
+    assert_big_ping_is_told(near, far.address, mtu, teller=far.address)
 
 
 def test_jumbo_frames_where_both_lans_take_them(namespaces, daemons, proxy):

@@ -12,7 +12,7 @@ import pytest
 
 import packets
 from fake_socks import FakeSocks
-from lan import BridgedLAN, Identity, RoutedLAN, assert_path_mtu
+from lan import BridgedLAN, Identity, RoutedLAN, assert_big_ping_is_told, assert_path_mtu
 from overlay import Transfer, pattern_bytes, send_cut_datagrams, wait_until
 from secure_shell import SecureShell
 from test_proxy_hostile import Sniffer
@@ -343,6 +343,14 @@ def test_the_path_mtu_into_a_smaller_lan_is_learned(gateways, mtu):
 
 
 @pytest.mark.parametrize("mtu", [1280, 1400])
+def test_a_ping_that_must_not_be_cut_is_told_what_fits(gateways, mtu):
+    """On a way that takes 9,000 bytes but for the last link, whose gateway says so."""
+    lans = gateways(a={"mtu": 9000}, b={"mtu": mtu}, run_a={"options": ["--mtu", 9000]})
+    for address, teller in ((lans.far.address, lans.b.address), (lans.far.ipv4, lans.b.ipv4[257])):
+        assert_big_ping_is_told(lans.near, address, mtu, teller)
+
+
+@pytest.mark.parametrize("mtu", [1280, 1400])
 def test_tcp_to_and_from_a_smaller_lan(gateways, mtu):
     """Segments keep the size that the hosts agreed on, though the gateway's interface would take longer ones."""
     lans = gateways(b={"mtu": mtu})
@@ -424,17 +432,18 @@ def test_ipv4_into_a_bridged_lan_with_a_smaller_mtu(namespaces, daemons, proxy, 
     host = a.hosts[0].namespace
     host.ip("addr add 10.10.1.2/16 dev eth0")
     host.ip(f"route add {B4} dev eth0")
-    b = RoutedLAN(namespaces, "b", B, ipv4=B4)
+    b = RoutedLAN(namespaces, "b", B, ipv4=B4, mtu=9000)
     for each in (identity, b.identity):
         proxy.connect(each.name, each.listen_port)
     a.run(daemons, proxy.address, [b.identity],
           options=["--ipv4", "--serve", A4, "--route", f"{B4},via={b.identity.name}"])
-    b.run(daemons, proxy, [identity.name], options=["--route", f"{A4},via={identity.name}"])
+    b.run(daemons, proxy, [identity.name], options=["--route", f"{A4},via={identity.name}", "--mtu", 9000])
     far = b.hosts[0]
     wait_until(lambda: far.can_ping("10.10.1.2"), 10, what="the LAN host to be reached")
     for size in (mtu - 28, mtu - 27, 1472, 3000, 20000):
         cut = far.ping("10.10.1.2", size=size, timeout=2, arguments=["-M", "dont"])
         assert cut.received == 1, f"{size} bytes: {cut}"
-    assert_path_mtu(far, "10.10.1.2", mtu)
+    # The daemon has no IPv4 address that peers would take an error from.
+    assert_big_ping_is_told(far, "10.10.1.2", mtu, teller="10.10.1.2")
     Transfer(far.namespace, host, "10.10.1.2", 5_000_000)
     Transfer(host, far.namespace, far.ipv4, 5_000_000)

@@ -39,12 +39,7 @@ struct FlowQueue: ~Copyable {
   private var flows: UnsafeMutablePointer<Flow>?
   private var new = FlowList()
   private var old = FlowList()
-  // Packets whose order is settled: the next to be written, the first perhaps in part.
-  private var outgoingHead = PacketStore.Slot.none
-  private var outgoingTail = PacketStore.Slot.none
-  private var outgoingOffset = 0
-  /// How many bytes are settled and not written yet.
-  private(set) var settledBytes = 0
+  private var settled = SettledPackets()
 
   /// How many bytes wait, those that are settled excepted.
   private(set) var byteCount = 0
@@ -54,11 +49,13 @@ struct FlowQueue: ~Copyable {
   var losses = Losses()
 
   /// Whether nothing waits.
-  var isEmpty: Bool { byteCount == 0 && outgoingHead == .none }
+  var isEmpty: Bool { byteCount == 0 && settled.isEmpty }
   /// Whether it has memory for its flows.
   var hasMemory: Bool { flows != nil }
   /// Whether a part of a packet was written, so that its rest must follow.
-  var isWithinPacket: Bool { outgoingOffset > 0 }
+  var isWithinPacket: Bool { settled.isWithinPacket }
+  /// How many bytes are settled and not written yet.
+  var settledBytes: Int { settled.byteCount }
   /// How many bytes wait altogether.
   var totalBytes: Int { byteCount + settledBytes }
 
@@ -93,10 +90,8 @@ struct FlowQueue: ~Copyable {
     bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) {
     var left = packets
-    while settledBytes < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
-      if outgoingHead == .none { outgoingHead = slot } else { store[outgoingTail].next = slot }
-      outgoingTail = slot
-      settledBytes += store[slot].length
+    while settled.byteCount < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
+      settled.append(slot, store: &store)
       left -= 1
     }
   }
@@ -105,53 +100,18 @@ struct FlowQueue: ~Copyable {
   func fill(
     _ runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>, from index: Int, store: borrowing PacketStore
   ) -> Int {
-    var index = index
-    var slot = outgoingHead
-    var offset = outgoingOffset
-    while slot != .none, index < runs.count {
-      runs.initializeElement(at: index, to: UnsafeRawBufferPointer(rebasing: store[slot].bytes[offset...]))
-      offset = 0
-      index += 1
-      slot = store[slot].next
-    }
-    return index
+    settled.fill(runs, from: index, store: store)
   }
 
   /// Takes `count` bytes that were written off the front of what is settled.
   mutating func consume(_ count: Int, store: inout PacketStore) {
-    var left = count
-    while left > 0, outgoingHead != .none {
-      let slot = outgoingHead
-      let rest = store[slot].length - outgoingOffset
-      if left < rest {
-        outgoingOffset += left
-        settledBytes -= left
-        return
-      }
-      left -= rest
-      settledBytes -= rest
-      outgoingOffset = 0
-      outgoingHead = store[slot].next
-      store.takeBack(slot)
-    }
+    settled.consume(count, store: &store)
   }
 
   /// Takes out the next whole packet, whatever flow it is of; `nil` when none is left. The rest of one that was sent in
   /// part is forgotten: its circuit is gone.
   mutating func popAny(store: inout PacketStore) -> PacketStore.Slot? {
-    if outgoingOffset > 0 {
-      let slot = outgoingHead
-      outgoingHead = store[slot].next
-      settledBytes -= store[slot].length - outgoingOffset
-      outgoingOffset = 0
-      store.takeBack(slot)
-    }
-    if outgoingHead != .none {
-      let slot = outgoingHead
-      outgoingHead = store[slot].next
-      settledBytes -= store[slot].length
-      return slot
-    }
+    if let slot = settled.popWhole(store: &store) { return slot }
     guard let flows, byteCount > 0 else { return nil }
     for index in 0..<FlowQueue.flowCount where flows[index].head != .none {
       return removeFirst(of: index, store: &store)

@@ -2,8 +2,8 @@
 /// packet by packet: a queue that is empty owns nothing.
 ///
 /// Slots come in three sizes: for packets up to an Ethernet's MTU, for a few segments together, and for super-packets.
-/// Together they are bounded to `byteLimit`; past it a packet finds no room. Of what is given back a little is kept for
-/// the next packets.
+/// Together they are bounded; past the bound a packet finds no room. Of what is given back a little is kept for the next
+/// packets.
 struct PacketStore: ~Copyable {
   /// Where a packet lies, as long as it is lent.
   struct Slot: Equatable {
@@ -27,7 +27,7 @@ struct PacketStore: ~Copyable {
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<length]) }
   }
 
-  /// How much memory all waiting packets can take, in bytes.
+  /// How much memory the packets of a whole daemon can take, in bytes.
   static let byteLimit = 64 << 20
 
   /// How much memory packets up to this length take.
@@ -53,26 +53,34 @@ struct PacketStore: ~Copyable {
   // The slots without memory, linked through `next`.
   private var vacant = Slot.none
 
+  private let byteLimit: Int
+
   /// How much memory it has, lent or kept, in bytes.
   private(set) var byteCount = 0
+  /// How much memory is lent, in bytes.
+  private(set) var lentBytes = 0
 
   /// Whether large slots were freed, so that the process has memory to give back; whoever gives it back to the system
   /// says so here.
   var hasFreedMemory = false
 
-  /// A store without memory.
-  init() {
+  /// A store without memory, which takes at most so many bytes of it.
+  init(byteLimit: Int = PacketStore.byteLimit) {
+    self.byteLimit = byteLimit
     pools = .allocate(capacity: 3)
     pools.initializeElement(at: 0, to: Pool(size: PacketStore.smallSize, limit: 512))
     pools.initializeElement(at: 1, to: Pool(size: PacketStore.mediumSize, limit: 32))
     pools.initializeElement(at: 2, to: Pool(size: PacketStore.largeSize, limit: 16))
   }
 
-  /// Lends room for `length` bytes, at most 65,575; `nil` if the bound is reached.
-  mutating func lend(_ length: Int) -> Slot? {
+  /// Lends room for `length` bytes, at most 65,575; `nil` if less than `reserve` bytes were left below the bound then.
+  mutating func lend(_ length: Int, leaving reserve: Int = 0) -> Slot? {
     let pool = PacketStore.pool(for: length)
+    let size = pools[pool].size
+    guard lentBytes + size + reserve <= byteLimit else { return nil }
+    lentBytes += size
     let slot = pools[pool].first
-    guard slot != .none else { return make(pools[pool].size, length) }
+    guard slot != .none else { return make(size, length) }
     pools[pool].first = self[slot].next
     pools[pool].count -= 1
     self[slot].length = length
@@ -83,6 +91,7 @@ struct PacketStore: ~Copyable {
   /// Takes a packet's room back.
   mutating func takeBack(_ slot: Slot) {
     let pool = PacketStore.pool(for: size(of: slot))
+    lentBytes -= pools[pool].size
     guard pools[pool].count < pools[pool].limit else { return discard(slot) }
     self[slot].next = pools[pool].first
     pools[pool].first = slot
@@ -90,7 +99,7 @@ struct PacketStore: ~Copyable {
   }
 
   /// How much memory is kept for the next packets, in bytes.
-  var keptBytes: Int { pools.reduce(0) { $0 + $1.count * $1.size } }
+  var keptBytes: Int { byteCount - lentBytes }
 
   /// How many bytes are lent with the slot, whatever the packet's length.
   func size(of slot: Slot) -> Int { self[slot].memory.count }
@@ -131,8 +140,9 @@ struct PacketStore: ~Copyable {
     vacant = slot
   }
 
-  private mutating func make(_ size: Int, _ length: Int) -> Slot? {
-    guard byteCount + size <= PacketStore.byteLimit else { return nil }
+  private mutating func make(_ size: Int, _ length: Int) -> Slot {
+    // What is kept for packets of other lengths makes room.
+    if byteCount + size > byteLimit { releaseKept() }
     byteCount += size
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
     if vacant != .none {

@@ -35,18 +35,19 @@ struct TCPSegment {
     return sum.field == 0
   }
 
-  /// Whether it is plain data. What says more than that (SYN, FIN, RST, URG, congestion) stays as it came.
+  /// Whether it is plain data. What says more than that (SYN, FIN, RST, URG, congestion, reserved bits) stays as it came.
   var mayBeJoined: Bool {
     payloadSize > 0 && packet[TCPSegment.start + TCPHeader.dataOffset] & 0xf == 0
       && flags & ~TCPHeader.Flag.push == TCPHeader.Flag.acknowledgement
   }
 
-  /// Whether it can be cut so that nothing is lost.
+  /// Whether it can be cut so that nothing is lost. Reserved bits, of which Accurate ECN uses one (RFC 9768), go with
+  /// every segment.
   var mayBeCut: Bool {
     let allowed =
       TCPHeader.Flag.acknowledgement | TCPHeader.Flag.push | TCPHeader.Flag.fin | TCPHeader.Flag.congestionEcho
       | TCPHeader.Flag.congestionWindowReduced
-    return payloadSize > 0 && packet[TCPSegment.start + TCPHeader.dataOffset] & 0xf == 0 && flags & ~allowed == 0
+    return payloadSize > 0 && flags & ~allowed == 0
   }
 
   /// Whether both are between the same addresses and ports.

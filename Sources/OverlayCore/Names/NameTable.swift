@@ -1,8 +1,10 @@
 /// Which onion name an overlay address stands for, and how much that is trusted.
 ///
 /// Names from here are never displaced by learned ones, and a learned one is never displaced by another while it is
-/// valid. Learned names are bounded: those that were never reached to `unreachedLimit`, the others to `reachedLimit`; in
-/// each the one that was confirmed longest ago makes room. A crowd of names that nobody ever dialled displaces itself alone.
+/// valid. Learned names are bounded, those that were never reached and the others each for themselves: the one that was
+/// confirmed longest ago makes room. A crowd of names that nobody ever dialled displaces itself alone.
+///
+/// The names of the hosts file stay where they are, which other tables share; what peers say of themselves stands beside.
 struct NameTable {
   /// Where a name comes from; a greater source is trusted more.
   enum Source: Int, Comparable {
@@ -23,9 +25,9 @@ struct NameTable {
     case conflict
   }
 
-  /// How many names from keepalives are kept that no circuit was ever built to.
+  /// How many names from keepalives a daemon keeps that no circuit was ever built to.
   static let unreachedLimit = 2_000
-  /// How many names from keepalives are kept that a circuit was built to.
+  /// How many names from keepalives a daemon keeps that a circuit was built to.
   static let reachedLimit = 8_000
   /// How long a learned name holds its address against another.
   static let learnedValidity = Duration.seconds(2 * 60 * 60)
@@ -38,15 +40,33 @@ struct NameTable {
     var isReached = false
   }
 
+  // Of the hosts file's names only those that something was noted of.
   private var entries: [IPv6Address: Entry] = [:]
+  private var hosts = HostNames()
+  private let onThisSide: Set<IPv6Address>
+  private let unreachedLimit: Int
+  private let reachedLimit: Int
   private var unreached = LearnedOrder()
   private var reached = LearnedOrder()
 
-  /// How many names are known.
-  var count: Int { entries.count }
+  /// A table without names, which has none for the addresses `onThisSide`, whatever the hosts file says, and keeps so many
+  /// learned names.
+  init(
+    besides onThisSide: Set<IPv6Address> = [], unreachedLimit: Int = NameTable.unreachedLimit,
+    reachedLimit: Int = NameTable.reachedLimit
+  ) {
+    self.onThisSide = onThisSide
+    self.unreachedLimit = unreachedLimit
+    self.reachedLimit = reachedLimit
+  }
+
+  /// How many names are known. Looks at every one of the hosts file's.
+  var count: Int {
+    entries.count + hosts.names.count { entries[$0.address] == nil && !onThisSide.contains($0.address) }
+  }
 
   /// The name that `address` stands for, if one is known.
-  func name(of address: IPv6Address) -> OnionName? { entries[address]?.name }
+  func name(of address: IPv6Address) -> OnionName? { entry(of: address)?.name }
 
   /// What the holder of a name has said that it can do.
   func capabilities(of name: OnionName) -> Capabilities {
@@ -56,9 +76,13 @@ struct NameTable {
 
   /// Takes note of what the holder of a name says that it can do.
   mutating func note(_ capabilities: Capabilities, of name: OnionName) {
-    guard entries[name.address]?.name == name else { return }
-    entries[name.address]?.capabilities = capabilities
+    guard var entry = entry(of: name.address), entry.name == name, entry.capabilities != capabilities else { return }
+    entry.capabilities = capabilities
+    entries[name.address] = entry
   }
+
+  /// Whether a name's address is of another host and has no name yet.
+  func mayHave(_ name: OnionName) -> Bool { !onThisSide.contains(name.address) && self.name(of: name.address) == nil }
 
   /// Takes a name from the operator's configuration.
   mutating func configure(_ name: OnionName) {
@@ -67,25 +91,26 @@ struct NameTable {
 
   /// Takes the names of the hosts file in place of those it held before; the names that lost their address to one of
   /// them, or are there no more.
-  mutating func replaceHosts(with names: [OnionName]) -> [OnionName] {
-    let before = entries.values.filter { $0.source == .hostsFile }.map(\.name)
-    let capabilities = Dictionary(uniqueKeysWithValues: before.map { ($0, self.capabilities(of: $0)) })
-    for name in before { entries[name.address] = nil }
-    var displaced: [OnionName] = []
-    for name in names {
-      let held = entries[name.address]
-      if held?.source == .configuration { continue }
-      if let held, held.name != name { displaced.append(held.name) }
-      let known = capabilities[name] ?? self.capabilities(of: name)
-      set(Entry(name: name, source: .hostsFile, validUntil: .distantFuture, capabilities: known))
+  mutating func replaceHosts(with names: HostNames) -> [OnionName] {
+    let before = hosts.names.filter { entry(of: $0.address)?.source == .hostsFile }
+    var gone: [OnionName] = []
+    hosts = names
+    for (address, entry) in entries where entry.source < .configuration {
+      let name = hostsName(of: address)
+      if let name, name == entry.name {
+        set(Entry(name: name, source: .hostsFile, validUntil: .distantFuture, capabilities: entry.capabilities))
+      } else if name != nil || entry.source == .hostsFile {
+        forget(address)
+        if entry.source == .keepalive { gone.append(entry.name) }
+      }
     }
-    return displaced + before.filter { entries[$0.address]?.name != $0 }
+    return gone + before.filter { name(of: $0.address) != $0 }
   }
 
   /// Takes a name that a keepalive claimed.
   mutating func learn(_ name: OnionName, at now: Instant) -> Outcome {
     let validUntil = now + NameTable.learnedValidity
-    if let held = entries[name.address] {
+    if let held = entry(of: name.address) {
       if held.name == name {
         if held.source == .keepalive { entries[name.address]?.validUntil = validUntil }
         return .confirmed
@@ -94,8 +119,10 @@ struct NameTable {
     }
     set(Entry(name: name, source: .keepalive, validUntil: validUntil))
     unreached.append(name.address, validUntil)
-    if unreached.count > NameTable.unreachedLimit { dropOldest(reached: false) }
-    if unreached.length > 2 * NameTable.unreachedLimit { unreached.forget { entries[$0]?.isReached != false } }
+    if unreached.count > unreachedLimit { dropOldest(reached: false) }
+    if unreached.length > 2 * unreachedLimit {
+      unreached.forget { [entries] in !NameTable.isLearned(entries[$0], reached: false) }
+    }
     return .new
   }
 
@@ -111,15 +138,33 @@ struct NameTable {
     entries[name.address]?.isReached = true
     unreached.count -= 1
     reached.append(name.address, validUntil)
-    if reached.count > NameTable.reachedLimit { dropOldest(reached: true) }
-    if reached.length > 2 * NameTable.reachedLimit { reached.forget { entries[$0]?.isReached != true } }
+    if reached.count > reachedLimit { dropOldest(reached: true) }
+    if reached.length > 2 * reachedLimit {
+      reached.forget { [entries] in !NameTable.isLearned(entries[$0], reached: true) }
+    }
+  }
+
+  private func entry(of address: IPv6Address) -> Entry? {
+    entries[address]
+      ?? hostsName(of: address).map { Entry(name: $0, source: .hostsFile, validUntil: .distantFuture) }
+  }
+
+  private func hostsName(of address: IPv6Address) -> OnionName? {
+    onThisSide.contains(address) ? nil : hosts[address]
+  }
+
+  private static func isLearned(_ entry: Entry?, reached isReached: Bool) -> Bool {
+    entry?.source == .keepalive && entry?.isReached == isReached
   }
 
   private mutating func set(_ entry: Entry) {
-    if let held = entries[entry.name.address], held.source == .keepalive {
-      if held.isReached { reached.count -= 1 } else { unreached.count -= 1 }
-    }
+    forget(entry.name.address)
     entries[entry.name.address] = entry
+  }
+
+  private mutating func forget(_ address: IPv6Address) {
+    guard let held = entries.removeValue(forKey: address), held.source == .keepalive else { return }
+    if held.isReached { reached.count -= 1 } else { unreached.count -= 1 }
   }
 
   private mutating func dropOldest(reached isReached: Bool) {
@@ -127,11 +172,7 @@ struct NameTable {
       guard let entry = entries[address], entry.source == .keepalive, entry.isReached == isReached,
         entry.validUntil >= validUntil
       else { continue }
-      if entry.validUntil == validUntil {
-        entries[address] = nil
-        if isReached { reached.count -= 1 } else { unreached.count -= 1 }
-        return
-      }
+      if entry.validUntil == validUntil { return forget(address) }
       // It was confirmed since: its turn has not come.
       if isReached { reached.requeue(address, entry.validUntil) } else { unreached.requeue(address, entry.validUntil) }
     }

@@ -20,14 +20,16 @@ extension Node {
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
-  /// How much memory cut packets of all circuits take together, in bytes; past it the circuit whose packet is incomplete
-  /// for longest is closed.
+  /// How much memory cut packets of all circuits of a daemon take together, in bytes.
   static let reassemblyLimit = 16 << 20
+  /// By how much cut packets of a node can exceed their bound until a circuit is closed, in bytes: by one that turns out
+  /// to be long, and is moved.
+  static let reassemblySlack = PacketStore.largeSize + PacketStore.smallSize
 
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
   public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
     // A part is left for circuits that we dial: strangers cannot take them all.
-    guard circuits.count < settings.circuitLimit - settings.circuitLimit / 4 else {
+    guard circuits.count < settings.bounds.circuits - settings.bounds.circuits / 4 else {
       counters[.circuitLimit] += 1
       return nil
     }
@@ -72,7 +74,7 @@ extension Node {
       counters[error == .noRoom ? .noRoom : .badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
-    while reassemblyMemory > Node.reassemblyLimit, relieve(at: now, device: &device) {}
+    while reassemblyMemory > settings.bounds.reassemblyBytes, relieve(at: now, device: &device) {}
   }
 
   /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
@@ -168,7 +170,9 @@ extension Node {
         counters[.queueFull] += UInt64(circuits[circuit].waiting.append(UnsafeRawBufferPointer(packet)))
       }
     }
-    guard let slot = store.lend(length) else {
+    // What waits to be sent takes no room from what comes in: a cut packet without room ends its circuit.
+    let reserve = max(0, settings.bounds.reassemblyBytes + Node.reassemblySlack - reassemblyMemory)
+    guard let slot = store.lend(length, leaving: reserve) else {
       counters[.queueFull] += 1
       return
     }

@@ -31,7 +31,7 @@ extension Node {
   /// Begins a circuit to `name`, or finds that one may not be begun now.
   mutating func dial(_ name: OnionName, at now: Instant) -> CircuitIdentifier? {
     guard tor != .unreachable else { return nil }
-    guard circuits.count < settings.circuitLimit else {
+    guard circuits.count < settings.bounds.circuits else {
       counters[.circuitLimit] += 1
       return nil
     }

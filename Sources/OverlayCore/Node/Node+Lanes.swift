@@ -79,7 +79,7 @@ extension Node {
       let index = lanes.firstIndex(where: { $0.circuit == nil })
     else { return coming > 0 }
     // Bulk can share: the other half of the limit is for first circuits to peers, and for those that peers dial.
-    guard circuits.count < settings.circuitLimit / 2 else {
+    guard circuits.count < settings.bounds.circuits / 2 else {
       counters[.circuitLimit] += 1
       circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
       return coming > 0

@@ -1,17 +1,14 @@
 extension Node {
   /// Takes the hosts file's names in place of those that it held before. Circuits to names that it took away are
-  /// closed.
+  /// closed. Those of this host are passed over.
   public mutating func replaceHosts<Device: PacketSink & ~Copyable>(
-    with hosts: [OnionName], at now: Instant, device: inout Device
+    with hosts: HostNames, at now: Instant, device: inout Device
   ) {
-    for name in names.replaceHosts(with: hosts.filter { $0 != settings.name }) {
+    for name in names.replaceHosts(with: hosts) {
       guard let circuit = peers[name]?.link.circuit else { continue }
       close(circuit, .unneeded, at: now, device: &device)
     }
   }
-
-  /// How many peers beside the permanent ones a report names.
-  static let reportedStrangers = 50
 
   /// Takes note of what a peer says that it can do, for the circuits to it and for those to come.
   mutating func note(_ capabilities: Capabilities, of name: OnionName) {
@@ -27,7 +24,7 @@ extension Node {
     var lines = ["\(settings.name.address) is \(settings.name), \(names.count) names known, Tor is \(tor)"]
     let shown =
       peers.values.filter(\.isPermanent).sorted { $0.label < $1.label }
-      + peers.values.filter { !$0.isPermanent }.prefix(Node.reportedStrangers)
+      + peers.values.filter { !$0.isPermanent }.prefix(settings.bounds.reportedPeers)
     for peer in shown {
       let link =
         switch peer.link {

@@ -11,7 +11,7 @@ public struct Node: ~Copyable {
   let admission: Admission
 
   var circuits = CircuitTable()
-  var store = PacketStore()
+  var store: PacketStore
   var joiner = SegmentJoiner()
   var egressMTU: Int
   // The circuit that the device waits for.
@@ -31,9 +31,9 @@ public struct Node: ~Copyable {
   var peerErrorLimit = TokenBucket(rate: 10, burst: 10)
   // Dials that a stranger can cause, by a name that nobody was ever reached at: he sends a packet that this host answers.
   // Since a dial takes a minute at most, this bounds the packets that wait for such dials, too.
-  var strangerDials = TokenBucket(rate: 10.0 / 60, burst: 10)
+  var strangerDials: TokenBucket
   // Lines that a stranger can cause.
-  var strangerLogLimit = TokenBucket(rate: 1.0 / 60, burst: 5)
+  var strangerLogLimit: TokenBucket
   var random: any RandomNumberGenerator
 
   private var actions: [NodeAction] = []
@@ -56,19 +56,23 @@ public struct Node: ~Copyable {
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
     self.random = random
     self.settings = settings
+    let bounds = settings.bounds
+    store = PacketStore(byteLimit: bounds.packetBytes)
+    strangerDials = TokenBucket(rate: Double(bounds.strangerDials) / 60, burst: Double(bounds.strangerDials))
+    strangerLogLimit = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     egressMTU = settings.mtu
     let address = settings.name.address
-    // An address leads to one peer: of two configured names for it the first counts.
-    var names = NameTable()
+    // An address leads to one peer: of two configured names for it the first counts, and none for one of this host.
+    let onThisSide = settings.siblings.contains(address) ? settings.siblings : settings.siblings.union([address])
+    var names = NameTable(
+      besides: onThisSide, unreachedLimit: bounds.unreachedNames, reachedLimit: bounds.reachedNames)
     var permanent: [(index: Int, peer: ConfiguredPeer)] = []
-    for (index, configured) in settings.peers.enumerated() where names.name(of: configured.name.address) == nil {
+    for (index, configured) in settings.peers.enumerated() where names.mayHave(configured.name) {
       names.configure(configured.name)
       permanent.append((index, configured))
     }
-    for route in settings.routes where names.name(of: route.via.address) == nil && route.via.address != address {
-      names.configure(route.via)
-    }
-    let routes = settings.routes.filter { names.name(of: $0.via.address) == $0.via && $0.via.address != address }
+    for route in settings.routes where names.mayHave(route.via) { names.configure(route.via) }
+    let routes = settings.routes.filter { names.name(of: $0.via.address) == $0.via }
     let table = (try? RouteTable(routes: routes, served: settings.served)) ?? RouteTable()
     router = Router(address: address, ipv4Address: settings.ipv4Address, table: table)
     admission = Admission(address: address, ipv4Address: settings.ipv4Address, table: table)

@@ -4,8 +4,9 @@ public struct NodeSettings: Sendable {
   public let name: OnionName
   /// The peers that the operator named.
   public let peers: [ConfiguredPeer]
-  /// The addresses of other identities of this host: nobody who calls from elsewhere is one of them.
-  public let siblings: [IPv6Address]
+  /// The addresses of all identities of this host; its own may be among them. Nobody who calls from elsewhere is one of
+  /// them, and none is dialled, whatever names it: a packet to one that came this far is for a host that is not there.
+  public let siblings: Set<IPv6Address>
   /// Whether the peers are dialled at start and for ever after; otherwise their names are known, and no more.
   public let dialsPeers: Bool
   /// The port that every onion service of the overlay has.
@@ -28,19 +29,19 @@ public struct NodeSettings: Sendable {
   public let ipv4Address: IPv4Address?
   /// How long packets may be that are delivered to the device.
   public let egress: EgressLimit
-  /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it.
-  public let circuitLimit: Int
+  /// How much it takes of what others can make it take.
+  public let bounds: NodeBounds
   /// What the log lets through: lines below are not even made.
   public let logLevel: LogLevel
 
   /// The settings of a node.
   public init(
-    name: OnionName, peers: [ConfiguredPeer], siblings: [IPv6Address] = [], dialsPeers: Bool = true,
+    name: OnionName, peers: [ConfiguredPeer], siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
     servicePort: UInt16 = 8060,
     idle: Duration = .seconds(180), circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500,
     routes: [Route] = [], served: [IPPrefix] = [],
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
-    circuitLimit: Int = 1_000, logLevel: LogLevel = .notice
+    bounds: NodeBounds = NodeBounds(), logLevel: LogLevel = .notice
   ) {
     self.name = name
     self.peers = peers
@@ -56,7 +57,7 @@ public struct NodeSettings: Sendable {
     self.carriesIPv4 = carriesIPv4
     self.ipv4Address = ipv4Address
     self.egress = egress
-    self.circuitLimit = circuitLimit
+    self.bounds = bounds
     self.logLevel = logLevel
   }
 }

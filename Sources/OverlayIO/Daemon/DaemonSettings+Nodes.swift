@@ -5,16 +5,18 @@ extension DaemonSettings {
   /// all IPv4, whose addresses tell of no identity: what came over another's circuit would be answered over the first
   /// one's. The first keeps the permanent peers, too: several that dialled the same peer at the same moment would show that
   /// they belong together.
+  ///
+  /// `siblings` are the addresses of all identities, among which `circuitLimit`, the circuits of the daemon, and every other
+  /// bound is shared out.
   func node(
-    _ name: OnionName, isFirst: Bool, beside names: [OnionName], isOffloading: Bool, circuitLimit: Int,
+    _ name: OnionName, isFirst: Bool, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int,
     logLevel: LogLevel
   ) -> NodeSettings {
     NodeSettings(
-      name: name, peers: peers.filter { !names.contains($0.name) },
-      siblings: names.filter { $0 != name }.map(\.address), dialsPeers: isFirst, servicePort: servicePort, idle: idle,
+      name: name, peers: peers, siblings: siblings, dialsPeers: isFirst, servicePort: servicePort, idle: idle,
       circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
       served: isFirst ? served : [], carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
-      circuitLimit: circuitLimit, logLevel: logLevel)
+      bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit), logLevel: logLevel)
   }
 }

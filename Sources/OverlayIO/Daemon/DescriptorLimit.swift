@@ -1,14 +1,15 @@
 import Glibc
+import OverlayCore
 
 /// How many files the process may have open.
 enum DescriptorLimit {
-  /// What is kept for other things than circuits: the log, the device, listeners, netlink, watches, a probe.
-  private static let reserve = 64
+  /// What is kept for the log, the device, netlink, watches, a probe, files that are read, and what the process was handed.
+  private static let others = 64
   /// More circuits than one host has use for.
   private static let most = 16_384
 
-  /// Raises the limit as far as it goes; how many circuits it leaves room for, one at the least.
-  static func raise() -> Int {
+  /// Raises the limit as far as it goes; how many circuits it leaves room for beside the listeners of `identities`.
+  static func raise(for identities: [DaemonSettings.Identity]) -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
     if limit.rlim_cur < limit.rlim_max {
@@ -16,6 +17,15 @@ enum DescriptorLimit {
       setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
       getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
-    return min(most, max(1, Int(clamping: limit.rlim_cur) - reserve))
+    return circuits(of: Int(clamping: limit.rlim_cur), for: identities)
+  }
+
+  /// How many circuits a limit of so many files leaves room for, one at the least: beside a listener for each address and,
+  /// where identities share one, the calls that wait to be sorted.
+  static func circuits(of limit: Int, for identities: [DaemonSettings.Identity]) -> Int {
+    let addresses = identities.flatMap(\.listen)
+    let listeners = Set(addresses).count
+    let calls = listeners < addresses.count ? CallSorter.limit : 0
+    return min(most, max(1, limit - others - listeners - calls))
   }
 }

@@ -46,7 +46,7 @@ final class Identity {
   }
 
   /// Takes the hosts file's names in place of those that it held before.
-  func replaceHosts(with names: [OnionName]) {
+  func replaceHosts(with names: HostNames) {
     turn { now in node.replaceHosts(with: names, at: now, device: &port.device) }
   }
 

@@ -23,10 +23,11 @@ final class Pump {
     let port = DevicePort(
       OverlayDevice(device, link: settings.link(for: addresses, station: station)), on: loop)
     let tor = TorWatch(settings.socks, on: loop, changed: torChanged)
-    let circuitLimit = DescriptorLimit.raise() / max(1, names.count)
+    let circuitLimit = DescriptorLimit.raise(for: settings.identities)
+    let siblings = Set(addresses)
     let identities = names.enumerated().map { number, name in
       let node = settings.node(
-        name, isFirst: number == 0, beside: names, isOffloading: isOffloading, circuitLimit: circuitLimit,
+        name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit,
         logLevel: log.level)
       return Identity(node, at: port, through: tor, on: loop, log: log)
     }
@@ -67,7 +68,8 @@ final class Pump {
 
   /// Takes the hosts file's names in place of those that it held before.
   func replaceHosts(with names: [OnionName]) {
-    for identity in identities { identity.replaceHosts(with: names) }
+    let hosts = HostNames(names)
+    for identity in identities { identity.replaceHosts(with: hosts) }
   }
 
   /// The device carries packets of so many bytes from now on.

@@ -7,7 +7,8 @@ import OverlayCore
 /// At most `limit` calls wait, each for `patience`; past that the oldest is closed. The report counts those that were
 /// closed unsorted.
 final class CallSorter {
-  private static let limit = 64
+  /// How many calls wait at the most.
+  static let limit = 64
   private static let patience = Duration.seconds(30)
 
   private final class Call {

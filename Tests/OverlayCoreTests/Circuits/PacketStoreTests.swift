@@ -55,6 +55,32 @@ struct PacketStoreTests {
     #expect(isThereRoom == [true, false])
   }
 
+  @Test("what is kept for packets of one length makes way for packets of another")
+  func keptMakesRoom() throws {
+    var store = PacketStore(byteLimit: 1 << 20)
+    let small = (0..<512).compactMap { _ in store.lend(100) }
+    #expect(small.count == 512)
+    #expect(store.lend(100) == nil)
+    for slot in small { store.takeBack(slot) }
+    #expect(store.keptBytes == 1 << 20)
+    let large = (0..<20).compactMap { _ in store.lend(60_000) }
+    #expect(large.count == (1 << 20) / 65_600)
+    #expect(store.byteCount == large.count * 65_600)
+    #expect(store.keptBytes == 0)
+  }
+
+  @Test("whoever asks for room may have to leave some, kept room included")
+  func reserve() throws {
+    var store = PacketStore(byteLimit: 10_000)
+    #expect(store.lend(100, leaving: 8_000) == nil)
+    let slot = try store.lent(100)
+    store.takeBack(slot)
+    #expect(store.lend(100, leaving: 7_953) == nil)
+    #expect(store.lend(100, leaving: 7_952) == slot)
+    #expect(store.lend(100, leaving: 7_952) == nil)
+    #expect(store.lentBytes == 2_048)
+  }
+
   @Test("of what is given back 512 small, 32 middle and 16 large places are kept, and nothing that is lent is freed")
   func kept() throws {
     var store = PacketStore()

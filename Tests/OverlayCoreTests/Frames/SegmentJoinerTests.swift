@@ -104,6 +104,16 @@ struct SegmentJoinerTests {
     #expect(sizes(join((before + after).map(\.bytes))) == [3, 3])
   }
 
+  @Test("segments with reserved bits are not joined, alike or not", arguments: [[1, 1, 1], [0, 1, 2], [8, 0, 8]])
+  func reservedBits(_ reserved: [UInt8]) {
+    let bytes = zip(SegmentJoinerTests.stream(3 * 1_428), reserved).map { segment, bits in
+      segment.changed { $0.reserved = bits }.bytes
+    }
+    let sink = join(bytes)
+    #expect(sink.packets == bytes)
+    #expect(sizes(sink) == [1, 1, 1])
+  }
+
   @Test("other flows, UDP and ICMPv6 in between do not disturb")
   func interleaved() {
     let one = SegmentJoinerTests.stream(3 * 1_428).map(\.bytes)

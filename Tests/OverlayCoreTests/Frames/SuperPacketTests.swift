@@ -16,6 +16,15 @@ struct SuperPacketTests {
     #expect(sink.packets.allSatisfy { $0.count <= mtu })
   }
 
+  @Test("the bits that Accurate ECN uses go along: AE to each segment, CWR to the first", arguments: [UInt8(1), 0xf])
+  func reservedBits(_ reserved: UInt8) {
+    let packet = SamplePacket.tcp(SamplePacket.payload(9_000)) { tcp in
+      tcp.reserved = reserved
+      tcp.flags = 0xd8
+    }
+    #expect(join([packet.bytes]).packets == packet.segments(1_428).map(\.bytes))
+  }
+
   @Test("one that just fits is an ordinary packet")
   func fits() {
     let packet = SamplePacket.tcp(SamplePacket.payload(1_428)).bytes

@@ -57,9 +57,9 @@ struct NameTableTests {
     table.configure(name)
     #expect(table.learn(name, at: Self.start) == .confirmed)
     #expect(table.learn(twin, at: Self.start + .seconds(1_000_000_000)) == .conflict)
-    #expect(table.replaceHosts(with: [twin]) == [])
+    #expect(table.replaceHosts(with: HostNames([twin])) == [])
     #expect(table.name(of: name.address) == name)
-    #expect(table.replaceHosts(with: []) == [])
+    #expect(table.replaceHosts(with: HostNames([])) == [])
     #expect(table.name(of: name.address) == name)
   }
 
@@ -69,10 +69,10 @@ struct NameTableTests {
     let twin = try name.twin
     var table = NameTable()
     _ = table.learn(twin, at: Self.start)
-    #expect(table.replaceHosts(with: [name]) == [twin])
+    #expect(table.replaceHosts(with: HostNames([name])) == [twin])
     #expect(table.learn(twin, at: Self.start + .seconds(1_000_000_000)) == .conflict)
     #expect(table.name(of: name.address) == name)
-    #expect(table.replaceHosts(with: []) == [name])
+    #expect(table.replaceHosts(with: HostNames([])) == [name])
     #expect(table.name(of: name.address) == nil)
     #expect(table.learn(twin, at: Self.start) == .new)
   }
@@ -82,8 +82,8 @@ struct NameTableTests {
     let name = try OnionName.sample(1)
     var table = NameTable()
     _ = table.learn(name, at: Self.start)
-    #expect(table.replaceHosts(with: [name]) == [])
-    #expect(table.replaceHosts(with: []) == [name])
+    #expect(table.replaceHosts(with: HostNames([name])) == [])
+    #expect(table.replaceHosts(with: HostNames([])) == [name])
     #expect(table.count == 0)
   }
 
@@ -91,14 +91,14 @@ struct NameTableTests {
   func replacement() throws {
     let names = try (1...4).map { try OnionName.sample($0) }
     var table = NameTable()
-    #expect(table.replaceHosts(with: [names[0], names[1], names[2]]) == [])
-    let gone = table.replaceHosts(with: [names[1], try names[2].twin, names[3]])
+    #expect(table.replaceHosts(with: HostNames([names[0], names[1], names[2]])) == [])
+    let gone = table.replaceHosts(with: HostNames([names[1], try names[2].twin, names[3]]))
     #expect(Set(gone) == [names[0], names[2]])
     #expect(table.name(of: names[0].address) == nil)
     #expect(table.name(of: names[1].address) == names[1])
     #expect(table.name(of: names[2].address) == (try names[2].twin))
     #expect(table.name(of: names[3].address) == names[3])
-    #expect(table.replaceHosts(with: [names[1], try names[2].twin, names[3]]) == [])
+    #expect(table.replaceHosts(with: HostNames([names[1], try names[2].twin, names[3]])) == [])
   }
 
   @Test("of too many names that were never reached the one confirmed longest ago makes room, and no other kind")
@@ -107,7 +107,7 @@ struct NameTableTests {
     let configured = try OnionName.sample(1)
     let hosts = try OnionName.sample(2)
     table.configure(configured)
-    _ = table.replaceHosts(with: [hosts])
+    _ = table.replaceHosts(with: HostNames([hosts]))
     let names = try (0..<NameTable.unreachedLimit + 2).map { try numbered($0) }
     for (second, name) in names[..<NameTable.unreachedLimit].enumerated() {
       #expect(table.learn(name, at: Self.start + .milliseconds(second)) == .new)
@@ -151,6 +151,41 @@ struct NameTableTests {
     #expect(table.count == NameTable.reachedLimit)
     #expect(table.name(of: try numbered(9).address) == nil)
     #expect(table.name(of: try numbered(10).address) == (try numbered(10)))
+  }
+
+  @Test("what the hosts file says of an address on this side is passed over")
+  func onThisSide() throws {
+    let (own, other) = (try OnionName.sample(1), try OnionName.sample(2))
+    var table = NameTable(besides: [own.address])
+    #expect(table.replaceHosts(with: HostNames([own, other])) == [])
+    #expect(table.count == 1)
+    #expect(table.name(of: own.address) == nil)
+    #expect(table.name(of: other.address) == other)
+    #expect([own, other, try OnionName.sample(3)].map { table.mayHave($0) } == [false, false, true])
+    #expect(table.replaceHosts(with: HostNames()) == [other])
+  }
+
+  @Test("what a peer says that it can do is known as long as its name, wherever that comes from")
+  func capabilities() throws {
+    var table = NameTable()
+    let name = try OnionName.sample(1)
+    table.note(.superPackets, of: name)
+    #expect(table.count == 0)
+    _ = table.learn(name, at: Self.start)
+    table.note(.superPackets, of: name)
+    for hosts in [[name], [name, try OnionName.sample(2)]] {
+      #expect(table.replaceHosts(with: HostNames(hosts)) == [])
+      #expect(table.capabilities(of: name) == .superPackets)
+      #expect(table.capabilities(of: try name.twin) == [])
+      #expect(table.count == hosts.count)
+    }
+    table.note([], of: name)
+    #expect(table.capabilities(of: name) == [])
+    table.note(.superPackets, of: name)
+    #expect(table.learn(try name.twin, at: Self.start + .seconds(86_400)) == .conflict)
+    #expect(table.replaceHosts(with: HostNames()).contains(name))
+    #expect(table.count == 0)
+    #expect(table.capabilities(of: name) == [])
   }
 
   private func numbered(_ number: Int) throws -> OnionName {

@@ -48,10 +48,12 @@ final class FakeHost {
     circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, seed: UInt64 = 1
   ) {
     self.name = name
+    var bounds = NodeBounds()
+    bounds.circuits = circuitLimit
     node = Node(
       NodeSettings(
         name: name, peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: mtu,
-        circuitLimit: circuitLimit, logLevel: .debug),
+        bounds: bounds, logLevel: .debug),
       random: SeededGenerator(seed: seed))
   }
 

@@ -79,7 +79,7 @@ final class FakeWorld {
 
   /// The hosts file of `host` is now this.
   func replaceHosts(of host: FakeHost, with names: [OnionName]) {
-    host.node.replaceHosts(with: names, at: now, device: &host.device)
+    host.node.replaceHosts(with: HostNames(names), at: now, device: &host.device)
     settle()
   }
 

@@ -69,6 +69,10 @@ struct NodeEgressTests {
     let frame = try #require(lans.bob.takeFrames().first)
     #expect(frame.header.segmentation == .tcp(size: UInt16(1_400 - 72), hasECN: false))
     #expect(lans.bob.count(.tooLong) == 0)
+    // Accurate ECN is in each packet of such a connection.
+    lans.world.send(packet.changed { $0.reserved = 1 }.bytes, from: lans.alice)
+    #expect(lans.bob.takeFrames().map(\.header) == [frame.header])
+    #expect(lans.bob.count(.tooLong) == 0)
     packet.upper = .tcp(
       {
         var tcp = SamplePacket.TCP(); tcp.flags = 0x12; return tcp

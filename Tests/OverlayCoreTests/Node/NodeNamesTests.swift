@@ -68,6 +68,26 @@ struct NodeNamesTests {
     #expect(host.dials == [])
   }
 
+  @Test("another identity of this host is never dialled: not by the hosts file, nor as a peer or the way to a prefix")
+  func siblings() throws {
+    let routes = try [Route(prefix: #require(IPPrefix("fd00:b::/48")), via: bob)]
+    let host = world.start(
+      FakeHost(
+        NodeSettings(
+          name: alice, peers: [ConfiguredPeer(name: bob), ConfiguredPeer(name: carol)],
+          siblings: [alice.address, bob.address], routes: routes)),
+      knowing: [bob, try .sample(4)])
+    #expect(host.node.names.count == 2)
+    world.send(host.packet(to: bob.address), from: host)
+    world.send(host.packet(to: try .sample("fd00:b::1")), from: host)
+    host.node.want(bob.address, at: world.now)
+    world.settle()
+    #expect(host.dials.count == 1)
+    #expect(world.circuits.compactMap(\.request?.name) == ["\(carol)"])
+    #expect(host.count(.unknownName) == 1)
+    #expect(host.takeErrorCodes() == [3, 0])
+  }
+
   @Test("the report tells the names, peers, circuits and counters")
   func report() throws {
     let petname = try #require(Petname("bob"))

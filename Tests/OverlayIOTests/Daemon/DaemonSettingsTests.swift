@@ -20,8 +20,8 @@ struct DaemonSettingsTests {
 
   private func node(_ number: Int) -> NodeSettings {
     settings.node(
-      names[number], isFirst: number == 0, beside: Array(names.prefix(2)), isOffloading: true, circuitLimit: 100,
-      logLevel: .notice)
+      names[number], isFirst: number == 0, beside: Set(names.prefix(2).map(\.address)), isOffloading: true,
+      circuitLimit: 100, logLevel: .notice)
   }
 
   @Test("IPv4 and what is served are the first identity's: a packet to another's service is answered by none")
@@ -44,6 +44,14 @@ struct DaemonSettingsTests {
     #expect(settings.addressService(for: addresses, station: station)?.bindings == [:])
     settings.identities[1].macAddress = host
     #expect(settings.addressService(for: addresses, station: station)?.bindings == [host: addresses[1]])
+  }
+
+  @Test("what the daemon may take is shared out between its identities, which know each other's addresses")
+  func shares() {
+    #expect(node(0).bounds == NodeBounds(identities: 2, circuits: 100))
+    #expect(node(1).bounds == node(0).bounds)
+    #expect(node(1).bounds.circuits == 50)
+    #expect(node(1).siblings == Set(names.prefix(2).map(\.address)))
   }
 
   @Test("the interface's IPv4 address is on this side of the link even where a route covers it")

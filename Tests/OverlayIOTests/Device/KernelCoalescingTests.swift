@@ -27,6 +27,7 @@ struct KernelCoalescingTests {
     ("no options", stream(9_000) { $0.options = [] }),
     ("PSH in between", odd { if case .tcp(var tcp) = $0.upper { tcp.flags = 0x18; $0.upper = .tcp(tcp) } }),
     ("ECE", odd { if case .tcp(var tcp) = $0.upper { tcp.flags = 0x50; $0.upper = .tcp(tcp) } }),
+    ("AE", odd { if case .tcp(var tcp) = $0.upper { tcp.reserved = 1; $0.upper = .tcp(tcp) } }),
     ("congestion met on the way", odd { $0.trafficClass = 3 }),
     ("a shorter one in between", odd { $0.payload = Array($0.payload.prefix(1_001)) }),
     (
@@ -69,11 +70,13 @@ struct KernelCoalescingTests {
     #expect(router.received(packets.count).map(\.bytes) == packets.map(\.forwarded))
   }
 
-  @Test("a super-packet of a peer leaves the kernel in packets of the interface's MTU", arguments: [1_280, 1_500])
-  func superPacket(mtu: Int) throws {
+  @Test(
+    "a super-packet of a peer leaves the kernel in packets of the interface's MTU, reserved bits in each",
+    arguments: [1_280, 1_500], [UInt8(0), 1, 0xf])
+  func superPacket(mtu: Int, reserved: UInt8) throws {
     let router = try KernelRouter()
     try router.namespace.ip("link", "set", "back0", "mtu", "\(mtu)")
-    let packet = KernelCoalescingTests.stream(60_001, size: 65_000)[0]
+    let packet = KernelCoalescingTests.stream(60_001, size: 65_000) { $0.reserved = reserved }[0]
     for frame in join([packet.bytes], egressMTU: mtu).frames {
       #expect(router.write(frame.bytes, frame.header) == .written)
     }

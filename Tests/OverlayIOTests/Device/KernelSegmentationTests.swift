@@ -21,6 +21,14 @@ struct KernelSegmentationTests {
     ("TCP, the number goes round", tcp(6_000) { $0.sequence = 0xffff_ff01 }, 1_001),
     ("TCP, PSH", tcp(4_000) { $0.flags = 0x18 }, 1_428), ("TCP, FIN and PSH", tcp(4_000) { $0.flags = 0x19 }, 1_428),
     ("TCP, CWR and ECE", tcp(4_000) { $0.flags = 0xd8 }, 1_428),
+    ("TCP, AE of Accurate ECN", tcp(4_000) { $0.reserved = 1 }, 1_428),
+    (
+      "TCP, all that Accurate ECN uses",
+      tcp(4_000) {
+        $0.reserved = 1; $0.flags = 0xd8
+      }, 1_428
+    ),
+    ("TCP, all reserved bits", tcp(4_000) { $0.reserved = 0xf }, 1_428),
     (
       "TCP, URG",
       tcp(4_000) {

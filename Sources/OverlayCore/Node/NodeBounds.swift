@@ -1,0 +1,45 @@
+/// How much a node takes at the most of what peers, strangers and hosts behind it can make it take.
+///
+/// What a daemon is to take altogether is shared out evenly between its identities, each of which has a node. They do not
+/// draw on one supply: who used it up at one identity would see at another that both are one host. A share has a floor with
+/// which an identity among very many still works; what that adds up to for 128 of them stands with each bound.
+///
+/// What depends on time alone, such as ten ICMP errors a second, is bounded for each node as it is: it keeps nothing. What
+/// belongs to a circuit, such as its queue, is bounded by how many there are.
+public struct NodeBounds: Equatable, Sendable {
+  /// How many circuits may be open; at the limit new ones are refused. Accepted ones are at three quarters of it. At least
+  /// 4, so that peers and we can dial: where files are so few that it is too much, the system refuses the last ones.
+  public var circuits: Int
+  /// How much memory the packets in all queues and cut packets take, in bytes: 64 MiB, past which packets are dropped. At
+  /// least one circuit's queue, which is 1 MiB, beside all cut packets: 168 MiB for 128 identities.
+  public var packetBytes: Int
+  /// How much of that cut packets of all circuits take together, in bytes: 16 MiB, past which the circuit is closed whose
+  /// packet is incomplete for longest. At least four of the longest packets, so that two peers may send such on two circuits
+  /// each, and lose none: 32 MiB for 128 identities. Queues leave it free.
+  public var reassemblyBytes: Int
+  /// How many names from keepalives are kept that no circuit was ever built to: 2,000, and 32 at least.
+  public var unreachedNames: Int
+  /// How many names from keepalives are kept that a circuit was built to: 8,000, and 128 at least.
+  public var reachedNames: Int
+  /// How many dials a minute, and at once, strangers can cause, by a name that nobody was ever reached at: 10, and 2 at
+  /// least. It also bounds the packets that wait for such dials, 128 KiB each.
+  public var strangerDials: Int
+  /// How many lines of the log strangers can cause in five minutes, and at once: 5, and 1 at least.
+  public var strangerLines: Int
+  /// How many peers beside the permanent ones a report names: 50, and 1 at least.
+  public var reportedPeers: Int
+
+  /// The bounds of each of so many identities, of which all have `circuits` together.
+  public init(identities: Int = 1, circuits: Int = 1_000) {
+    func share(_ whole: Int, atLeast floor: Int) -> Int { max(whole / max(identities, 1), floor) }
+    self.circuits = share(circuits, atLeast: 4)
+    reassemblyBytes = share(Node.reassemblyLimit, atLeast: 4 * PacketStore.largeSize)
+    packetBytes = share(
+      PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + Node.reassemblySlack)
+    unreachedNames = share(NameTable.unreachedLimit, atLeast: 32)
+    reachedNames = share(NameTable.reachedLimit, atLeast: 128)
+    strangerDials = share(10, atLeast: 2)
+    strangerLines = share(5, atLeast: 1)
+    reportedPeers = share(50, atLeast: 1)
+  }
+}
