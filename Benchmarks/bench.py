@@ -143,11 +143,11 @@ def contenders():
         "oncilla": (OncillaPair, True, True),
     }
     if yardstick.daemon_knows("--no-offload"):
-        made["oncilla plain"] = (lambda rate=None: OncillaPair(rate, ["--no-offload"]), True, False)
+        made["oncilla plain"] = (lambda rate=None: OncillaPair(rate, options=["--no-offload"]), True, False)
     if yardstick.daemon_knows("--circuits"):
-        made["oncilla 1 circuit"] = (lambda rate=None: OncillaPair(rate, ["--circuits", "1"]), False, True)
+        made["oncilla 1 circuit"] = (lambda rate=None: OncillaPair(rate, options=["--circuits", "1"]), False, True)
     if yardstick.daemon_knows("--mode"):
-        made["oncilla TAP"] = (lambda rate=None: OncillaPair(rate, ["--mode", "tap"]), True, False)
+        made["oncilla TAP"] = (lambda rate=None: OncillaPair(rate, options=["--mode", "tap"]), True, False)
     return made
 
 

@@ -12,7 +12,6 @@ network pause for a second or more now and then, all at once: goodput is the med
 import contextlib
 import os
 import secrets
-import shutil
 import socket
 import statistics
 import sys
@@ -52,40 +51,16 @@ def bare(tor, title, figures):
             measure(service, lambda: echoes(echo, SECONDS), title, figures)
 
 
-class Overlay:
-    """Two daemons, one for each client, in contact."""
+class Overlay(yardstick.Pair):
+    """They reach each other through Tor, a client for each."""
 
     def __init__(self, tor, options=()):
-        self.hosts, self.daemons = [], []
-        names = [client.services[0].name for client in tor.clients]
-        try:
-            for own, client in enumerate(tor.clients):
-                self.hosts.append(overlay.Namespace("ab"[own]))
-                self.daemons.append(overlay.Daemon(
-                    onion=names[own], peers=[names[1 - own]], netns=self.hosts[own], log_level="notice",
-                    socks=f"127.0.0.1:{client.socks}", listen=[f"127.0.0.1:{client.services[0].listen}"],
-                    options=[*options, *yardstick.pair_options()],
-                ))  # fmt: skip
-            for daemon in self.daemons:
-                daemon.wait_for_interface()
-            self.address = self.daemons[1].address
-            overlay.wait_until(lambda: self.hosts[0].can_ping(self.address, 3), CONTACT, what="the daemons to meet")
-        except BaseException:
-            self.stop()
-            raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self):
-        for daemon in self.daemons:
-            daemon.kill()
-            shutil.rmtree(daemon.directory, ignore_errors=True)
-        for host in self.hosts:
-            host.delete()
+        services = [client.services[0] for client in tor.clients]
+        super().__init__(
+            [service.name for service in services], [service.listen for service in services],
+            [f"127.0.0.1:{client.socks}" for client in tor.clients], options, patience=CONTACT,
+        )  # fmt: skip
+        self.address = self.addresses[1]
 
     def service(self):
         listener = self.hosts[1].socket()

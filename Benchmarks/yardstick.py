@@ -86,20 +86,21 @@ def pair_options():
     return ["--allow-in", "any"] if daemon_knows("--allow-in") else []
 
 
-class OncillaPair:
-    """Two namespaces and a daemon for each, which reach each other through a relay. `hosts`, `daemons`, `addresses`."""
+class Pair:
+    """Two namespaces and a daemon for each, in contact. `hosts`, `daemons`, `addresses`.
 
-    def __init__(self, rate=None, options=(), relay_targets=None, first=None, environments=({}, {})):
-        names = [overlay.onion_name(f"yardstick {side}") for side in "ab"]
-        listens = [overlay.free_port() for _ in names]
+    names, listens, socks   an onion name, a listening port and the SOCKS address for each
+    first                   more arguments of the first host's daemon
+    """
+
+    def __init__(self, names, listens, socks, options=(), first=None, environments=({}, {}), patience=20):
         self.addresses = [overlay.overlay_address(name) for name in names]
-        self.relay = Relay({**dict(zip(names, listens)), **(relay_targets or {})}, rate)
         self.hosts, self.daemons = [], []
         try:
-            self.hosts = [overlay.Namespace(side) for side in "ab"]
-            for own, other, more in ((0, 1, first or {}), (1, 0, {})):
+            for own, more in enumerate((first or {}, {})):
+                self.hosts.append(overlay.Namespace("ab"[own]))
                 daemon = overlay.Daemon(
-                    onion=names[own], peers=[names[other]], netns=self.hosts[own], socks=self.relay.address,
+                    onion=names[own], peers=[names[1 - own]], netns=self.hosts[own], socks=socks[own],
                     listen=[f"127.0.0.1:{listens[own]}"], options=[*options, *pair_options()], log_level="notice",
                     start=False, **more,
                 )  # fmt: skip
@@ -107,8 +108,8 @@ class OncillaPair:
                 self.daemons.append(daemon.start())
             for daemon in self.daemons:
                 daemon.wait_for_interface()
-            reached = lambda: self.hosts[0].can_ping(self.addresses[1])  # noqa: E731
-            overlay.wait_until(reached, 20, what="the daemons to reach each other")
+            reached = lambda: self.hosts[0].can_ping(self.addresses[1], 3)  # noqa: E731
+            overlay.wait_until(reached, patience, what="the daemons to reach each other")
         except BaseException:
             self.stop()
             raise
@@ -125,13 +126,26 @@ class OncillaPair:
             shutil.rmtree(daemon.directory, ignore_errors=True)
         for host in self.hosts:
             host.delete()
-        self.relay.stop()
 
     def cpu_seconds(self):
         return sum(cpu_seconds(daemon.pid) for daemon in self.daemons)
 
     def resident(self):
         return max(resident(daemon.pid) for daemon in self.daemons)
+
+
+class OncillaPair(Pair):
+    """They reach each other through a relay."""
+
+    def __init__(self, rate=None, relay_targets=None, **arguments):
+        names = [overlay.onion_name(f"yardstick {side}") for side in "ab"]
+        listens = [overlay.free_port() for _ in names]
+        self.relay = Relay({**dict(zip(names, listens)), **(relay_targets or {})}, rate)
+        super().__init__(names, listens, [self.relay.address] * 2, **arguments)
+
+    def stop(self):
+        super().stop()
+        self.relay.stop()
 
 
 class Flows:

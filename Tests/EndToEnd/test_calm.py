@@ -54,7 +54,7 @@ def test_two_idle_peers_wake_nobody(namespaces, daemons, report):
 ])  # fmt: skip
 def test_a_ping_beside_eight_flows_is_answered_soon(circuits, bound, report):
     options = ["--circuits", circuits] if circuits > 1 or yardstick.daemon_knows("--circuits") else []
-    with yardstick.OncillaPair(RATE, options) as pair:
+    with yardstick.OncillaPair(RATE, options=options) as pair:
         milliseconds, goodput = yardstick.beside_load(pair, 6, FLOWS)
     mean = statistics.mean(milliseconds)
     report(f"{mean:.1f} ms, at most {max(milliseconds):.1f}, beside {FLOWS} flows of {goodput:.2f} Mbit/s; "

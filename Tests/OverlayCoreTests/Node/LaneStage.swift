@@ -3,6 +3,17 @@ import Testing
 
 @testable import OverlayCore
 
+/// Tests on such a stage.
+protocol LaneTesting {
+  var stage: LaneStage { get }
+}
+
+extension LaneTesting {
+  var world: FakeWorld { stage.world }
+  var alice: OnionName { stage.alice }
+  var bob: OnionName { stage.bob }
+}
+
 /// A host with several circuits to Bob, whom the test plays.
 struct LaneStage {
   let world = FakeWorld()

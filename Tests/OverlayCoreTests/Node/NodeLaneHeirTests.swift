@@ -3,17 +3,11 @@ import Testing
 @testable import OverlayCore
 
 @Suite("The first circuit to a peer is lost")
-struct NodeLaneHeirTests {
-  private let stage: LaneStage
-  private let world: FakeWorld
-  private let alice: OnionName
-  private let bob: OnionName
+struct NodeLaneHeirTests: LaneTesting {
+  let stage: LaneStage
 
   init() throws {
     stage = try LaneStage()
-    world = stage.world
-    alice = stage.alice
-    bob = stage.bob
   }
 
   @Test("when the first circuit is lost one for bulk takes its place: no other is closed, nothing is dropped")

@@ -3,17 +3,11 @@ import Testing
 @testable import OverlayCore
 
 @Suite("How many circuits there are to a peer, and for how long")
-struct NodeLaneLimitTests {
-  private let stage: LaneStage
-  private let world: FakeWorld
-  private let alice: OnionName
-  private let bob: OnionName
+struct NodeLaneLimitTests: LaneTesting {
+  let stage: LaneStage
 
   init() throws {
     stage = try LaneStage()
-    world = stage.world
-    alice = stage.alice
-    bob = stage.bob
   }
 
   @Test("a circuit for bulk that carries nothing for 30 seconds is closed, and dialled again when it is wanted")

@@ -4,17 +4,11 @@ import Testing
 @testable import OverlayCore
 
 @Suite("Circuits to a peer that are lost")
-struct NodeLaneLossTests {
-  private let stage: LaneStage
-  private let world: FakeWorld
-  private let alice: OnionName
-  private let bob: OnionName
+struct NodeLaneLossTests: LaneTesting {
+  let stage: LaneStage
 
   init() throws {
     stage = try LaneStage()
-    world = stage.world
-    alice = stage.alice
-    bob = stage.bob
   }
 
   @Test("what waited on a circuit for bulk that is lost goes over the first one, in order, but the cut packet")

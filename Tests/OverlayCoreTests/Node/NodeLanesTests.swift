@@ -3,17 +3,11 @@ import Testing
 @testable import OverlayCore
 
 @Suite("Several circuits to a peer")
-struct NodeLanesTests {
-  private let stage: LaneStage
-  private let world: FakeWorld
-  private let alice: OnionName
-  private let bob: OnionName
+struct NodeLanesTests: LaneTesting {
+  let stage: LaneStage
 
   init() throws {
     stage = try LaneStage()
-    world = stage.world
-    alice = stage.alice
-    bob = stage.bob
   }
 
   @Test("a bulk flow gets a circuit of its own, with another user identifier, and ping stays on the first")
