@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests: namespaces, daemons that end with their test, a deadline, and the figures."""
 
+import contextlib
 import os
 import signal
 import types
@@ -87,7 +88,7 @@ def host(namespaces):
 @pytest.fixture
 def daemons(request, namespaces):
     """daemons(onion=…, …) starts a Daemon; after the test it must still be alive (unless the test ended it) and stop
-    within 2 s with status 0. Logs are printed when the test failed."""
+    within 2 s with status 0. When the test failed logs are printed, with the peers and counters of those that run."""
     made = []
 
     def make(**arguments):
@@ -101,6 +102,8 @@ def daemons(request, namespaces):
     for daemon in reversed(made):
         try:
             if failed:
+                with contextlib.suppress(AssertionError):
+                    daemon.counters()
                 print(f"--- log {daemon.log_path.name}, {'running' if daemon.running else daemon.process.returncode}")
                 print(daemon.log()[-20000:])
             elif daemon.running:

@@ -165,22 +165,24 @@ def test_thousands_of_names_and_circuits_cost_little_and_slow_nobody_down(tmp_pa
                 outgoing = settled(daemon)
 
                 rounds = []
-                for _ in range(3):
+                for _ in range(5):
                     rounds.append([yardstick.throughput(*pair.hosts, pair.addresses[1], 2) for pair in (quiet, busy)])
                 assert daemon.open_files() > SOFT_LIMIT
                 assert strangers.standing() == CIRCUITS
+    # Rounds differ more than neighbours within one.
+    ratio = statistics.median(beside / alone for alone, beside in rounds)
     alone, beside = (statistics.median(column) for column in zip(*rounds))
     per_name, per_incoming, per_outgoing = (
         names_cost, (incoming - before) / CIRCUITS, (outgoing - incoming) / CIRCUITS)
     report(f"{per_name:.0f} bytes for a known name, {per_incoming:.0f} for a stranger's circuit, {per_outgoing:.0f} "
            f"for a peer that was called and its circuit; {BYTES_PER_PEER} a peer and {BYTES_PER_CIRCUIT} a circuit "
            "promised")
-    report(f"{beside:.0f} Mbit/s beside {2 * CIRCUITS} circuits, {alone:.0f} without: {beside / alone:.2f}, "
+    report(f"{beside:.0f} Mbit/s beside {2 * CIRCUITS} circuits, {alone:.0f} without: {ratio:.2f}, "
            f"at least {RATIO} promised")
     assert per_name <= BYTES_PER_PEER
     assert per_incoming <= BYTES_PER_PEER + BYTES_PER_CIRCUIT
     assert per_outgoing <= BYTES_PER_PEER + BYTES_PER_CIRCUIT
-    assert beside / alone >= RATIO - TOLERANCE, rounds
+    assert ratio >= RATIO - TOLERANCE, rounds
 
 
 def test_at_the_descriptor_limit_new_circuits_are_refused_and_nothing_else_breaks(tmp_path, report):
