@@ -26,6 +26,11 @@ def guides():
     return found
 
 
+def manual():
+    text = (ROOT / "man/oncilla.1").read_text()
+    return text.replace(r"\-", "-").replace(r"\e", "\\").replace(r"\fINAME\fR", "NAME")
+
+
 @pytest.fixture
 def proxy(tmp_path):
     with FakeSocks(f"unix:{tmp_path}/socks") as proxy:
@@ -92,13 +97,25 @@ def test_a_routed_lan(namespaces, daemons, proxy, follow, heading):
         wait_until(lambda: source.hosts[0].can_ping(getattr(destination.hosts[0], address)), 20, what="an answer")
 
 
+def test_ipv4_between_single_hosts(namespaces, daemons, proxy, follow):
+    [start] = [block for block in re.findall(r"\.nf\n(.*?)\.fi\n", manual(), re.DOTALL) if "--ipv4-address" in block]
+    here, own, bob = namespaces("here"), Identity(overlay.onion_name("a"), 8060), Identity.of("bob")
+    there = daemons(onion=bob.name, listen=[f"127.0.0.1:{bob.listen_port}"], netns=namespaces("there"),
+                    socks=proxy.address, peers=[own.name], options=[
+                        "--ipv4", "--ipv4-address", "10.99.0.2/32", "--serve", "10.99.0.2/32",
+                        "--route", f"10.99.0.1/32,via={own.name}"])
+    proxy.connect(bob.name, bob.listen_port)
+    follow(start.replace("NAME", "NAME.onion"), here, bob, oncilla=own)
+    follow.wait_until_ready()
+    wait_until(lambda: here.can_ping("10.99.0.2"), 20, what="an answer")
+    wait_until(lambda: there.host.can_ping("10.99.0.1"), 20, what="an answer")
+
+
 def test_the_manual_has_the_same_commands():
     def plain(text):
         return " ".join(text.replace("\\\n", " ").split())
 
-    manual = (ROOT / "man/oncilla.1").read_text()
-    manual = manual.replace(r"\-", "-").replace(r"\e", "\\").replace(r"\fINAME\fR", "NAME")
     for heading, blocks in guides().items():
         assert blocks, heading
         for block in blocks:
-            assert plain(block.replace("NAME.onion", "NAME")) in plain(manual), f"{heading}: {block}"
+            assert plain(block.replace("NAME.onion", "NAME")) in plain(manual()), f"{heading}: {block}"
