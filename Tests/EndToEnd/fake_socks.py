@@ -60,6 +60,7 @@ class FakeSocks:
         self.record = record
         self.default = Behaviour()
         self._targets = {}
+        self._places = {}
         self._behaviours = {}
         self._lock = threading.Lock()
         self._live = []
@@ -100,9 +101,11 @@ class FakeSocks:
             listener.close()
         self.cut()
 
-    def connect(self, name, target):
-        """Circuits to `name` go to a port on 127.0.0.1, or to an (address, port) pair; None refuses from now on."""
+    def connect(self, name, target, within=None):
+        """Circuits to `name` go to a port on 127.0.0.1, or to an (address, port) pair, in a Namespace if one is given;
+        None refuses from now on."""
         self._targets[name] = ("127.0.0.1", target) if isinstance(target, int) else target
+        self._places[name] = within
 
     def behave(self, name, **changes):
         """New circuits to `name` behave so; what is not named is normal again."""
@@ -161,7 +164,7 @@ class FakeSocks:
         granting = behaviour.reply.startswith(GRANTED)
         onward = None
         if granting and target is not None and not behaviour.close_after_reply:
-            onward = _reach(target, behaviour.patience)
+            onward = _reach(target, behaviour.patience, self._places.get(request.name))
         reply = behaviour.reply if onward is not None or not granting or behaviour.close_after_reply else REFUSED
         _write(dialler, reply, behaviour.reply_chunk)
         if onward is None:
@@ -232,11 +235,12 @@ def _read_request(connection):
             return Request(data, port, data[4:8], parts[0], parts[1].decode("latin-1"), time.monotonic())
 
 
-def _reach(target, patience):
+def _reach(target, patience, within):
     deadline = time.monotonic() + patience
     while True:
         try:
-            onward = socket.create_connection(target, timeout=5)
+            with within.entered() if within is not None else contextlib.nullcontext():
+                onward = socket.create_connection(target, timeout=5)
             onward.settimeout(None)
             return onward
         except OSError:

@@ -6,8 +6,10 @@
 """
 
 import contextlib
+import errno
 import re
 import signal
+import socket
 import struct
 import threading
 import time
@@ -15,6 +17,7 @@ import types
 
 import pytest
 
+import ethernet
 import packets
 from fake_socks import FakeSocks
 from lan import Identity, options_of
@@ -22,6 +25,7 @@ from overlay import Transfer, free_port, oncilla, onion_name, overlay_address, w
 from wire_record import WireRecord
 
 COUNTED = 0x5EED
+MAC = "02:00:5e:00:00:01"
 
 
 @pytest.fixture
@@ -225,6 +229,10 @@ def probes(attacker, first, second):
     yield "a routing header", hello + packets.ipv6(
         own, one, 43, struct.pack("!BBBBI", packets.ICMPV6, 2, 0, 1, 0) + packets.address_bytes(other)
         + packets.echo_request(own, other)[40:])
+    yield "where the other is", hello + ethernet.solicitation(other, own, MAC, destination=one)
+    yield "where the other is, behind an extension header", hello + packets.ipv6(
+        own, one, 60, struct.pack("!BBBBI", packets.ICMPV6, 0, 1, 4, 0)
+        + ethernet.solicitation(other, own, MAC, destination=one)[40:], hop_limit=255)
     yield "dead:beef and feed:beef", hello + b"".join(
         packets.echo_request(own, f"fd87:d87e:eb43::{who}:beef", identifier=2) for who in ("dead", "feed"))
 
@@ -296,6 +304,22 @@ def test_the_second_does_not_show_the_first_either(run, two, wire_peer, proxy):
     ask(attacker, second, 0x7777, call)
     assert {packet.source for packet in attacker.received()} == {second.address}
     assert {packet.keepalive_name for packet in attacker.received() if packet.is_keepalive} == {second.name}
+
+
+def test_an_error_at_one_does_not_reach_the_other(run, two, wire_peer):
+    """A kernel looks only at the packet that an error is about."""
+    first, second = two
+    attacker = wire_peer("attacker")
+    daemon = run(two, peers=[attacker])
+    with daemon.host.socket(socket.AF_INET6, socket.SOCK_DGRAM) as talk:
+        talk.bind((second.address, 4000))
+        talk.connect((attacker.address, 9))
+        quote = packets.udp(second.address, attacker.address, 4000, 9, b"?")
+        for told, expected in ((first, 0), (second, errno.ECONNREFUSED)):
+            call = attacker.call(told)
+            call.send(packets.icmpv6(attacker.address, told.address, 1, 4, bytes(4) + quote))
+            ask(attacker, told, expected + 1, call)
+            assert talk.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == expected
 
 
 # Very many

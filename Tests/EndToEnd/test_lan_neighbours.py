@@ -282,6 +282,18 @@ def test_an_advertisement_teaches_and_one_of_a_peers_address_does_not(stage):
     wait_until(stage.answers, 2, what="the daemon to speak for the peer still")
 
 
+def test_a_peer_does_not_tell_hosts_where_their_neighbours_are(stage):
+    """On its way no hop limit is counted down, which a kernel takes for a proof that its neighbour speaks."""
+    elsewhere, own, peer = "02:00:5e:00:00:66", stage.a1.address, stage.peer.address
+    stage.barrier()
+    call = stage.peer.call(stage.a1.identity)
+    for target in (DEAD_BEEF, peer):
+        call.send(ethernet.advertisement(target, peer, own, elsewhere, flags=OVERRIDE))
+    call.send(solicitation(own, peer, elsewhere, destination=own) + packets.echo_request(peer, own))
+    wait_until(lambda: any(packet.payload[:1] == b"\x81" for packet in stage.peer.received()), 5, what="the answer")
+    assert {stage.a1.neighbour_mac(target) for target in (DEAD_BEEF, peer)} == {stage.mac}
+
+
 # Strange and hostile frames
 
 

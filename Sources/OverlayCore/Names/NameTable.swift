@@ -60,9 +60,11 @@ struct NameTable {
     self.reachedLimit = reachedLimit
   }
 
-  /// How many names are known. Looks at every one of the hosts file's.
+  /// How many names are known. Looks at every one that does not stand in the hosts file alone.
   var count: Int {
-    entries.count + hosts.names.count { entries[$0.address] == nil && !onThisSide.contains($0.address) }
+    let twice = entries.keys.count { hosts[$0] != nil }
+    let hidden = onThisSide.count { hosts[$0] != nil }
+    return entries.count + hosts.names.count - twice - hidden
   }
 
   /// The name that `address` stands for, if one is known.

@@ -107,8 +107,8 @@ extension EthernetLink {
     default: return .other
     }
     guard let upper, packet.count - upper.offset >= 4 else { return .other }
+    if upper.isDiscovery(in: packet) { return .discovery }
     switch upper.nextHeader {
-    case NextHeader.icmp: return DiscoveryType.all.contains(packet[upper.offset]) ? .discovery : .other
     case NextHeader.udp where upper.offset == IPv6Header.size && packet.count >= IPv6Header.size + UDPHeader.size:
       return packet.number(at: upper.offset + 2) == addressServicePort ? .addressRequest : .other
     default: return .other

@@ -70,6 +70,10 @@ public enum Counter: Int, CaseIterable, Sendable {
   case foreignDestination
   /// Packets from a circuit that are neither from its peer's address nor from what is behind it.
   case forgedSource
+  /// Messages of neighbour discovery from a circuit, which mean nothing beyond their own link.
+  case remoteDiscovery
+  /// ICMPv6 errors from a circuit that are not about a packet of whom they are for.
+  case foreignQuote
   /// IPv4 packets while IPv4 is not carried.
   case ipv4
   /// Keepalives that were read.

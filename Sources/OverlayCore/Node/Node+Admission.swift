@@ -17,6 +17,10 @@ extension Node {
     }
     switch decision {
     case .deliver:
+      if header.nextHeader != NextHeader.tcp, let counter = Node.refusal(of: bytes, to: header.destination) {
+        counters[counter] += 1
+        return
+      }
       deliver(packet, header, at: now, device: &device)
     case .reflect:
       flushJoined(to: &device)
@@ -26,6 +30,26 @@ extension Node {
     case .drop(let counter):
       counters[counter] += 1
     }
+  }
+
+  /// Why a packet's addresses do not make it harmless; `nil` if they do.
+  ///
+  /// Of neighbour discovery nothing is let in. What proves to a kernel that it comes from its own link is a hop limit that
+  /// no router has counted down, and none does on this way: a peer could tell LAN hosts where their neighbours are, and
+  /// find out at one identity what other addresses its host has. An error is about a packet of whom it is sent to
+  /// (RFC 4443 section 2.2): one about another identity's would reach that one if both are one kernel's. One that does not
+  /// show whose it was, perhaps as the first of small fragments, is none that a kernel sent.
+  private static func refusal(of packet: UnsafeRawBufferPointer, to destination: IPv6Address) -> Counter? {
+    guard let upper = UpperLayer(packet), upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
+      return nil
+    }
+    if upper.isDiscovery(in: packet) { return .remoteDiscovery }
+    guard packet[upper.offset] < ICMPv6Error.firstOther else { return nil }
+    let quote = upper.offset + 8
+    guard packet.count - quote >= IPv6Header.size, IPv6Address(loading: packet, at: quote + 8) == destination else {
+      return .foreignQuote
+    }
+    return nil
   }
 
   private mutating func admitIPv4<Device: PacketSink & ~Copyable>(

@@ -11,6 +11,9 @@ enum ICMPv6Error {
   /// The longest error: what every IPv6 link carries.
   static let largestSize = 1_280
 
+  /// The lowest type that is no error's.
+  static let firstOther: UInt8 = 128
+
   private static let headersSize = IPv6Header.size + 8
 
   /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 4443 section 2.4 (e) forbids
@@ -52,6 +55,6 @@ enum ICMPv6Error {
     guard let upper = UpperLayer(packet), upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
       return false
     }
-    return packet[upper.offset] < 128
+    return packet[upper.offset] < firstOther
   }
 }

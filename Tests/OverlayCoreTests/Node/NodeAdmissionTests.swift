@@ -55,6 +55,41 @@ struct NodeAdmissionTests {
     #expect(host.node.names.name(of: bob.address) == nil)
   }
 
+  @Test(
+    "a peer says nothing of neighbours: no hop limit was counted down on its way, which a kernel takes for a proof",
+    arguments: DiscoveryType.all, [[], [60], [0, 60, 43], [44]] as [[UInt8]])
+  func discovery(_ type: UInt8, _ extensionHeaders: [UInt8]) throws {
+    let circuit = try call(bob.keepalive(to: host.address))
+    var payload = [type, 0, 0, 0, 0, 0, 0, 0] + host.address.bytes
+    var nextHeader = NextHeader.icmp
+    for header in extensionHeaders.reversed() {
+      payload = [nextHeader, 0, 0, 0, 0, 0, 0, 0] + payload
+      nextHeader = header
+    }
+    var packet = Sample.packet(from: bob.address, to: host.address, nextHeader: nextHeader, payload: payload)
+    packet[7] = 255
+    let other = bob.packet(to: host.address)
+    world.say(packet + other, on: circuit)
+    #expect(host.takeDelivered() == [other])
+    #expect(host.count(.remoteDiscovery) == 1)
+  }
+
+  @Test("a peer's error is about a packet of whom it is for, and shows that", arguments: [1, 2, 3, 4, 127])
+  func quotes(_ type: UInt8) throws {
+    let circuit = try call(bob.keepalive(to: host.address))
+    func error(about quote: some Sequence<UInt8>) -> [UInt8] {
+      Sample.packet(
+        from: bob.address, to: host.address, nextHeader: NextHeader.icmp, payload: [type, 0, 0, 0, 0, 0, 5, 0] + quote)
+    }
+    let good = error(about: host.packet(to: bob.address))
+    for refused in [carol.packet(to: bob.address)[...], host.packet(to: bob.address)[..<39], []] {
+      world.say(error(about: refused), on: circuit)
+    }
+    world.say(good, on: circuit)
+    #expect(host.takeDelivered() == [good])
+    #expect(host.count(.foreignQuote) == 3)
+  }
+
   @Test("an old OnionCat's keepalive identifies it by its source", arguments: [[], [0], [2, 98, 99]] as [[UInt8]])
   func oldOnionCat(_ payload: [UInt8]) throws {
     let keepalive = Sample.packet(from: bob.address, to: host.address, nextHeader: 59, payload: payload)

@@ -125,9 +125,10 @@ struct NodeEgressTests {
         from: try .sample("fd00:a::1"), to: try .sample("fd00:b::1"), nextHeader: nextHeader,
         payload: start + [UInt8](repeating: 0, count: 1_400))
     }
+    let quote = Sample.packet(from: try .sample("fd00:b::1"), to: try .sample("fd00:a::1"), nextHeader: 17, payload: [])
     let silent = [
-      try packet(58, [1, 3, 0, 0]), try packet(58, [2, 0, 0, 0]), try packet(44, [17, 0, 0, 8, 0, 0, 0, 1]),
-      try packet(44, [58, 0, 1, 1, 0, 0, 0, 1]),
+      try packet(58, [1, 3, 0, 0, 0, 0, 0, 0] + quote), try packet(58, [2, 0, 0, 0, 0, 0, 0, 0] + quote),
+      try packet(44, [17, 0, 0, 8, 0, 0, 0, 1]), try packet(44, [58, 0, 1, 1, 0, 0, 0, 1]),
       try Sample.ipv4(
         from: "10.1.0.1", to: "10.2.0.1", protocolNumber: 1, fragment: 0x4000,
         payload: [3, 1, 0, 0] + [UInt8](repeating: 0, count: 1_400)),
