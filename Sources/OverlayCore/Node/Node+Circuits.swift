@@ -15,8 +15,11 @@ extension Node {
   /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
   /// slowed down still fills it, and nobody but bulk waits behind it.
   static let bulkPace = ControlledDelay.Pace(target: 0.100, interval: 1.000)
-  /// For how many seconds the device waits for a circuit.
+  /// For how many seconds' worth of waiting bytes the device waits.
   static let deviceWait = 0.005
+  /// For how many seconds the device waits for a circuit that takes nothing: as long as the next process on the way may
+  /// have to wait for a processor.
+  static let devicePatience = 0.025
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
@@ -198,9 +201,9 @@ extension Node {
     let bytes = circuits[circuit].queue.totalBytes
     let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
     let isMuch = bytes >= Node.congestionBytes || circuits[circuit].queue.memory >= FlowQueue.memoryLimit / 2
-    if isMuch, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.deviceWait {
+    if isMuch, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.devicePatience {
       congested = circuit
-      let end = now.advanced(bySeconds: Node.deviceWait)
+      let end = now.advanced(bySeconds: Node.devicePatience)
       if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }
     } else if congested == circuit {
       congested = nil

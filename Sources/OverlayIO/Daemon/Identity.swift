@@ -40,6 +40,9 @@ final class Identity {
     }
   }
 
+  /// Whether packets had better stay in the device for now, as far as it is known before `finish`.
+  var wantsDeviceToWait: Bool { node.isDeviceToWait }
+
   /// Takes a packet that came from the device; `finish` does what it causes.
   func receive(_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant) {
     node.receive(fromDevice: packet, offload, at: now, device: &port.device)

@@ -87,8 +87,9 @@ final class Pump {
     return lines
   }
 
-  /// Gives the device's packets to the identities that send them. Nothing is retained or looked up for each of them where
-  /// there is one identity.
+  /// Gives the device's packets to the identities that send them, until one wants the device to wait: a batch of
+  /// super-packets is four times what a circuit's queue holds. Nothing is retained or looked up for each of them where there
+  /// is one identity.
   private func drain(at now: Instant) {
     let (port, identities) = (port, identities)
     let only = identities[0]
@@ -96,12 +97,14 @@ final class Pump {
       for _ in 0..<DevicePort.batch {
         guard let next = port.next(at: now) else { break }
         only.receive(next.packet, next.offload, at: now)
+        if only.wantsDeviceToWait { break }
       }
     } else {
       for _ in 0..<DevicePort.batch {
         guard let next = port.next(at: now) else { break }
         let sender = identity(in: UnsafeRawBufferPointer(next.packet), at: Pump.sourceOffset)
         sender.receive(next.packet, next.offload, at: now)
+        if sender.wantsDeviceToWait { break }
       }
     }
     for identity in identities { identity.finish(at: now) }

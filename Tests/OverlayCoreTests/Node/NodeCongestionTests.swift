@@ -58,12 +58,12 @@ struct NodeCongestionTests {
     #expect(host.node.isDeviceToWait == false)
   }
 
-  @Test("for 5 ms if it takes nothing, and not again before it has taken something")
+  @Test("for 25 ms if it takes nothing, and not again before it has taken something")
   func stuck() {
     circuit.room = 0
     queue(5)
     #expect(host.node.isDeviceToWait == true)
-    world.pass(.milliseconds(4))
+    world.pass(.milliseconds(24))
     #expect(host.node.isDeviceToWait == true)
     world.pass(.milliseconds(2))
     #expect(host.node.isDeviceToWait == false)
