@@ -29,6 +29,8 @@ import threading
 import time
 from signal import SIGTERM
 
+# linux/udp.h; Python has no name for it.
+UDP_SEGMENT = 103
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("ONCILLA") or REPOSITORY / ".build/release/oncilla")
 
@@ -282,11 +284,10 @@ def delete_stale_namespaces(stem=Namespace.stem):
 def send_cut_datagrams(source, destination, address, sizes=(24000, 8405, 2400, 100), segment=1200, port=5353):
     """One call for several datagrams, which the kernel or the daemon cuts apart (UDP_SEGMENT): all arrive in order."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    udp_segment = 103  # linux/udp.h; Python has no name for it
     with destination.socket(family, socket.SOCK_DGRAM) as receiver, source.socket(family, socket.SOCK_DGRAM) as sender:
         receiver.bind((address, port))
         receiver.settimeout(5)
-        sender.setsockopt(socket.IPPROTO_UDP, udp_segment, segment)
+        sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, segment)
         for size in sizes:
             data = pattern_bytes(size, seed=size)
             sender.sendto(data, (address, port))

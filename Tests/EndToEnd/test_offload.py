@@ -5,13 +5,11 @@ import socket
 import pytest
 
 import packets
-from overlay import Transfer, onion_name
+from overlay import UDP_SEGMENT, Transfer, onion_name
 from wire_peer import WirePeer
 
 CAPABILITIES = 0x01
 UDP = 17
-# UDP_SEGMENT, for which Python's socket module has no name.
-SEGMENT = 103
 
 
 @pytest.mark.parametrize("a, b", [([], []), (["--no-offload"], []), ([], ["--no-offload"]),
@@ -34,7 +32,7 @@ def test_files_arrive_whole_when_the_mtu_is_changed_meanwhile(pair, proxy):
 def send_much(daemon, peer):
     """Datagrams that the kernel leaves whole to the daemon; what came over the wire of them."""
     with daemon.host.socket(kind=socket.SOCK_DGRAM) as sender:
-        sender.setsockopt(socket.IPPROTO_UDP, SEGMENT, 1000)
+        sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
         # One after the other: a queue that stands because the machine is busy may drop some.
         for number in range(20):
             sender.sendto(bytes([number]) * 20_000, (peer.address, 9))
