@@ -3,10 +3,12 @@
 
 A packet that comes after a quiet moment finds neither its code in the caches nor its pages in the processor's tables.
 Spread over the program, the functions that it runs through lie on some fifty pages; side by side they take a few. Which
-functions these are is seen by following a daemon through pings, instruction by instruction, in the order of their first use.
+functions these are is seen by following a daemon through pings, instruction by instruction, in the order of their first
+use.
 """
 
 import bisect
+import collections
 import pathlib
 import shutil
 import subprocess
@@ -20,7 +22,7 @@ from yardstick import overlay
 # Between these two the program asks for all of it at once.
 FIRST, LAST = "oncilla_fetch_packet_path", "oncilla_packet_path_end"
 LIST = yardstick.HERE.parent / "Sources/oncilla/packet-path.symbols"
-TURNS = 12
+TURNS = 40
 
 
 def load_address(pid):
@@ -33,11 +35,12 @@ def load_address(pid):
 
 
 def executed(daemon, directory):
-    """Addresses within the program's file."""
+    """For each turn of the daemon's loop, addresses within the program's file."""
     program = yardstick.compiled("wakeups.c", directory)
-    output = subprocess.run([program, str(daemon.pid), str(TURNS)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    command = [program, str(daemon.pid), str(TURNS)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
     start = load_address(daemon.pid)
-    return [int(line, 16) - start for line in output.split()]
+    return [[int(line, 16) - start for line in turn.split()] for turn in output.strip().split("\n\n")]
 
 
 def functions():
@@ -48,16 +51,20 @@ def functions():
     return sorted((int(row[0], 16), int(row[1], 16), row[3]) for row in rows if len(row) == 4 and row[2] in "tTwWV")
 
 
-def names(addresses):
-    """The functions that hold the addresses, each once; what lies in none (the linker's own stubs) is left out."""
+def names(turns):
+    """The functions that hold the addresses, each once, in the order of their first use. A packet leaves in half of the
+    turns and arrives in the other; what runs in less than a quarter is no part of its path."""
     table = functions()
     starts = [start for start, _, _ in table]
-    found = {}
-    for address in addresses:
-        start, size, name = table[bisect.bisect_right(starts, address) - 1]
-        if start <= address < start + size:
-            found[name] = None
-    return list(found)
+    found = collections.Counter()
+    for addresses in turns:
+        seen = {}
+        for address in addresses:
+            start, size, name = table[bisect.bisect_right(starts, address) - 1]
+            if start <= address < start + size:
+                seen[name] = None
+        found.update(list(seen))
+    return [name for name, count in found.items() if count >= len(turns) / 4]
 
 
 def main():
@@ -66,7 +73,7 @@ def main():
     try:
         with yardstick.OncillaPair() as pair:
             time.sleep(1)
-            ping = ["ping", "-6", "-q", "-i", "0.05", "-c", "100", pair.addresses[1]]
+            ping = ["ping", "-6", "-q", "-i", "0.2", pair.addresses[1]]
             traffic = pair.hosts[0].popen(ping, stdout=subprocess.DEVNULL)
             found = names(executed(pair.daemons[0], directory))
             traffic.kill()

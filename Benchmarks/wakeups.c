@@ -1,6 +1,6 @@
 // wakeups PID COUNT: follows a process through as many turns of its loop, from one epoll_wait that found something to the
-// next, instruction by instruction, and prints the addresses that it executed, in hexadecimal, in the order of their first
-// use. The process then goes on as before.
+// next, instruction by instruction, and prints for each the addresses that it executed, in hexadecimal, in the order of
+// their first use, and an empty line. The process then goes on as before.
 
 #include <errno.h>
 #include <signal.h>
@@ -77,6 +77,9 @@ int main(int count, char **arguments) {
       if (next == syscall_instruction && (values.rax == SYS_epoll_wait || values.rax == SYS_epoll_pwait)) break;
     }
     turns--;
+    puts("");
+    memset(seen, 0, sizeof seen);
+    seen_count = 0;
   }
   if (ptrace(PTRACE_DETACH, process, 0, 0)) fail("detach");
   return 0;
