@@ -203,13 +203,17 @@ def test_the_address_on_the_daemons_own_interface_is_not_handed_out(namespaces, 
     assert clients(host.namespace).wait_for_address(own.address, given.address) == given.address
 
 
-def test_a_kernel_alone_learns_the_prefix_and_makes_no_address_or_default_route(lan):
-    one = lan(1)
-    host = one.add()
-    # The kernel solicits routers when the interface comes up, if it is then to take advertisements.
+def solicit_routers(host):
+    """The kernel does so when the interface comes up, if it is then to take advertisements."""
     host.namespace.ip("link set eth0 down")
     host.namespace.sysctl("net.ipv6.conf.eth0.accept_ra", 2)
     host.namespace.ip("link set eth0 up")
+
+
+def test_a_kernel_alone_learns_the_prefix_and_makes_no_address_or_default_route(lan):
+    one = lan(1)
+    host = one.add()
+    solicit_routers(host)
     wait_until(lambda: has_overlay_on_link(host.namespace), 25, what="the overlay's prefix on the link")
     assert host.namespace.addresses("eth0") == []
     assert not [route for route in host.namespace.routes() if route.startswith("default")]
@@ -218,9 +222,7 @@ def test_a_kernel_alone_learns_the_prefix_and_makes_no_address_or_default_route(
 def test_an_advertisement_says_managed_and_nothing_else(lan):
     one = lan(1)
     host = one.add()
-    host.namespace.ip("link set eth0 down")
-    host.namespace.sysctl("net.ipv6.conf.eth0.accept_ra", 2)
-    host.namespace.ip("link set eth0 up")
+    solicit_routers(host)
     found = answers(host.namespace, 10)
     assert found, "no router advertisement within 10 s of a solicitation"
     mac = bytes.fromhex(one.tap_mac.replace(":", ""))

@@ -32,7 +32,7 @@ extension Node {
     }
   }
 
-  /// Why a packet's addresses do not make it harmless; `nil` if they do.
+  /// Why a packet whose addresses are in order is dropped all the same; `nil` if it is not.
   ///
   /// Of neighbour discovery nothing is let in. What proves to a kernel that it comes from its own link is a hop limit that
   /// no router has counted down, and none does on this way: a peer could tell LAN hosts where their neighbours are, and
