@@ -7,6 +7,7 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
+#include <sys/timerfd.h>
 
 // Headers older than Linux 6.2 lack them.
 #ifndef TUN_F_USO4

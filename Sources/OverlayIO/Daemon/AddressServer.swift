@@ -7,22 +7,21 @@ final class AddressServer {
   private let port: DevicePort
   private let state: StateDirectory
   private var service: AddressService
-  private var timer: EventSource?
-  private var timerDeadline: Instant?
+  private var timer: TimerSource?
 
   /// A server that goes on with the leases that `state` keeps.
   init(
     _ settings: AddressServiceSettings, at port: DevicePort, keepingIn state: StateDirectory, on loop: EventLoop,
     log: Log
-  ) {
+  ) throws(SystemError) {
     self.loop = loop
     self.port = port
     self.state = state
     let file = LeaseFile(parsing: Array(state.leases().utf8))
     for line in file.problems.report(of: "the lease file") { log.warning(line) }
     service = AddressService(settings, leases: file.leases, at: loop.now, wallClock: AddressServer.wallClock)
-    timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
-    schedule(at: loop.now)
+    timer = try TimerSource(on: loop) { [unowned self] in advance() }
+    schedule()
   }
 
   /// The counters, on a line.
@@ -34,21 +33,20 @@ final class AddressServer {
     // An answer promises what it says: it is kept before it is sent.
     if service.takeLeasesChanged() { state.keepLeases(LeaseFile.text(of: service.leases)) }
     if let answer { send(answer.packet, to: answer.to, at: now) }
-    schedule(at: now)
+    schedule()
   }
 
   /// The link carries packets of so many bytes from now on.
   func mtuChanged(to bytes: Int) {
     let now = loop.now
     service.mtuChanged(to: bytes, at: now)
-    schedule(at: now)
+    schedule()
   }
 
   private func advance() {
     let now = loop.now
-    timerDeadline = nil
     while let message = service.advance(to: now) { send(message.packet, to: message.to, at: now) }
-    schedule(at: now)
+    schedule()
   }
 
   private func send(_ packet: [UInt8], to station: MACAddress, at now: Instant) {
@@ -56,10 +54,8 @@ final class AddressServer {
     packet.withUnsafeBytes { port.device.send($0, to: station) }
   }
 
-  private func schedule(at now: Instant) {
-    guard timerDeadline != service.nextDeadline else { return }
-    timerDeadline = service.nextDeadline
-    timer?.start(at: service.nextDeadline, from: now)
+  private func schedule() {
+    timer?.start(at: service.nextDeadline)
   }
 
   private static var wallClock: Int64 { Int64(time(nil)) }

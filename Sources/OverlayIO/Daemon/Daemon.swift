@@ -113,7 +113,7 @@ public final class Daemon {
       log.warning("a --peer is this host's own name, and left out")
     }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
-    let pump = Pump(
+    let pump = try Pump(
       settings, as: names, device: device, on: loop, log: log,
       torChanged: { [unowned self] isReachable, failure in
         say(first.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)

@@ -36,16 +36,15 @@ final class DevicePort {
   private let loop: EventLoop
   private var handlers: Handlers?
   private var source: EventSource?
-  private var timer: EventSource?
-  private var timerDeadline: Instant?
+  private var timer: TimerSource?
   private var holders = 0
 
   /// A port at which nothing is read before `start`.
-  init(_ device: consuming OverlayDevice, on loop: EventLoop) {
+  init(_ device: consuming OverlayDevice, on loop: EventLoop) throws(SystemError) {
     self.device = device
     self.loop = loop
     source = EventSource(.readable(self.device.tunnel.descriptor), on: loop) { [unowned self] in read() }
-    timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
+    timer = try TimerSource(on: loop) { [unowned self] in advance() }
   }
 
   deinit {
@@ -70,13 +69,10 @@ final class DevicePort {
   /// Does what the link wants after the device was used, and sets the timer for what comes next.
   func settle(at now: Instant) {
     while let event = device.link?.nextEvent() { handlers?.happened(event, now) }
-    guard let deadline = device.link?.nextDeadline, deadline != timerDeadline else { return }
-    timerDeadline = deadline
-    timer?.start(at: deadline, from: now)
+    if let deadline = device.link?.nextDeadline { timer?.start(at: deadline) }
   }
 
   private func advance() {
-    timerDeadline = nil
     device.now = loop.now
     device.advance()
     settle(at: device.now)

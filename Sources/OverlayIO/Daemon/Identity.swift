@@ -12,17 +12,18 @@ final class Identity {
   private var node: Node
   private var sockets = CircuitSockets()
   private var isHoldingDevice = false
-  private var timer: EventSource?
-  private var timerDeadline: Instant?
+  private var timer: TimerSource?
 
   /// An identity that stands still until `start`.
-  init(_ settings: NodeSettings, at port: DevicePort, through tor: TorWatch, on loop: EventLoop, log: Log) {
+  init(
+    _ settings: NodeSettings, at port: DevicePort, through tor: TorWatch, on loop: EventLoop, log: Log
+  ) throws(SystemError) {
     self.loop = loop
     self.log = log
     self.port = port
     self.tor = tor
     node = Node(settings)
-    timer = EventSource(.timer, on: loop) { [unowned self] in advance() }
+    timer = try TimerSource(on: loop) { [unowned self] in advance() }
   }
 
   /// Begins to look for Tor and to dial.
@@ -86,9 +87,7 @@ final class Identity {
       isHoldingDevice = node.isDeviceToWait
       port.hold(isHoldingDevice)
     }
-    guard let deadline = node.nextDeadline, deadline != timerDeadline else { return }
-    timerDeadline = deadline
-    timer?.start(at: deadline, from: now)
+    if let deadline = node.nextDeadline { timer?.start(at: deadline) }
   }
 
   private func turn(_ body: (_ now: Instant) -> Void) {
@@ -112,7 +111,6 @@ final class Identity {
   }
 
   private func advance() {
-    timerDeadline = nil
     turn { now in node.advance(to: now, device: &port.device) }
   }
 

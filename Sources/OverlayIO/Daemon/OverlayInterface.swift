@@ -11,7 +11,7 @@ final class OverlayInterface {
   private var monitor: InterfaceMonitor
   private var keeper: InterfaceKeeper
   private var changes: EventSource?
-  private var timer: EventSource?
+  private var timer: TimerSource?
   private var hasInterface = false
 
   /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else sets
@@ -19,7 +19,7 @@ final class OverlayInterface {
   init(
     _ settings: InterfaceSettings, on loop: EventLoop, log: Log, mtuChanged: @escaping (_ bytes: Int) -> Void,
     failed: @escaping () -> Void
-  ) throws(PrivilegeError) {
+  ) throws {
     self.loop = loop
     self.log = log
     self.mtuChanged = mtuChanged
@@ -30,7 +30,7 @@ final class OverlayInterface {
       interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix,
       hasAddress: settings.hasAddress)
     changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
-    timer = EventSource(.timer, on: loop) { [unowned self] in act() }
+    timer = try TimerSource(on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()
     finish(.installLeakGuard, failure: leakGuard.failure)
     changes?.start()
@@ -82,7 +82,7 @@ final class OverlayInterface {
         return failed()
       }
     }
-    if let next = keeper.nextTime { timer?.start(after: next - loop.now) }
+    if let next = keeper.nextTime { timer?.start(at: next) }
   }
 
   private func perform(_ request: PrivilegedRequest) {

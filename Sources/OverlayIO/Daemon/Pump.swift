@@ -15,25 +15,25 @@ final class Pump {
   init(
     _ settings: DaemonSettings, as names: [OnionName], device: consuming TunnelDevice, on loop: EventLoop, log: Log,
     torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void, deviceGone: @escaping () -> Void
-  ) {
+  ) throws(SystemError) {
     let addresses = names.map(\.address)
     let isOffloading = device.isOffloading
     let state = StateDirectory(settings.stateDirectory, log: log)
     let station = settings.mode == .tap ? state.macAddress() : nil
-    let port = DevicePort(
+    let port = try DevicePort(
       OverlayDevice(device, link: settings.link(for: addresses, station: station)), on: loop)
     let tor = TorWatch(settings.socks, on: loop, changed: torChanged)
     let circuitLimit = DescriptorLimit.raise(for: settings.identities)
     let siblings = Set(addresses)
-    let identities = names.enumerated().map { number, name in
+    let identities = try names.enumerated().map { number, name throws(SystemError) in
       let node = settings.node(
         name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit,
         logLevel: log.level)
-      return Identity(node, at: port, through: tor, on: loop, log: log)
+      return try Identity(node, at: port, through: tor, on: loop, log: log)
     }
     indices = Dictionary(zip(addresses, identities.indices), uniquingKeysWith: { first, _ in first })
-    addressServer = station.flatMap { settings.addressService(for: addresses, station: $0) }.map {
-      AddressServer($0, at: port, keepingIn: state, on: loop, log: log)
+    addressServer = try station.flatMap { settings.addressService(for: addresses, station: $0) }.map {
+      service throws(SystemError) in try AddressServer(service, at: port, keepingIn: state, on: loop, log: log)
     }
     self.port = port
     self.log = log

@@ -14,24 +14,19 @@ public final class EventSource {
     case writable(Int32)
     /// The process receives this signal, again and again.
     case signal(Int32)
-    /// The time that `start(at:from:)` or `start(after:)` sets.
-    case timer
   }
 
-  private let loop: EventLoop
   private let handler: () -> Void
   private var event: OpaquePointer?
 
   /// A source that waits for nothing before `start`.
   public init(_ interest: Interest, on loop: EventLoop, handler: @escaping () -> Void) {
-    self.loop = loop
     self.handler = handler
     let (number, kinds): (Int32, Int32) =
       switch interest {
       case .readable(let descriptor): (descriptor, EV_READ | EV_PERSIST)
       case .writable(let descriptor): (descriptor, EV_WRITE | EV_PERSIST)
       case .signal(let signal): (signal, EV_SIGNAL | EV_PERSIST)
-      case .timer: (-1, EV_TIMEOUT)
       }
     event = event_new(
       loop.base, number, Int16(kinds),
@@ -52,20 +47,6 @@ public final class EventSource {
   /// Waits from now on.
   public func start() {
     if let event { event_add(event, nil) }
-  }
-
-  /// Waits until `deadline`, in place of any time set before; one that is over counts as `now`, the loop's time.
-  public func start(at deadline: Instant, from now: Instant) {
-    // Rounded up: a timer must not come before its deadline and be found early.
-    let microseconds = (max(deadline, now).nanoseconds - now.nanoseconds) / 1_000 + 1
-    var time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
-    if let event { event_add(event, &time) }
-  }
-
-  /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
-  public func start(after duration: Duration) {
-    let now = loop.now
-    start(at: now + duration, from: now)
   }
 
   /// Waits no more, until it is started again.

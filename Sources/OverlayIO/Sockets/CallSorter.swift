@@ -15,7 +15,7 @@ final class CallSorter {
     let number: UInt64
     var stream: StreamSocket?
     var reading: EventSource?
-    var timeout: EventSource?
+    var timeout: TimerSource?
 
     init(_ number: UInt64, _ stream: consuming StreamSocket) {
       self.number = number
@@ -53,16 +53,18 @@ final class CallSorter {
     let number = last
     let call = Call(number, stream)
     call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in sort(number) }
-    call.timeout = EventSource(.timer, on: loop) { [unowned self] in
+    call.timeout = try? TimerSource(on: loop) { [unowned self] in
       if take(number) != nil { closed += 1 }
     }
+    // There is no descriptor for it: a call that nothing ends is none to take.
+    guard let timeout = call.timeout else { return closed += 1 }
     if calls.count == CallSorter.limit {
       calls.removeFirst()
       closed += 1
     }
     calls.append(call)
     call.reading?.start()
-    call.timeout?.start(after: CallSorter.patience)
+    timeout.start(after: CallSorter.patience)
   }
 
   private func sort(_ number: UInt64) {

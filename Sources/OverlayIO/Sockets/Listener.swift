@@ -18,7 +18,7 @@ final class Listener {
   private let log: Log
   private var nextComplaint = Instant(nanoseconds: 0)
   private var arrival: EventSource?
-  private var resumption: EventSource?
+  private var resumption: TimerSource?
   private let handler: (consuming StreamSocket) -> Void
 
   /// A listener at `address` that hands every connection to `handler`, and tells `log` when it cannot.
@@ -36,7 +36,7 @@ final class Listener {
     try SystemCall.perform("listen at \(address)") { address.withSocketAddress { bind(number, $0, $1) } }
     try SystemCall.perform("listen at \(address)") { listen(number, SOMAXCONN) }
     arrival = EventSource(.readable(number), on: loop) { [unowned self] in accept() }
-    resumption = EventSource(.timer, on: loop) { [unowned self] in arrival?.start() }
+    resumption = try TimerSource(on: loop) { [unowned self] in arrival?.start() }
     arrival?.start()
   }
 

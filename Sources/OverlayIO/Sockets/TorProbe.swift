@@ -8,7 +8,7 @@ final class TorProbe {
 
   private let stream: StreamSocket
   private var answer: EventSource?
-  private var timeout: EventSource?
+  private var timeout: TimerSource?
 
   /// Begins to connect and tells `handler` once why the port cannot be reached, `nil` if it can; that may drop the
   /// probe. An error if it failed already.
@@ -26,7 +26,7 @@ final class TorProbe {
         handler(error)
       }
     }
-    timeout = EventSource(.timer, on: loop) { [unowned self] in
+    timeout = try TimerSource(on: loop) { [unowned self] in
       waitNoMore()
       handler(SystemError(call: "connect to \(address)", number: ETIMEDOUT))
     }
