@@ -19,11 +19,13 @@ let lean: [SwiftSetting] = [
 let package = Package(
   name: "oncilla",
   targets: [
-    .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(name: "CLibevent", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinux"),
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
-    .target(name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
+    .target(
+      name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean,
+      linkerSettings: [.linkedLibrary(":libevent_core.a")]),
     .executableTarget(
       name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], exclude: ["packet-path.symbols"],
       swiftSettings: lean,

@@ -21,6 +21,8 @@ from yardstick import overlay
 
 # Between these two the program asks for all of it at once.
 FIRST, LAST = "oncilla_fetch_packet_path", "oncilla_packet_path_end"
+# These come in sections of whole source files, of which a packet runs through little.
+LIBRARY = "libevent_core.a"
 LIST = yardstick.HERE.parent / "Sources/oncilla/packet-path.symbols"
 TURNS = 40
 
@@ -41,6 +43,14 @@ def executed(daemon, directory):
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
     start = load_address(daemon.pid)
     return [[int(line, 16) - start for line in turn.split()] for turn in output.strip().split("\n\n")]
+
+
+def library():
+    """The names of the functions that the library brings."""
+    path = subprocess.run(["cc", f"-print-file-name={LIBRARY}"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(
+        ["nm", "--defined-only", path.strip()], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {line.split()[-1] for line in output.splitlines() if len(line.split()) == 3}
 
 
 def functions():
@@ -64,7 +74,8 @@ def names(turns):
             if start <= address < start + size:
                 seen[name] = None
         found.update(list(seen))
-    return [name for name, count in found.items() if count >= len(turns) / 4]
+    strange = library()
+    return [name for name, count in found.items() if count >= len(turns) / 4 and name not in strange]
 
 
 def main():
