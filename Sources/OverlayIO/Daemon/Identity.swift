@@ -160,6 +160,7 @@ final class Identity {
         drop(circuit, .failure("\(error)"), at: now)
       }
     }
+    port.takeAnswers()
   }
 
   private func writable(_ circuit: CircuitIdentifier) {

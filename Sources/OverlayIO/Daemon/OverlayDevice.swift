@@ -9,6 +9,8 @@ struct OverlayDevice: ~Copyable {
   var link: EthernetLink?
   /// The time of what is being done: set before anything is delivered.
   var now = Instant(nanoseconds: 0)
+  /// Whether a packet was delivered since this was last set to `false`.
+  var hasDelivered = false
 
   /// A device without a link, or with one.
   init(_ tunnel: consuming TunnelDevice, link: consuming EthernetLink?) {
@@ -36,6 +38,7 @@ struct OverlayDevice: ~Copyable {
 
 extension OverlayDevice: PacketSink {
   mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
-    link?.deliver(runs, header, at: now, wire: &tunnel) ?? tunnel.deliver(runs, header)
+    hasDelivered = true
+    return link?.deliver(runs, header, at: now, wire: &tunnel) ?? tunnel.deliver(runs, header)
   }
 }
