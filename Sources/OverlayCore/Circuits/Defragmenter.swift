@@ -26,6 +26,7 @@ struct Defragmenter: ~Copyable {
   mutating func next(
     _ input: inout UnsafeMutableRawBufferPointer, store: inout PacketStore
   ) throws(StreamError) -> UnsafeMutableRawBufferPointer? {
+    guard !input.isEmpty else { return nil }
     if filled == 0, let length = try length(of: UnsafeRawBufferPointer(input)), length <= input.count {
       return take(length, from: &input)
     }
@@ -114,8 +115,9 @@ struct Defragmenter: ~Copyable {
   }
 
   private func take(_ count: Int, from input: inout UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
-    let taken = UnsafeMutableRawBufferPointer(rebasing: input.prefix(count))
-    input = UnsafeMutableRawBufferPointer(rebasing: input.dropFirst(count))
-    return taken
+    precondition(count <= input.count, "more bytes were taken than there are")
+    let start = input.baseAddress
+    input = UnsafeMutableRawBufferPointer(start: start.map { $0 + count }, count: input.count - count)
+    return UnsafeMutableRawBufferPointer(start: start, count: count)
   }
 }

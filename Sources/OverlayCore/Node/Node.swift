@@ -87,6 +87,7 @@ public struct Node: ~Copyable {
   /// The next thing to be done; `nil` when all is.
   public mutating func nextAction() -> NodeAction? {
     guard firstAction < actions.count else {
+      guard firstAction > 0 else { return nil }
       actions.removeAll(keepingCapacity: true)
       firstAction = 0
       return nil

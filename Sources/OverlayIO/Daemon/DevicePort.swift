@@ -68,6 +68,7 @@ final class DevicePort {
 
   /// Does what the link wants after the device was used, and sets the timer for what comes next.
   func settle(at now: Instant) {
+    guard device.hasLink else { return }
     while let event = device.link?.nextEvent() { handlers?.happened(event, now) }
     if let deadline = device.link?.nextDeadline { timer?.start(at: deadline) }
   }
@@ -93,7 +94,7 @@ final class DevicePort {
     while holders == 0 {
       switch device.tunnel.read(into: buffer) {
       case .packet(let offload, let range):
-        guard device.link != nil else {
+        guard device.hasLink else {
           return Incoming(packet: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload: offload)
         }
         if let packet = open(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload, at: now) { return packet }

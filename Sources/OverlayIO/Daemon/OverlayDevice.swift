@@ -7,6 +7,8 @@ struct OverlayDevice: ~Copyable {
   var tunnel: TunnelDevice
   /// The Ethernet side; `nil` where the tunnel carries bare IP packets.
   var link: EthernetLink?
+  /// Whether it carries Ethernet frames. To ask `link` itself is to copy it.
+  let hasLink: Bool
   /// The time of what is being done: set before anything is delivered.
   var now = Instant(nanoseconds: 0)
   /// Whether a packet was delivered since this was last set to `false`.
@@ -15,6 +17,7 @@ struct OverlayDevice: ~Copyable {
   /// A device without a link, or with one.
   init(_ tunnel: consuming TunnelDevice, link: consuming EthernetLink?) {
     self.tunnel = tunnel
+    hasLink = link != nil
     self.link = link
   }
 
@@ -39,6 +42,7 @@ struct OverlayDevice: ~Copyable {
 extension OverlayDevice: PacketSink {
   mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
     hasDelivered = true
-    return link?.deliver(runs, header, at: now, wire: &tunnel) ?? tunnel.deliver(runs, header)
+    guard hasLink else { return tunnel.deliver(runs, header) }
+    return link?.deliver(runs, header, at: now, wire: &tunnel) ?? false
   }
 }

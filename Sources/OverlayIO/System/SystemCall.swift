@@ -12,9 +12,7 @@ public enum SystemCall {
       let result = body()
       if result != -1 { return result }
       let number = errno
-      if number == EINTR { continue }
-      precondition(number != EBADF, "a closed descriptor was used")
-      throw SystemError(call: call(), number: number)
+      if number != EINTR { throw failure(of: call(), number) }
     }
   }
 
@@ -22,11 +20,17 @@ public enum SystemCall {
   public static func attempt<Result: FixedWidthInteger>(
     _ call: @autoclosure () -> String, _ body: () -> Result
   ) throws(SystemError) -> Result? {
-    do {
-      return try perform(call(), body)
-    } catch {
-      if error.number == EAGAIN || error.number == EWOULDBLOCK { return nil }
-      throw error
+    while true {
+      let result = body()
+      if result != -1 { return result }
+      let number = errno
+      if number == EAGAIN || number == EWOULDBLOCK { return nil }
+      if number != EINTR { throw failure(of: call(), number) }
     }
+  }
+
+  private static func failure(of call: String, _ number: Int32) -> SystemError {
+    precondition(number != EBADF, "a closed descriptor was used")
+    return SystemError(call: call, number: number)
   }
 }
