@@ -23,6 +23,7 @@ let package = Package(
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinux"),
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
+    // The archive: libevent calls its own functions through the table of what a shared library exports, for every packet.
     .target(
       name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean,
       linkerSettings: [.linkedLibrary(":libevent_core.a")]),

@@ -19,8 +19,6 @@ import time
 import yardstick
 from yardstick import overlay
 
-# Between these two the program asks for all of it at once.
-FIRST, LAST = "oncilla_fetch_packet_path", "oncilla_packet_path_end"
 # These come in sections of whole source files, of which a packet runs through little.
 LIBRARY = "libevent_core.a"
 LIST = yardstick.HERE.parent / "Sources/oncilla/packet-path.symbols"
@@ -91,9 +89,8 @@ def main():
             traffic.wait()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    listed = [FIRST, *(name for name in found if name not in (FIRST, LAST)), LAST]
-    LIST.write_text("\n".join(listed) + "\n")
-    yardstick.note(f"{len(listed)} functions in {LIST}")
+    LIST.write_text("\n".join(found) + "\n")
+    yardstick.note(f"{len(found)} functions in {LIST}")
 
 
 if __name__ == "__main__":

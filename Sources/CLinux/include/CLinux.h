@@ -58,10 +58,4 @@ void oncilla_trim_memory(void);
 // extension, which Swift's Glibc hides. Segments that are written to are left alone.
 void oncilla_release_program_pages(void);
 
-// Asks for the code that a packet runs through, all of it at once, where running into it would wait for one line of the
-// cache after the other: Swift has no prefetch. Costs 0.2 µs when the code is there; nothing where the linker has not put
-// that code side by side, from the first of these two to the second.
-void oncilla_fetch_packet_path(void);
-void oncilla_packet_path_end(void);
-
 #endif

@@ -147,9 +147,11 @@ final class Identity {
 
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
+    var count = 0
     turn { now in
       switch socket.stream.read(into: port.buffer) {
-      case .bytes(let count):
+      case .bytes(let some):
+        count = some
         node.receive(
           UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, at: now, device: &port.device)
       case .nothing:
@@ -161,6 +163,7 @@ final class Identity {
       }
     }
     port.takeAnswers()
+    if count > 0 { socket.stream.acknowledge(count) }
   }
 
   private func writable(_ circuit: CircuitIdentifier) {

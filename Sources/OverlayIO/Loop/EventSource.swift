@@ -1,5 +1,4 @@
 import CLibevent
-import CLinux
 import Glibc
 import OverlayCore
 
@@ -31,8 +30,6 @@ public final class EventSource {
     event = event_new(
       loop.base, number, Int16(kinds),
       { _, _, context in
-        // What happens mostly is a packet, and after a quiet moment its code is in no cache any more.
-        oncilla_fetch_packet_path()
         guard let context else { return }
         // The reference that is taken here outlives a handler that drops the source.
         Unmanaged<EventSource>.fromOpaque(context).takeUnretainedValue().handler()

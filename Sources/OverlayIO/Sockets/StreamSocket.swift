@@ -34,7 +34,11 @@ struct StreamSocket: ~Copyable {
   /// How many bytes the kernel may hold beside those that the other side has room for.
   private static let mostUnsent: Int32 = 16 << 10
 
+  /// How many bytes are read at the most where it is a packet that came alone, which has to be acknowledged by itself.
+  private static let alone = 2_048
+
   private let file: FileDescriptor
+  private let isTCP: Bool
 
   /// The descriptor for the event loop.
   var descriptor: Int32 { file.number }
@@ -42,7 +46,7 @@ struct StreamSocket: ~Copyable {
   /// Takes over a connected descriptor that does not block.
   init(owning descriptor: Int32) {
     file = FileDescriptor(owning: descriptor)
-    sendAtOnce()
+    isTCP = StreamSocket.sendAtOnce(descriptor)
   }
 
   /// A socket that is not connected yet.
@@ -50,7 +54,7 @@ struct StreamSocket: ~Copyable {
     file = try FileDescriptor("socket") {
       socket(address.family, Int32(SOCK_STREAM.rawValue) | socketFlags, 0)
     }
-    sendAtOnce()
+    isTCP = StreamSocket.sendAtOnce(file.number)
   }
 
   /// Begins to connect.
@@ -119,13 +123,26 @@ struct StreamSocket: ~Copyable {
     }
   }
 
-  private func sendAtOnce() {
-    var one: Int32 = 1
-    // A UNIX socket refuses it, and has no such delay.
-    setsockopt(file.number, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+  /// Acknowledges a packet that was read alone, once it is where it was going. Left to itself the kernel does that before
+  /// it hands over what completes a small write, and the packet waits for the way of its acknowledgement.
+  func acknowledge(_ count: Int) {
+    guard isTCP, count <= StreamSocket.alone else { return }
+    // An even number: now, and no more by itself as long as that works; zero: no more by itself, whatever became of that
+    // (tcp(7), net/ipv4/tcp.c). What stays unacknowledged for long, and every second of large segments, still is.
+    StreamSocket.set(TCP_QUICKACK, to: 2, of: file.number)
+    StreamSocket.set(TCP_QUICKACK, to: 0, of: file.number)
+  }
+
+  /// Whether it is a TCP socket; a UNIX socket knows neither of the two, and has no such delays.
+  private static func sendAtOnce(_ socket: Int32) -> Bool {
     // What the kernel holds, no queue of ours can put into another order.
-    var unsent: Int32 = StreamSocket.mostUnsent
-    setsockopt(file.number, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &unsent, socklen_t(MemoryLayout<Int32>.size))
+    set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
+  }
+
+  @discardableResult
+  private static func set(_ option: Int32, to value: Int32, of socket: Int32) -> Bool {
+    var value = value
+    return setsockopt(socket, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0
   }
 }
 
