@@ -19,11 +19,11 @@ let lean: [SwiftSetting] = [
 let package = Package(
   name: "oncilla",
   targets: [
-    .systemLibrary(name: "CLibevent", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(name: "CLibevent"),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinux"),
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
-    // The archive: libevent calls its own functions through the table of what a shared library exports, for every packet.
+    // The archive: a shared libevent calls its own functions through the table of what it exports, for every packet.
     .target(
       name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean,
       linkerSettings: [.linkedLibrary(":libevent_core.a")]),

@@ -5,8 +5,8 @@ import OverlayCore
 final class DevicePort {
   /// What is told of the device.
   struct Handlers {
-    /// There are packets: takes them by `next`, and does what they cause.
-    var readable: (_ now: Instant) -> Void
+    /// There are packets: takes so many of them by `next`, and does what they cause.
+    var readable: (_ now: Instant, _ limit: Int) -> Void
     /// Takes what a host of the link asks its routers and servers for.
     var requested: (_ packet: UnsafeRawBufferPointer, _ station: MACAddress, _ now: Instant) -> Void
     /// Takes what the link wants done.
@@ -24,7 +24,9 @@ final class DevicePort {
   }
 
   /// How many packets are read before circuits get their turn.
-  static let batch = 64
+  private static let batch = 64
+  /// How many packets are read with what a circuit brought: what is left waits for its turn.
+  private static let answers = 8
   /// The largest packet, or what one read takes from a circuit.
   private static let bufferSize = 256 << 10
 
@@ -50,7 +52,6 @@ final class DevicePort {
   deinit {
     // Before the descriptor is closed: libevent must not watch a number that means another file.
     source = nil
-    timer = nil
     buffer.deallocate()
   }
 
@@ -73,12 +74,12 @@ final class DevicePort {
     if let deadline = device.link?.nextDeadline { timer?.start(at: deadline) }
   }
 
-  /// Takes what this host has sent by now if packets were delivered to it: the kernel answers a ping, or acknowledges what
-  /// TCP brought, before the delivery returns, and a turn of the loop for the answer would be the longer way.
+  /// Takes what this host has sent by now if packets were delivered to it: the kernel answers a ping, or acknowledges
+  /// what TCP brought, before the delivery returns, and a turn of the loop for the answer would be the longer way.
   func takeAnswers() {
     guard device.hasDelivered else { return }
     device.hasDelivered = false
-    handlers?.readable(device.now)
+    handlers?.readable(device.now, DevicePort.answers)
     settle(at: device.now)
   }
 
@@ -114,7 +115,7 @@ final class DevicePort {
   private func read() {
     let now = loop.now
     device.now = now
-    handlers?.readable(now)
+    handlers?.readable(now, DevicePort.batch)
     settle(at: now)
   }
 

@@ -147,11 +147,9 @@ final class Identity {
 
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
-    var count = 0
     turn { now in
       switch socket.stream.read(into: port.buffer) {
-      case .bytes(let some):
-        count = some
+      case .bytes(let count):
         node.receive(
           UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, at: now, device: &port.device)
       case .nothing:
@@ -163,7 +161,7 @@ final class Identity {
       }
     }
     port.takeAnswers()
-    if count > 0 { socket.stream.acknowledge(count) }
+    socket.stream.acknowledge()
   }
 
   private func writable(_ circuit: CircuitIdentifier) {

@@ -17,7 +17,7 @@ final class IdentityListeners {
     accept: @escaping (consuming StreamSocket, _ identity: Int) -> Void,
     acceptAddressed: @escaping (consuming StreamSocket, _ address: IPv6Address) -> Void
   ) throws(SystemError) {
-    let sorter = CallSorter(on: loop, handler: acceptAddressed)
+    let sorter = try CallSorter(on: loop, handler: acceptAddressed)
     self.sorter = sorter
     var seen: Set<SocketAddress> = []
     for (number, identity) in identities.enumerated() {

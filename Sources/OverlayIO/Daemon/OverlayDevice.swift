@@ -7,7 +7,7 @@ struct OverlayDevice: ~Copyable {
   var tunnel: TunnelDevice
   /// The Ethernet side; `nil` where the tunnel carries bare IP packets.
   var link: EthernetLink?
-  /// Whether it carries Ethernet frames. To ask `link` itself is to copy it.
+  /// Whether it carries Ethernet frames. To ask `link` itself is to move it out and back.
   let hasLink: Bool
   /// The time of what is being done: set before anything is delivered.
   var now = Instant(nanoseconds: 0)

@@ -40,7 +40,6 @@ final class OverlayInterface {
   deinit {
     // Before the descriptor is closed: libevent must not watch a number that means another file.
     changes = nil
-    timer = nil
   }
 
   /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that is

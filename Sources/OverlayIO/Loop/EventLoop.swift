@@ -12,9 +12,8 @@ public final class EventLoop {
   public init?() {
     guard let configuration = event_config_new() else { return nil }
     defer { event_config_free(configuration) }
-    // There is one thread, and there are no timers of libevent's for which it would have to know the time.
-    let flags = EVENT_BASE_FLAG_NOLOCK.rawValue | EVENT_BASE_FLAG_NO_CACHE_TIME.rawValue
-    event_config_set_flag(configuration, Int32(flags))
+    // There are no timers of libevent's for which it would have to know the time.
+    event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NO_CACHE_TIME.rawValue))
     guard let base = event_base_new_with_config(configuration) else { return nil }
     self.base = base
   }

@@ -1,6 +1,4 @@
 import CLibevent
-import Glibc
-import OverlayCore
 
 /// Something that the loop waits for, and what is done when it happens. It is waited for until `cancel` or the
 /// end of its owner's interest: the source must live as long as it is wanted, and no longer than its loop.
@@ -15,11 +13,14 @@ public final class EventSource {
     case signal(Int32)
   }
 
+  // Kept, so that it is there for as long as it knows the event.
+  private let loop: EventLoop
   private let handler: () -> Void
   private var event: OpaquePointer?
 
   /// A source that waits for nothing before `start`.
   public init(_ interest: Interest, on loop: EventLoop, handler: @escaping () -> Void) {
+    self.loop = loop
     self.handler = handler
     let (number, kinds): (Int32, Int32) =
       switch interest {

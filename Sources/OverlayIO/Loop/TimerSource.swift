@@ -3,8 +3,8 @@ import Glibc
 import OverlayCore
 
 /// A time that the loop waits for, and what is done when it comes: a timer of the kernel's, `timerfd_create(2)`, which
-/// costs a turn of the loop nothing until then. libevent's own timers would have every turn read the clock once more and
-/// set a timeout for its sleep, before a packet is looked at.
+/// costs a turn of the loop nothing until then. libevent's own timers would have every turn read the clock once more
+/// and set a timeout for its sleep, before a packet is looked at.
 public final class TimerSource {
   private let file: FileDescriptor
   private let loop: EventLoop

@@ -13,25 +13,27 @@ final class CallSorter {
 
   private final class Call {
     let number: UInt64
+    let deadline: Instant
     var stream: StreamSocket?
     var reading: EventSource?
-    var timeout: TimerSource?
 
-    init(_ number: UInt64, _ stream: consuming StreamSocket) {
+    init(_ number: UInt64, until deadline: Instant, _ stream: consuming StreamSocket) {
       self.number = number
+      self.deadline = deadline
       self.stream = consume stream
     }
 
     deinit {
       // Before the descriptor is closed: libevent must not watch a number that means another file.
       reading = nil
-      timeout = nil
     }
   }
 
   private let loop: EventLoop
   private let handler: (consuming StreamSocket, _ destination: IPv6Address) -> Void
+  // The first to come, the first to be closed.
   private var calls: [Call] = []
+  private var timeout: TimerSource?
   private var last: UInt64 = 0
   private var closed: UInt64 = 0
 
@@ -39,9 +41,12 @@ final class CallSorter {
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
   /// A sorter that hands every call to `handler` with the address that it is for.
-  init(on loop: EventLoop, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void) {
+  init(
+    on loop: EventLoop, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void
+  ) throws(SystemError) {
     self.loop = loop
     self.handler = handler
+    timeout = try TimerSource(on: loop) { [unowned self] in expire() }
   }
 
   /// Takes a connection whose first packet may still be to come.
@@ -51,20 +56,24 @@ final class CallSorter {
     let descriptor = stream.descriptor
     last += 1
     let number = last
-    let call = Call(number, stream)
+    let call = Call(number, until: loop.now + CallSorter.patience, stream)
     call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in sort(number) }
-    call.timeout = try? TimerSource(on: loop) { [unowned self] in
-      if take(number) != nil { closed += 1 }
-    }
-    // There is no descriptor for it: a call that nothing ends is none to take.
-    guard let timeout = call.timeout else { return closed += 1 }
     if calls.count == CallSorter.limit {
       calls.removeFirst()
       closed += 1
     }
     calls.append(call)
     call.reading?.start()
-    timeout.start(after: CallSorter.patience)
+    timeout?.start(at: calls[0].deadline)
+  }
+
+  private func expire() {
+    let now = loop.now
+    while let first = calls.first, first.deadline <= now {
+      calls.removeFirst()
+      closed += 1
+    }
+    if let first = calls.first { timeout?.start(at: first.deadline) }
   }
 
   private func sort(_ number: UInt64) {

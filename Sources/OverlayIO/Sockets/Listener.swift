@@ -43,7 +43,6 @@ final class Listener {
   deinit {
     // Before the descriptor is closed: libevent must not watch a number that means another file.
     arrival = nil
-    resumption = nil
   }
 
   private func accept() {

@@ -34,9 +34,6 @@ struct StreamSocket: ~Copyable {
   /// How many bytes the kernel may hold beside those that the other side has room for.
   private static let mostUnsent: Int32 = 16 << 10
 
-  /// How many bytes are read at the most where it is a packet that came alone, which has to be acknowledged by itself.
-  private static let alone = 2_048
-
   private let file: FileDescriptor
   private let isTCP: Bool
 
@@ -123,12 +120,13 @@ struct StreamSocket: ~Copyable {
     }
   }
 
-  /// Acknowledges a packet that was read alone, once it is where it was going. Left to itself the kernel does that before
-  /// it hands over what completes a small write, and the packet waits for the way of its acknowledgement.
-  func acknowledge(_ count: Int) {
-    guard isTCP, count <= StreamSocket.alone else { return }
-    // An even number: now, and no more by itself as long as that works; zero: no more by itself, whatever became of that
-    // (tcp(7), net/ipv4/tcp.c). What stays unacknowledged for long, and every second of large segments, still is.
+  /// Acknowledges what was read, once it is where it was going. Left to itself the kernel does that before it hands
+  /// over what completes a small write, and a packet waits for the way of its acknowledgement. To be called after
+  /// every read: a sender may hold back more until it is told.
+  func acknowledge() {
+    guard isTCP else { return }
+    // An even number: now, and no more by itself if that was due; zero: no more by itself, whatever was due (tcp(7),
+    // net/ipv4/tcp.c). Every second one of large segments is acknowledged as it comes all the same.
     StreamSocket.set(TCP_QUICKACK, to: 2, of: file.number)
     StreamSocket.set(TCP_QUICKACK, to: 0, of: file.number)
   }

@@ -4,6 +4,7 @@ import Testing
 @testable import OverlayIO
 
 /// Times that the loop waits for.
+@Suite(.timeLimit(.minutes(1)))
 struct TimerSourceTests {
   private final class Journal {
     var entries: [String] = []
@@ -68,6 +69,7 @@ struct TimerSourceTests {
     }
     timer?.start(at: deadline)
     loop.run()
+    timer = nil
     #expect(journal.entries == ["came", "came"])
   }
 
@@ -99,6 +101,7 @@ struct TimerSourceTests {
     for timer in timers { timer.start(at: Instant(nanoseconds: 1)) }
     end.start(after: .milliseconds(20))
     loop.run()
+    timers = []
     #expect(journal.entries == ["came"])
   }
 }
