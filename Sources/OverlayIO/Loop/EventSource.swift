@@ -32,8 +32,10 @@ public final class EventSource {
       loop.base, number, Int16(kinds),
       { _, _, context in
         guard let context else { return }
-        // The reference that is taken here outlives a handler that drops the source.
-        Unmanaged<EventSource>.fromOpaque(context).takeUnretainedValue().handler()
+        // The handler is kept while it runs, and not its source: libevent counts who waits for a descriptor, and one that
+        // its handler drops must be gone before the number means another file.
+        let handler = Unmanaged<EventSource>.fromOpaque(context).takeUnretainedValue().handler
+        handler()
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 

@@ -40,8 +40,6 @@ final class TorProbe {
   }
 
   private func waitNoMore() {
-    // At once, and not when its handler has returned: the number of the descriptor may mean another socket by then.
-    answer?.cancel()
     answer = nil
     timeout = nil
   }

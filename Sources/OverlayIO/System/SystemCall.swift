@@ -16,7 +16,8 @@ public enum SystemCall {
     }
   }
 
-  /// As `perform`, but `nil` where the call would have to wait.
+  /// As `perform`, but `nil` where the call would have to wait: that is the rule at the end of every batch, and no error
+  /// is made of it to be caught here.
   public static func attempt<Result: FixedWidthInteger>(
     _ call: @autoclosure () -> String, _ body: () -> Result
   ) throws(SystemError) -> Result? {
