@@ -3,7 +3,7 @@
 /// Packets are sorted by flow into `flowCount` queues that take turns of a quantum of bytes; one that had nothing to send
 /// and gets a packet goes before those that always have. A queue that stands for too long is told to its sender by a mark
 /// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `memoryLimit`: past it the longest
-/// flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole.
+/// flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole. A flow can be held.
 struct FlowQueue: ~Copyable {
   /// How many flows are told apart; more share.
   static let flowCount = 64
@@ -27,6 +27,7 @@ struct FlowQueue: ~Copyable {
     var credit = 0
     var delay = ControlledDelay()
     var isListed = false
+    var isHeld = false
     var nextListed: Int8 = -1
   }
 
@@ -40,6 +41,7 @@ struct FlowQueue: ~Copyable {
   private var new = FlowList()
   private var old = FlowList()
   private var settled = SettledPackets()
+  private var heldCount = 0
 
   /// How many bytes wait, those that are settled excepted.
   private(set) var byteCount = 0
@@ -50,6 +52,8 @@ struct FlowQueue: ~Copyable {
 
   /// Whether nothing waits.
   var isEmpty: Bool { byteCount == 0 && settled.isEmpty }
+  /// Whether something waits that may be sent now.
+  var isReady: Bool { heldCount == 0 ? !isEmpty : !settled.isEmpty || hasFreeFlow }
   /// Whether it has memory for its flows.
   var hasMemory: Bool { flows != nil }
   /// Whether a part of a packet was written, so that its rest must follow.
@@ -72,10 +76,7 @@ struct FlowQueue: ~Copyable {
     flows[index].tail = slot
     flows[index].byteCount += length
     byteCount += length
-    if !flows[index].isListed {
-      flows[index].credit = FlowQueue.quantum
-      enlist(index, asNew: true)
-    }
+    if !flows[index].isListed, !flows[index].isHeld { enlistAsNew(index) }
     var dropped = 0
     memory += store.size(of: slot)
     while memory > FlowQueue.memoryLimit {
@@ -83,6 +84,24 @@ struct FlowQueue: ~Copyable {
       dropped += 1
     }
     return dropped
+  }
+
+  /// Lets a flow wait until it is released, with those that share its queue.
+  mutating func hold(flow hash: UInt32) {
+    let flows = table()
+    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    guard !flows[index].isHeld else { return }
+    flows[index].isHeld = true
+    heldCount += 1
+  }
+
+  /// Lets a flow that was held take its turns.
+  mutating func release(flow hash: UInt32) {
+    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    guard let flows, flows[index].isHeld else { return }
+    flows[index].isHeld = false
+    heldCount -= 1
+    if flows[index].head != .none, !flows[index].isListed { enlistAsNew(index) }
   }
 
   /// Settles the order of more packets until so many bytes, or packets, are ready to be written.
@@ -141,6 +160,7 @@ struct FlowQueue: ~Copyable {
     guard isEmpty, let flows else { return }
     flows.deallocate()
     self.flows = nil
+    heldCount = 0
     new = FlowList()
     old = FlowList()
   }
@@ -181,7 +201,7 @@ struct FlowQueue: ~Copyable {
   private mutating func next(
     of index: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) -> PacketStore.Slot? {
-    guard let flows else { return nil }
+    guard let flows, !flows[index].isHeld else { return nil }
     while flows[index].head != .none {
       let slot = removeFirst(of: index, store: &store)
       let isLast = flows[index].byteCount < FlowQueue.quantum
@@ -214,6 +234,16 @@ struct FlowQueue: ~Copyable {
     var longest = 0
     for index in 1..<FlowQueue.flowCount where flows[index].byteCount > flows[longest].byteCount { longest = index }
     store.takeBack(removeFirst(of: longest, store: &store))
+  }
+
+  private var hasFreeFlow: Bool {
+    guard let flows else { return false }
+    return (0..<FlowQueue.flowCount).contains { !flows[$0].isHeld && flows[$0].head != .none }
+  }
+
+  private mutating func enlistAsNew(_ index: Int) {
+    flows?[index].credit = FlowQueue.quantum
+    enlist(index, asNew: true)
   }
 
   private mutating func enlist(_ index: Int, asNew: Bool) {

@@ -9,6 +9,8 @@ struct DeadlineQueue {
     case peer(OnionName)
     /// A try whether Tor is back.
     case tor
+    /// Flows that wait until they may go on along another circuit.
+    case moves
     /// The device, which waits for a circuit.
     case device
     /// Tables that hold what nobody needs any more.

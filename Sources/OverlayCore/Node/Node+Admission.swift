@@ -21,6 +21,7 @@ extension Node {
         counters[counter] += 1
         return
       }
+      if !moves.isEmpty { endMove(by: bytes) }
       deliver(packet, header, at: now, device: &device)
     case .reflect:
       flushJoined(to: &device)
@@ -64,7 +65,9 @@ extension Node {
       return
     }
     switch admission.admit(header, from: circuits[circuit].sender) {
-    case .deliver: deliver(packet, header, at: now, device: &device)
+    case .deliver:
+      if !moves.isEmpty { endMove(by: packet) }
+      deliver(packet, header, at: now, device: &device)
     case .drop(let counter): counters[counter] += 1
     case .reflect, .keepalive: break
     }

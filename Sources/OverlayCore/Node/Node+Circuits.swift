@@ -132,7 +132,7 @@ extension Node {
     }
     circuits[circuit].queue.consume(taken, store: &store)
     if congested == circuit { noteCongestion(circuit, at: now) }
-    return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
+    return !circuits[circuit].preamble.isEmpty || isOpen && circuits[circuit].queue.isReady
   }
 
   private mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
@@ -233,6 +233,7 @@ extension Node {
   mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
     guard var circuit = circuits.remove(identifier) else { return nil }
     if congested == identifier { congested = nil }
+    if !moves.isEmpty { forgetMoves(to: identifier) }
     reassemblyMemory -= circuit.defragmenter.memory
     circuit.defragmenter.abandon(store: &store)
     return circuit

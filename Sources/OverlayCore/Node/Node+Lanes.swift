@@ -8,17 +8,19 @@ extension Node {
 
   /// The circuit that a packet to the peer goes out on: the sparse one, unless its flow is bulk and there is another.
   mutating func lane(
-    for flow: UInt32, bytes: Int, of sparse: CircuitIdentifier, at now: Instant
+    for packet: UnsafeRawBufferPointer, of flow: UInt32, from sparse: CircuitIdentifier, at now: Instant
   ) -> CircuitIdentifier {
     guard settings.circuitsPerPeer > 1, circuits[sparse].isOpen else { return sparse }
-    let noted = circuits[sparse].flows.note(flow, bytes: bytes, at: now)
-    if noted.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[noted.lane - 1] { return circuit }
+    let noted = circuits[sparse].flows.note(flow, bytes: packet.count, at: now)
+    if noted.lane != FlowTable.sparseLane, let circuit = circuits[sparse].bulk[noted.lane - 1] {
+      if !moves.isEmpty { endMove(of: flow, ifRepeatedBy: packet) }
+      return circuit
+    }
     guard noted.isBulk, noted.isNewlyBulk || now >= circuits[sparse].nextLaneLook,
       let (lane, circuit) = bulkLane(of: sparse, at: now)
     else { return sparse }
     circuits[sparse].flows.pin(noted, to: lane)
-    take(flow, from: sparse, along: circuit, at: now)
-    return circuit
+    return move(flow, from: sparse, to: circuit, with: packet, at: now)
   }
 
   /// A circuit for bulk may be used from now on.
@@ -31,21 +33,6 @@ extension Node {
   /// Lets flows that wait for a circuit for bulk look for one with their next packet.
   mutating func lookForLane(of sparse: CircuitIdentifier) {
     circuits[sparse].nextLaneLook = Instant(nanoseconds: 0)
-  }
-
-  /// Takes what a flow has waiting on the sparse circuit along to the one that it moves to, or its next packets would
-  /// overtake it: what its last circuit left behind when that was lost, or all that came while this one was built.
-  private mutating func take(
-    _ flow: UInt32, from sparse: CircuitIdentifier, along circuit: CircuitIdentifier, at now: Instant
-  ) {
-    var next = circuits[sparse].queue.detach(flow: flow, store: store)
-    while next != .none {
-      let slot = next
-      next = store[slot].next
-      // Flows that share a queue do not all move.
-      let own = FlowHash.of(store[slot].bytes)
-      put(slot, flow: own, on: own == flow ? circuit : sparse, at: now)
-    }
   }
 
   /// Where a flow of the sparse circuit goes that is bulk: to the circuit with the fewest; `nil` as long as it waits where

@@ -13,7 +13,7 @@ extension Node {
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
     let flow = FlowHash.of(bytes)
-    let circuit = lane(for: flow, bytes: bytes.count, of: sparse, at: now)
+    let circuit = lane(for: bytes, of: flow, from: sparse, at: now)
     counters[.sent] += 1
     let cut = segmentation(of: bytes, offload, on: circuit, at: now)
     guard cut == .none else {

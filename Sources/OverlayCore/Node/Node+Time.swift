@@ -15,6 +15,8 @@ extension Node {
         if peers[name]?.alarm.rings(at: time) == true { redial(name, at: now) }
       case .tor:
         if torAlarm.rings(at: time) { perform(.probeTor) }
+      case .moves:
+        if moveAlarm.rings(at: time) { endMoves(at: now) }
       case .device:
         if deviceAlarm.rings(at: time) { endCongestion(at: now) }
       case .tidying: tidy(at: now)

@@ -24,6 +24,8 @@ public struct Node: ~Copyable {
   var deadlines = DeadlineQueue()
   var torAlarm = Alarm()
   var deviceAlarm = Alarm()
+  var moves: [LaneMove] = []
+  var moveAlarm = Alarm()
   var tor = TorReachability.unknown
   // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
   var unreachableLimit = TokenBucket(rate: 10, burst: 10)
@@ -128,7 +130,7 @@ public struct Node: ~Copyable {
       switch subject {
       case .circuit(let circuit): circuits.contains(circuit)
       case .peer(let name): peers[name] != nil
-      case .tor, .device, .tidying: true
+      case .tor, .moves, .device, .tidying: true
       }
     }
     swap(&queue, &deadlines)

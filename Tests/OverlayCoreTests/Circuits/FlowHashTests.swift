@@ -57,6 +57,30 @@ struct FlowHashTests {
     #expect(Set(packets.map(Self.hash)).count == packets.count)
   }
 
+  @Test("the flow that a segment answers is known by it, and no other is")
+  func answered() {
+    let tcp = SamplePacket.tcp([1])
+    var answer = SamplePacket.tcp([]) { ($0.sourcePort, $0.destinationPort) = ($0.destinationPort, $0.sourcePort) }
+    (answer.source, answer.destination) = (tcp.destination, tcp.source)
+    let answered = { (packet: SamplePacket) in packet.bytes.withUnsafeBytes { FlowHash.ofAnswered($0) } }
+    #expect(answered(answer) == Self.hash(tcp))
+    #expect(answered(tcp) == Self.hash(answer))
+    #expect(answered(Self.changed(answer) { $0.source.low ^= 1 }) != Self.hash(tcp))
+    #expect(answered(tcp) != Self.hash(tcp))
+    let ipv4 = Self.ipv4TCP(from: [10, 1, 2, 3], 40_000, to: [10, 4, 5, 6], 80)
+    let reply = Self.ipv4TCP(from: [10, 4, 5, 6], 80, to: [10, 1, 2, 3], 40_000)
+    #expect(reply.withUnsafeBytes { FlowHash.ofAnswered($0) } == ipv4.withUnsafeBytes { FlowHash.of($0) })
+    #expect(ipv4.withUnsafeBytes { FlowHash.ofAnswered($0) } != ipv4.withUnsafeBytes { FlowHash.of($0) })
+  }
+
+  /// An IPv4 header and the ports behind it.
+  private static func ipv4TCP(
+    from source: [UInt8], _ sourcePort: UInt16, to destination: [UInt8], _ destinationPort: UInt16
+  ) -> [UInt8] {
+    let ports = [sourcePort, destinationPort].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
+    return [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0] + source + destination + ports + [UInt8](repeating: 0, count: 16)
+  }
+
   @Test("where no ports are to be seen the flow label tells flows apart")
   func flowLabel() {
     let fragment: (number: UInt8, rest: [UInt8]) = (44, [0, 0, 1, 0, 0, 0, 7])

@@ -1,0 +1,92 @@
+import PacketSamples
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Flow queue that holds a flow")
+struct FlowQueueHoldTests {
+  private let packets: [[UInt8]]
+
+  init() {
+    var random = SeededGenerator(seed: 700)
+    packets = (0..<40).map { Sample.packet(payload: 100 + $0, &random) }
+  }
+
+  @Test("a held flow waits while others go; released, it goes on in order", arguments: [false, true])
+  func hold(_ isListedBefore: Bool) throws {
+    var bench = QueueBench()
+    if isListedBefore { try bench.add(packets[0], flow: 1) }
+    bench.queue.hold(flow: 1)
+    for index in 1..<20 { try bench.add(packets[index], flow: UInt32(index % 2)) }
+    let evens = stride(from: 2, to: 20, by: 2).map { packets[$0] }
+    #expect(bench.queue.isReady == true)
+    let taken = try bench.sort(bench.take(.max))
+    #expect(taken == [0: evens])
+    #expect(bench.queue.isReady == false)
+    #expect(bench.queue.isEmpty == false)
+    bench.queue.release(flow: 1)
+    #expect(bench.queue.isReady == true)
+    let rest = try bench.sort(bench.take(.max))
+    let odds = stride(from: 1, to: 20, by: 2).map { packets[$0] }
+    #expect(rest == [1: (isListedBefore ? [packets[0]] : []) + odds])
+    #expect(bench.queue.isEmpty == true)
+    #expect(bench.queue.isReady == false)
+    #expect(bench.store.byteCount == bench.store.keptBytes)
+  }
+
+  @Test("what is settled goes out though its flow is held, and keeps the queue ready")
+  func settled() throws {
+    var bench = QueueBench()
+    for index in 0..<10 { try bench.add(packets[index], flow: 1) }
+    let first = bench.take(10, settle: 300)
+    bench.queue.hold(flow: 1)
+    #expect(bench.queue.isReady == true)
+    let settled = first + bench.take(.max)
+    #expect(settled == Array(packets[..<3].joined().prefix(settled.count)))
+    #expect(settled.count < packets[..<4].joined().count)
+    #expect(bench.queue.isReady == false)
+    bench.queue.release(flow: 1)
+    let all = settled + bench.take(.max)
+    #expect(all == Array(packets[..<10].joined()))
+  }
+
+  @Test("to hold twice, or to release what is not held, changes nothing")
+  func repetition() throws {
+    var bench = QueueBench()
+    bench.queue.release(flow: 3)
+    bench.queue.hold(flow: 3)
+    bench.queue.hold(flow: 3)
+    try bench.add(packets[0], flow: 3)
+    #expect(bench.take(.max) == [])
+    bench.queue.release(flow: 3)
+    bench.queue.release(flow: 3)
+    #expect(bench.take(.max) == packets[0])
+    try bench.add(packets[1], flow: 3)
+    #expect(bench.take(.max) == packets[1])
+    #expect(bench.queue.isReady == false)
+  }
+
+  @Test("what is held can be taken out, one by one or as a list, and counts for the bound")
+  func takenOut() throws {
+    var bench = QueueBench()
+    bench.queue.hold(flow: 2)
+    for packet in packets { try bench.add(packet, flow: 2) }
+    #expect(bench.queue.byteCount == packets.joined().count)
+    var next = bench.queue.detach(flow: 2, store: bench.store)
+    var detached: [[UInt8]] = []
+    while next != .none {
+      let slot = next
+      next = bench.store[slot].next
+      detached.append(Array(bench.store[slot].bytes))
+      bench.store.takeBack(slot)
+    }
+    #expect(detached == packets)
+    for packet in packets[..<3] { try bench.add(packet, flow: 2) }
+    #expect(bench.popAll() == Array(packets[..<3]))
+    bench.queue.releaseIfEmpty()
+    // A table that was given back holds nothing.
+    try bench.add(packets[0], flow: 2)
+    #expect(bench.queue.isReady == true)
+    #expect(bench.take(.max) == packets[0])
+  }
+}
