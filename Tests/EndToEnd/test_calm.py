@@ -88,6 +88,24 @@ def test_bulk_has_a_circuit_of_its_own_which_is_closed_early(pair, report):
 
 
 @has_lanes
+def test_a_tcp_flow_is_not_reordered_when_it_moves_to_the_circuit_for_bulk(pair):
+    """What it had sent along a slow first circuit was overtaken, and the kernel took that for loss."""
+    with FakeSocks() as proxy:
+        both = pair(proxy, options=["--circuits", "2"])
+        proxy.behave(both.b.onion, rate=300_000)
+        both.a.stop()
+        both.a.start()
+        both.a.wait_for_interface()
+        wait_until(lambda: both.a.host.can_ping(both.b.address), 20, what="a ping to pass")
+        proxy.behave(both.b.onion)
+        calls = len(proxy.dials(both.b.onion))
+        overlay.Transfer(both.a.host, both.b.host, both.b.address, 5_000_000)
+        assert len(proxy.dials(both.b.onion)) == calls + 1, "the flow was moved"
+    reordered = both.b.host.run(["nstat", "-asz", "TcpExtTCPOFOQueue"]).stdout.split()[-2]
+    assert int(reordered) == 0, "segments came out of order"
+
+
+@has_lanes
 def test_userids_are_random_and_tell_nobody_who_calls(pair):
     seen = []
     with FakeSocks() as proxy:
