@@ -9,13 +9,19 @@ import time
 from yardstick import overlay
 
 BULK, ECHO = b"B", b"E"
+# As a TCP flow through the daemons has them on a circuit of some 30 Mbit/s.
+ANSWER, ANSWERED_BYTES, WINDOW = bytes(72), 8192, 1 << 20
 
 
 class Service:
-    """Takes what comes: a stream that begins with `BULK` is counted, one that begins with `ECHO` is answered."""
+    """Takes what comes: a stream that begins with `BULK` is counted, one that begins with `ECHO` is answered.
 
-    def __init__(self, listener):
+    answers   a stream along which it says what it has counted
+    """
+
+    def __init__(self, listener, answers=None):
         self.received = 0
+        self.answers = answers
         self.listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -41,7 +47,10 @@ class Service:
                 if kind == ECHO:
                     connection.sendall(block)
                 else:
+                    before = self.received
                     self.received += len(block)
+                    if self.answers:
+                        self.answers.sendall(ANSWER * (self.received // ANSWERED_BYTES - before // ANSWERED_BYTES))
 
     def windows(self, seconds):
         """Mbit/s of each second from now on."""
@@ -55,19 +64,28 @@ class Service:
 
 
 class Bulk:
-    """Sends as fast as the stream takes it, until closed."""
+    """Sends as fast as the stream takes it, until closed; with `answers`, no more than `WINDOW` beyond what they tell."""
 
-    def __init__(self, stream):
+    def __init__(self, stream, answers=None):
         self.stream = stream
+        self.answers = answers
         stream.settimeout(None)
         threading.Thread(target=self._send, daemon=True).start()
 
     def _send(self):
-        block = overlay.pattern_bytes(1 << 16)
+        # Not more than a part of the window at once.
+        block = overlay.pattern_bytes(1 << 12 if self.answers else 1 << 16)
         with contextlib.suppress(OSError):
             self.stream.sendall(BULK)
+            sent = told = 0
             while True:
+                while self.answers and sent - told > WINDOW:
+                    data = self.answers.recv(1 << 16)
+                    if not data:
+                        return
+                    told += len(data) * ANSWERED_BYTES // len(ANSWER)
                 self.stream.sendall(block)
+                sent += len(block)
 
     def __enter__(self):
         return self

@@ -2,6 +2,8 @@
 """What the overlay costs beside bare onion streams, through a private Tor network of real relays on this machine.
 
     bare       one stream to a plain onion service at full speed, and an echo stream on a circuit of its own beside it
+    answered   one that waits for answers, which come along a circuit of their own as a TCP flow's do: each side of the
+               overlay sends on circuits that it dialled
     oncilla    one TCP flow through two daemons, and ping beside it
     4 flows    through daemons with --circuits 1, and with --circuits 4
 
@@ -34,8 +36,8 @@ SINK_PORT = 7000
 COLUMNS = [("goodput", "Mbit/s", ".1f"), ("ping", "ping beside, median ms", ".1f"), ("mean", "mean ms", ".1f")]
 
 
-def bare(tor, title, figures):
-    source, target = tor.clients[0], tor.clients[1].services[1]
+def stream(source, target):
+    """A stream of its own circuit from one client to an onion service of another."""
 
     def attempt():
         try:
@@ -43,12 +45,23 @@ def bare(tor, title, figures):
         except OSError:
             return None
 
-    def stream():
-        return overlay.wait_until(attempt, CONTACT, what="the bare onion service")
+    return overlay.wait_until(attempt, CONTACT, what="the bare onion service")
 
+
+def bare(tor, title, figures):
+    source, target = tor.clients[0], tor.clients[1].services[1]
     with Service(socket.create_server(("127.0.0.1", target.listen))) as service:
-        with stream() as echo, Bulk(stream()):
+        with stream(source, target) as echo, Bulk(stream(source, target)):
             measure(service, lambda: echoes(echo, SECONDS), title, figures)
+
+
+def answered_apart(tor, title, figures):
+    there, back = (client.services[1] for client in reversed(tor.clients))
+    with socket.create_server(("127.0.0.1", back.listen)) as listener, stream(tor.clients[1], back) as answers:
+        told, _ = listener.accept()
+        with told, Service(socket.create_server(("127.0.0.1", there.listen)), answers) as service:
+            with Bulk(stream(tor.clients[0], there), told):
+                measure(service, None, title, figures)
 
 
 class Overlay(yardstick.Pair):
@@ -113,7 +126,7 @@ def measure(service, ping, title, figures):
 
 def main():
     yardstick.need("ip", "nsenter", "ping", "tor", "tor-gencert")
-    runs = {"bare onion streams": bare, "oncilla, 1 flow": through_oncilla}
+    runs = {"bare onion streams": bare, "bare, answered apart": answered_apart, "oncilla, 1 flow": through_oncilla}
     if yardstick.daemon_knows("--circuits"):
         runs |= {f"oncilla, 4 flows, --circuits {circuits}": four_flows(circuits) for circuits in (1, 4)}
     figures = yardstick.Figures()
@@ -129,6 +142,7 @@ def main():
     print(figures.table(COLUMNS) + "\n")
     ratios = [
         ("goodput of one flow against a bare stream", "goodput", "oncilla, 1 flow", "bare onion streams"),
+        ("the same against one answered apart", "goodput", "oncilla, 1 flow", "bare, answered apart"),
         ("ping beside it against a bare echo stream", "ping", "oncilla, 1 flow", "bare onion streams"),
         ("the same, means", "mean", "oncilla, 1 flow", "bare onion streams"),
         ("4 flows, --circuits 4 against 1", "goodput", "oncilla, 4 flows, --circuits 4",
