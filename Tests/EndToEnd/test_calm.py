@@ -17,6 +17,7 @@ from fake_socks import FakeSocks
 from overlay import wait_until
 
 RATE = 1_000_000
+SLOW = 300_000
 FLOWS = 8
 # What the device alone may hold in front of a daemon that only passes on: 500 packets of 1,500 bytes.
 PLAIN_QUEUE = 1000 * 500 * 1500 / RATE
@@ -92,15 +93,16 @@ def test_a_tcp_flow_is_not_reordered_when_it_moves_to_the_circuit_for_bulk(pair)
     """What it had sent along a slow first circuit was overtaken, and the kernel took that for loss."""
     with FakeSocks() as proxy:
         both = pair(proxy, options=["--circuits", "2"])
-        proxy.behave(both.b.onion, rate=300_000)
+        proxy.behave(both.b.onion, rate=SLOW)
         both.a.stop()
         both.a.start()
         both.a.wait_for_interface()
         wait_until(lambda: both.a.host.can_ping(both.b.address), 20, what="a ping to pass")
         proxy.behave(both.b.onion)
         calls = len(proxy.dials(both.b.onion))
-        overlay.Transfer(both.a.host, both.b.host, both.b.address, 5_000_000)
-        assert len(proxy.dials(both.b.onion)) == calls + 1, "the flow was moved"
+        transfer = overlay.Transfer(both.a.host, both.b.host, both.b.address, 5_000_000)
+        assert len(proxy.dials(both.b.onion)) == calls + 1, "there is a circuit for bulk"
+        assert transfer.megabits > 2 * 8 * SLOW / 1e6, "the flow was moved to it"
     reordered = both.b.host.run(["nstat", "-asz", "TcpExtTCPOFOQueue"]).stdout.split()[-2]
     assert int(reordered) == 0, "segments came out of order"
 

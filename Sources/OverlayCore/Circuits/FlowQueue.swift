@@ -38,10 +38,8 @@ struct FlowQueue: ~Copyable {
   }
 
   private var flows: UnsafeMutablePointer<Flow>?
-  private var new = FlowList()
-  private var old = FlowList()
+  private var (new, old) = (FlowList(), FlowList())
   private var settled = SettledPackets()
-  private var heldCount = 0
 
   /// How many bytes wait, those that are settled excepted.
   private(set) var byteCount = 0
@@ -52,8 +50,6 @@ struct FlowQueue: ~Copyable {
 
   /// Whether nothing waits.
   var isEmpty: Bool { byteCount == 0 && settled.isEmpty }
-  /// Whether something waits that may be sent now.
-  var isReady: Bool { heldCount == 0 ? !isEmpty : !settled.isEmpty || hasFreeFlow }
   /// Whether it has memory for its flows.
   var hasMemory: Bool { flows != nil }
   /// Whether a part of a packet was written, so that its rest must follow.
@@ -63,12 +59,15 @@ struct FlowQueue: ~Copyable {
   /// How many bytes wait altogether.
   var totalBytes: Int { byteCount + settledBytes }
 
+  /// Which of the queues a flow waits in.
+  static func place(of hash: UInt32) -> Int { Int(hash & UInt32(flowCount - 1)) }
+
   /// Puts a packet that lies in `store` behind its flow's others; how many were dropped because the queue was full.
   mutating func append(
     _ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore
   ) -> Int {
     let flows = table()
-    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    let index = FlowQueue.place(of: hash)
     let length = store[slot].length
     store[slot].queued = now
     store[slot].next = .none
@@ -76,7 +75,7 @@ struct FlowQueue: ~Copyable {
     flows[index].tail = slot
     flows[index].byteCount += length
     byteCount += length
-    if !flows[index].isListed, !flows[index].isHeld { enlistAsNew(index) }
+    if !flows[index].isListed, !flows[index].isHeld { enlist(index, asNew: true) }
     var dropped = 0
     memory += store.size(of: slot)
     while memory > FlowQueue.memoryLimit {
@@ -88,20 +87,15 @@ struct FlowQueue: ~Copyable {
 
   /// Lets a flow wait until it is released, with those that share its queue.
   mutating func hold(flow hash: UInt32) {
-    let flows = table()
-    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
-    guard !flows[index].isHeld else { return }
-    flows[index].isHeld = true
-    heldCount += 1
+    table()[FlowQueue.place(of: hash)].isHeld = true
   }
 
   /// Lets a flow that was held take its turns.
   mutating func release(flow hash: UInt32) {
-    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
-    guard let flows, flows[index].isHeld else { return }
+    let index = FlowQueue.place(of: hash)
+    guard let flows else { return }
     flows[index].isHeld = false
-    heldCount -= 1
-    if flows[index].head != .none, !flows[index].isListed { enlistAsNew(index) }
+    if flows[index].head != .none, !flows[index].isListed { enlist(index, asNew: true) }
   }
 
   /// Settles the order of more packets until so many bytes, or packets, are ready to be written.
@@ -142,7 +136,7 @@ struct FlowQueue: ~Copyable {
   /// list that is linked through `next`.
   mutating func detach(flow hash: UInt32, store: borrowing PacketStore) -> PacketStore.Slot {
     guard let flows else { return .none }
-    let index = Int(hash & UInt32(FlowQueue.flowCount - 1))
+    let index = FlowQueue.place(of: hash)
     let first = flows[index].head
     var slot = first
     while slot != .none {
@@ -160,9 +154,7 @@ struct FlowQueue: ~Copyable {
     guard isEmpty, let flows else { return }
     flows.deallocate()
     self.flows = nil
-    heldCount = 0
-    new = FlowList()
-    old = FlowList()
+    (new, old) = (FlowList(), FlowList())
   }
 
   private mutating func table() -> UnsafeMutablePointer<Flow> {
@@ -236,18 +228,9 @@ struct FlowQueue: ~Copyable {
     store.takeBack(removeFirst(of: longest, store: &store))
   }
 
-  private var hasFreeFlow: Bool {
-    guard let flows else { return false }
-    return (0..<FlowQueue.flowCount).contains { !flows[$0].isHeld && flows[$0].head != .none }
-  }
-
-  private mutating func enlistAsNew(_ index: Int) {
-    flows?[index].credit = FlowQueue.quantum
-    enlist(index, asNew: true)
-  }
-
   private mutating func enlist(_ index: Int, asNew: Bool) {
     guard let flows else { return }
+    if asNew { flows[index].credit = FlowQueue.quantum }
     flows[index].isListed = true
     flows[index].nextListed = -1
     var list = asNew ? new : old

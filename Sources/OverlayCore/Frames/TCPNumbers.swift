@@ -1,19 +1,21 @@
 /// Where a packet stands in its TCP stream (RFC 9293 section 3.1), of IPv6 and IPv4 alike.
-struct TCPNumbers: Equatable {
+struct TCPNumbers {
   /// The number of its first byte.
   let sequence: UInt32
-  /// How many bytes it carries.
-  let payloadSize: Int
+  /// The number of the byte behind its last.
+  let end: UInt32
   /// The number of the byte that its sender waits for; `nil` if it does not say.
   let acknowledgement: UInt32?
 
-  /// What stands in `packet`; `nil` if it has no TCP header, or one behind extension headers.
+  /// What stands in `packet`; `nil` if it has no TCP header, or one behind extension headers, or is a
+  /// fragment.
   init?(_ packet: UnsafeRawBufferPointer) {
     let start: Int
+    let fragment = IPv4Header.Field.hasMoreFragments | IPv4Header.Field.fragmentOffset
     if packet.count >= IPv6Header.size, packet[0] >> 4 == 6, packet[6] == NextHeader.tcp {
       start = IPv6Header.size
     } else if packet.count >= IPv4Header.size, packet[0] >> 4 == 4, packet[9] == NextHeader.tcp,
-      packet.number(at: IPv4Header.Field.fragment) & IPv4Header.Field.fragmentOffset == 0
+      packet.number(at: IPv4Header.Field.fragment) & fragment == 0
     {
       start = Int(packet[0] & 0xf) * 4
     } else {
@@ -25,10 +27,7 @@ struct TCPNumbers: Equatable {
     let isAcknowledging = packet[start + TCPHeader.flags] & TCPHeader.Flag.acknowledgement != 0
     let number = { UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: start + $0, as: UInt32.self)) }
     sequence = number(TCPHeader.sequence)
-    payloadSize = packet.count - start - headerSize
+    end = sequence &+ UInt32(packet.count - start - headerSize)
     acknowledgement = isAcknowledging ? number(TCPHeader.acknowledgement) : nil
   }
-
-  /// The number of the byte behind its last.
-  var end: UInt32 { sequence &+ UInt32(truncatingIfNeeded: payloadSize) }
 }

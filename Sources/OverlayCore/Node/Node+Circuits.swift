@@ -15,14 +15,6 @@ extension Node {
   /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
   /// slowed down still fills it, and nobody but bulk waits behind it.
   static let bulkPace = ControlledDelay.Pace(target: 0.100, interval: 1.000)
-  /// For how many seconds' worth of waiting bytes the device waits.
-  static let deviceWait = 0.005
-  /// For how many seconds the device waits for a circuit that takes nothing: as long as the next process on the way may
-  /// have to wait for a processor.
-  static let devicePatience = 0.025
-  /// From how many waiting bytes on the device waits for a fast circuit.
-  static let congestionBytes = 256 << 10
-
   /// How much memory cut packets of all circuits of a daemon take together, in bytes.
   static let reassemblyLimit = 16 << 20
   /// By how much cut packets of a node can exceed their bound until a circuit is closed, in bytes: by one that turns out
@@ -132,7 +124,7 @@ extension Node {
     }
     circuits[circuit].queue.consume(taken, store: &store)
     if congested == circuit { noteCongestion(circuit, at: now) }
-    return !circuits[circuit].preamble.isEmpty || isOpen && circuits[circuit].queue.isReady
+    return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
   }
 
   private mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
@@ -193,26 +185,6 @@ extension Node {
     counters[.queueFull] += UInt64(dropped)
     noteCongestion(circuit, at: now)
     requestFlush(circuit)
-  }
-
-  /// Lets the device wait for a circuit that has much to send and is fast: what waits there is not lost, and not for
-  /// long. What a slow circuit does not take is the queue's to judge, and one that takes nothing is slow.
-  private mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
-    let bytes = circuits[circuit].queue.totalBytes
-    let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
-    let isMuch = bytes >= Node.congestionBytes || circuits[circuit].queue.memory >= FlowQueue.memoryLimit / 2
-    if isMuch, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.devicePatience {
-      congested = circuit
-      let end = now.advanced(bySeconds: Node.devicePatience)
-      if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }
-    } else if congested == circuit {
-      congested = nil
-    }
-  }
-
-  /// The device has waited for long enough.
-  mutating func endCongestion(at now: Instant) {
-    if let circuit = congested { noteCongestion(circuit, at: now) }
   }
 
   mutating func requestFlush(_ circuit: CircuitIdentifier) {

@@ -46,6 +46,8 @@ extension Node {
     // Another name of the same address may have taken its place.
     if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = heir }
     vacate(lane, of: name, after: circuit, end, at: now)
+    // What went along the lost one does not arrive.
+    endMoves(to: heir)
     moveQueue(&circuit.queue, to: heir, at: now)
     lookAgain(at: heir, when: now)
     log(.debug, "\(name): lost the first circuit (\(end)), circuit \(lane + 1) takes its place")

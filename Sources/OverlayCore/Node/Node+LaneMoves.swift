@@ -2,10 +2,12 @@
 extension Node {
   /// How long a flow waits at the most until what it left on the circuit before has arrived: a round trip of a slow one.
   static let moveLimit = Duration.seconds(1)
+  /// How many flows wait like that at the most, since each delivered packet is looked at for each; more move at once.
+  static let moveCountLimit = 64
 
-  /// Moves a flow from the sparse circuit to one for bulk, with what it has waiting there; `packet` is its next. Which of
-  /// the two that one goes out on: the first of what was not sent yet goes along the circuit before, so that an answer
-  /// tells when it and all before it have arrived.
+  /// Moves a flow from the sparse circuit to one for bulk, with what it has waiting there; `packet` is its next. Returns
+  /// the circuit that `packet` goes out on. The first of what was not sent yet still goes along the circuit before, so
+  /// that an answer tells when it and all before it have arrived; only then the rest follows along the new one.
   mutating func move(
     _ flow: UInt32, from sparse: CircuitIdentifier, to circuit: CircuitIdentifier, with packet: UnsafeRawBufferPointer,
     at now: Instant
@@ -24,12 +26,15 @@ extension Node {
     return isFirst && begin(move: flow, to: circuit, after: packet, at: now) ? sparse : circuit
   }
 
+  /// Whether a flow waits on the circuit until its move is over.
+  func isMoving(to circuit: CircuitIdentifier) -> Bool { moves.contains { $0.circuit == circuit } }
+
   /// Ends the move of the flow that a delivered packet answers, if that says that nothing is on its way any more.
   mutating func endMove(by reply: UnsafeRawBufferPointer) {
     guard let acknowledged = TCPNumbers(reply)?.acknowledgement else { return }
     let flow = FlowHash.ofAnswered(reply)
     if let index = moves.firstIndex(where: { $0.flow == flow && $0.isOver(acknowledged: acknowledged) }) {
-      endMove(at: index)
+      endMove(index)
     }
   }
 
@@ -38,12 +43,17 @@ extension Node {
     guard let index = moves.firstIndex(where: { $0.flow == flow }), let numbers = TCPNumbers(packet),
       moves[index].isRepeated(by: numbers.sequence)
     else { return }
-    endMove(at: index)
+    endMove(index)
+  }
+
+  /// Ends the moves to a circuit: too much waits there, or it is the only one that is left.
+  mutating func endMoves(to circuit: CircuitIdentifier) {
+    while let index = moves.firstIndex(where: { $0.circuit == circuit }) { endMove(index) }
   }
 
   /// Ends the moves that have lasted for too long.
-  mutating func endMoves(at now: Instant) {
-    while let index = moves.firstIndex(where: { $0.end <= now }) { endMove(at: index) }
+  mutating func endOverdueMoves(at now: Instant) {
+    while let first = moves.first, first.end <= now { endMove(0) }
     lookAtMoves()
   }
 
@@ -52,25 +62,30 @@ extension Node {
     moves.removeAll { $0.circuit == circuit }
   }
 
-  /// Lets the flow wait until `packet` is acknowledged; false if nobody will do so: it is not TCP, or carries nothing.
+  /// Lets the flow wait until all before the end of `packet` is acknowledged; false if that is never said: it is not TCP.
   private mutating func begin(
     move flow: UInt32, to circuit: CircuitIdentifier, after packet: UnsafeRawBufferPointer, at now: Instant
   ) -> Bool {
-    guard let numbers = TCPNumbers(packet), numbers.payloadSize > 0 else { return false }
+    if let earlier = moves.firstIndex(where: { $0.flow == flow }) { endMove(earlier) }
+    guard moves.count < Node.moveCountLimit, let numbers = TCPNumbers(packet) else { return false }
     circuits[circuit].queue.hold(flow: flow)
     moves.append(LaneMove(flow: flow, circuit: circuit, sequence: numbers.end, end: now + Node.moveLimit))
     lookAtMoves()
     return true
   }
 
-  private mutating func endMove(at index: Int) {
+  private mutating func endMove(_ index: Int) {
     let move = moves.remove(at: index)
+    let place = FlowQueue.place(of: move.flow)
+    // Flows that share a queue wait for the last of them.
+    if moves.contains(where: { $0.circuit == move.circuit && FlowQueue.place(of: $0.flow) == place }) { return }
     circuits[move.circuit].queue.release(flow: move.flow)
     requestFlush(move.circuit)
   }
 
+  /// They stand in the order in which they end.
   private mutating func lookAtMoves() {
-    guard let end = moves.lazy.map(\.end).min() else { return }
+    guard let end = moves.first?.end else { return }
     if moveAlarm.set(to: end) { deadlines.insert(.moves, at: end) }
   }
 }

@@ -30,9 +30,10 @@ extension Node {
   private func segmentation(
     of packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, on circuit: CircuitIdentifier, at now: Instant
   ) -> OffloadHeader.Segmentation {
-    // What peers take uncut is IPv6 alone.
+    // What peers take uncut is IPv6 alone. What waits for a move takes less memory in segments.
     guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets,
-      packet[0] >> 4 == 6, Int(offload.headerLength(of: packet)) + Int(size) >= Node.superSegment
+      packet[0] >> 4 == 6, !isMoving(to: circuit),
+      Int(offload.headerLength(of: packet)) + Int(size) >= Node.superSegment
     else { return offload.segmentation }
     guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
     let most = Int(rate * Node.frameTime)

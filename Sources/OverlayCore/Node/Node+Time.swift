@@ -16,7 +16,7 @@ extension Node {
       case .tor:
         if torAlarm.rings(at: time) { perform(.probeTor) }
       case .moves:
-        if moveAlarm.rings(at: time) { endMoves(at: now) }
+        if moveAlarm.rings(at: time) { endOverdueMoves(at: now) }
       case .device:
         if deviceAlarm.rings(at: time) { endCongestion(at: now) }
       case .tidying: tidy(at: now)

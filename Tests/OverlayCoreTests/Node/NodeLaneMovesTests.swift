@@ -80,7 +80,7 @@ struct NodeLaneMovesTests: LaneTesting {
     #expect(segments(world.circuits[0]).count == left)
   }
 
-  @Test("others do not wait with it, and it does not keep the loop awake")
+  @Test("others do not wait with it")
   func alone() throws {
     _ = try beginMove()
     stage.sendBulk(1, 0..<100, from: host)
@@ -88,7 +88,6 @@ struct NodeLaneMovesTests: LaneTesting {
     world.send(stage.ping(1), from: host)
     #expect(stage.arrived(world.circuits[0]).last == stage.ping(1))
     #expect(segments(world.circuits[1]) == [])
-    #expect(world.circuits.allSatisfy { !$0.isFlushRequested })
   }
 
   @Test("what is sent again was lost on its way: nobody waits for its arrival")
@@ -119,12 +118,81 @@ struct NodeLaneMovesTests: LaneTesting {
     #expect(segments(world.circuits[1]).count == 200 - left)
   }
 
-  @Test("acknowledgements alone do not wait: they may overtake each other, and nobody answers them")
+  @Test("what waits for the first circuit is taken along but for its first segment", arguments: [false, true])
+  func takesAlong(_ isFirstEmpty: Bool) throws {
+    world.outcomes["\(bob)"] = .silence
+    send(0..<60)
+    // What waits may begin with a segment that carries nothing.
+    let waiting = (isFirstEmpty ? [stage.tcp([], 1) { $0.sequence = 1_072_000 }] : []) + (60..<100).map { segment($0) }
+    for packet in waiting { world.queue(packet, from: host) }
+    let circuit = try #require(world.circuits[1].diallerIdentifier)
+    host.receive([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit, at: world.now)
+    world.circuits[1].isGranted = true
+    world.circuits[0].room = 0
+    send(100..<120)
+    #expect(segments(world.circuits[1]) == [])
+    world.circuits[0].room = .max
+    world.settle()
+    #expect(segments(world.circuits[0]) == (0..<60).map { segment($0) } + [waiting[0]])
+    world.answer(answer(before: 61), on: world.circuits[0])
+    #expect(segments(world.circuits[1]) == waiting.dropFirst() + (100..<120).map { segment($0) })
+  }
+
+  @Test("an acknowledgement that proves its flow to be bulk lets the data behind it wait, too")
+  func emptyFirst() throws {
+    let left = try beginMove()
+    world.answer(answer(before: left), on: world.circuits[0])
+    for number in 0..<51 { world.send(segment(number, flow: 7), from: host) }
+    for _ in 0..<40 { world.send(stage.tcp([], 7) { $0.sequence = 1_061_200 }, from: host) }
+    send(51..<60, flow: 7)
+    #expect(segments(world.circuits[1]).count == 100 - left)
+    world.answer(answer(before: 51, flow: 7), on: world.circuits[0])
+    #expect(segments(world.circuits[1]).suffix(9) == (51..<60).map { segment($0, flow: 7) })
+  }
+
+  @Test("a flow of acknowledgements waits for what they answer")
   func acknowledgements() {
-    for number in 0..<2_000 { world.send(stage.tcp([], 1) { $0.acknowledgement = UInt32(number) }, from: host) }
+    for number in 0..<1_000 { world.send(stage.tcp([], 1) { $0.acknowledgement = UInt32(number) }, from: host) }
     #expect(world.circuits.count == 2)
-    #expect(segments(world.circuits[0]).count + segments(world.circuits[1]).count == 2_000)
+    #expect(segments(world.circuits[1]) == [])
+    world.answer(answer(before: 0), on: world.circuits[0])
+    #expect(segments(world.circuits[0]).count + segments(world.circuits[1]).count == 1_000)
     #expect(!segments(world.circuits[1]).isEmpty)
+  }
+
+  @Test("no more waits than a quarter of a megabyte: then all goes on, and nothing is lost")
+  func bound() throws {
+    let left = try beginMove()
+    send(100..<400)
+    let arrived = segments(world.circuits[1])
+    #expect(arrived == (left..<400).map { segment($0) })
+    #expect(host.count(.queueFull) == 0)
+  }
+
+  @Test("two flows that share a queue wait until both may go on")
+  func shared() throws {
+    let place = { (flow: UInt16) in
+      FlowQueue.place(of: segment(0, flow: flow).withUnsafeBytes { FlowHash.of($0) })
+    }
+    let other = try #require((2...2_000 as ClosedRange<UInt16>).first { place($0) == place(1) })
+    _ = try beginMove()
+    send(0..<100, flow: other)
+    let left = segments(world.circuits[0]).count
+    #expect(segments(world.circuits[1]) == [])
+    world.answer(answer(before: 100), on: world.circuits[0])
+    #expect(segments(world.circuits[1]) == [])
+    world.answer(answer(before: 100, flow: other), on: world.circuits[0])
+    #expect(segments(world.circuits[1]).count == 200 - left)
+  }
+
+  @Test("more than so many flows at once do not wait")
+  func many() {
+    for number in 0..<54 { for flow in 1...100 as ClosedRange<UInt16> { send(number..<number + 1, flow: flow) } }
+    for flow in 1...100 as ClosedRange<UInt16> { send(54..<55, flow: flow) }
+    #expect(host.node.moves.count <= Node.moveCountLimit)
+    world.pass(.seconds(2))
+    #expect(host.node.moves.isEmpty)
+    #expect(segments(world.circuits[0]).count + segments(world.circuits[1]).count == 5_500)
   }
 
   @Test("where the new circuit is lost, what waited goes on along the first, in order")
@@ -143,9 +211,9 @@ struct NodeLaneMovesTests: LaneTesting {
   func firstLost() throws {
     let left = try beginMove()
     world.cut(world.circuits[0])
-    world.pass(.seconds(2))
-    let all = world.circuits.dropFirst().flatMap { segments($0) }
-    #expect(all == (left..<100).map { segment($0) })
+    #expect(segments(world.circuits[1]) == (left..<100).map { segment($0) })
+    send(100..<110)
+    #expect(world.circuits.dropFirst().flatMap { segments($0) } == (left..<110).map { segment($0) })
   }
 }
 

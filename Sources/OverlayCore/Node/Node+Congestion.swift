@@ -1,0 +1,31 @@
+/// When packets had better stay in the device: where a circuit has much to send, and takes it fast.
+extension Node {
+  /// For how many seconds' worth of waiting bytes the device waits.
+  static let deviceWait = 0.005
+  /// For how many seconds the device waits for a circuit that takes nothing: as long as the next process on the way may
+  /// have to wait for a processor.
+  static let devicePatience = 0.025
+  /// From how many waiting bytes on the device waits for a fast circuit.
+  static let congestionBytes = 256 << 10
+
+  /// Lets the device wait for a circuit that has much to send and is fast: what waits there is not lost, and not for
+  /// long. What a slow circuit does not take is the queue's to judge, and one that takes nothing is slow.
+  mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
+    let bytes = circuits[circuit].queue.totalBytes
+    let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
+    let isMuch = bytes >= Node.congestionBytes || circuits[circuit].queue.memory >= FlowQueue.memoryLimit / 2
+    if isMuch, !moves.isEmpty { endMoves(to: circuit) }
+    if isMuch, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.devicePatience {
+      congested = circuit
+      let end = now.advanced(bySeconds: Node.devicePatience)
+      if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }
+    } else if congested == circuit {
+      congested = nil
+    }
+  }
+
+  /// The device has waited for long enough.
+  mutating func endCongestion(at now: Instant) {
+    if let circuit = congested { noteCongestion(circuit, at: now) }
+  }
+}
