@@ -58,6 +58,7 @@ def bare(tor, title, figures):
 def answered_apart(tor, title, figures):
     there, back = (client.services[1] for client in reversed(tor.clients))
     with socket.create_server(("127.0.0.1", back.listen)) as listener, stream(tor.clients[1], back) as answers:
+        answers.settimeout(None)
         told, _ = listener.accept()
         with told, Service(socket.create_server(("127.0.0.1", there.listen)), answers) as service:
             with Bulk(stream(tor.clients[0], there), told):
