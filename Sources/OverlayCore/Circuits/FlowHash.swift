@@ -37,8 +37,7 @@ enum FlowHash {
     guard packet.count >= IPv4Header.size else { return 0 }
     let upper = Int(packet[0] & 0xf) * 4
     var selector = UInt64(packet[9]) << 32
-    let fragment = IPv4Header.Field.hasMoreFragments | IPv4Header.Field.fragmentOffset
-    if packet.number(at: IPv4Header.Field.fragment) & fragment == 0, packet.count >= upper + 8 {
+    if packet.number(at: IPv4Header.Field.fragment) & IPv4Header.Field.ofFragments == 0, packet.count >= upper + 8 {
       switch packet[9] {
       case NextHeader.tcp, NextHeader.udp:
         selector |= UInt64(ports(of: packet, at: upper, isTurned: isTurned))

@@ -8,11 +8,9 @@ struct LaneMove {
   /// The number of the first byte that waits: what is before it went along the circuit before.
   let sequence: UInt32
   /// When it waits no more, whatever has arrived.
-  let end: Instant
+  let deadline: Instant
 
-  /// Whether the receiver, which waits for the byte with this number, has all that went along the circuit before.
-  func isOver(acknowledged: UInt32) -> Bool { Int32(bitPattern: acknowledged &- sequence) >= 0 }
-
-  /// Whether a packet that begins with this number is one that went along the circuit before: it was lost there.
-  func isRepeated(by sequence: UInt32) -> Bool { Int32(bitPattern: sequence &- self.sequence) < 0 }
+  /// Whether the byte with this number went along the circuit before. As long as the receiver waits for such a one, not
+  /// all has arrived; a sender that begins with such a one sends again what was lost.
+  func wentBefore(_ number: UInt32) -> Bool { Int32(bitPattern: number &- sequence) < 0 }
 }

@@ -7,15 +7,13 @@ struct TCPNumbers {
   /// The number of the byte that its sender waits for; `nil` if it does not say.
   let acknowledgement: UInt32?
 
-  /// What stands in `packet`; `nil` if it has no TCP header, or one behind extension headers, or is a
-  /// fragment.
+  /// What stands in `packet`; `nil` if it is a fragment, or has no TCP header right behind that of IP.
   init?(_ packet: UnsafeRawBufferPointer) {
     let start: Int
-    let fragment = IPv4Header.Field.hasMoreFragments | IPv4Header.Field.fragmentOffset
     if packet.count >= IPv6Header.size, packet[0] >> 4 == 6, packet[6] == NextHeader.tcp {
       start = IPv6Header.size
     } else if packet.count >= IPv4Header.size, packet[0] >> 4 == 4, packet[9] == NextHeader.tcp,
-      packet.number(at: IPv4Header.Field.fragment) & fragment == 0
+      packet.number(at: IPv4Header.Field.fragment) & IPv4Header.Field.ofFragments == 0
     {
       start = Int(packet[0] & 0xf) * 4
     } else {

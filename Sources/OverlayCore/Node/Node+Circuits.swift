@@ -15,6 +15,7 @@ extension Node {
   /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
   /// slowed down still fills it, and nobody but bulk waits behind it.
   static let bulkPace = ControlledDelay.Pace(target: 0.100, interval: 1.000)
+
   /// How much memory cut packets of all circuits of a daemon take together, in bytes.
   static let reassemblyLimit = 16 << 20
   /// By how much cut packets of a node can exceed their bound until a circuit is closed, in bytes: by one that turns out

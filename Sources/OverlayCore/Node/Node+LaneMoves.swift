@@ -33,7 +33,7 @@ extension Node {
   mutating func endMove(by reply: UnsafeRawBufferPointer) {
     guard let acknowledged = TCPNumbers(reply)?.acknowledgement else { return }
     let flow = FlowHash.ofAnswered(reply)
-    if let index = moves.firstIndex(where: { $0.flow == flow && $0.isOver(acknowledged: acknowledged) }) {
+    if let index = moves.firstIndex(where: { $0.flow == flow && !$0.wentBefore(acknowledged) }) {
       endMove(index)
     }
   }
@@ -41,7 +41,7 @@ extension Node {
   /// Ends the move of a flow that sends `packet`, if it sends that again.
   mutating func endMove(of flow: UInt32, ifRepeatedBy packet: UnsafeRawBufferPointer) {
     guard let index = moves.firstIndex(where: { $0.flow == flow }), let numbers = TCPNumbers(packet),
-      moves[index].isRepeated(by: numbers.sequence)
+      moves[index].wentBefore(numbers.sequence)
     else { return }
     endMove(index)
   }
@@ -53,7 +53,7 @@ extension Node {
 
   /// Ends the moves that have lasted for too long.
   mutating func endOverdueMoves(at now: Instant) {
-    while let first = moves.first, first.end <= now { endMove(0) }
+    while let first = moves.first, first.deadline <= now { endMove(0) }
     lookAtMoves()
   }
 
@@ -69,7 +69,7 @@ extension Node {
     if let earlier = moves.firstIndex(where: { $0.flow == flow }) { endMove(earlier) }
     guard moves.count < Node.moveCountLimit, let numbers = TCPNumbers(packet) else { return false }
     circuits[circuit].queue.hold(flow: flow)
-    moves.append(LaneMove(flow: flow, circuit: circuit, sequence: numbers.end, end: now + Node.moveLimit))
+    moves.append(LaneMove(flow: flow, circuit: circuit, sequence: numbers.end, deadline: now + Node.moveLimit))
     lookAtMoves()
     return true
   }
@@ -83,9 +83,9 @@ extension Node {
     requestFlush(move.circuit)
   }
 
-  /// They stand in the order in which they end.
+  /// They stand in the order of their deadlines.
   private mutating func lookAtMoves() {
-    guard let end = moves.first?.end else { return }
-    if moveAlarm.set(to: end) { deadlines.insert(.moves, at: end) }
+    guard let deadline = moves.first?.deadline else { return }
+    if moveAlarm.set(to: deadline) { deadlines.insert(.moves, at: deadline) }
   }
 }
