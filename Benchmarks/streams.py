@@ -3,6 +3,7 @@
 import contextlib
 import select
 import socket
+import struct
 import threading
 import time
 
@@ -23,20 +24,22 @@ class Service:
         self.received = 0
         self.answers = answers
         self.listener = listener
+        self.serving = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        end(self.listener)
+        for connection in self.serving:
+            end(connection)
 
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
+                self.serving.append(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -91,9 +94,15 @@ class Bulk:
         return self
 
     def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.stream.shutdown(socket.SHUT_RDWR)
-        self.stream.close()
+        end(self.stream)
+
+
+def end(stream):
+    """Resets it. Tor holds tens of megabytes of a bulk stream, and would go on sending them for half a minute."""
+    with contextlib.suppress(OSError):
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stream.shutdown(socket.SHUT_RDWR)
+    stream.close()
 
 
 def echoes(stream, seconds, interval=0.1):
