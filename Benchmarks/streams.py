@@ -3,7 +3,6 @@
 import contextlib
 import select
 import socket
-import struct
 import threading
 import time
 
@@ -100,7 +99,7 @@ class Bulk:
 def end(stream):
     """Resets it. Tor holds tens of megabytes of a bulk stream, and would go on sending them for half a minute."""
     with contextlib.suppress(OSError):
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        overlay.reset_when_closed(stream)
         stream.shutdown(socket.SHUT_RDWR)
     stream.close()
 

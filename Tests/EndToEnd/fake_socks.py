@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 
-from overlay import free_port, wait_until
+from overlay import free_port, reset_when_closed, wait_until
 
 GRANTED = b"\x00\x5a" + bytes(6)
 REFUSED = b"\x00\x5b" + bytes(6)
@@ -271,7 +271,7 @@ def _no_delay(connection):
 def _close(connection, reset=False):
     with contextlib.suppress(OSError):
         if reset:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(connection)
         else:
             connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
     connection.close()

@@ -23,6 +23,7 @@ import secrets
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -98,6 +99,11 @@ def wait_until(condition, timeout=5.0, interval=0.02, what=None):
             name = what or getattr(condition, "__name__", "the condition")
             raise AssertionError(f"waited {timeout:g} s in vain for {name}")
         time.sleep(interval)
+
+
+def reset_when_closed(connection):
+    """Its end is then told by a reset, and what still waits to be sent is dropped."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def pattern_bytes(size, seed=0):

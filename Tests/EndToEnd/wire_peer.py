@@ -6,12 +6,11 @@
 
 import contextlib
 import socket
-import struct
 import threading
 import time
 
 import packets
-from overlay import onion_name, overlay_address, wait_until
+from overlay import onion_name, overlay_address, reset_when_closed, wait_until
 
 
 class WirePeer:
@@ -125,7 +124,7 @@ class Accepted:
     def close(self, reset=False):
         with contextlib.suppress(OSError):
             if reset:
-                self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                reset_when_closed(self._connection)
             else:
                 self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
@@ -180,7 +179,7 @@ class Dialled:
 
     def reset(self):
         with contextlib.suppress(OSError):
-            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(self._connection)
         self._connection.close()
 
     def close(self):
