@@ -6,6 +6,7 @@
 import signal
 import socket
 import statistics
+import subprocess
 import time
 
 import pytest
@@ -69,6 +70,26 @@ def test_a_ping_beside_eight_flows_is_answered_soon(circuits, bound, report):
 
 
 @has_lanes
+def test_a_steady_download_is_read_in_turns_until_somebody_waits_for_a_packet(report):
+    def wakeups():
+        before = receiver.wakeups()
+        time.sleep(1)
+        return receiver.wakeups() - before
+
+    # One circuit for everything, on which a ping may come at any time.
+    with yardstick.OncillaPair(RATE, options=["--circuits", 1]) as pair:
+        receiver = pair.daemons[1]
+        flow = yardstick.Flows(*pair.hosts, pair.addresses[1], seconds=12)
+        first = wakeups()
+        turns = wait_until(lambda: [count for count in [wakeups()] if count < 80], 9, what="turns of 40 ms")[0]
+        with pair.hosts[0].popen(["ping", "-6", "-n", "-i", "0.2", pair.addresses[1]], stdout=subprocess.DEVNULL) as ping:
+            wait_until(lambda: wakeups() > 2 * turns, 3, what="packets to be read as they come")
+            ping.kill()
+        goodput = flow.finish().megabits
+    report(f"the receiver of {goodput:.2f} Mbit/s woke {first} times in the first second, {turns} times in one with turns")
+    assert goodput >= 0.8 * RATE * 8 / 1e6
+
+
 def test_bulk_has_a_circuit_of_its_own_which_is_closed_early(pair, report):
     both = pair(FakeSocks(), options=["--circuits", "3"])
     source, destination, proxy = both.a.host, both.b, both.proxy

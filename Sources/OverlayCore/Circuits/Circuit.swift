@@ -60,6 +60,8 @@ struct Circuit: ~Copyable {
   var nextLaneLook = Instant(nanoseconds: 0)
   /// Finds packets in what is received.
   var defragmenter = Defragmenter()
+  /// Whether it is read in turns.
+  var turns = ReadingTurns()
   /// When it was dialled or accepted.
   let began: Instant
   /// When a whole packet was last received; bytes alone do not count, or a dribble would keep a circuit for ever.

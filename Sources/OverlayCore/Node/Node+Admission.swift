@@ -22,8 +22,10 @@ extension Node {
         return
       }
       if !moves.isEmpty { endMove(by: bytes) }
+      if !Node.canWait(packet, header) { bringsBulkAlone = false }
       deliver(packet, header, at: now, device: &device)
     case .reflect:
+      bringsBulkAlone = false
       flushJoined(to: &device)
       reflect(bytes, .none, device: &device)
     case .keepalive:
@@ -67,6 +69,7 @@ extension Node {
     switch admission.admit(header, from: circuits[circuit].sender) {
     case .deliver:
       if !moves.isEmpty { endMove(by: packet) }
+      bringsBulkAlone = false
       deliver(packet, header, at: now, device: &device)
     case .drop(let counter): counters[counter] += 1
     case .reflect, .keepalive: break

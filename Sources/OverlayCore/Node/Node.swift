@@ -13,6 +13,8 @@ public struct Node: ~Copyable {
   var circuits = CircuitTable()
   var store: PacketStore
   var joiner = SegmentJoiner()
+  // Whether what is received now has no packet yet that would be missed if it waited.
+  var bringsBulkAlone = true
   var egressMTU: Int
   // The circuit that the device waits for.
   var congested: CircuitIdentifier?

@@ -13,6 +13,9 @@ final class Identity {
   private var sockets = CircuitSockets()
   private var isHoldingDevice = false
   private var timer: TimerSource?
+  // The circuits that are read in turns, all at the same time.
+  private var circuitsInTurns: [CircuitIdentifier] = []
+  private var turnTimer: TimerSource?
 
   /// An identity that stands still until `start`.
   init(
@@ -24,6 +27,7 @@ final class Identity {
     self.tor = tor
     node = Node(settings)
     timer = try TimerSource(on: loop) { [unowned self] in advance() }
+    turnTimer = try TimerSource(on: loop) { [unowned self] in readInTurns() }
   }
 
   /// Begins to look for Tor and to dial.
@@ -150,10 +154,9 @@ final class Identity {
     turn { now in
       switch socket.stream.read(into: port.buffer) {
       case .bytes(let count):
-        node.receive(
-          UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, at: now, device: &port.device)
+        receive(count, on: circuit, at: now)
       case .nothing:
-        break
+        if socket.isReadInTurns { receive(0, on: circuit, at: now) }
       case .end:
         drop(circuit, .closed, at: now)
       case .failed(let error):
@@ -162,6 +165,25 @@ final class Identity {
     }
     port.takeAnswers()
     socket.stream.acknowledge()
+    if node.readsInTurns(circuit) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
+  }
+
+  private func receive(_ count: Int, on circuit: CircuitIdentifier, at now: Instant) {
+    node.receive(
+      UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, at: now, device: &port.device)
+  }
+
+  private func changeTurns(of circuit: CircuitIdentifier, _ socket: CircuitSocket) {
+    socket.readInTurns(!socket.isReadInTurns, of: Node.readingTurnBytes)
+    guard socket.isReadInTurns else { return circuitsInTurns.removeAll { $0 == circuit } }
+    if circuitsInTurns.isEmpty { turnTimer?.start(after: Node.readingTurn) }
+    circuitsInTurns.append(circuit)
+  }
+
+  private func readInTurns() {
+    circuitsInTurns.removeAll { sockets[$0] == nil }
+    for circuit in circuitsInTurns { read(circuit) }
+    if !circuitsInTurns.isEmpty { turnTimer?.start(after: Node.readingTurn) }
   }
 
   private func writable(_ circuit: CircuitIdentifier) {

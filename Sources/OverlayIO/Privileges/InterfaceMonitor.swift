@@ -122,11 +122,7 @@ public struct InterfaceMonitor: ~Copyable {
 
   private func handle(lost route: RouteRecord, _ body: (InterfaceChange) -> Void) {
     for (ours, change) in kept(to: route.prefix) where ours.matches(route) { return body(change) }
-    if route.interface == index, route.prefix == .ipv6(settings.prefix), Int32(route.origin) == RTPROT_KERNEL,
-      route.table == UInt32(RT_TABLE_MAIN.rawValue)
-    {
-      body(.prefixRouteLost)
-    }
+    if let index, KernelRoute(connected: settings.prefix, to: index).matches(route) { body(.prefixRouteLost) }
   }
 
   private func isOurs(_ address: AddressRecord) -> Bool {

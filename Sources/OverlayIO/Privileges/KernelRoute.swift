@@ -9,6 +9,8 @@ struct KernelRoute: Equatable {
   enum Target: Equatable {
     /// Into the interface of this number.
     case interface(Int32)
+    /// The same, to a prefix of which the interface has an address: the route is the kernel's own.
+    case connected(Int32)
     /// Nowhere: they are refused as `unreachable`.
     case leakGuard
   }
@@ -17,10 +19,12 @@ struct KernelRoute: Equatable {
   let prefix: IPPrefix
   /// Where it leads.
   let target: Target
+  /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by itself.
+  var initialWindow: UInt32 = 0
 
   /// The mark by which the route is known as ours, by a later run, too (`rtm_protocol`): free in iproute2's `rt_protos`
   /// and in FRRouting's list.
-  static let origin: UInt8 = 235
+  static let mark: UInt8 = 235
   /// Greater, and so of less weight, than what interfaces (256), static routes and router advertisements (1024) get.
   static let leakGuardMetric: UInt32 = 4096
 
@@ -30,23 +34,37 @@ struct KernelRoute: Equatable {
     target = .interface(interface)
   }
 
+  /// The route that the kernel makes for an address of this prefix, on the interface of this number.
+  init(connected prefix: IPv6Prefix, to interface: Int32) {
+    self.prefix = .ipv6(prefix)
+    target = .connected(interface)
+  }
+
   /// The leak guard of this prefix.
   init(guarding prefix: IPPrefix) {
     self.prefix = prefix
     target = .leakGuard
   }
 
+  /// Who is said to have made it (`RTPROT_…`).
+  var origin: UInt8 {
+    if case .connected = target { UInt8(RTPROT_KERNEL) } else { KernelRoute.mark }
+  }
+
   /// As the kernel's own to a connected prefix: 256 with IPv6, none with IPv4.
   var metric: UInt32 {
     switch (target, prefix) {
     case (.leakGuard, _): KernelRoute.leakGuardMetric
-    case (.interface, .ipv6): 256
+    case (.interface, .ipv6), (.connected, _): 256
     case (.interface, .ipv4): 0
     }
   }
 
   /// The request that adds the route, and fails with EEXIST where any of its prefix and metric stands.
   var addition: NetlinkMessage { message("install", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL) }
+
+  /// The request that puts the route in the place of any of its prefix and metric.
+  var replacement: NetlinkMessage { message("replace", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE) }
 
   /// The request that removes the route, and fails with ESRCH where there is none.
   var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
@@ -56,7 +74,7 @@ struct KernelRoute: Equatable {
     var header = rtmsg()
     header.rtm_family = prefix.family
     header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
-    header.rtm_protocol = KernelRoute.origin
+    header.rtm_protocol = origin
     return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
   }
 
@@ -65,9 +83,9 @@ struct KernelRoute: Equatable {
 
   /// Whether the route is this one.
   func matches(_ route: RouteRecord) -> Bool {
-    guard takesPlace(route), route.origin == KernelRoute.origin else { return false }
+    guard takesPlace(route), route.origin == origin else { return false }
     switch target {
-    case .interface(let index): return Int(route.type) == RTN_UNICAST && route.interface == index
+    case .interface(let index), .connected(let index): return Int(route.type) == RTN_UNICAST && route.interface == index
     case .leakGuard: return Int(route.type) == RTN_UNREACHABLE
     }
   }
@@ -82,20 +100,25 @@ struct KernelRoute: Equatable {
     header.rtm_family = prefix.family
     header.rtm_dst_len = UInt8(prefix.length)
     header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
-    header.rtm_protocol = KernelRoute.origin
+    header.rtm_protocol = origin
     header.rtm_scope = UInt8(RT_SCOPE_UNIVERSE.rawValue)
     header.rtm_type = UInt8(RTN_UNREACHABLE)
     var interface: Int32?
-    if case .interface(let index) = target {
+    switch target {
+    case .interface(let index), .connected(let index):
       interface = index
       header.rtm_type = UInt8(RTN_UNICAST)
       // Hosts of an IPv4 prefix without a router stand on the link itself.
       if case .ipv4 = prefix { header.rtm_scope = UInt8(RT_SCOPE_LINK.rawValue) }
+    case .leakGuard: break
     }
     var message = NetlinkMessage("\(verb) \(name)", type: type, flags: flags, header: header)
     message.append(Int(RTA_DST.rawValue), bytes: prefix.addressBytes)
     if metric > 0 { message.append(Int(RTA_PRIORITY.rawValue), value: metric) }
     if let interface { message.append(Int(RTA_OIF.rawValue), value: interface) }
+    if initialWindow > 0 {
+      message.nest(Int(RTA_METRICS.rawValue)) { $0.append(Int(RTAX_INITCWND), value: initialWindow) }
+    }
     return message
   }
 }

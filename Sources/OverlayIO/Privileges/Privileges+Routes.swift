@@ -32,9 +32,30 @@ extension Privileges {
     }
   }
 
+  /// Gives the route of the overlay's prefix, which came with the addresses of the interface of this number, the initial
+  /// window. Not where another program's interface has the prefix, too: the kernel might replace that one's route.
+  mutating func widenPrefixRoute(through index: Int32) throws(PrivilegeError) {
+    var route = KernelRoute(connected: settings.prefix, to: index)
+    route.initialWindow = settings.initialWindow
+    var isAlone = true
+    do throws(SystemError) {
+      try requests.request(route.query) { record in
+        if let found = RouteRecord(record), route.takesPlace(found), found.interface != index { isAlone = false }
+      }
+      if isAlone { try requests.request(route.replacement) }
+    } catch {
+      // Set down in this moment: it is restored when it is up again.
+      if error.number != ENETDOWN { throw explain(error, route.replacement.purpose) }
+    }
+  }
+
   /// Leads what lies behind peers into the interface of this number, which is up. It all goes with the interface.
   mutating func addRoutes(through index: Int32) throws(PrivilegeError) {
-    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: index) }
+    let routes = settings.routedPrefixes.map {
+      var route = KernelRoute(to: $0, through: index)
+      route.initialWindow = settings.initialWindow
+      return route
+    }
     let standing = try standing(among: routes)
     for route in routes where !standing.contains(route.prefix) {
       if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
@@ -83,6 +104,15 @@ extension Privileges {
 }
 
 extension InterfaceSettings {
+  /// How many bytes a connection through the interface has on its way before it knows better, in place of some ten
+  /// segments (RFC 6928): those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has
+  /// its own flow control; what it does not take yet waits here, each flow for its turn. CUBIC needs the help: it takes the
+  /// varying round trip of a circuit for a queue, and stops doubling its window after some 40 segments (HyStart).
+  private static let initialWindowBytes = 384 << 10
+
+  /// The same in segments of the interface's MTU.
+  var initialWindow: UInt32 { UInt32(max(10, InterfaceSettings.initialWindowBytes / mtu.bytes)) }
+
   /// What leads into the interface beside the overlay's own prefix: nothing where it is a bridge's port and no more.
   var routedPrefixes: [IPPrefix] { hasAddress ? outsidePrefixes : [] }
 

@@ -118,7 +118,9 @@ public struct Privileges: ~Copyable {
           address, prefixLength: settings.prefix.length, isPreferred: number == 0, interface: index))
     }
     if let address = settings.ipv4Address { try send(AddressRecord.addition(address, interface: index)) }
-    if settingUp || link.isUp { try addRoutes(through: index) }
+    guard settingUp || link.isUp else { return }
+    try widenPrefixRoute(through: index)
+    try addRoutes(through: index)
   }
 
   /// Takes from an interface without an address what others gave it: the kernel would speak for itself on the bridge.

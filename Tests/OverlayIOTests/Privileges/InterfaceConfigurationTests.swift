@@ -24,6 +24,37 @@ struct InterfaceConfigurationTests {
     #expect(try namespace.routes() == [.interface, .leakGuard])
   }
 
+  @Test(
+    "connections begin with 384 KiB on their way, but no less than the kernel's ten segments",
+    arguments: [(1280, 307), (1500, 262), (9000, 43), (65521, 10)])
+  func initialWindow(mtu: Int, segments: Int) throws {
+    let namespace = try TestNamespace()
+    var privileges = try Privileges(namespace.settings(mtu: #require(InterfaceMTU(bytes: mtu))))
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([address]))
+    for command in [["link", "set", tunnel.name, "up"], ["-6", "route", "del", "fd87:d87e:eb43::/48"]] {
+      let route = try namespace.ip("-6", "route", "get", "fd87:d87e:eb43::7")
+      #expect(route.contains(" dev \(tunnel.name) ") && route.contains(" initcwnd \(segments) "), "\(route)")
+      try namespace.run(command)
+      _ = try privileges.perform(.restoreInterface)
+    }
+    let route = try namespace.ip("-6", "route", "get", "fd87:d87e:eb43::7")
+    #expect(route.contains(" initcwnd \(segments) "), "\(route)")
+  }
+
+  @Test("the route of another interface with the prefix stays as it is")
+  func anotherOverlay() throws {
+    let namespace = try TestNamespace()
+    try namespace.run(["tuntap", "add", "other0", "mode", "tun"])
+    try namespace.run(["link", "set", "other0", "up"])
+    try namespace.run(["-6", "addr", "add", "fd87:d87e:eb43::99/48", "dev", "other0", "nodad"])
+    var privileges = try Privileges(namespace.settings())
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([address]))
+    _ = try privileges.perform(.restoreInterface)
+    #expect(try namespace.routes().map(\.dev).sorted() == [tunnel.name, "other0"])
+  }
+
   @Test("the address can be used at once, without duplicate address detection")
   func noTentativeAddress() throws {
     let namespace = try TestNamespace()

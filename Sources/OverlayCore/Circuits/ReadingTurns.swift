@@ -1,0 +1,47 @@
+/// Decides whether what a circuit brings is read as it comes or in turns: at once, all that has come meanwhile, as network
+/// interfaces moderate their interrupts.
+///
+/// Bulk comes through Tor in pieces of some kilobytes, and TCP acknowledges each. Every acknowledgement takes a whole cell
+/// of another circuit, and hundreds of them in a second slow down the flow that they are about. Turns make few of them.
+/// What waits for one must not be missed by anybody: turns are taken on a circuit that brings nothing but TCP's bulk, and
+/// once its rate grows no more, as the first seconds of a flow need every answer soon.
+struct ReadingTurns {
+  /// How many seconds a turn lasts: little beside the round trip of a Tor circuit under load.
+  static let length = 0.040
+  /// How many bytes end a turn early.
+  static let mostBytes = 256 << 10
+
+  /// How many seconds a measurement lasts: longer than the lulls of a Tor circuit.
+  private static let window = 1.0
+  /// The rates at which turns are taken, in bytes per second: below, a turn has nothing to save; above, it is not Tor.
+  private static let rates = 500_000.0...12_500_000
+  /// How much a rate may exceed the one before it without being called growth.
+  private static let tolerance = 1.25
+
+  private var windowStart: Instant?
+  private var windowBytes = 0
+  private var lastRate = 0.0
+
+  /// Whether the circuit is to be read in turns.
+  private(set) var areTaken = false
+
+  /// A read brought so many bytes, zero too while turns are taken, and nothing but bulk or not.
+  mutating func took(_ bytes: Int, isBulk: Bool, at now: Instant) {
+    guard isBulk else {
+      self = ReadingTurns()
+      return
+    }
+    guard let start = windowStart else {
+      windowStart = now
+      return
+    }
+    windowBytes += bytes
+    let elapsed = now.seconds(since: start)
+    guard elapsed >= ReadingTurns.window else { return }
+    let rate = Double(windowBytes) / elapsed
+    areTaken = ReadingTurns.rates.contains(rate) && (areTaken || rate <= lastRate * ReadingTurns.tolerance)
+    lastRate = rate
+    windowStart = now
+    windowBytes = 0
+  }
+}
