@@ -3,8 +3,8 @@
 ///
 /// Bulk comes through Tor in pieces of some kilobytes, and TCP acknowledges each. Every acknowledgement takes a whole cell
 /// of another circuit, and hundreds of them in a second slow down the flow that they are about. Turns make few of them.
-/// What waits for one must not be missed by anybody: turns are taken on a circuit that brings nothing but TCP's bulk, and
-/// once its rate grows no more, as the first seconds of a flow need every answer soon.
+/// Nobody is to wait for what a turn delays: they are taken on a circuit that brings nothing but TCP's bulk, and once its
+/// rate grows no more, as the first seconds of a flow need every answer soon.
 struct ReadingTurns {
   /// How many seconds a turn lasts: little beside the round trip of a Tor circuit under load.
   static let length = 0.040
@@ -25,7 +25,8 @@ struct ReadingTurns {
   /// Whether the circuit is to be read in turns.
   private(set) var areTaken = false
 
-  /// A read brought so many bytes, zero too while turns are taken, and nothing but bulk or not.
+  /// A read brought so many bytes; none is told of while turns are taken, too. `isBulk`: no packet among them has to be
+  /// delivered soon.
   mutating func took(_ bytes: Int, isBulk: Bool, at now: Instant) {
     guard isBulk else {
       self = ReadingTurns()

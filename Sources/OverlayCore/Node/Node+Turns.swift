@@ -11,13 +11,13 @@ extension Node {
     circuits.contains(circuit) && circuits[circuit].turns.areTaken
   }
 
-  /// Whether nobody notices that the packet, which was delivered, waits for a turn: it is TCP's bulk or nothing but an
-  /// acknowledgement.
+  /// Whether it hardly matters that the packet, which was delivered, comes up to a turn late: it is TCP's bulk, which says
+  /// nothing else, or an acknowledgement alone.
   static func canWait(_ packet: UnsafeMutableRawBufferPointer, _ header: IPv6Header) -> Bool {
-    guard header.nextHeader == NextHeader.tcp else { return false }
-    if packet.count >= Node.bulkLength { return true }
-    guard let segment = TCPSegment(packet), segment.payloadSize == 0 else { return false }
-    let ofCongestion = TCPHeader.Flag.congestionEcho | TCPHeader.Flag.congestionWindowReduced
-    return segment.flags & ~ofCongestion == TCPHeader.Flag.acknowledgement
+    guard header.nextHeader == NextHeader.tcp, let segment = TCPSegment(packet) else { return false }
+    let isBulk = packet.count >= Node.bulkLength
+    guard isBulk || segment.payloadSize == 0 else { return false }
+    let meaningless = TCPHeader.Flag.congestionEcho | TCPHeader.Flag.congestionWindowReduced
+    return segment.flags & ~(isBulk ? meaningless | TCPHeader.Flag.push : meaningless) == TCPHeader.Flag.acknowledgement
   }
 }

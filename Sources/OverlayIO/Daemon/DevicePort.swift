@@ -27,8 +27,8 @@ final class DevicePort {
   private static let batch = 64
   /// How many packets are read with what a circuit brought: what is left waits for its turn.
   private static let answers = 8
-  /// The largest packet, or what one read takes from a circuit.
-  private static let bufferSize = 256 << 10
+  /// What one read takes from a circuit: all of a turn. The largest packet is shorter.
+  private static let bufferSize = Node.readingTurnBytes
 
   /// What packets for this side are delivered to.
   var device: OverlayDevice

@@ -165,7 +165,7 @@ final class Identity {
     }
     port.takeAnswers()
     socket.stream.acknowledge()
-    if node.readsInTurns(circuit) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
+    if (node.readsInTurns(circuit) && socket.stream.isTCP) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
   }
 
   private func receive(_ count: Int, on circuit: CircuitIdentifier, at now: Instant) {

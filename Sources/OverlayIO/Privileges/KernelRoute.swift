@@ -63,18 +63,19 @@ struct KernelRoute: Equatable {
   /// The request that adds the route, and fails with EEXIST where any of its prefix and metric stands.
   var addition: NetlinkMessage { message("install", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL) }
 
-  /// The request that puts the route in the place of any of its prefix and metric.
+  /// The request that puts the route in the place of the first of its prefix and metric, whatever interface that names.
   var replacement: NetlinkMessage { message("replace", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE) }
 
   /// The request that removes the route, and fails with ESRCH where there is none.
   var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
 
-  /// The request for the routes of this version of IP among which ours is.
+  /// The request for the routes of this version of IP among which ours is: those that bear its mark, or all of the main
+  /// table where it has none.
   var query: NetlinkMessage {
     var header = rtmsg()
     header.rtm_family = prefix.family
     header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
-    header.rtm_protocol = origin
+    if origin == KernelRoute.mark { header.rtm_protocol = origin }
     return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
   }
 

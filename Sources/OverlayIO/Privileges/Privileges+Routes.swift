@@ -32,11 +32,22 @@ extension Privileges {
     }
   }
 
-  /// Gives the route of the overlay's prefix, which came with the addresses of the interface of this number, the initial
-  /// window. Not where another program's interface has the prefix, too: the kernel might replace that one's route.
-  mutating func widenPrefixRoute(through index: Int32) throws(PrivilegeError) {
-    var route = KernelRoute(connected: settings.prefix, to: index)
-    route.initialWindow = settings.initialWindow
+  /// Leads what lies behind peers into the interface of this number, which is up and carries so many bytes. It all goes
+  /// with the interface.
+  mutating func addRoutes(through index: Int32, mtu: Int) throws(PrivilegeError) {
+    let routes = settings.routedPrefixes.map {
+      KernelRoute(to: $0, through: index).widened(for: mtu)
+    }
+    let standing = try standing(among: routes)
+    for route in routes where !standing.contains(route.prefix) {
+      if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
+    }
+  }
+
+  /// Gives the route of the overlay's prefix, which came with the interface's addresses, the initial window. Not where
+  /// another interface has that prefix: the kernel might replace its route.
+  mutating func widenPrefixRoute(through index: Int32, mtu: Int) throws(PrivilegeError) {
+    let route = KernelRoute(connected: settings.prefix, to: index).widened(for: mtu)
     var isAlone = true
     do throws(SystemError) {
       try requests.request(route.query) { record in
@@ -46,19 +57,6 @@ extension Privileges {
     } catch {
       // Set down in this moment: it is restored when it is up again.
       if error.number != ENETDOWN { throw explain(error, route.replacement.purpose) }
-    }
-  }
-
-  /// Leads what lies behind peers into the interface of this number, which is up. It all goes with the interface.
-  mutating func addRoutes(through index: Int32) throws(PrivilegeError) {
-    let routes = settings.routedPrefixes.map {
-      var route = KernelRoute(to: $0, through: index)
-      route.initialWindow = settings.initialWindow
-      return route
-    }
-    let standing = try standing(among: routes)
-    for route in routes where !standing.contains(route.prefix) {
-      if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
     }
   }
 
@@ -104,15 +102,6 @@ extension Privileges {
 }
 
 extension InterfaceSettings {
-  /// How many bytes a connection through the interface has on its way before it knows better, in place of some ten
-  /// segments (RFC 6928): those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has
-  /// its own flow control; what it does not take yet waits here, each flow for its turn. CUBIC needs the help: it takes the
-  /// varying round trip of a circuit for a queue, and stops doubling its window after some 40 segments (HyStart).
-  private static let initialWindowBytes = 384 << 10
-
-  /// The same in segments of the interface's MTU.
-  var initialWindow: UInt32 { UInt32(max(10, InterfaceSettings.initialWindowBytes / mtu.bytes)) }
-
   /// What leads into the interface beside the overlay's own prefix: nothing where it is a bridge's port and no more.
   var routedPrefixes: [IPPrefix] { hasAddress ? outsidePrefixes : [] }
 
@@ -123,5 +112,20 @@ extension InterfaceSettings {
     guard let ipv4Address, ipv4Address.prefix.length < 32 else { return routes }
     let connected = IPPrefix.ipv4(ipv4Address.prefix)
     return routes.contains(connected) ? routes : routes + [connected]
+  }
+}
+
+extension KernelRoute {
+  /// How many bytes a connection may have on its way before it was answered, in place of some ten segments (RFC 6928):
+  /// those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has its own flow control;
+  /// what it does not take yet waits here, each flow for its turn. CUBIC needs the help: it takes the varying round trip of
+  /// a circuit for a queue, and stops doubling its window after some 40 segments (HyStart).
+  private static let initialWindowBytes = 384 << 10
+
+  /// The route with this initial window in segments of `mtu` bytes.
+  fileprivate func widened(for mtu: Int) -> KernelRoute {
+    var route = self
+    route.initialWindow = UInt32(max(10, KernelRoute.initialWindowBytes / max(mtu, 1)))
+    return route
   }
 }

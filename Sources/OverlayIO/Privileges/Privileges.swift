@@ -119,8 +119,9 @@ public struct Privileges: ~Copyable {
     }
     if let address = settings.ipv4Address { try send(AddressRecord.addition(address, interface: index)) }
     guard settingUp || link.isUp else { return }
-    try widenPrefixRoute(through: index)
-    try addRoutes(through: index)
+    let mtu = settingUp || startsAnew ? settings.mtu.bytes : link.mtu
+    try addRoutes(through: index, mtu: mtu)
+    try widenPrefixRoute(through: index, mtu: mtu)
   }
 
   /// Takes from an interface without an address what others gave it: the kernel would speak for itself on the bridge.

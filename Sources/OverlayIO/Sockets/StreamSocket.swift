@@ -35,7 +35,8 @@ struct StreamSocket: ~Copyable {
   private static let mostUnsent: Int32 = 16 << 10
 
   private let file: FileDescriptor
-  private let isTCP: Bool
+  /// Whether it is a TCP socket: a UNIX socket has no delays of its own, and no low-water mark that polling heeds.
+  let isTCP: Bool
 
   /// The descriptor for the event loop.
   var descriptor: Int32 { file.number }

@@ -49,6 +49,7 @@ struct NodeTurnsTests {
     case "keystroke": .tcp([7]) { $0.flags = 0x18 }
     case "first segment": .tcp([]) { $0.flags = 0x02 }
     case "last segment": .tcp([]) { $0.flags = 0x11 }
+    case "long last segment": .tcp(SamplePacket.payload(1_400)) { $0.flags = 0x11 }
     case "reset": .tcp([]) { $0.flags = 0x14 }
     case "urgent segment": .tcp([]) { $0.flags = 0x30 }
     default: .tcp([])
@@ -75,7 +76,8 @@ struct NodeTurnsTests {
   @Test(
     "a packet that somebody waits for ends that at once",
     arguments: [
-      "echo request", "datagram", "keystroke", "first segment", "last segment", "reset", "urgent segment",
+      "echo request", "datagram", "keystroke", "first segment", "last segment", "long last segment", "reset",
+      "urgent segment",
     ])
   func others(_ name: String) {
     say(bulk, for: 3)
