@@ -119,8 +119,9 @@ extension KernelRoute {
   /// How many bytes a connection may have on its way before it was answered, in place of some ten segments (RFC 6928):
   /// those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has its own flow control;
   /// what it does not take yet waits here, each flow for its turn. CUBIC needs the help: it takes the varying round trip of
-  /// a circuit for a queue, and stops doubling its window after some 40 segments (HyStart).
-  private static let initialWindowBytes = 384 << 10
+  /// a circuit for a queue, and stops doubling its window after some 40 segments (HyStart). With twice as much, eight
+  /// flows that begin together overflow the queue of a circuit of 1 MB/s.
+  private static let initialWindowBytes = 192 << 10
 
   /// The route with this initial window in segments of `mtu` bytes.
   fileprivate func widened(for mtu: Int) -> KernelRoute {

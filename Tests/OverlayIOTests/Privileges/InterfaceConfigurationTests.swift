@@ -25,8 +25,8 @@ struct InterfaceConfigurationTests {
   }
 
   @Test(
-    "connections begin with 384 KiB on their way, but no less than the kernel's ten segments",
-    arguments: [(1280, 307), (1500, 262), (9000, 43), (65521, 10)])
+    "connections begin with 192 KiB on their way, but no less than the kernel's ten segments",
+    arguments: [(1280, 153), (1500, 131), (9000, 21), (65521, 10)])
   func initialWindow(mtu: Int, segments: Int) throws {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings(mtu: #require(InterfaceMTU(bytes: mtu))))
@@ -43,7 +43,7 @@ struct InterfaceConfigurationTests {
     // The kernel makes its route anew, and what an operator set meanwhile counts.
     for step in [["down"], ["mtu", "3000"], ["up"]] { try namespace.run(["link", "set", tunnel.name] + step) }
     _ = try privileges.perform(.restoreInterface)
-    try check(131)
+    try check(65)
   }
 
   @Test(
