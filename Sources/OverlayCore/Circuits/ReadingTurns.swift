@@ -6,11 +6,6 @@
 /// Nobody is to wait for what a turn delays: they are taken on a circuit that brings nothing but TCP's bulk, and once its
 /// rate grows no more, as the first seconds of a flow need every answer soon.
 struct ReadingTurns {
-  /// How many seconds a turn lasts: little beside the round trip of a Tor circuit under load.
-  static let length = 0.040
-  /// How many bytes end a turn early.
-  static let mostBytes = 256 << 10
-
   /// How many seconds a measurement lasts: longer than the lulls of a Tor circuit.
   private static let window = 1.0
   /// The rates at which turns are taken, in bytes per second: below, a turn has nothing to save; above, it is not Tor.

@@ -1,8 +1,8 @@
 extension Node {
-  /// How long a circuit that is read in turns is left alone.
-  public static let readingTurn = Duration.seconds(ReadingTurns.length)
+  /// How long a circuit that is read in turns is left alone: little beside its round trip under load.
+  public static let readingTurn = Duration.milliseconds(40)
   /// How many bytes end that early.
-  public static let readingTurnBytes = ReadingTurns.mostBytes
+  public static let readingTurnBytes = 256 << 10
   /// The length from which on a TCP segment counts as bulk: a full one of any overlay's MTU, but no keystroke.
   private static let bulkLength = 1_000
 

@@ -13,7 +13,7 @@ public struct Node: ~Copyable {
   var circuits = CircuitTable()
   var store: PacketStore
   var joiner = SegmentJoiner()
-  // Whether what is received now has no packet yet that would be missed if it waited.
+  // Whether what is received now has brought no packet yet that has to be delivered soon.
   var bringsBulkAlone = true
   var egressMTU: Int
   // The circuit that the device waits for.

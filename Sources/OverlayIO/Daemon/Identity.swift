@@ -174,7 +174,7 @@ final class Identity {
   }
 
   private func changeTurns(of circuit: CircuitIdentifier, _ socket: CircuitSocket) {
-    socket.readInTurns(!socket.isReadInTurns, of: Node.readingTurnBytes)
+    socket.isReadInTurns.toggle()
     guard socket.isReadInTurns else { return circuitsInTurns.removeAll { $0 == circuit } }
     if circuitsInTurns.isEmpty { turnTimer?.start(after: Node.readingTurn) }
     circuitsInTurns.append(circuit)

@@ -9,8 +9,6 @@ struct KernelRoute: Equatable {
   enum Target: Equatable {
     /// Into the interface of this number.
     case interface(Int32)
-    /// The same, to a prefix of which the interface has an address: the route is the kernel's own.
-    case connected(Int32)
     /// Nowhere: they are refused as `unreachable`.
     case leakGuard
   }
@@ -19,6 +17,8 @@ struct KernelRoute: Equatable {
   let prefix: IPPrefix
   /// Where it leads.
   let target: Target
+  /// Who is said to have made it (`RTPROT_…`).
+  let origin: UInt8
   /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by itself.
   var initialWindow: UInt32 = 0
 
@@ -32,30 +32,28 @@ struct KernelRoute: Equatable {
   init(to prefix: IPPrefix, through interface: Int32) {
     self.prefix = prefix
     target = .interface(interface)
+    origin = KernelRoute.mark
   }
 
   /// The route that the kernel makes for an address of this prefix, on the interface of this number.
   init(connected prefix: IPv6Prefix, to interface: Int32) {
     self.prefix = .ipv6(prefix)
-    target = .connected(interface)
+    target = .interface(interface)
+    origin = UInt8(RTPROT_KERNEL)
   }
 
   /// The leak guard of this prefix.
   init(guarding prefix: IPPrefix) {
     self.prefix = prefix
     target = .leakGuard
-  }
-
-  /// Who is said to have made it (`RTPROT_…`).
-  var origin: UInt8 {
-    if case .connected = target { UInt8(RTPROT_KERNEL) } else { KernelRoute.mark }
+    origin = KernelRoute.mark
   }
 
   /// As the kernel's own to a connected prefix: 256 with IPv6, none with IPv4.
   var metric: UInt32 {
     switch (target, prefix) {
     case (.leakGuard, _): KernelRoute.leakGuardMetric
-    case (.interface, .ipv6), (.connected, _): 256
+    case (.interface, .ipv6): 256
     case (.interface, .ipv4): 0
     }
   }
@@ -86,7 +84,7 @@ struct KernelRoute: Equatable {
   func matches(_ route: RouteRecord) -> Bool {
     guard takesPlace(route), route.origin == origin else { return false }
     switch target {
-    case .interface(let index), .connected(let index): return Int(route.type) == RTN_UNICAST && route.interface == index
+    case .interface(let index): return Int(route.type) == RTN_UNICAST && route.interface == index
     case .leakGuard: return Int(route.type) == RTN_UNREACHABLE
     }
   }
@@ -105,13 +103,11 @@ struct KernelRoute: Equatable {
     header.rtm_scope = UInt8(RT_SCOPE_UNIVERSE.rawValue)
     header.rtm_type = UInt8(RTN_UNREACHABLE)
     var interface: Int32?
-    switch target {
-    case .interface(let index), .connected(let index):
+    if case .interface(let index) = target {
       interface = index
       header.rtm_type = UInt8(RTN_UNICAST)
       // Hosts of an IPv4 prefix without a router stand on the link itself.
       if case .ipv4 = prefix { header.rtm_scope = UInt8(RT_SCOPE_LINK.rawValue) }
-    case .leakGuard: break
     }
     var message = NetlinkMessage("\(verb) \(name)", type: type, flags: flags, header: header)
     message.append(Int(RTA_DST.rawValue), bytes: prefix.addressBytes)

@@ -35,9 +35,7 @@ extension Privileges {
   /// Leads what lies behind peers into the interface of this number, which is up and carries so many bytes. It all goes
   /// with the interface.
   mutating func addRoutes(through index: Int32, mtu: Int) throws(PrivilegeError) {
-    let routes = settings.routedPrefixes.map {
-      KernelRoute(to: $0, through: index).widened(for: mtu)
-    }
+    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: index).widened(for: mtu) }
     let standing = try standing(among: routes)
     for route in routes where !standing.contains(route.prefix) {
       if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }

@@ -6,8 +6,10 @@ final class CircuitSocket {
   let stream: StreamSocket
   /// Whether the connection to the SOCKS server is still being made.
   var isConnecting = false
-  /// Whether it is readable only when much has come.
-  private(set) var isReadInTurns = false
+  /// Whether it is readable only when as much has come as ends a turn, or the end.
+  var isReadInTurns = false {
+    didSet { stream.wakeAfter(bytes: isReadInTurns ? Node.readingTurnBytes : 1) }
+  }
   /// Bytes have come.
   var reading: EventSource?
   /// The connection stands, or takes bytes again.
@@ -23,12 +25,6 @@ final class CircuitSocket {
     // Before the descriptor is closed: libevent must not watch a number that means another file.
     reading = nil
     writing = nil
-  }
-
-  /// Is readable only when so many bytes have come, or the end, or, not in turns, when any have.
-  func readInTurns(_ inTurns: Bool, of bytes: Int) {
-    isReadInTurns = inTurns
-    stream.wakeAfter(bytes: inTurns ? bytes : 1)
   }
 
   /// Waits, or waits no more, until the socket takes bytes.

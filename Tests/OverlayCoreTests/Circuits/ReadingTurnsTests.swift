@@ -9,11 +9,9 @@ struct ReadingTurnsTests {
   }
 
   /// Reads of so many bytes each 10 milliseconds, in this range of milliseconds.
-  private static func read(
-    _ bytes: Int, in range: Range<Int>, isBulk: Bool = true, _ turns: inout ReadingTurns
-  ) {
+  private static func read(_ bytes: Int, in range: Range<Int>, _ turns: inout ReadingTurns) {
     for moment in stride(from: range.lowerBound, to: range.upperBound, by: 10) {
-      turns.took(bytes, isBulk: isBulk, at: time(moment))
+      turns.took(bytes, isBulk: true, at: time(moment))
     }
   }
 
