@@ -284,8 +284,8 @@ def assert_path_mtu(source, address, mtu, both_ways=True):
     whole = source.ping(address, count=3, size=mtu - header + 1, timeout=2, arguments=["-M", "do"])
     assert whole.received == 0 and re.search(rf"mtu ?[=:] ?{mtu}\b", whole.text), whole
     assert re.search(rf"\bmtu {mtu}\b", source.namespace.ip(f"{version} route get {address}"))
-    fits = source.ping(address, count=3, size=mtu - header, interval=0.05, arguments=["-M", "do"])
+    fits = source.ping(address, count=3, size=mtu - header, burst=True, arguments=["-M", "do"])
     assert fits.received == 3, fits
     if both_ways:
-        cut = source.ping(address, count=3, size=3000, interval=0.05, timeout=2, arguments=["-M", "want"])
+        cut = source.ping(address, count=3, size=3000, burst=True, timeout=2, arguments=["-M", "want"])
         assert cut.received == 3, cut

@@ -232,12 +232,19 @@ class Namespace:
 
     # Traffic
 
-    def ping(self, address, count=1, size=56, timeout=5, interval=0.2, arguments=()):
-        """Echo requests with `size` bytes of payload; never raises for lost ones."""
+    def ping(self, address, count=1, size=56, timeout=5, interval=0.2, burst=False, arguments=()):
+        """Echo requests with `size` bytes of payload; never raises for lost ones.
+
+        Once one has been answered, ping(8) waits for the last answer no longer than its interval, and counts what comes
+        later as lost. A `burst` sends all at once, in little time, and has an interval of a second.
+        """
+        interval = 1 if burst else interval
         version = "-6" if ":" in address else "-4"
-        command = ["ping", version, "-n", "-c", count, "-s", size, "-W", timeout, "-i", interval, *arguments, address]
+        command = ["ping", version, "-n", "-c", count, "-s", size, "-W", timeout, "-i", interval, *arguments]
+        if burst:
+            command += ["-l", count]
         started = time.monotonic()
-        result = self.run(command, check=False, timeout=timeout * 2 + count * (interval + 1) + 10)
+        result = self.run([*command, address], check=False, timeout=timeout * 2 + count * (interval + 1) + 10)
         return Ping(result.stdout + result.stderr, time.monotonic() - started)
 
     def can_ping(self, address, timeout=1):

@@ -152,7 +152,7 @@ def test_what_one_identity_learns_the_other_does_not_know(run, two, wire_peer, p
 def test_feed_beef_of_each_identity(run, two, proxy):
     daemon = run(two)
     for identity in two:
-        ping = daemon.host.ping("fd87:d87e:eb43::feed:beef", count=3, interval=0.05,
+        ping = daemon.host.ping("fd87:d87e:eb43::feed:beef", count=3, burst=True,
                                 arguments=["-I", identity.address])
         assert ping.received == 3, ping
         assert len(proxy.dials(identity.name)) == 1

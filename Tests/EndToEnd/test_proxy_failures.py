@@ -269,7 +269,7 @@ def minute(tmp_path_factory):
         threads = [
             threading.Thread(target=lambda: silent.append(host.ping(overlay_address(names.silent), timeout=70))),
             threading.Thread(target=lambda: wanted.append(
-                host.ping(overlay_address(names.wanted), count=200, interval=0.2, timeout=1))),
+                host.ping(overlay_address(names.wanted), count=200, timeout=1))),
         ]
         for thread in threads:
             thread.start()

@@ -198,7 +198,7 @@ def test_at_the_descriptor_limit_new_circuits_are_refused_and_nothing_else_break
             strangers.call(names[:crowd])
             write_to(host, names[crowd:])
             wait_until(lambda: strangers.standing() < limit, what="the rest to be refused")
-            ping = host.ping(there, count=20, interval=0.05)
+            ping = host.ping(there, count=20)
             assert ping.received == 20, ping
             taken, files = strangers.standing(), daemon.open_files()
             assert 0 < taken < limit and sink.ready > 0 and files < limit, (taken, sink.ready, files)
