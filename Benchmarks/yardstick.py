@@ -225,7 +225,7 @@ def beside_load(pair, seconds, count=8, settle=3):
 
 
 class Figures:
-    """Medians of what was measured, by contender and column."""
+    """Medians of what was measured, by contender and column; None for a round that failed."""
 
     def __init__(self):
         self._measured = {}
@@ -235,7 +235,7 @@ class Figures:
             self._measured.setdefault((contender, column), []).append(value)
 
     def median(self, contender, column):
-        values = self._measured.get((contender, column))
+        values = [value for value in self._measured.get((contender, column), []) if value is not None]
         return statistics.median(values) if values else None
 
     def table(self, columns):
@@ -251,7 +251,7 @@ class Figures:
     def ratio(self, column, contender, reference):
         """The median of each round's ratio: rounds differ more than neighbours within one."""
         pairs = zip(self._measured.get((contender, column), []), self._measured.get((reference, column), []))
-        ratios = [ours / theirs for ours, theirs in pairs if theirs]
+        ratios = [ours / theirs for ours, theirs in pairs if ours and theirs]
         return statistics.median(ratios) if ratios else None
 
 

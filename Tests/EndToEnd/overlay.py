@@ -235,8 +235,8 @@ class Namespace:
     def ping(self, address, count=1, size=56, timeout=5, interval=0.2, burst=False, arguments=()):
         """Echo requests with `size` bytes of payload; never raises for lost ones.
 
-        Once one has been answered, ping(8) waits for the last answer no longer than its interval, and counts what comes
-        later as lost. A `burst` sends all at once, in little time, and has an interval of a second.
+        Once one has been answered, ping(8) waits for the last answer no longer than its interval, or twice the longest
+        round trip, and counts what comes later as lost. A `burst` is sent at once, and waits for a second at least.
         """
         interval = 1 if burst else interval
         version = "-6" if ":" in address else "-4"

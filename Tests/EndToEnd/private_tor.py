@@ -173,11 +173,12 @@ class OnionService:
 
 
 class Client(Node):
-    """What a user runs: a SOCKS port and onion services."""
+    """What a user runs: a SOCKS port and onion services. At `shared_socks` all streams to an onion service share one
+    circuit, whatever their userids."""
 
-    def __init__(self, root, nickname, socks, listens):
+    def __init__(self, root, nickname, socks, shared_socks, listens):
         super().__init__(root, nickname)
-        self.socks = socks
+        self.socks, self.shared_socks = socks, shared_socks
         self.services = []
         for number, listen in enumerate(listens):
             directory = self.directory / f"service{number}"
@@ -210,7 +211,7 @@ class PrivateTor:
         self.relays = [Node(self.root, f"relay{number}") for number in range(RELAYS)]
         self.relay_ports = [next(ports) for _ in self.relays]
         self.clients = [
-            Client(self.root, f"client{number}", next(ports), [next(ports) for _ in range(services)])
+            Client(self.root, f"client{number}", next(ports), next(ports), [next(ports) for _ in range(services)])
             for number in range(clients)
         ]
 
@@ -241,7 +242,9 @@ class PrivateTor:
                 f"HiddenServiceDir {service.directory}\nHiddenServicePort {SERVICE_PORT} 127.0.0.1:{service.listen}\n"
                 for service in client.services
             )
-            client.configure(f"\nSocksPort 127.0.0.1:{client.socks}\n" + services + directory)
+            ports = (f"\nSocksPort 127.0.0.1:{client.socks}\n"
+                     f"SocksPort 127.0.0.1:{client.shared_socks} NoIsolateSOCKSAuth\n")
+            client.configure(ports + services + directory)
 
         self.stack.callback(self.kill_all)
 
