@@ -23,6 +23,7 @@ extension Node {
       }
       if !moves.isEmpty { endMove(by: bytes) }
       if !Node.canWait(packet, header) { bringsBulkAlone = false }
+      if packet.count >= Node.bulkLength { bulkBytes += packet.count }
       deliver(packet, header, at: now, device: &device)
     case .reflect:
       bringsBulkAlone = false

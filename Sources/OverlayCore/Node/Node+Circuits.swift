@@ -56,7 +56,7 @@ extension Node {
       granted(circuit, to: name, at: now)
     }
     let memory = circuits[circuit].defragmenter.memory
-    bringsBulkAlone = true
+    (bringsBulkAlone, bulkBytes) = (true, 0)
     do {
       defer {
         flushJoined(to: &device)
@@ -67,7 +67,7 @@ extension Node {
         circuits[circuit].lastReceived = now
         admit(packet, from: circuit, at: now, device: &device)
       }
-      circuits[circuit].turns.took(bytes.count, isBulk: bringsBulkAlone, at: now)
+      circuits[circuit].turns.took(bulkBytes, isBulk: bringsBulkAlone, at: now)
     } catch {
       counters[error == .noRoom ? .noRoom : .badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)

@@ -4,7 +4,7 @@ extension Node {
   /// How many bytes end that early.
   public static let readingTurnBytes = 256 << 10
   /// The length from which on a TCP segment counts as bulk: a full one of any overlay's MTU, but no keystroke.
-  private static let bulkLength = 1_000
+  static let bulkLength = 1_000
 
   /// Whether the circuit's socket is to be read in turns.
   public func readsInTurns(_ circuit: CircuitIdentifier) -> Bool {

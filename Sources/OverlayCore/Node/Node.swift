@@ -15,6 +15,8 @@ public struct Node: ~Copyable {
   var joiner = SegmentJoiner()
   // Whether what is received now has brought no packet yet that has to be delivered soon.
   var bringsBulkAlone = true
+  // How many of its bytes are bulk: acknowledgements alone, which a fast flow in the other direction waits for, are none.
+  var bulkBytes = 0
   var egressMTU: Int
   // The circuit that the device waits for.
   var congested: CircuitIdentifier?

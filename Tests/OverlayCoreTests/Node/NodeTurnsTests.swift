@@ -73,6 +73,13 @@ struct NodeTurnsTests {
     #expect(isInTurns)
   }
 
+  @Test("acknowledgements alone are not, or a fast flow in the other direction would wait for them")
+  func acknowledgementsAlone() {
+    let acknowledgement = bytes(Self.packet("acknowledgement"))
+    say((0..<400).flatMap { _ in acknowledgement }, for: 3)
+    #expect(!isInTurns)
+  }
+
   @Test(
     "a packet that somebody waits for ends that at once",
     arguments: [
