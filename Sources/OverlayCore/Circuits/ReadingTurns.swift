@@ -20,7 +20,7 @@ struct ReadingTurns {
   /// Whether the circuit is to be read in turns.
   private(set) var areTaken = false
 
-  /// A read brought so many bytes; none is told of while turns are taken, too. `isBulk`: no packet among them has to be
+  /// A read brought so many bytes of bulk; none is told of while turns are taken, too. `isBulk`: no packet in it has to be
   /// delivered soon.
   mutating func took(_ bytes: Int, isBulk: Bool, at now: Instant) {
     guard isBulk else {
