@@ -6,10 +6,14 @@ let packetPath = "Sources/oncilla/packet-path.symbols"
 
 // Neither task concurrency nor regular expressions are used: leaving their modules out makes the binary smaller.
 // Debug builds, and with them the unit tests, check exclusive access to memory while they run; a release checks what the
-// compiler proves, and spares the packet path the rest.
+// compiler proves, and spares the packet path the rest. There, too, the core is compiled for the one device that it is used
+// with: functions of one module are made anew in the other.
 let lean: [SwiftSetting] = [
   .unsafeFlags(
-    ["-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections"], .when(configuration: .release)),
+    [
+      "-enforce-exclusivity=unchecked", "-cross-module-optimization",
+      "-Xfrontend", "-function-sections",
+    ], .when(configuration: .release)),
   .unsafeFlags([
     "-Xfrontend", "-disable-implicit-concurrency-module-import",
     "-Xfrontend", "-disable-implicit-string-processing-module-import",

@@ -8,8 +8,11 @@ extension Node {
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
-  /// How many runs of bytes one write takes at the most: their list, and the one that the kernel gets, fit on the stack.
-  static let runLimit = 64
+  /// How many runs of bytes one write takes at the most.
+  public static let runLimit = 192
+  /// How many packets one write takes at the most: before them may stand what is sent first, and the rest of one that was
+  /// sent in part.
+  public static let batchPackets = runLimit - 2
   /// How long a queue may stand that sparse flows share.
   static let sparsePace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
   /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
@@ -111,12 +114,11 @@ extension Node {
     guard preamble.count + circuits[circuit].queue.settledBytes > 0 else { return false }
     var offered = 0
     var taken = preamble.withUnsafeBytes { first in
-      withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Node.runLimit) { runs in
-        runs.initializeElement(at: 0, to: first)
-        let count = circuits[circuit].queue.fill(runs, from: first.isEmpty ? 0 : 1, store: store)
-        for run in runs[..<count] { offered += run.count }
-        return write(UnsafeBufferPointer(rebasing: runs[..<count]))
-      }
+      let runs = self.runs.memory
+      runs.initializeElement(at: 0, to: first)
+      let count = circuits[circuit].queue.fill(runs, from: first.isEmpty ? 0 : 1, store: store)
+      for run in runs[..<count] { offered += run.count }
+      return write(UnsafeBufferPointer(rebasing: runs[..<count]))
     }
     if taken > 0 { circuits[circuit].lastProgress = now }
     adapt(circuit, offered: offered, taken: taken, at: now)
@@ -135,7 +137,7 @@ extension Node {
     let least = circuits[circuit].lane == FlowTable.sparseLane ? Node.sparsePace : Node.bulkPace
     let target = max(least.target, rate.seconds(for: 2 * FlowQueue.quantum, at: now))
     circuits[circuit].queue.settle(
-      bytes: circuits[circuit].quota, packets: Node.runLimit - 2, at: now,
+      bytes: circuits[circuit].quota, packets: Node.batchPackets, at: now,
       pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store)
     let losses = circuits[circuit].queue.losses
     circuits[circuit].queue.losses = FlowQueue.Losses()

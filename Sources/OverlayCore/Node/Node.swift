@@ -12,6 +12,8 @@ public struct Node: ~Copyable {
 
   var circuits = CircuitTable()
   var store: PacketStore
+  // Where what is written next is listed.
+  let runs = WriteRuns(limit: Node.runLimit)
   var joiner = SegmentJoiner()
   // Whether what is received now has brought no packet yet that has to be delivered soon.
   var bringsBulkAlone = true

@@ -1,3 +1,4 @@
+import Glibc
 import OverlayCore
 
 /// The device as all identities share it: it is read here, for as long as none of them wants it to wait, and each writes
@@ -23,17 +24,23 @@ final class DevicePort {
     let offload: OffloadHeader
   }
 
-  /// How many packets are read before circuits get their turn.
-  private static let batch = 64
-  /// How many packets are read with what a circuit brought: what is left waits for its turn.
-  private static let answers = 8
+  /// How many packets are read before circuits get their turn: as many as one write takes, so that none is left for one
+  /// of its own.
+  private static let batch = Node.batchPackets
   /// What one read takes from a circuit: all of a turn. The largest packet is shorter.
   private static let bufferSize = Node.readingTurnBytes
+  /// The same where each packet goes to the device by itself: what is not delivered soon falls out of the processor's
+  /// cache.
+  private static let smallReadSize = 96 << 10
 
   /// What packets for this side are delivered to.
   var device: OverlayDevice
   /// Lent to whoever reads: nothing that is read is kept in it.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DevicePort.bufferSize, alignment: 16)
+  /// Lent to whoever writes to a circuit.
+  let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: Node.runLimit)
+  /// The part of `buffer` that is lent to a circuit that is not read in turns.
+  let readBuffer: UnsafeMutableRawBufferPointer
 
   private let loop: EventLoop
   private var handlers: Handlers?
@@ -43,6 +50,8 @@ final class DevicePort {
 
   /// A port at which nothing is read before `start`.
   init(_ device: consuming OverlayDevice, on loop: EventLoop) throws(SystemError) {
+    let readSize = device.tunnel.isOffloading ? DevicePort.bufferSize : DevicePort.smallReadSize
+    readBuffer = UnsafeMutableRawBufferPointer(rebasing: buffer[..<readSize])
     self.device = device
     self.loop = loop
     source = EventSource(.readable(self.device.tunnel.descriptor), on: loop) { [unowned self] in read() }
@@ -53,6 +62,7 @@ final class DevicePort {
     // Before the descriptor is closed: libevent must not watch a number that means another file.
     source = nil
     buffer.deallocate()
+    vectors.deallocate()
   }
 
   /// Begins to read.
@@ -79,7 +89,7 @@ final class DevicePort {
   func takeAnswers() {
     guard device.hasDelivered else { return }
     device.hasDelivered = false
-    handlers?.readable(device.now, DevicePort.answers)
+    handlers?.readable(device.now, DevicePort.batch)
     settle(at: device.now)
   }
 

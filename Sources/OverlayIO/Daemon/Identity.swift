@@ -152,7 +152,7 @@ final class Identity {
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
     turn { now in
-      switch socket.stream.read(into: port.buffer) {
+      switch socket.stream.read(into: socket.isReadInTurns ? port.buffer : port.readBuffer) {
       case .bytes(let count):
         receive(count, on: circuit, at: now)
       case .nothing:
@@ -204,7 +204,7 @@ final class Identity {
     guard let socket = sockets[circuit] else { return }
     var failure: SystemError?
     let more = node.transmit(circuit, at: now) { runs in
-      switch socket.stream.write(runs) {
+      switch socket.stream.write(runs, listedIn: port.vectors) {
       case .bytes(let count): return count
       case .failed(let error):
         failure = error

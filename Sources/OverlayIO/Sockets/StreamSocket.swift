@@ -102,22 +102,22 @@ struct StreamSocket: ~Copyable {
     setsockopt(file.number, SOL_SOCKET, SO_RCVLOWAT, &count, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// Sends the runs of bytes in order, as far as they are taken, in one call.
-  func write(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Write {
+  /// Sends the runs of bytes in order, as far as they are taken, in one call; `vectors` has room to list them.
+  func write(
+    _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, listedIn vectors: UnsafeMutableBufferPointer<iovec>
+  ) -> Write {
     let number = file.number
-    return withUnsafeTemporaryAllocation(of: iovec.self, capacity: runs.count) { vectors in
-      for (index, run) in runs.enumerated() {
-        vectors.initializeElement(
-          at: index, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count))
-      }
-      var message = msghdr()
-      message.msg_iov = vectors.baseAddress
-      message.msg_iovlen = vectors.count
-      do throws(SystemError) {
-        return .bytes(try SystemCall.attempt("send") { sendmsg(number, &message, Int32(MSG_NOSIGNAL)) } ?? 0)
-      } catch {
-        return .failed(error)
-      }
+    for (index, run) in runs.enumerated() {
+      vectors.initializeElement(
+        at: index, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count))
+    }
+    var message = msghdr()
+    message.msg_iov = vectors.baseAddress
+    message.msg_iovlen = runs.count
+    do throws(SystemError) {
+      return .bytes(try SystemCall.attempt("send") { sendmsg(number, &message, Int32(MSG_NOSIGNAL)) } ?? 0)
+    } catch {
+      return .failed(error)
     }
   }
 
