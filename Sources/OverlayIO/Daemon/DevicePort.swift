@@ -6,8 +6,8 @@ import OverlayCore
 final class DevicePort {
   /// What is told of the device.
   struct Handlers {
-    /// There are packets: takes so many of them by `next`, and does what they cause.
-    var readable: (_ now: Instant, _ limit: Int) -> Void
+    /// There are packets: takes a batch of them by `next`, and does what they cause.
+    var readable: (_ now: Instant) -> Void
     /// Takes what a host of the link asks its routers and servers for.
     var requested: (_ packet: UnsafeRawBufferPointer, _ station: MACAddress, _ now: Instant) -> Void
     /// Takes what the link wants done.
@@ -24,9 +24,6 @@ final class DevicePort {
     let offload: OffloadHeader
   }
 
-  /// How many packets are read before circuits get their turn: as many as one write takes, so that none is left for one
-  /// of its own.
-  private static let batch = Node.batchPackets
   /// What one read takes from a circuit: all of a turn. The largest packet is shorter.
   private static let bufferSize = Node.readingTurnBytes
   /// The same where each packet goes to the device by itself: what is not delivered soon falls out of the processor's
@@ -89,7 +86,7 @@ final class DevicePort {
   func takeAnswers() {
     guard device.hasDelivered else { return }
     device.hasDelivered = false
-    handlers?.readable(device.now, DevicePort.batch)
+    handlers?.readable(device.now)
     settle(at: device.now)
   }
 
@@ -125,7 +122,7 @@ final class DevicePort {
   private func read() {
     let now = loop.now
     device.now = now
-    handlers?.readable(now, DevicePort.batch)
+    handlers?.readable(now)
     settle(at: now)
   }
 

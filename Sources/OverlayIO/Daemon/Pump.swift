@@ -48,7 +48,7 @@ final class Pump {
   func start() {
     port.start(
       DevicePort.Handlers(
-        readable: { [unowned self] now, limit in drain(limit, at: now) },
+        readable: { [unowned self] now in drain(at: now) },
         requested: { [unowned self] packet, station, now in addressServer?.answer(packet, from: station, at: now) },
         happened: { [unowned self] event, _ in handle(event) },
         isLive: { [unowned self] address in identities.contains { $0.isLive(address) } },
@@ -87,20 +87,20 @@ final class Pump {
     return lines
   }
 
-  /// Gives at most `limit` packets of the device to the identities that send them, until one wants the device to wait:
-  /// a batch of super-packets is four times what a circuit's queue holds. Nothing is retained or looked up for each of
-  /// them where there is one identity.
-  private func drain(_ limit: Int, at now: Instant) {
+  /// Gives a batch of the device's packets to the identities that send them, as many as one write takes, so that none is
+  /// left for a write of its own. It ends early where an identity wants the device to wait: so many super-packets are more
+  /// than a circuit's queue holds. Nothing is retained or looked up for each of them where there is one identity.
+  private func drain(at now: Instant) {
     let (port, identities) = (port, identities)
     let only = identities[0]
     if identities.count == 1 {
-      for _ in 0..<limit {
+      for _ in 0..<Node.batchPackets {
         guard let next = port.next(at: now) else { break }
         only.receive(next.packet, next.offload, at: now)
         if only.wantsDeviceToWait { break }
       }
     } else {
-      for _ in 0..<limit {
+      for _ in 0..<Node.batchPackets {
         guard let next = port.next(at: now) else { break }
         let sender = identity(in: UnsafeRawBufferPointer(next.packet), at: Pump.sourceOffset)
         sender.receive(next.packet, next.offload, at: now)

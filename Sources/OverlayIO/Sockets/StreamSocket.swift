@@ -102,18 +102,20 @@ struct StreamSocket: ~Copyable {
     setsockopt(file.number, SOL_SOCKET, SO_RCVLOWAT, &count, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// Sends the runs of bytes in order, as far as they are taken, in one call; `vectors` has room to list them.
+  /// Sends the runs of bytes in order, as far as they are taken, in one call: no more of them than `vectors` has room to
+  /// list.
   func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, listedIn vectors: UnsafeMutableBufferPointer<iovec>
   ) -> Write {
     let number = file.number
-    for (index, run) in runs.enumerated() {
+    let count = min(runs.count, vectors.count)
+    for (index, run) in runs[..<count].enumerated() {
       vectors.initializeElement(
         at: index, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count))
     }
     var message = msghdr()
     message.msg_iov = vectors.baseAddress
-    message.msg_iovlen = runs.count
+    message.msg_iovlen = count
     do throws(SystemError) {
       return .bytes(try SystemCall.attempt("send") { sendmsg(number, &message, Int32(MSG_NOSIGNAL)) } ?? 0)
     } catch {
