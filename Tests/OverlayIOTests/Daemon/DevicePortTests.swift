@@ -22,7 +22,7 @@ struct DevicePortTests {
     let journal = Journal()
     port.start(
       DevicePort.Handlers(
-        readable: { [journal] _, _ in journal.reads += 1 }, requested: { _, _, _ in }, happened: { _, _ in },
+        readable: { [journal] _ in journal.reads += 1 }, requested: { _, _, _ in }, happened: { _, _ in },
         isLive: { _ in false }, gone: {}))
 
     port.takeAnswers()
