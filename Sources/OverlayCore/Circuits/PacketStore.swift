@@ -77,7 +77,7 @@ struct PacketStore: ~Copyable {
   mutating func lend(_ length: Int, leaving reserve: Int = 0) -> Slot? {
     let pool = PacketStore.pool(for: length)
     let size = pools[pool].size
-    guard lentBytes + size + reserve <= byteLimit else { return nil }
+    guard hasRoom(for: length, leaving: reserve) else { return nil }
     lentBytes += size
     let slot = pools[pool].first
     guard slot != .none else { return make(size, length) }
@@ -86,6 +86,11 @@ struct PacketStore: ~Copyable {
     self[slot].length = length
     self[slot].next = .none
     return slot
+  }
+
+  /// Whether there is room for `length` bytes, so that `reserve` bytes are left below the bound then.
+  func hasRoom(for length: Int, leaving reserve: Int) -> Bool {
+    lentBytes + pools[PacketStore.pool(for: length)].size + reserve <= byteLimit
   }
 
   /// Takes a packet's room back.

@@ -108,6 +108,10 @@ extension Node {
   ) -> Bool {
     guard circuits.contains(circuit) else { return false }
     circuits[circuit].isFlushRequested = false
+    if let packet = lonePacket, packet.circuit == circuit {
+      lonePacket = nil
+      return transmit(packet, at: now, using: write)
+    }
     let isOpen = circuits[circuit].isOpen
     if isOpen { settle(circuit, at: now) }
     let preamble = circuits[circuit].preamble
@@ -132,7 +136,7 @@ extension Node {
     return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
   }
 
-  private mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
+  mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
     let rate = circuits[circuit].rate
     let least = circuits[circuit].lane == FlowTable.sparseLane ? Node.sparsePace : Node.bulkPace
     let target = max(least.target, rate.seconds(for: 2 * FlowQueue.quantum, at: now))
@@ -145,7 +149,7 @@ extension Node {
     counters[.queueMarked] += UInt64(losses.marked)
   }
 
-  private mutating func adapt(_ circuit: CircuitIdentifier, offered: Int, taken: Int, at now: Instant) {
+  mutating func adapt(_ circuit: CircuitIdentifier, offered: Int, taken: Int, at now: Instant) {
     let isBlocked = taken < offered
     circuits[circuit].rate.took(taken, isBlocked: isBlocked, at: now)
     circuits[circuit].quota =
@@ -170,14 +174,18 @@ extension Node {
         counters[.queueFull] += UInt64(circuits[circuit].waiting.append(UnsafeRawBufferPointer(packet)))
       }
     }
-    // What waits to be sent takes no room from what comes in: a cut packet without room ends its circuit.
-    let reserve = max(0, settings.bounds.reassemblyBytes + Node.reassemblySlack - reassemblyMemory)
-    guard let slot = store.lend(length, leaving: reserve) else {
+    guard let slot = store.lend(length, leaving: reassemblyReserve) else {
       counters[.queueFull] += 1
       return
     }
     write(store.room(slot))
     put(slot, flow: flow, on: circuit, at: now)
+  }
+
+  /// How many bytes of the store what waits to be sent leaves to what comes in: a cut packet without room ends its
+  /// circuit.
+  var reassemblyReserve: Int {
+    max(0, settings.bounds.reassemblyBytes + Node.reassemblySlack - reassemblyMemory)
   }
 
   /// Lets a packet wait on an open circuit that lies in the store already.

@@ -12,10 +12,13 @@ extension Node {
   /// long. What a slow circuit does not take is the queue's to judge, and one that takes nothing is slow.
   mutating func noteCongestion(_ circuit: CircuitIdentifier, at now: Instant) {
     let bytes = circuits[circuit].queue.totalBytes
+    guard bytes >= Node.congestionBytes || circuits[circuit].queue.memory >= FlowQueue.memoryLimit / 2 else {
+      if congested == circuit { congested = nil }
+      return
+    }
+    if !moves.isEmpty { endMoves(to: circuit) }
     let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
-    let isMuch = bytes >= Node.congestionBytes || circuits[circuit].queue.memory >= FlowQueue.memoryLimit / 2
-    if isMuch, !moves.isEmpty { endMoves(to: circuit) }
-    if isMuch, isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.devicePatience {
+    if isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.devicePatience {
       congested = circuit
       let end = now.advanced(bySeconds: Node.devicePatience)
       if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }

@@ -9,7 +9,8 @@ extension Node {
   /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
   /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
   mutating func enqueue(
-    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, on sparse: CircuitIdentifier, at now: Instant
+    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, isAlone: Bool, on sparse: CircuitIdentifier,
+    at now: Instant
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
     let flow = FlowHash.of(bytes)
@@ -23,7 +24,13 @@ extension Node {
       counters[.malformed] += 1
       return
     }
-    append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
+    if isAlone, mayBeSentAlone(bytes, on: circuit) {
+      lonePacket = LonePacket(circuit: circuit, flow: flow, bytes: bytes)
+      circuits[circuit].lastSent = now
+      requestFlush(circuit)
+    } else {
+      append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
+    }
   }
 
   /// How the packet is to be cut for this circuit now.

@@ -53,6 +53,13 @@ final class Identity {
     node.receive(fromDevice: packet, offload, at: now, device: &port.device)
   }
 
+  /// Takes a packet that came from the device and may be the only one, and does what it causes.
+  func receiveAlone(_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant) {
+    node.receive(fromDevice: packet, offload, isAlone: true, at: now, device: &port.device)
+    finish(at: now)
+    node.keepLonePacket(at: now)
+  }
+
   /// Takes the hosts file's names in place of those that it held before.
   func replaceHosts(with names: HostNames) {
     turn { now in node.replaceHosts(with: names, at: now, device: &port.device) }

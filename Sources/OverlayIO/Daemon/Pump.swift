@@ -8,6 +8,8 @@ final class Pump {
   private let addressServer: AddressServer?
   private let log: Log
   private let deviceGone: () -> Void
+  // Whether the device held one packet when it was read last, or none.
+  private var wasAlone = true
 
   /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
   /// other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet will ever
@@ -89,24 +91,22 @@ final class Pump {
 
   /// Gives a batch of the device's packets to the identities that send them, as many as one write takes, so that none is
   /// left for a write of its own. It ends early where an identity wants the device to wait: so many super-packets are more
-  /// than a circuit's queue holds. Nothing is retained or looked up for each of them where there is one identity.
+  /// than a circuit's queue holds. Where the last batch was a single packet, the first is sent before it is known whether
+  /// there is another.
   private func drain(at now: Instant) {
     let (port, identities) = (port, identities)
-    let only = identities[0]
-    if identities.count == 1 {
-      for _ in 0..<Node.batchPackets {
-        guard let next = port.next(at: now) else { break }
-        only.receive(next.packet, next.offload, at: now)
-        if only.wantsDeviceToWait { break }
-      }
-    } else {
-      for _ in 0..<Node.batchPackets {
-        guard let next = port.next(at: now) else { break }
-        let sender = identity(in: UnsafeRawBufferPointer(next.packet), at: Pump.sourceOffset)
+    var count = 0
+    while count < Node.batchPackets, let next = port.next(at: now) {
+      let sender = sender(of: next.packet)
+      if count == 0, wasAlone {
+        sender.receiveAlone(next.packet, next.offload, at: now)
+      } else {
         sender.receive(next.packet, next.offload, at: now)
-        if sender.wantsDeviceToWait { break }
       }
+      count += 1
+      if sender.wantsDeviceToWait { break }
     }
+    wasAlone = count <= 1
     for identity in identities { identity.finish(at: now) }
   }
 
@@ -127,6 +127,10 @@ final class Pump {
 
   /// The identity with this address; the first one if none has it.
   private func identity(_ address: IPv6Address) -> Identity { identities[indices[address] ?? 0] }
+
+  private func sender(of packet: UnsafeMutableRawBufferPointer) -> Identity {
+    identity(in: UnsafeRawBufferPointer(packet), at: Pump.sourceOffset)
+  }
 
   /// The identity whose address stands in the header of an IPv6 packet; the first one for any other packet.
   private func identity(in packet: UnsafeRawBufferPointer, at offset: Int) -> Identity {
