@@ -8,7 +8,7 @@ final class Pump {
   private let addressServer: AddressServer?
   private let log: Log
   private let deviceGone: () -> Void
-  // Whether the device held one packet when it was read last, or none.
+  // Whether it was one packet that the device held when there was any last.
   private var wasAlone = true
 
   /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
@@ -106,7 +106,7 @@ final class Pump {
       count += 1
       if sender.wantsDeviceToWait { break }
     }
-    wasAlone = count <= 1
+    if count > 0 { wasAlone = count == 1 }
     for identity in identities { identity.finish(at: now) }
   }
 
