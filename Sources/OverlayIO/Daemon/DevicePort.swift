@@ -6,8 +6,8 @@ import OverlayCore
 final class DevicePort {
   /// What is told of the device.
   struct Handlers {
-    /// There are packets: takes a batch of them by `next`, and does what they cause.
-    var readable: (_ now: Instant) -> Void
+    /// There may be packets: takes a batch of them by `next`, and does what they cause. Whether there were any.
+    var readable: (_ now: Instant) -> Bool
     /// Takes what a host of the link asks its routers and servers for.
     var requested: (_ packet: UnsafeRawBufferPointer, _ station: MACAddress, _ now: Instant) -> Void
     /// Takes what the link wants done.
@@ -44,6 +44,9 @@ final class DevicePort {
   private var source: EventSource?
   private var timer: TimerSource?
   private var holders = 0
+  // Whether this host answered when a packet was delivered alone; if not, when it was that nobody asked.
+  private var answersAtOnce = true
+  private var unasked = Instant(nanoseconds: 0)
 
   /// A port at which nothing is read before `start`.
   init(_ device: consuming OverlayDevice, on loop: EventLoop) throws(SystemError) {
@@ -82,11 +85,17 @@ final class DevicePort {
   }
 
   /// Takes what this host has sent by now if packets were delivered to it: the kernel answers a ping, or acknowledges
-  /// what TCP brought, before the delivery returns, and a turn of the loop for the answer would be the longer way.
-  func takeAnswers() {
+  /// what TCP brought, before the delivery returns, and a turn of the loop for the answer would be the longer way. A packet
+  /// that came alone is mostly of the kind that came before: if that was not answered, as an answer is not, nobody asks.
+  func takeAnswers(toOnePacket isAlone: Bool) {
     guard device.hasDelivered else { return }
     device.hasDelivered = false
-    handlers?.readable(device.now)
+    guard answersAtOnce || !isAlone else {
+      unasked = device.now
+      return
+    }
+    let isAnswered = handlers?.readable(device.now) ?? false
+    if isAlone { answersAtOnce = isAnswered }
     settle(at: device.now)
   }
 
@@ -122,7 +131,8 @@ final class DevicePort {
   private func read() {
     let now = loop.now
     device.now = now
-    handlers?.readable(now)
+    if now.isSoon(after: unasked) { answersAtOnce = true }
+    _ = handlers?.readable(now)
     settle(at: now)
   }
 
@@ -139,5 +149,12 @@ final class DevicePort {
       break
     }
     return nil
+  }
+}
+
+extension Instant {
+  /// Whether the loop has hardly waited since then, if at all: a turn with a packet takes less, a quiet moment more.
+  func isSoon(after then: Instant) -> Bool {
+    nanoseconds &- then.nanoseconds < 200_000
   }
 }

@@ -158,9 +158,11 @@ final class Identity {
 
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
+    var count = 0
     turn { now in
       switch socket.stream.read(into: socket.isReadInTurns ? port.buffer : port.readBuffer) {
-      case .bytes(let count):
+      case .bytes(let some):
+        count = some
         receive(count, on: circuit, at: now)
       case .nothing:
         if socket.isReadInTurns { receive(0, on: circuit, at: now) }
@@ -170,8 +172,8 @@ final class Identity {
         drop(circuit, .failure("\(error)"), at: now)
       }
     }
-    port.takeAnswers()
-    socket.stream.acknowledge()
+    port.takeAnswers(toOnePacket: count <= StreamSocket.mostAlone)
+    socket.stream.acknowledge(count)
     if (node.readsInTurns(circuit) && socket.stream.isTCP) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
   }
 

@@ -8,8 +8,9 @@ final class Pump {
   private let addressServer: AddressServer?
   private let log: Log
   private let deviceGone: () -> Void
-  // Whether it was one packet that the device held when there was any last.
+  // Whether the device held one packet when there was any last, and when it was read.
   private var wasAlone = true
+  private var lastRead = Instant(nanoseconds: 0)
 
   /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
   /// other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet will ever
@@ -91,23 +92,28 @@ final class Pump {
 
   /// Gives a batch of the device's packets to the identities that send them, as many as one write takes, so that none is
   /// left for a write of its own. It ends early where an identity wants the device to wait: so many super-packets are more
-  /// than a circuit's queue holds. Where the last batch was a single packet, the first is sent before it is known whether
-  /// there is another.
-  private func drain(at now: Instant) {
+  /// than a circuit's queue holds. A packet that comes after a quiet moment is expected to be alone: it is sent before it
+  /// is known whether there is another, which the loop tells. Whether there was any.
+  private func drain(at now: Instant) -> Bool {
     let (port, identities) = (port, identities)
+    let isQuiet = wasAlone && !now.isSoon(after: lastRead)
+    lastRead = now
+    if isQuiet {
+      guard let next = port.next(at: now) else { return false }
+      sender(of: next.packet).receiveAlone(next.packet, next.offload, at: now)
+      return true
+    }
     var count = 0
     while count < Node.batchPackets, let next = port.next(at: now) {
       let sender = sender(of: next.packet)
-      if count == 0, wasAlone {
-        sender.receiveAlone(next.packet, next.offload, at: now)
-      } else {
-        sender.receive(next.packet, next.offload, at: now)
-      }
+      sender.receive(next.packet, next.offload, at: now)
       count += 1
       if sender.wantsDeviceToWait { break }
     }
-    if count > 0 { wasAlone = count == 1 }
+    guard count > 0 else { return false }
+    wasAlone = count == 1
     for identity in identities { identity.finish(at: now) }
+    return true
   }
 
   private func handle(_ event: EthernetLink.Event) {

@@ -33,6 +33,9 @@ struct StreamSocket: ~Copyable {
 
   /// How many bytes the kernel may hold beside those that the other side has room for.
   private static let mostUnsent: Int32 = 16 << 10
+  /// What is no longer, is mostly a packet that came alone. The kernel acknowledges more than the shortest segment that
+  /// every host takes (RFC 9293, section 3.7.1) before it is read.
+  static let mostAlone = 536
 
   private let file: FileDescriptor
   /// Whether it is a TCP socket: a UNIX socket has no delays of its own, and no low-water mark that polling heeds.
@@ -123,15 +126,16 @@ struct StreamSocket: ~Copyable {
     }
   }
 
-  /// Acknowledges what was read, once it is where it was going. Left to itself the kernel does that before it hands
-  /// over what completes a small write, and a packet waits for the way of its acknowledgement. To be called after
-  /// every read: a sender may hold back more until it is told.
-  func acknowledge() {
-    guard isTCP else { return }
-    // An even number: now, and no more by itself if that was due; zero: no more by itself, whatever was due (tcp(7),
-    // net/ipv4/tcp.c). Every second one of large segments is acknowledged as it comes all the same.
+  /// Acknowledges `count` bytes that were read, once they are where they were going. Left to itself the kernel does that
+  /// before it hands over what completes a small write, and a packet waits for the way of its acknowledgement. To be
+  /// called after every read: a sender may hold back more until it is told.
+  func acknowledge(_ count: Int) {
+    guard isTCP, count > 0 else { return }
+    // An even number: now, and no more by itself if that was due, as it is for so little; zero: no more by itself,
+    // whatever was due (tcp(7), net/ipv4/tcp.c). Every second one of large segments is acknowledged as it comes all the
+    // same.
     StreamSocket.set(TCP_QUICKACK, to: 2, of: file.number)
-    StreamSocket.set(TCP_QUICKACK, to: 0, of: file.number)
+    if count > StreamSocket.mostAlone { StreamSocket.set(TCP_QUICKACK, to: 0, of: file.number) }
   }
 
   /// Whether it is a TCP socket; a UNIX socket knows neither of the two, and has no such delays.
