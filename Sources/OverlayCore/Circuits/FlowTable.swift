@@ -5,25 +5,29 @@
 struct FlowTable: ~Copyable {
   /// The circuit for sparse, latency-sensitive flows.
   static let sparseLane = 0
-  /// A flow that was silent for so many seconds is over.
-  static let lifetime = 10.0
-  /// A flow that has proven to be bulk, and was then silent for so many seconds, wants no circuit of its own: at the rate
-  /// of bulk it would have sent dozens of packets.
-  static let bulkPause = 1.0
+  // Times are in nanoseconds: a packet that comes after a quiet moment would wait for each constant of another kind.
+  /// A flow that was silent for so long is over.
+  private static let lifetime: Int64 = 10_000_000_000
+  /// A flow that has proven to be bulk, and was then silent for so long, wants no circuit of its own: at the rate of bulk
+  /// it would have sent dozens of packets.
+  private static let bulkPause: Int64 = 1_000_000_000
 
   private static let ways = 8
   private static let sets = 32
   /// A flow that keeps below so many bytes a second is sparse…
-  private static let sparseRate = 32_768.0
-  /// …and so is one that sends more, until it has sent so many bytes above it.
-  private static let sparseBurst = 65_536.0
+  private static let sparseRate: Int64 = 32_768
+  /// …and so is one that sends more, until it has sent for so long what it may send: 64 KiB.
+  private static let sparseBurst: Int64 = 2_000_000_000
 
   private struct Record {
     var hash: UInt32 = 0
     var lane: Int16 = 0
     var hasProvenBulk = false
-    var credit = 0.0
+    // The time that it has not used of what passed.
+    var credit: Int64 = 0
     var lastSeen = Instant(nanoseconds: 0)
+
+    func silence(at now: Instant) -> Int64 { Int64(bitPattern: now.nanoseconds &- lastSeen.nanoseconds) }
   }
 
   private var records: UnsafeMutableBufferPointer<Record>?
@@ -51,11 +55,11 @@ struct FlowTable: ~Copyable {
       }
       if records[candidate].lastSeen < records[index].lastSeen { index = candidate }
     }
-    if records[index].hash != hash || now.seconds(since: records[index].lastSeen) > FlowTable.lifetime {
+    if records[index].hash != hash || records[index].silence(at: now) > FlowTable.lifetime {
       records[index] = Record(hash: hash, credit: FlowTable.sparseBurst, lastSeen: now)
     }
-    let earned = FlowTable.sparseRate * now.seconds(since: records[index].lastSeen)
-    records[index].credit = min(FlowTable.sparseBurst, records[index].credit + earned) - Double(bytes)
+    let credit = records[index].credit + records[index].silence(at: now)
+    records[index].credit = min(FlowTable.sparseBurst, credit) - Int64(bytes) * 1_000_000_000 / FlowTable.sparseRate
     records[index].lastSeen = now
     let isBulk = records[index].credit < 0
     let isNewlyBulk = isBulk && !records[index].hasProvenBulk
@@ -73,13 +77,13 @@ struct FlowTable: ~Copyable {
 
   /// How many flows are pinned to the lane and not over.
   func count(on lane: Int, at now: Instant) -> Int {
-    records?.count { $0.lane == lane && $0.hash != 0 && now.seconds(since: $0.lastSeen) <= FlowTable.lifetime } ?? 0
+    records?.count { $0.lane == lane && $0.hash != 0 && $0.silence(at: now) <= FlowTable.lifetime } ?? 0
   }
 
   /// How many flows on the sparse lane are bulk at this time: each wants a circuit of its own.
   func waitingCount(at now: Instant) -> Int {
     records?.count {
-      $0.lane == FlowTable.sparseLane && $0.credit < 0 && now.seconds(since: $0.lastSeen) <= FlowTable.bulkPause
+      $0.lane == FlowTable.sparseLane && $0.credit < 0 && $0.silence(at: now) <= FlowTable.bulkPause
     } ?? 0
   }
 
@@ -95,7 +99,7 @@ struct FlowTable: ~Copyable {
 
   /// Gives the memory back if every flow is over.
   mutating func releaseIfOver(at now: Instant) {
-    guard let records, records.allSatisfy({ now.seconds(since: $0.lastSeen) > FlowTable.lifetime }) else { return }
+    guard let records, records.allSatisfy({ $0.silence(at: now) > FlowTable.lifetime }) else { return }
     records.deallocate()
     self.records = nil
   }

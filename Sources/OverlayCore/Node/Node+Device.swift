@@ -1,7 +1,8 @@
 extension Node {
   /// Takes a packet that this host sends, or one behind it; `offload` says what the kernel left to be done to it, and
-  /// `isAlone` that all actions are done, and `keepLonePacket` is called, before its memory is used again, so that it need
-  /// not be copied. Its hop limit stays as it is: the kernels on either side, which forward it, count.
+  /// `isAlone` that there is something to be sent on `lonePacketCircuit` if that is set, and that `keepLonePacket` is called
+  /// before the packet's memory is used again, so that it need not be copied. Its hop limit stays as it is: the kernels on
+  /// either side, which forward it, count.
   public mutating func receive<Device: PacketSink & ~Copyable>(
     fromDevice packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, isAlone: Bool = false,
     at now: Instant, device: inout Device

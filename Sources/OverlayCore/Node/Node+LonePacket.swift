@@ -9,6 +9,9 @@ extension Node {
     let bytes: UnsafeRawBufferPointer
   }
 
+  /// The circuit to `transmit` on at once, before any action is done: a packet that was said to be alone goes there.
+  public var lonePacketCircuit: CircuitIdentifier? { lonePacket?.circuit }
+
   /// Whether nothing is before the packet on the circuit, and there is room for what that does not take.
   func mayBeSentAlone(_ packet: UnsafeRawBufferPointer, on circuit: CircuitIdentifier) -> Bool {
     moves.isEmpty && circuits[circuit].isOpen && circuits[circuit].preamble.isEmpty

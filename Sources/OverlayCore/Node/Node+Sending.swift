@@ -27,7 +27,6 @@ extension Node {
     if isAlone, mayBeSentAlone(bytes, on: circuit) {
       lonePacket = LonePacket(circuit: circuit, flow: flow, bytes: bytes)
       circuits[circuit].lastSent = now
-      requestFlush(circuit)
     } else {
       append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
     }

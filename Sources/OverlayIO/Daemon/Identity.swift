@@ -56,6 +56,7 @@ final class Identity {
   /// Takes a packet that came from the device and may be the only one, and does what it causes.
   func receiveAlone(_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant) {
     node.receive(fromDevice: packet, offload, isAlone: true, at: now, device: &port.device)
+    if let circuit = node.lonePacketCircuit { flush(circuit, at: now) }
     finish(at: now)
     node.keepLonePacket(at: now)
   }
@@ -102,9 +103,18 @@ final class Identity {
   }
 
   private func turn(_ body: (_ now: Instant) -> Void) {
+    let now = begin()
+    body(now)
+    end(at: now)
+  }
+
+  private func begin() -> Instant {
     let now = loop.now
     port.device.now = now
-    body(now)
+    return now
+  }
+
+  private func end(at now: Instant) {
     finish(at: now)
     port.settle(at: now)
   }
@@ -159,20 +169,21 @@ final class Identity {
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
     var count = 0
-    turn { now in
-      switch socket.stream.read(into: socket.isReadInTurns ? port.buffer : port.readBuffer) {
-      case .bytes(let some):
-        count = some
-        receive(count, on: circuit, at: now)
-      case .nothing:
-        if socket.isReadInTurns { receive(0, on: circuit, at: now) }
-      case .end:
-        drop(circuit, .closed, at: now)
-      case .failed(let error):
-        drop(circuit, .failure("\(error)"), at: now)
-      }
+    let now = begin()
+    switch socket.stream.read(into: socket.isReadInTurns ? port.buffer : port.readBuffer) {
+    case .bytes(let some):
+      count = some
+      receive(count, on: circuit, at: now)
+    case .nothing:
+      if socket.isReadInTurns { receive(0, on: circuit, at: now) }
+    case .end:
+      drop(circuit, .closed, at: now)
+    case .failed(let error):
+      drop(circuit, .failure("\(error)"), at: now)
     }
+    // An answer waits in the device, and nothing waits for what else there is to do.
     port.takeAnswers(toOnePacket: count <= StreamSocket.mostAlone)
+    end(at: now)
     socket.stream.acknowledge(count)
     if (node.readsInTurns(circuit) && socket.stream.isTCP) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
   }

@@ -138,10 +138,12 @@ struct StreamSocket: ~Copyable {
     if count > StreamSocket.mostAlone { StreamSocket.set(TCP_QUICKACK, to: 0, of: file.number) }
   }
 
-  /// Whether it is a TCP socket; a UNIX socket knows neither of the two, and has no such delays.
+  /// Whether it is a TCP socket; a UNIX socket knows none of these, and has no such delays.
   private static func sendAtOnce(_ socket: Int32) -> Bool {
+    // Nor is what comes first acknowledged before it is read.
+    set(TCP_QUICKACK, to: 0, of: socket)
     // What the kernel holds, no queue of ours can put into another order.
-    set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
+    return set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
   }
 
   @discardableResult

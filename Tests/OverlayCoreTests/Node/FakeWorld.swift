@@ -53,6 +53,7 @@ final class FakeWorld {
     var packet = packet
     packet.withUnsafeMutableBytes {
       host.node.receive(fromDevice: $0, offload, isAlone: true, at: now, device: &host.device)
+      if let circuit = host.node.lonePacketCircuit { host.sockets[circuit]?.isFlushRequested = true }
       settle()
       host.node.keepLonePacket(at: now)
       $0.initializeMemory(as: UInt8.self, repeating: 0xff)
