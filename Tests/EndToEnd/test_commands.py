@@ -129,6 +129,7 @@ WRONG = [
     (["run", "--onion", NAME, "--interface", ""], ["--interface"]),
     (["run", "--onion", NAME, "--netns", "../x"], ["--netns"]),
     (["run", "--onion", NAME, "--log-level", "loud"], ["--log-level", "loud", "notice"]),
+    (["run", "--onion", NAME, "--log", "journal"], ["--log", "journal", "syslog", "./FILE"]),
     (["run", "--onion", NAME, "--peer", "x"], ["--peer"]),
     (["run", "--onion", NAME, "--peer", PEER[:-7] + "a.onion"], ["--peer"]),
     (["run", "--onion", NAME, "--peer", f"::1/{PEER}"], ["--peer"]),

@@ -413,6 +413,22 @@ def test_with_a_log_file_that_cannot_be_opened(daemons, host, proxy):
     fails_with_a_line(one, "--log: open /nonexistent/oncilla.log")
 
 
+@pytest.mark.parametrize("target", ["file", "syslog"])
+def test_a_start_that_fails_says_so_on_standard_error_wherever_the_log_goes(daemons, host, proxy, tmp_path, target):
+    log = tmp_path / "oncilla.log"
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, interface="lo",
+                  options=["--log", log if target == "file" else target])
+    fails_with_a_line(one, "error: .*lo exists")
+    assert target == "syslog" or "lo exists" in log.read_text()
+
+
+def test_an_error_is_said_once_where_the_log_is_standard_error(daemons, host, proxy):
+    for target in ("stderr", "/dev/stderr"):
+        one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, interface="lo",
+                      options=["--log", target])
+        assert fails_with_a_line(one, "lo exists").count("lo exists") == 1
+
+
 def test_a_start_that_fails_leaves_the_guard(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, interface="lo")
     fails_with_a_line(one, "lo exists")

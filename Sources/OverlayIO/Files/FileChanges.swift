@@ -10,7 +10,7 @@ final class FileChanges {
       do throws(SystemError) {
         if try watcher.drain() { handler() }
       } catch {
-        log.error("changes of \(path) are not seen any more: \(error)")
+        log.warning("changes of \(path) are not seen any more: \(error)")
         source?.cancel()
       }
     }

@@ -13,6 +13,13 @@ public final class FileSink: LogSink {
     file = try FileSink.open(path)
   }
 
+  /// Whether it is the file that standard error goes to, by whatever path.
+  var isStandardError: Bool {
+    var (own, other) = (stat(), stat())
+    return fstat(file.number, &own) == 0 && fstat(STDERR_FILENO, &other) == 0 && own.st_dev == other.st_dev
+      && own.st_ino == other.st_ino
+  }
+
   /// Opens the path again: a new file, if the old one was moved away.
   public func reopen() throws(SystemError) {
     file = try FileSink.open(path)

@@ -4,6 +4,8 @@ import OverlayCore
 ///
 /// Lines are at most `longestLine` bytes. A line that its sink cannot take at once is dropped, never waited for; how
 /// many were is told in a line of its own as soon as one gets through, and stands in `lost`.
+///
+/// Errors go to standard error as well, wherever the log goes: whoever starts the daemon by hand sees why it does not run.
 public final class Log {
   /// The least important level that is written.
   public var level: LogLevel
@@ -14,19 +16,23 @@ public final class Log {
   public static let longestLine = 2048
 
   private let sink: any LogSink
+  private let errorSink: (any LogSink)?
 
-  /// A log that hands its lines to `sink`.
-  public init(level: LogLevel, sink: any LogSink) {
+  /// A log that hands its lines to `sink`, and those of errors to `errorSink`, too.
+  public init(level: LogLevel, sink: any LogSink, errorSink: (any LogSink)? = nil) {
     self.level = level
     self.sink = sink
+    self.errorSink = errorSink
   }
 
   /// A log to `target`; an error if its file cannot be opened.
   public convenience init(level: LogLevel, target: LogTarget) throws(SystemError) {
     switch target {
     case .standardError: self.init(level: level, sink: StandardErrorSink())
-    case .syslog: self.init(level: level, sink: SyslogSink())
-    case .file(let path): self.init(level: level, sink: try FileSink(path: path))
+    case .syslog: self.init(level: level, sink: SyslogSink(), errorSink: StandardErrorSink())
+    case .file(let path):
+      let file = try FileSink(path: path)
+      self.init(level: level, sink: file, errorSink: file.isStandardError ? nil : StandardErrorSink())
     }
   }
 
@@ -36,9 +42,9 @@ public final class Log {
     if lost > 0, sink.write(.warning, "\(lost) line\(lost == 1 ? "" : "s") of the log could not be written") {
       lost = 0
     }
-    if !sink.write(level, message().cut(toBytes: Log.longestLine).singleLine.cut(toBytes: Log.longestLine)) {
-      lost += 1
-    }
+    let line = message().cut(toBytes: Log.longestLine).singleLine.cut(toBytes: Log.longestLine)
+    if !sink.write(level, line) { lost += 1 }
+    if level == .error { _ = errorSink?.write(level, line) }
   }
 
   /// The daemon cannot do its work.

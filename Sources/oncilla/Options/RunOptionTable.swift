@@ -111,7 +111,7 @@ extension RunDraft {
         draft, value throws(Refusal) in
         draft.logLevel = try Value.level(value)
       },
-      Option("--log", "stderr|syslog|FILE", default: "stderr", "Where to. SIGHUP opens a FILE again.") {
+      Option("--log", "stderr|syslog|FILE", default: "stderr", "Where to. A FILE has a '/'; SIGHUP opens it again.") {
         draft, value throws(Refusal) in
         draft.logTarget = try Value.target(value)
       },

@@ -88,10 +88,11 @@ enum Value {
 
   static func target(_ text: String) throws(Refusal) -> LogTarget {
     switch text {
-    case "": throw Refusal("stderr, syslog or a file's path is accepted")
     case "stderr": .standardError
     case "syslog": .syslog
-    default: .file(text)
+    // Without it a word that means a place elsewhere, such as journal, stdout or none, would become a file of that name.
+    case _ where text.contains("/"): .file(text)
+    default: throw Refusal("stderr, syslog or a path with a '/' is accepted, such as ./FILE")
     }
   }
 }

@@ -68,6 +68,20 @@ struct LogTests {
     #expect(log.lost == 0)
   }
 
+  @Test("errors go to standard error too, and nothing else does")
+  func errors() {
+    let errors = Memory()
+    let log = Log(level: .debug, sink: sink, errorSink: errors)
+    log.error("the end")
+    log.warning("w")
+    log.notice("n")
+    #expect(errors.lines == ["error the end"])
+    #expect(sink.lines == ["error the end", "warning w", "notice n"])
+    sink.isFull = true
+    log.error("on a full disk")
+    #expect(errors.lines.last == "error on a full disk")
+  }
+
   @Test("a file that cannot be opened again is told in the old one")
   func reopen() {
     Log(level: .notice, sink: sink).reopen()
