@@ -29,6 +29,11 @@ def test_address(name, address, form):
     assert (result.returncode, result.stdout, result.stderr) == (0, address + "\n", "")
 
 
+def test_an_address_of_a_name_as_it_is_pasted():
+    result = oncilla("address", f" http://{V3.upper()}.onion:8060/\n")
+    assert (result.returncode, result.stdout) == (0, PAIRS[2][1] + "\n"), result
+
+
 def test_address_of_many_names():
     names = [onion_name(f"vector {number}") for number in range(20)]
     assert oncilla("address", *names).stdout == "".join(overlay_address(name) + "\n" for name in names)
@@ -131,7 +136,10 @@ WRONG = [
     (["run", "--onion", NAME, "--log-level", "loud"], ["--log-level", "loud", "notice"]),
     (["run", "--onion", NAME, "--log", "journal"], ["--log", "journal", "syslog", "./FILE"]),
     (["run", "--onion", NAME, "--peer", "x"], ["--peer"]),
-    (["run", "--onion", NAME, "--peer", PEER[:-7] + "a.onion"], ["--peer"]),
+    (["run", "--onion", NAME, "--peer", "alice"], ["--peer", "alice=NAME"]),
+    (["run", "--onion", NAME, "--peer", f"alice:{PEER}"], ["--peer", "alice=NAME"]),
+    (["run", "--onion", NAME, "--peer", f"{PEER}:80"], ["--peer", "port is 80", "8060", "--service-port"]),
+    (["run", "--onion", NAME, "--peer", PEER[:-7] + "a.onion"], ["--peer", "mistyped"]),
     (["run", "--onion", NAME, "--peer", f"::1/{PEER}"], ["--peer"]),
     (["run", "--onion", NAME, "--peer", f"-bad-={PEER}"], ["--peer"]),
     (["run", "--onion", NAME, "--peer", f"two words={PEER}"], ["--peer"]),

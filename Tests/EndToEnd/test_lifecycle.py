@@ -480,3 +480,14 @@ def test_a_hosts_file_may_come_later_and_its_problems_name_no_peer(daemons, host
     assert "line 2: the address is not that of the name" in log and "line 3: " in log, log
     assert peer[:16] not in log and other[:16] not in log, log
     assert log.count("warning") == 3, log
+
+
+def test_names_that_tor_does_not_serve_are_warned_of(daemons, host, proxy, tmp_path):
+    old, older, current = "7fd22jhmqgfl45j6.onion", "wq52ql3uxgcxqjon.onion", onion_name("current")
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{overlay_address(older)} {older}\n{overlay_address(current)} {current}\n")
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=hosts, log_level="notice",
+                  peers=[f"alice={old}"])
+    one.wait_for_line("warning: the name of peer alice is of version 2, which today's Tor does not serve")
+    one.wait_for_line(f"warning: {hosts}: 1 of 2 names are of version 2, which today's Tor does not serve")
+    assert old[:16] not in one.log() and older[:16] not in one.log()

@@ -22,6 +22,7 @@ struct CommandTests {
       ["WQ52QL3UXGCXQJON", version3 + ".onion"],
       "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd\nfd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03\n"
     ), (["--", "wq52ql3uxgcxqjon"], "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd\n"),
+    ([" http://\(version3).onion:8060/ "], "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03\n"),
   ]
 
   @Test("names become addresses, one a line", arguments: addresses)
@@ -34,6 +35,7 @@ struct CommandTests {
     arguments: [
       ("fd87:d87e:eb43:f947:ad24:ec81:8abe:753e", "7fd22jhmqgfl45j6\n"),
       ("FD87:D87E:EB43:5B1F:3F7E:D46D:FE89:9B03", "lmpt67wunx7itgyd\n"), ("fd87:d87e:eb43::", "aaaaaaaaaaaaaaaa\n"),
+      (" fd87:d87e:eb43::\n", "aaaaaaaaaaaaaaaa\n"),
     ])
   func name(address: String, text: String) throws {
     #expect(try output(["name", address]) == text)
@@ -91,7 +93,8 @@ struct CommandTests {
       "'a\(version3.dropFirst())': its checksum does not match: it is mistyped or damaged"
     ),
     (
-      ["address", version3.dropLast() + "e"], "'\(version3.dropLast())e': it is of version 4, only version 3 is known"
+      ["address", version3.dropLast() + "e"],
+      "'\(version3.dropLast())e': its checksum does not match: it is mistyped or damaged"
     ),
     (
       ["address", "7fd22jhmqgfl45j6", "--hostname-file=h"],

@@ -36,6 +36,21 @@ struct IdentityOptionTests {
     #expect(daemon.identities.first?.name == .onion(try OnionName(IdentityOptionTests.alice)))
   }
 
+  @Test(
+    "an own name is taken as it is pasted",
+    arguments: [" http://\(alice)/ ", "\(alice):8060", "HTTPS://7FD22JHMQGFL45J6.ONION:8060/,listen=127.0.0.1:1"])
+  func pasted(value: String) throws {
+    let daemon = try #require(try RunOptions.parse(["--onion", value])).daemon
+    #expect(daemon.identities.map(\.name) == [.onion(try OnionName(IdentityOptionTests.alice))])
+  }
+
+  @Test("a port of its own that is not the service port is refused")
+  func port() throws {
+    let value = "\(IdentityOptionTests.alice):80"
+    let error = #expect(throws: CommandError.self) { try RunOptions.parse(["--onion", value]) }
+    #expect(error?.description.hasPrefix("--onion '\(value)': its port is 80, and all peers are dialled at") == true)
+  }
+
   @Test("there is a bound to identities")
   func bound() throws {
     let letters = Array("abcdefghijklmnopqrstuvwxyz")

@@ -11,8 +11,8 @@ struct PeerOptionTests {
   /// Another name for the address of `carol`: version 2 has no checksum to forbid it.
   static let twin = "lmpt67wunx7itgyd.onion"
 
-  func peers(_ values: [String]) throws -> [ConfiguredPeer] {
-    let arguments = ["--hostname-file=h"] + values.flatMap { ["--peer", $0] }
+  func peers(_ values: [String], _ others: String...) throws -> [ConfiguredPeer] {
+    let arguments = ["--hostname-file=h"] + values.flatMap { ["--peer", $0] } + others
     return try #require(try RunOptions.parse(arguments)).daemon.peers
   }
 
@@ -20,6 +20,9 @@ struct PeerOptionTests {
     (alice, nil), ("7FD22JHMQGFL45J6", nil), ("alice=\(alice)", "alice"), ("Alice=\(alice)", "alice"),
     ("fd87:d87e:eb43:f947:ad24:ec81:8abe:753e/\(alice)", nil),
     ("a=FD87:D87E:EB43:F947:AD24:EC81:138.190.117.62/\(alice)", "a"),
+    (" \(alice)\n", nil), ("alice = \(alice)", "alice"), ("http://\(alice)/", nil), ("alice=https://\(alice)", "alice"),
+    ("\(alice):8060", nil), ("alice=HTTP://7FD22JHMQGFL45J6.ONION:8060/", "alice"), ("\(alice)/", nil),
+    ("fd87:d87e:eb43:f947:ad24:ec81:8abe:753e/http://\(alice)/", nil),
   ]
 
   @Test("petname and address may stand before the name", arguments: spellings)
@@ -29,15 +32,32 @@ struct PeerOptionTests {
   }
 
   static let refusals: [([String], String, String)] = [
-    ([], "abc", "its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
-    ([], "alice=", "its label has 0 characters, an onion name's has 56 (or 16, version 2)"),
+    ([], "abc=abc", "its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
+    ([], carol.prefix(50) + "", "its label has 50 characters, an onion name's has 56 (or 16, version 2)"),
+    ([], "alice", "after a petname, '=' and the onion name are accepted: alice=NAME"),
+    ([], "alice:\(carol)", "after a petname, '=' and the onion name are accepted: alice=NAME"),
+    ([], "alice \(carol):8060", "after a petname, '=' and the onion name are accepted: alice=NAME"),
+    ([], "alice http://\(carol)/", "after a petname, '=' and the onion name are accepted: alice=NAME"),
+    ([], "alice/\(carol)", "'alice' is not an IPv6 address; a petname is followed by '=': alice=NAME is accepted"),
+    ([], "alice=", "the name is missing: [PETNAME=][ADDRESS/]NAME is accepted"),
+    ([], "", "the name is missing: [PETNAME=][ADDRESS/]NAME is accepted"),
+    (
+      [], "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e=\(alice)",
+      "an address is followed by '/', a petname by '=': [PETNAME=][ADDRESS/]NAME is accepted"
+    ),
+    ([], "\(alice):80", "its port is 80, and all peers are dialled at port 8060, which --service-port changes"),
+    ([], "\(alice):http", "what follows its colon is not a port: the name is accepted alone"),
+    ([], "http://\(alice)/wiki/Main", "it has a path: the name is accepted alone"),
+    (
+      [], carol.prefix(55) + "c.onion", "its checksum does not match: it is mistyped or damaged"
+    ),
     ([], "=\(alice)", "the petname '' is not a DNS label: 1 to 63 letters, digits and inner hyphens are accepted"),
     (
       [], "a_b=\(alice)",
       "the petname 'a_b' is not a DNS label: 1 to 63 letters, digits and inner hyphens are accepted"
     ),
     ([], "/\(alice)", "'' is not an IPv6 address"),
-    ([], "a=b/\(alice)", "'b' is not an IPv6 address"),
+    ([], "a=b/\(alice)", "'b' is not an IPv6 address; a petname is followed by '=': b=NAME is accepted"),
     (
       [], "fd87:d87e:eb43::1/\(alice)",
       "fd87:d87e:eb43::1 is not the address of this name, which is fd87:d87e:eb43:f947:ad24:ec81:8abe:753e"
@@ -51,6 +71,15 @@ struct PeerOptionTests {
         + "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03"
     ),
   ]
+
+  @Test("a name's port is the service port, wherever that option stands")
+  func servicePort() throws {
+    #expect(try peers(["\(PeerOptionTests.alice):9000"], "--service-port", "9000").count == 1)
+    let error = #expect(throws: CommandError.self) {
+      try peers(["\(PeerOptionTests.alice):8060"], "--service-port", "9000")
+    }
+    #expect(error?.description.contains("its port is 8060, and all peers are dialled at port 9000") == true)
+  }
 
   @Test("what contradicts itself or an earlier peer is refused", arguments: refusals)
   func refused(earlier: [String], value: String, reason: String) {

@@ -8,8 +8,14 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
   case alphabet
   /// A version 3 label's checksum does not match its key: a mistyped or damaged name.
   case checksum
-  /// A label of 56 characters of this version; only 3 is known.
+  /// A label of 56 characters of this version, whose checksum matches it; only 3 is known.
   case version(UInt8)
+  /// A path follows the name.
+  case path
+  /// What follows the name and a colon is no port.
+  case portText
+  /// This port follows the name, where that of all peers is another.
+  case port(UInt16, accepted: UInt16)
 
   /// What was wrong and what is accepted, for the operator.
   public var description: String {
@@ -19,6 +25,10 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
     case .alphabet: "an onion name is written with the letters a to z and the digits 2 to 7 only"
     case .checksum: "its checksum does not match: it is mistyped or damaged"
     case .version(let version): "it is of version \(version), only version 3 is known"
+    case .path: "it has a path: the name is accepted alone"
+    case .portText: "what follows its colon is not a port: the name is accepted alone"
+    case .port(let port, let accepted):
+      "its port is \(port), and all peers are dialled at port \(accepted), which --service-port changes"
     }
   }
 }
@@ -68,8 +78,9 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   private static let bytesOfVersion3 = 35
 
   private static func verify(_ bytes: [UInt8]) throws(OnionNameError) {
-    guard bytes[34] == 3 else { throw .version(bytes[34]) }
-    let digest = SHA3.sha256(Array(".onion checksum".utf8) + bytes[..<32] + [3])
+    let version = bytes[34]
+    let digest = SHA3.sha256(Array(".onion checksum".utf8) + bytes[..<32] + [version])
     guard digest[..<2] == bytes[32..<34] else { throw .checksum }
+    guard version == 3 else { throw .version(version) }
   }
 }

@@ -13,6 +13,9 @@ public struct OverlayNetwork: Hashable, Sendable {
     suffix: ".onion", prefix: IPv6Prefix(masking: IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 0), length: 48),
     labelLengths: [16, 56])
 
+  /// The port of the overlay's onion services, unless all peers agree on another.
+  public static let servicePort: UInt16 = 8060
+
   /// How many characters of a label its address holds: the last 16, five bits each.
   public static let labelCharactersInAddress = 16
 

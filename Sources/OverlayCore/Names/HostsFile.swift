@@ -13,12 +13,12 @@ public struct HostsFile: Equatable, Sendable {
   /// How many names are taken from a file; the lines after them are one problem.
   public static let mostNames = 10_000
 
-  /// What stands in `bytes`, a file's whole content.
-  public init(parsing bytes: [UInt8]) {
+  /// What stands in `bytes`, a file's whole content, where the port of all peers is `servicePort`.
+  public init(parsing bytes: [UInt8], servicePort: UInt16 = OverlayNetwork.servicePort) {
     var names: [OnionName] = []
     var known: [IPv6Address: OnionName] = [:]
     problems = LineProblems(reading: bytes) { (fields) throws(HostsLineError) in
-      let name = try HostsFile.name(in: fields)
+      let name = try HostsFile.name(in: fields, servicePort: servicePort)
       if let other = known[name.address] {
         guard other == name else { throw .taken }
         return
@@ -30,11 +30,11 @@ public struct HostsFile: Equatable, Sendable {
     self.names = names
   }
 
-  private static func name(in fields: [String]) throws(HostsLineError) -> OnionName {
+  private static func name(in fields: [String], servicePort: UInt16) throws(HostsLineError) -> OnionName {
     guard fields.count == 2 else { throw .fields(fields.count) }
     guard let address = IPv6Address(fields[0]) else { throw .address }
     let name: OnionName
-    do { name = try OnionName(fields[1]) } catch { throw .name(error) }
+    do { name = try OnionName(pasted: fields[1], servicePort: servicePort) } catch { throw .name(error) }
     guard name.address == address else { throw .mismatch }
     return name
   }

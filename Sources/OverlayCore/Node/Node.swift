@@ -89,8 +89,8 @@ public struct Node: ~Copyable {
     self.names = names
     for (index, configured) in permanent where settings.dialsPeers {
       peers[configured.name] = Peer(
-        name: configured.name, label: configured.petname.map { "peer \($0)" } ?? "peer number \(index + 1)",
-        isPermanent: true, isSelf: false, userIdentifier: makeUserIdentifier())
+        name: configured.name, label: configured.label(index), isPermanent: true, isSelf: false,
+        userIdentifier: makeUserIdentifier())
     }
   }
 

@@ -37,7 +37,7 @@ public struct NodeSettings: Sendable {
   /// The settings of a node.
   public init(
     name: OnionName, peers: [ConfiguredPeer], siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
-    servicePort: UInt16 = 8060,
+    servicePort: UInt16 = OverlayNetwork.servicePort,
     idle: Duration = .seconds(180), circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500,
     routes: [Route] = [], served: [IPPrefix] = [],
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,

@@ -10,4 +10,7 @@ public struct ConfiguredPeer: Hashable, Sendable {
     self.name = name
     self.petname = petname
   }
+
+  /// What the log may call it, the one with this index.
+  public func label(_ index: Int) -> String { petname.map { "peer \($0)" } ?? "peer number \(index + 1)" }
 }

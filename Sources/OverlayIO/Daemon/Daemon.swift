@@ -92,7 +92,7 @@ public final class Daemon {
 
   private func readHostname(_ path: String) {
     do {
-      let name = try HostnameFile.read(path)
+      let name = try HostnameFile.read(path, servicePort: settings.servicePort)
       hostnameChanges = nil
       try begin(as: [name])
     } catch let error as HostnameFileError where error.mayResolve {
@@ -106,9 +106,7 @@ public final class Daemon {
 
   private func begin(as names: [OnionName]) throws {
     guard let interface, pump == nil, let first = names.first else { return }
-    for name in names where name.isVersion2 {
-      log.warning("a name of this host is of version 2, which today's Tor does not serve")
-    }
+    warnOfVersion2(names)
     if settings.peers.contains(where: { names.contains($0.name) }) {
       log.warning("a --peer is this host's own name, and left out")
     }
@@ -127,6 +125,18 @@ public final class Daemon {
     oncilla_release_program_pages()
   }
 
+  private func warnOfVersion2(_ names: [OnionName]) {
+    for name in names where name.isVersion2 {
+      log.warning("a name of this host is of version 2, which today's Tor does not serve")
+    }
+    for (number, peer) in settings.peers.enumerated() where peer.name.isVersion2 {
+      log.warning("the name of \(peer.label(number)) is of version 2, which today's Tor does not serve")
+    }
+    for route in settings.routes where route.via.isVersion2 && !settings.peers.contains(where: { $0.name == route.via }) {
+      log.warning("\(route.prefix) is routed to a name of version 2, which today's Tor does not serve")
+    }
+  }
+
   private func watchHosts() throws {
     guard let path = settings.hostsFile else { return }
     hostsChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHosts() }
@@ -136,8 +146,12 @@ public final class Daemon {
   private func readHosts() {
     guard let path = settings.hostsFile else { return }
     do throws(SystemError) {
-      let hosts = HostsFile(parsing: try readFile(path))
+      let hosts = HostsFile(parsing: try readFile(path), servicePort: settings.servicePort)
       for line in hosts.problems.report(of: path) { log.warning(line) }
+      let dead = hosts.names.count(where: \.isVersion2)
+      if dead > 0 {
+        log.warning("\(path): \(dead) of \(hosts.names.count) names are of version 2, which today's Tor does not serve")
+      }
       log.info("\(path): \(hosts.names.count) names read")
       pump?.replaceHosts(with: hosts.names)
       hasHosts = !hosts.names.isEmpty

@@ -40,7 +40,7 @@ public struct DaemonSettings: Equatable, Sendable {
   /// Tor's SOCKS port.
   public var socks = SocketAddress.ipv4(0x7f00_0001, port: 9050)
   /// The port of peers' onion services.
-  public var servicePort: UInt16 = 8060
+  public var servicePort = OverlayNetwork.servicePort
   /// The interface and where it is put: its kind, and what of the following the kernel gets to know.
   public var interface = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
   /// What lies behind peers, at most `mostPrefixes`; no prefix is there twice, or in `served`, too.

@@ -36,8 +36,10 @@ public enum HostnameFileError: Error, Equatable, CustomStringConvertible {
 
 /// The file in which Tor writes the name of an onion service: `HiddenServiceDir/hostname`, one line.
 public enum HostnameFile {
-  /// The name that the file at `path` holds.
-  public static func read(_ path: String) throws(HostnameFileError) -> OnionName {
+  /// The name that the file at `path` holds, where the port of all peers is `servicePort`.
+  public static func read(
+    _ path: String, servicePort: UInt16 = OverlayNetwork.servicePort
+  ) throws(HostnameFileError) -> OnionName {
     let bytes: [UInt8]
     do {
       bytes = try readFile(path, limit: 4096)
@@ -52,7 +54,7 @@ public enum HostnameFile {
     let start = line.drop { blanks.contains($0) }
     let end = start.lastIndex { !blanks.contains($0) } ?? start.startIndex
     do {
-      return try OnionName(String(decoding: start[...end], as: UTF8.self))
+      return try OnionName(pasted: String(decoding: start[...end], as: UTF8.self), servicePort: servicePort)
     } catch {
       throw .invalid(path, error)
     }

@@ -10,7 +10,8 @@ extension Command {
     details: [
       """
       Prints the overlay address of each NAME, a line each and in their order. A NAME is an onion name of version 3 \
-      (56 characters, its checksum is verified) or 2 (16 characters), in any case, with or without .onion.
+      (56 characters, its checksum is verified) or 2 (16 characters), in any case, with or without .onion, as a URL or \
+      not.
       """
     ],
     optionRows: AddressDraft.options.map { HelpText.row($0) },
@@ -21,7 +22,7 @@ extension Command {
       var names: [OnionName] = []
       for text in parsed.operands {
         do throws(OnionNameError) {
-          names.append(try OnionName(text))
+          names.append(try OnionName(pasted: text))
         } catch {
           throw .argument(text, reason: error.description)
         }

@@ -19,7 +19,9 @@ extension Command {
       if parsed.wantsHelp { return nil }
       guard let text = parsed.operands.first else { throw .incomplete(command: "name", needs: "ADDRESS") }
       if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
-      guard let address = IPv6Address(text) else { throw .argument(text, reason: "this is not an IPv6 address") }
+      guard let address = IPv6Address(String(PastedName.trimmed(text[...]))) else {
+        throw .argument(text, reason: "this is not an IPv6 address")
+      }
       let network = OverlayNetwork.tor
       guard let label = network.label(of: address) else {
         throw .argument(text, reason: "this is not an overlay address: one of \(network.prefix) is accepted")

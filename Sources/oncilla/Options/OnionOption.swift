@@ -7,6 +7,8 @@ struct OnionOption {
   let text: String
   /// Who this host is.
   let name: OnionName
+  /// The port that was given with the name.
+  let port: UInt16?
   /// Where that one listens, if it says so itself.
   let listen: SocketAddress?
   /// The LAN host that is given its address, if it is kept for one.
@@ -15,8 +17,9 @@ struct OnionOption {
   /// Reads one value, unless it is in the way of one of `earlier`.
   static func read(_ text: String, after earlier: [OnionOption]) throws(Value.Refusal) -> OnionOption {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    let name: OnionName
-    do { name = try OnionName(parts.first ?? "") } catch { throw Value.Refusal(error.description) }
+    let pasted: PastedName
+    do { pasted = try PastedName(parts.first ?? "") } catch { throw Value.Refusal(error.description) }
+    let name = pasted.name
     var listen: SocketAddress?
     var macAddress: MACAddress?
     for part in parts.dropFirst() {
@@ -42,6 +45,6 @@ struct OnionOption {
     guard earlier.count < DaemonSettings.mostIdentities else {
       throw Value.Refusal("at most \(DaemonSettings.mostIdentities) identities are accepted")
     }
-    return OnionOption(text: text, name: name, listen: listen, macAddress: macAddress)
+    return OnionOption(text: text, name: name, port: pasted.port, listen: listen, macAddress: macAddress)
   }
 }

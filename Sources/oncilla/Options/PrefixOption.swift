@@ -46,11 +46,11 @@ struct RouteOption {
   }
 
   /// The peer that `via` names: by the petname that one of `peers` has, or by its onion name.
-  func peer(among peers: [ConfiguredPeer]) throws(Value.Refusal) -> OnionName {
-    let petname = Petname(via)
+  func peer(among peers: [ConfiguredPeer], servicePort: UInt16) throws(Value.Refusal) -> OnionName {
+    let petname = Petname(PastedName.trimmed(via[...]))
     if let petname, let peer = peers.first(where: { $0.petname == petname }) { return peer.name }
     do throws(OnionNameError) {
-      return try OnionName(via)
+      return try OnionName(pasted: via, servicePort: servicePort)
     } catch {
       if petname != nil, case .length = error {
         throw Value.Refusal("'\(via)' is neither an onion name nor the petname of a --peer")

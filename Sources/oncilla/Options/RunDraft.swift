@@ -7,6 +7,8 @@ struct RunDraft {
   /// What needs no other option to be understood.
   var daemon = DaemonSettings(identities: [])
   var onions: [OnionOption] = []
+  /// The peers whose names were given with a port.
+  var peersWithPort: [(text: String, port: UInt16)] = []
   var hostnameFile: String?
   var listen: [SocketAddress] = []
   var routes: [RouteOption] = []
@@ -23,6 +25,7 @@ extension RunDraft {
     settings.identities = try identities(listenIsGiven: given.contains("--listen"))
     try checkMode(given: given)
     try checkHosts()
+    try checkPorts()
     let rules = PrefixRules(
       isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
       connections: [settings.socks] + settings.identities.flatMap(\.listen))
@@ -64,6 +67,15 @@ extension RunDraft {
           option: "--onion", value: onion.text,
           reason: "'mac=' needs --no-address: the first identity's address is that of the interface")
       }
+    }
+  }
+
+  /// Names are pasted with the port that the other side told, and all are dialled at one.
+  private func checkPorts() throws(CommandError) {
+    let accepted = daemon.servicePort
+    let own = onions.compactMap { onion in onion.port.map { ("--onion", onion.text, $0) } }
+    for (option, text, port) in own + peersWithPort.map({ ("--peer", $0.text, $0.port) }) where port != accepted {
+      throw .refused(option: option, value: text, reason: OnionNameError.port(port, accepted: accepted).description)
     }
   }
 
@@ -116,7 +128,7 @@ extension RunDraft {
       try CommandError.naming("--route", route.text) { () throws(Value.Refusal) in
         guard taken.insert(route.prefix).inserted else { throw Value.Refusal("this prefix is already given") }
         try rules.check(route.prefix, isRoute: true)
-        let via = try route.peer(among: settings.peers)
+        let via = try route.peer(among: settings.peers, servicePort: settings.servicePort)
         guard !own.contains(via) else { throw Value.Refusal("via= is this host's own name") }
         checked.append(Route(prefix: route.prefix, via: via))
       }

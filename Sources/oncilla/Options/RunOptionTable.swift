@@ -26,7 +26,9 @@ extension RunDraft {
         "--peer", "[PETNAME=][ADDRESS/]NAME", isRepeatable: true,
         "A permanent peer: dialled at start and again for ever. Repeatable."
       ) { draft, value throws(Refusal) in
-        draft.daemon.peers.append(try PeerOption.read(value, after: draft.daemon.peers))
+        let option = try PeerOption.read(value, after: draft.daemon.peers)
+        draft.daemon.peers.append(option.peer)
+        if let port = option.port { draft.peersWithPort.append((value, port)) }
       },
       Option("--hosts", "FILE", "More names: lines 'address name'. Re-read when it changes.") {
         draft, value throws(Refusal) in
@@ -44,7 +46,7 @@ extension RunDraft {
         guard !draft.listen.contains(address) else { throw Refusal("this address is already given") }
         draft.listen.append(address)
       },
-      Option("--service-port", "PORT", default: "8060", "The port of peers' onion services.") {
+      Option("--service-port", "PORT", default: "\(OverlayNetwork.servicePort)", "The port of peers' onion services.") {
         draft, value throws(Refusal) in
         draft.daemon.servicePort = UInt16(try Value.number(value, in: 1...65535))
       },

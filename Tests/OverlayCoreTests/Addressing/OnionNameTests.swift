@@ -1,5 +1,6 @@
-import OverlayCore
 import Testing
+
+@testable import OverlayCore
 
 @Suite("Onion name")
 struct OnionNameTests {
@@ -45,9 +46,19 @@ struct OnionNameTests {
     #expect(throws: OnionNameError.checksum) { try OnionName("a" + OnionNameTests.version3.dropFirst()) }
   }
 
-  @Test("another version is told", arguments: [("c", UInt8(2)), ("e", 4), ("a", 0), ("7", 31)])
-  func version(last: String, version: UInt8) {
-    #expect(throws: OnionNameError.version(version)) { try OnionName(OnionNameTests.version3.dropLast() + last) }
+  @Test(
+    "a last character that does not fit the rest is mistyped, and not that of another version",
+    arguments: ["c", "e", "a", "7"])
+  func lastCharacter(last: String) {
+    #expect(throws: OnionNameError.checksum) { try OnionName(OnionNameTests.version3.dropLast() + last) }
+  }
+
+  @Test("another version is told where the checksum is that of it", arguments: [UInt8(0), 2, 4, 255])
+  func version(version: UInt8) throws {
+    let key = [UInt8](repeating: 7, count: 32)
+    let checksum = SHA3.sha256(Array(".onion checksum".utf8) + key + [version])[..<2]
+    let label = Base32.encode(key + checksum + [version])
+    #expect(throws: OnionNameError.version(version)) { try OnionName(label) }
   }
 
   @Test(

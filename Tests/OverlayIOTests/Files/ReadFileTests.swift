@@ -40,7 +40,8 @@ struct ReadFileTests {
 
   @Test(
     "Tor's hostname file gives its name",
-    arguments: ["7fd22jhmqgfl45j6.onion\n", "7fd22jhmqgfl45j6.onion", "\n 7FD22JHMQGFL45J6 \r\n\n"])
+    arguments: ["7fd22jhmqgfl45j6.onion\n", "7fd22jhmqgfl45j6.onion", "\n 7FD22JHMQGFL45J6 \r\n\n",
+      "http://7fd22jhmqgfl45j6.onion/\n"])
   func hostname(text: String) throws {
     try directory.write("hostname", text)
     #expect(try HostnameFile.read(directory.file("hostname")).label == "7fd22jhmqgfl45j6")

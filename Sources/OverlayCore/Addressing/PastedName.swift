@@ -1,0 +1,54 @@
+/// An onion name as people write and paste it: with blanks around it, in any case, as the beginning of a URL, or with its
+/// port. What a peer sends is read by `OnionName` itself, which takes none of that.
+///
+///     http://657G75…ITGYD.onion:8060/
+public struct PastedName: Equatable, Sendable {
+  /// The name.
+  public let name: OnionName
+  /// The port that follows it, if one does.
+  public let port: UInt16?
+
+  /// The name that `text` writes.
+  public init(_ text: some StringProtocol) throws(OnionNameError) {
+    var rest = PastedName.trimmed(Substring(text))
+    let scheme = rest.prefix { $0.isASCII && $0.isLetter }
+    let afterScheme = rest[scheme.endIndex...]
+    if !scheme.isEmpty, afterScheme.hasPrefix("://") { rest = afterScheme.dropFirst(3) }
+    if rest.hasSuffix("/") { rest.removeLast() }
+    guard !rest.contains("/") else { throw .path }
+    guard let colon = rest.lastIndex(of: ":") else {
+      name = try OnionName(rest)
+      port = nil
+      return
+    }
+    name = try OnionName(rest[..<colon])
+    let digits = rest[rest.index(after: colon)...]
+    guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let port = UInt16(digits)
+    else { throw .portText }
+    self.port = port
+  }
+
+  /// `text` without the blanks around it, those included that cannot be seen.
+  public static func trimmed(_ text: Substring) -> Substring {
+    var scalars = text.unicodeScalars
+    while let first = scalars.first, isBlank(first) { scalars.removeFirst() }
+    while let last = scalars.last, isBlank(last) { scalars.removeLast() }
+    return Substring(scalars)
+  }
+
+  private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+    // Zero width space, word joiner, byte order mark: what is copied from web pages and editors brings them along.
+    scalar.properties.isWhitespace || [0x200b, 0x2060, 0xfeff].contains(scalar.value)
+  }
+}
+
+extension OnionName {
+  /// The name that a person wrote or pasted, where the port of all peers is `servicePort`: no other may follow the name.
+  public init(
+    pasted text: some StringProtocol, servicePort: UInt16 = OverlayNetwork.servicePort
+  ) throws(OnionNameError) {
+    let pasted = try PastedName(text)
+    if let port = pasted.port, port != servicePort { throw .port(port, accepted: servicePort) }
+    self = pasted.name
+  }
+}
