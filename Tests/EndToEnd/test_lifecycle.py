@@ -491,3 +491,55 @@ def test_names_that_tor_does_not_serve_are_warned_of(daemons, host, proxy, tmp_p
     one.wait_for_line("warning: the name of peer alice is of version 2, which today's Tor does not serve")
     one.wait_for_line(f"warning: {hosts}: 1 of 2 names are of version 2, which today's Tor does not serve")
     assert old[:16] not in one.log() and older[:16] not in one.log()
+
+
+def test_the_systems_hosts_file_will_do(daemons, host, proxy, tmp_path):
+    peer, other = onion_name("peer"), onion_name("other")
+    hosts = tmp_path / "hosts"
+    hosts.write_text("\ufeff127.0.0.1 localhost\n::1 localhost ip6-localhost\nff02::1 ip6-allnodes\n"
+                     f"{overlay_address(peer)} alice {peer} more\n{overlay_address(other)} {other} bob\n")
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=hosts, log_level="info")
+    one.wait_for_line(f"{hosts}: 2 names read")
+    assert "warning" not in one.log()
+
+
+def test_ten_thousand_commented_names_are_read_and_too_long_a_file_names_the_limit(daemons, host, proxy, tmp_path):
+    hosts = tmp_path / "hosts"
+    with open(hosts, "w") as file:
+        for number in range(10_000):
+            name = onion_name(number)
+            file.write(f"{overlay_address(name)} {name} host-{number}  # {'a comment ' * 20}\n")
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=hosts, log_level="info")
+    one.wait_for_line(f"{hosts}: 10000 names read", timeout=30)
+    hosts.write_text("#" * (9 << 20))
+    one.wait_for_line("the names that it held stay: .*at most 8 MiB are accepted")
+
+
+def test_directories_that_are_not_there_are_told(daemons, host, proxy, tmp_path):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=tmp_path / "a/hosts",
+                  log_level="notice")
+    one.wait_for_line(f"warning: {tmp_path}/a/hosts is not there yet, nor is its directory {tmp_path}/a$")
+    one.stop()
+    one = daemons(hostname_file=tmp_path / "b/hostname", netns=host, socks=proxy.address, log_level="notice")
+    one.wait_for_line(f"waiting for Tor to write {tmp_path}/b/hostname; its directory {tmp_path}/b is not there yet")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/hostname").write_text(onion_name("b") + "\n")
+    one.wait_for_line(r": ready$")
+
+
+def test_a_hostname_that_changes_is_told_once_and_left_to_the_next_start(daemons, host, proxy, tmp_path):
+    hostname = tmp_path / "hostname"
+    hostname.write_text(onion_name("first") + "\n")
+    one = daemons(hostname_file=hostname, netns=host, socks=proxy.address, log_level="notice")
+    one.address = overlay_address(onion_name("first"))
+    one.wait_for_interface()
+    hostname.unlink()
+    hostname.write_text(onion_name("second") + "\n")
+    one.wait_for_line(f"warning: {hostname} holds another name now, whose address is "
+                      f"{overlay_address(onion_name('second'))}: this host stays {one.address}")
+    hostname.write_text(onion_name("third") + "\n")
+    os.utime(hostname)
+    hostname.write_text(onion_name("first") + "\n")
+    one.wait_for_line(f"{hostname} holds this host's name again")
+    assert one.log().count("another name") == 1
+    assert host.addresses("oncilla0") == [f"{one.address}/48"]

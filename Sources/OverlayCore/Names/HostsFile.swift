@@ -1,9 +1,10 @@
-/// The names that an operator keeps in a file, one a line, in OnionCat's form:
+/// The names that an operator keeps in a file, one a line, in the form of hosts(5):
 ///
-///     # the address is the one that the name maps to
-///     fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03  657g75…itgyd.onion
+///     # the address is the one that the name maps to; aliases may stand around it
+///     fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03  657g75…itgyd.onion  alice
 ///
-/// A line that says anything else is a problem to be told, and leaves the other lines as they are.
+/// Lines of addresses outside the overlay are for others: the file may be `/etc/hosts`. A line that says anything else is
+/// a problem to be told, and leaves the other lines as they are.
 public struct HostsFile: Equatable, Sendable {
   /// The names in the order of the file, no two with the same address; each carries its address.
   public let names: [OnionName]
@@ -13,12 +14,15 @@ public struct HostsFile: Equatable, Sendable {
   /// How many names are taken from a file; the lines after them are one problem.
   public static let mostNames = 10_000
 
+  /// How many bytes of a file are read: room for as many lines with names, aliases and comments of 500 bytes.
+  public static let mostBytes = 8 << 20
+
   /// What stands in `bytes`, a file's whole content, where the port of all peers is `servicePort`.
   public init(parsing bytes: [UInt8], servicePort: UInt16 = OverlayNetwork.servicePort) {
     var names: [OnionName] = []
     var known: [IPv6Address: OnionName] = [:]
     problems = LineProblems(reading: bytes) { (fields) throws(HostsLineError) in
-      let name = try HostsFile.name(in: fields, servicePort: servicePort)
+      guard let name = try HostsFile.name(in: fields, servicePort: servicePort) else { return }
       if let other = known[name.address] {
         guard other == name else { throw .taken }
         return
@@ -30,21 +34,37 @@ public struct HostsFile: Equatable, Sendable {
     self.names = names
   }
 
-  private static func name(in fields: [String], servicePort: UInt16) throws(HostsLineError) -> OnionName {
-    guard fields.count == 2 else { throw .fields(fields.count) }
-    guard let address = IPv6Address(fields[0]) else { throw .address }
-    let name: OnionName
-    do { name = try OnionName(pasted: fields[1], servicePort: servicePort) } catch { throw .name(error) }
-    guard name.address == address else { throw .mismatch }
-    return name
+  /// The name that a line has for an address of the overlay; `nil` if it is for another.
+  private static func name(in fields: [String], servicePort: UInt16) throws(HostsLineError) -> OnionName? {
+    // What has a colon or a slash is no name of another kind, but an onion name as it was pasted.
+    let onions = fields.dropFirst().filter {
+      $0.lowercasedASCII.hasSuffix(OverlayNetwork.tor.suffix) || $0.contains(":") || $0.contains("/")
+    }
+    guard let address = IPv6Address(String(fields[0].prefix { $0 != "%" })) else {
+      guard IPv4Address(fields[0]) != nil else { throw .address }
+      guard onions.isEmpty else { throw .mismatch }
+      return nil
+    }
+    guard OverlayNetwork.tor.contains(address) || !onions.isEmpty else { return nil }
+    var problem: HostsLineError?
+    for text in onions.isEmpty ? fields.dropFirst() : onions[...] {
+      do throws(OnionNameError) {
+        let name = try OnionName(pasted: text, servicePort: servicePort)
+        if name.address == address { return name }
+        problem = problem ?? .mismatch
+      } catch {
+        problem = problem ?? (onions.isEmpty ? .nameless : .name(error))
+      }
+    }
+    throw problem ?? .nameless
   }
 }
 
 /// Why a line of a hosts file names nobody. What the line says is left out: the log keeps peers' names to itself, and
 /// the line can be looked up.
 private enum HostsLineError: LineError {
-  case fields(Int)
   case address
+  case nameless
   case name(OnionNameError)
   case mismatch
   case taken
@@ -56,9 +76,9 @@ private enum HostsLineError: LineError {
 
   var description: String {
     switch self {
-    case .fields(let count): "\(count) field\(count == 1 ? "" : "s") where an address and a name are accepted"
-    case .address: "the first field is not an IPv6 address"
-    case .name(let error): "the second field is not an onion name: \(error)"
+    case .address: "the first field is not an IP address; an address and its onion name are accepted"
+    case .nameless: "no onion name follows the address"
+    case .name(let error): "what follows the address is not an onion name: \(error)"
     case .mismatch: "the address is not that of the name, which 'oncilla address' prints"
     case .taken: "an earlier line has another name of the same address"
     case .excess: "only the first \(HostsFile.mostNames) names of a file are used"

@@ -1,5 +1,5 @@
 /// What is wrong with the lines of a file of records, one a line. Fields stand between blanks, a comment begins with `#`,
-/// and CR before a line's end is tolerated. A line that says anything else is left out, and leaves the others as they
+/// and CR before a line's end and a byte order mark before the first are tolerated. A line that says anything else is left out, and leaves the others as they
 /// are.
 public struct LineProblems: Equatable, Sendable {
   /// A line that was left out.
@@ -18,12 +18,16 @@ public struct LineProblems: Equatable, Sendable {
   /// How many problems there are beyond those.
   public private(set) var untold = 0
 
+  // What some editors begin a file of UTF-8 with.
+  private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
+
   /// How many problems are kept with their text.
   public static let mostTold = 20
 
   /// Reads a file whose whole content is `bytes`: `take` gets the fields of each line that has any.
   init<Failure: LineError>(reading bytes: [UInt8], _ take: (_ fields: [String]) throws(Failure) -> Void) {
     var rest = bytes[...]
+    if rest.starts(with: LineProblems.byteOrderMark) { rest = rest.dropFirst(LineProblems.byteOrderMark.count) }
     var number = 0
     while !rest.isEmpty {
       let line = rest.prefix { $0 != UInt8(ascii: "\n") }

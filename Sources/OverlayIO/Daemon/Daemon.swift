@@ -12,10 +12,8 @@ public final class Daemon {
   private var listeners: IdentityListeners?
   private var interface: OverlayInterface?
   private var pump: Pump?
-  private var hostnameChanges: FileChanges?
-  private var hostsChanges: FileChanges?
-  private var hasHosts = false
-  private var hasSaidWaiting = false
+  private var hostname: HostnameWatch?
+  private var hosts: HostsWatch?
   private var hasStood = false
 
   /// A daemon that has touched nothing yet; `nil` if the system has no way to wait for events.
@@ -49,8 +47,8 @@ public final class Daemon {
   }
 
   private func close() {
-    hostnameChanges = nil
-    hostsChanges = nil
+    hostname = nil
+    hosts = nil
     listeners = nil
     pump = nil
     if status == 0 { interface?.removeLeakGuard() }
@@ -82,22 +80,19 @@ public final class Daemon {
       switch identity.name {
       case .onion(let name): names.append(name)
       case .hostnameFile(let path):
-        // Watched before it is read: no moment is left in which it could appear unseen.
-        hostnameChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHostname(path) }
-        return readHostname(path)
+        let watch = try HostnameWatch(
+          path, servicePort: settings.servicePort, on: loop, log: log,
+          found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] in stop(status: 1) })
+        hostname = watch
+        return watch.read()
       }
     }
     try begin(as: names)
   }
 
-  private func readHostname(_ path: String) {
+  private func beginOrFail(as names: [OnionName]) {
     do {
-      let name = try HostnameFile.read(path, servicePort: settings.servicePort)
-      hostnameChanges = nil
-      try begin(as: [name])
-    } catch let error as HostnameFileError where error.mayResolve {
-      if !hasSaidWaiting { log.notice("waiting for Tor to write \(path)") }
-      hasSaidWaiting = true
+      try begin(as: names)
     } catch {
       log.error("\(error)")
       stop(status: 1)
@@ -118,7 +113,11 @@ public final class Daemon {
       },
       deviceGone: { [unowned self] in deviceGone() })
     self.pump = pump
-    try watchHosts()
+    hosts = try settings.hostsFile.map { path throws(SystemError) in
+      try HostsWatch(path, servicePort: settings.servicePort, on: loop, log: log) { [unowned pump] names in
+        pump.replaceHosts(with: names)
+      }
+    }
     pump.start()
     // Resident memory is a promise, 8 MB with two peers: 8.4 to 9.5 MB without this, 6.1 to 6.5 MB with it. The kernel
     // would take these pages back itself, but only when others want them.
@@ -132,37 +131,9 @@ public final class Daemon {
     for (number, peer) in settings.peers.enumerated() where peer.name.isVersion2 {
       log.warning("the name of \(peer.label(number)) is of version 2, which today's Tor does not serve")
     }
-    for route in settings.routes where route.via.isVersion2 && !settings.peers.contains(where: { $0.name == route.via }) {
+    for route in settings.routes where route.via.isVersion2 && !settings.peers.contains(where: { $0.name == route.via })
+    {
       log.warning("\(route.prefix) is routed to a name of version 2, which today's Tor does not serve")
-    }
-  }
-
-  private func watchHosts() throws {
-    guard let path = settings.hostsFile else { return }
-    hostsChanges = try FileChanges(of: path, on: loop, log: log) { [unowned self] in readHosts() }
-    readHosts()
-  }
-
-  private func readHosts() {
-    guard let path = settings.hostsFile else { return }
-    do throws(SystemError) {
-      let hosts = HostsFile(parsing: try readFile(path), servicePort: settings.servicePort)
-      for line in hosts.problems.report(of: path) { log.warning(line) }
-      let dead = hosts.names.count(where: \.isVersion2)
-      if dead > 0 {
-        log.warning("\(path): \(dead) of \(hosts.names.count) names are of version 2, which today's Tor does not serve")
-      }
-      log.info("\(path): \(hosts.names.count) names read")
-      pump?.replaceHosts(with: hosts.names)
-      hasHosts = !hosts.names.isEmpty
-    } catch {
-      if hasHosts {
-        log.warning("the hosts file cannot be read, and the names that it held stay: \(error)")
-      } else if error.number == ENOENT {
-        log.info("\(path) is not there yet")
-      } else {
-        log.warning("the hosts file cannot be read: \(error)")
-      }
     }
   }
 
@@ -188,7 +159,7 @@ public final class Daemon {
 
   private func reload() {
     log.reopen()
-    readHosts()
+    hosts?.read()
   }
 
   private func report() {

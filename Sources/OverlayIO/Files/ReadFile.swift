@@ -1,6 +1,6 @@
 import Glibc
 
-/// The content of the file at `path`, at most `limit` bytes; a longer one is EFBIG. Never waits: a named pipe without
+/// The content of the file at `path`, at most `limit` bytes; a longer one is EFBIG and names the limit. Never waits: a named pipe without
 /// data is EAGAIN.
 public func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
   let file = try FileDescriptor("open \(path)") { open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
@@ -10,6 +10,28 @@ public func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -
     let count = try SystemCall.perform("read \(path)") { read(file.number, &chunk, chunk.count) }
     if count == 0 { return content }
     content += chunk.prefix(count)
-    if content.count > limit { throw SystemError(call: "read \(path)", number: EFBIG) }
+    if content.count > limit {
+      throw SystemError(call: "read \(path), of which at most \(size(limit)) are accepted", number: EFBIG)
+    }
   }
+}
+
+/// The directory that the file at `path` is to be in, if it does not exist.
+func missingDirectory(of path: String) -> String? {
+  guard let slash = path.lastIndex(of: "/") else { return nil }
+  let directory = String(path[..<slash])
+  guard !directory.isEmpty else { return nil }
+  do throws(SystemError) {
+    try SystemCall.perform("access \(directory)") { access(directory, F_OK) }
+    return nil
+  } catch {
+    return error.number == ENOENT ? directory : nil
+  }
+}
+
+/// So many bytes, in the largest unit that they are a whole number of.
+private func size(_ bytes: Int) -> String {
+  if bytes > 0, bytes % (1 << 20) == 0 { return "\(bytes >> 20) MiB" }
+  if bytes > 0, bytes % (1 << 10) == 0 { return "\(bytes >> 10) KiB" }
+  return "\(bytes) bytes"
 }

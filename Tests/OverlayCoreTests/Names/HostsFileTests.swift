@@ -4,6 +4,7 @@ import Testing
 @Suite("Hosts file")
 struct HostsFileTests {
   static let alice = "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e 7fd22jhmqgfl45j6.onion"
+  static let aliceAddress = "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e"
   static let bob = "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd wq52ql3uxgcxqjon.onion"
   static let carol =
     "fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03 657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion"
@@ -28,12 +29,30 @@ struct HostsFileTests {
   @Test(
     "a bad line is told by its number and the others stay",
     arguments: [
-      ("fd87::1", "1 field where an address and a name are accepted"),
-      ("\(bob) more", "3 fields where an address and a name are accepted"),
-      ("nonsense wq52ql3uxgcxqjon.onion", "the first field is not an IPv6 address"),
+      ("fd87:d87e:eb43::1", "no onion name follows the address"),
+      ("fd87:d87e:eb43::1 alice wonderland", "no onion name follows the address"),
+      (
+        "nonsense wq52ql3uxgcxqjon.onion",
+        "the first field is not an IP address; an address and its onion name are accepted"
+      ),
+      ("nonsense", "the first field is not an IP address; an address and its onion name are accepted"),
       (
         "fd87:d87e:eb43::1 abc.onion",
-        "the second field is not an onion name: its label has 3 characters, an onion name's has 56 (or 16, version 2)"
+        "what follows the address is not an onion name: its label has 3 characters, an onion name's has 56 (or 16, "
+          + "version 2)"
+      ),
+      (
+        "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd wq52ql3uxgcxqjon.onion:80",
+        "what follows the address is not an onion name: its port is 80, and all peers are dialled at port 8060, which "
+          + "--service-port changes"
+      ),
+      (
+        "fd87:d87e:eb44::1 wq52ql3uxgcxqjon.onion",
+        "the address is not that of the name, which 'oncilla address' prints"
+      ),
+      (
+        "127.0.0.1 wq52ql3uxgcxqjon.onion",
+        "the address is not that of the name, which 'oncilla address' prints"
       ),
       (
         "fd87:d87e:eb43::1 wq52ql3uxgcxqjon.onion",
@@ -41,13 +60,50 @@ struct HostsFileTests {
       ),
       (
         "wq52ql3uxgcxqjon.onion fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd",
-        "the first field is not an IPv6 address"
+        "the first field is not an IP address; an address and its onion name are accepted"
       ),
     ])
   func badLine(line: String, problem: String) {
     let file = parse("# first\n\(line)\n\(HostsFileTests.alice)\n")
     #expect(file.names.map(\.label) == ["7fd22jhmqgfl45j6"])
     #expect(file.problems.told.map(\.description) == ["line 2: \(problem)"])
+  }
+
+  @Test(
+    "other names may stand around the one of a line",
+    arguments: [
+      "\(alice) alice", "\(alice)\talice alice.example.org # Alice", "\(aliceAddress) alice 7fd22jhmqgfl45j6.onion",
+      "\(aliceAddress) alice wonderland 7FD22JHMQGFL45J6.ONION more", "\(aliceAddress) 7fd22jhmqgfl45j6",
+      "\(aliceAddress) alice 7fd22jhmqgfl45j6", "\(aliceAddress) http://7fd22jhmqgfl45j6.onion:8060/",
+      "\(aliceAddress) www.7fd22jhmqgfl45j6.onion 7fd22jhmqgfl45j6.onion", "\u{feff}\(alice)",
+    ])
+  func aliases(line: String) {
+    let file = parse(line + "\n")
+    #expect(file.names.map(\.label) == ["7fd22jhmqgfl45j6"])
+    #expect(file.problems.isEmpty)
+  }
+
+  @Test("/etc/hosts can be one: what is for other networks is passed over")
+  func systemFile() {
+    let file = parse(
+      """
+      127.0.0.1\tlocalhost
+      127.0.1.1 laptop.example.org laptop
+      ::1     localhost ip6-localhost ip6-loopback
+      fe80::1%lo0 localhost
+      ff02::1 ip6-allnodes
+      fd87::1 a-router
+      \(HostsFileTests.alice) alice
+      """)
+    #expect(file.names.map(\.label) == ["7fd22jhmqgfl45j6"])
+    #expect(file.problems.isEmpty)
+  }
+
+  @Test("as many lines as there may be names, with aliases and comments, are no more bytes than are read")
+  func room() {
+    let line =
+      "\(HostsFileTests.carol) \(String(repeating: "a", count: 63)) # \(String(repeating: "comment ", count: 40))\n"
+    #expect(line.utf8.count * HostsFile.mostNames <= HostsFile.mostBytes)
   }
 
   @Test("a line that stands twice is no problem")
@@ -78,7 +134,9 @@ struct HostsFileTests {
     #expect(file.problems.untold == 1000 - LineProblems.mostTold)
     let report = file.problems.report(of: "/etc/onions")
     #expect(report.count == LineProblems.mostTold + 1)
-    #expect(report.first == "/etc/onions, line 1: 1 field where an address and a name are accepted")
+    #expect(
+      report.first
+        == "/etc/onions, line 1: the first field is not an IP address; an address and its onion name are accepted")
     #expect(report.last == "/etc/onions: 980 more lines are not understood")
   }
 

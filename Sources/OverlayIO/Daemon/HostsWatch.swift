@@ -1,0 +1,51 @@
+import Glibc
+import OverlayCore
+
+/// The operator's hosts file: read at start, whenever it changes, and when asked to.
+final class HostsWatch {
+  private let path: String
+  private let servicePort: UInt16
+  private let log: Log
+  private let changed: (_ names: [OnionName]) -> Void
+  private var changes: FileChanges?
+  private var hasNames = false
+
+  /// A watch of the file at `path`, which need not exist. `changed` takes all its names each time it was read.
+  init(
+    _ path: String, servicePort: UInt16, on loop: EventLoop, log: Log, changed: @escaping (_ names: [OnionName]) -> Void
+  ) throws(SystemError) {
+    self.path = path
+    self.servicePort = servicePort
+    self.log = log
+    self.changed = changed
+    changes = try FileChanges(of: path, on: loop, log: log) { [unowned self] in read() }
+    read()
+  }
+
+  /// Reads the file. Where it cannot be read, the names that it held stay.
+  func read() {
+    do throws(SystemError) {
+      let hosts = HostsFile(
+        parsing: try readFile(path, limit: HostsFile.mostBytes), servicePort: servicePort)
+      for line in hosts.problems.report(of: path) { log.warning(line) }
+      let dead = hosts.names.count(where: \.isVersion2)
+      if dead > 0 {
+        log.warning("\(path): \(dead) of \(hosts.names.count) names are of version 2, which today's Tor does not serve")
+      }
+      log.info("\(path): \(hosts.names.count) names read")
+      changed(hosts.names)
+      hasNames = !hosts.names.isEmpty
+    } catch {
+      if hasNames {
+        log.warning("the hosts file cannot be read, and the names that it held stay: \(error)")
+      } else if error.number == ENOENT {
+        let directory = missingDirectory(of: path)
+        log.write(
+          directory == nil ? .notice : .warning,
+          "\(path) is not there yet\(directory.map { ", nor is its directory \($0)" } ?? "")")
+      } else {
+        log.warning("the hosts file cannot be read: \(error)")
+      }
+    }
+  }
+}
