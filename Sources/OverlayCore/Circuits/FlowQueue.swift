@@ -2,8 +2,9 @@
 ///
 /// Packets are sorted by flow into `flowCount` queues that take turns of a quantum of bytes; one that had nothing to send
 /// and gets a packet goes before those that always have. A queue that stands for too long is told to its sender by a mark
-/// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `memoryLimit`: past it the longest
-/// flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole. A flow can be held.
+/// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `memoryLimit`, or less where the store is
+/// short: past it the longest flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole. A
+/// flow can be held.
 struct FlowQueue: ~Copyable {
   /// How many flows are told apart; more share.
   static let flowCount = 64
@@ -62,9 +63,11 @@ struct FlowQueue: ~Copyable {
   /// Which of the queues a flow waits in.
   static func place(of hash: UInt32) -> Int { Int(hash & UInt32(flowCount - 1)) }
 
-  /// Puts a packet that lies in `store` behind its flow's others; how many were dropped because the queue was full.
+  /// Puts a packet that lies in `store`, of which the queue may be lent `limit` bytes, but a packet at the least, behind
+  /// its flow's others; how many were dropped because the queue was full.
   mutating func append(
-    _ slot: PacketStore.Slot, flow hash: UInt32, at now: Instant, store: inout PacketStore
+    _ slot: PacketStore.Slot, flow hash: UInt32, limit: Int = FlowQueue.memoryLimit, at now: Instant,
+    store: inout PacketStore
   ) -> Int {
     let flows = table()
     let index = FlowQueue.place(of: hash)
@@ -78,7 +81,8 @@ struct FlowQueue: ~Copyable {
     if !flows[index].isListed, !flows[index].isHeld { enlist(index, asNew: true) }
     var dropped = 0
     memory += store.size(of: slot)
-    while memory > FlowQueue.memoryLimit {
+    let most = max(min(limit, FlowQueue.memoryLimit), store.size(of: slot))
+    while memory > most {
       dropFromLongest(store: &store)
       dropped += 1
     }

@@ -1,86 +1,48 @@
-/// Packets that wait for a circuit to be built, in order, as a ring of bytes. Bounded to 64 packets and 128 KiB; the
-/// oldest are dropped first.
-struct PacketQueue: ~Copyable {
+/// Packets that wait for a circuit to be built, in order: a list through the store. Bounded to 64 packets and 128 KiB; the
+/// oldest are dropped first. Whoever drops the queue gives its packets back to the store before.
+struct PacketQueue {
   /// How many packets wait at the most.
   static let packetLimit = 64
   /// How many bytes wait at the most.
   static let byteLimit = 128 << 10
 
-  private(set) var ring = ByteBuffer()
-  private var head = 0
+  private var head = PacketStore.Slot.none
+  private var tail = PacketStore.Slot.none
 
   /// How many packets wait.
   private(set) var count = 0
   /// How many bytes these packets take.
   private(set) var byteCount = 0
+  /// How many bytes of the store are lent to them.
+  private(set) var memory = 0
 
-  /// Appends a well-formed packet of at most 65,575 bytes; how many older ones were dropped to make room.
-  mutating func append(_ packet: UnsafeRawBufferPointer) -> Int {
+  /// Appends a packet that lies in the store, of which the queue may be lent `limit` bytes, but a packet at the least; how
+  /// many were dropped to make room.
+  mutating func append(_ slot: PacketStore.Slot, limit: Int = .max, store: inout PacketStore) -> Int {
+    store[slot].next = .none
+    if head == .none { head = slot } else { store[tail].next = slot }
+    tail = slot
+    count += 1
+    byteCount += store[slot].length
+    memory += store.size(of: slot)
     var dropped = 0
-    while count >= PacketQueue.packetLimit || byteCount + packet.count > PacketQueue.byteLimit {
-      removeFirst()
+    while count > PacketQueue.packetLimit || byteCount > PacketQueue.byteLimit || memory > limit, count > 1,
+      let oldest = popFirst(store)
+    {
+      store.takeBack(oldest)
       dropped += 1
     }
-    makeRoom(for: packet.count)
-    let tail = (head + byteCount) & (ring.capacity - 1)
-    let straight = min(packet.count, ring.capacity - tail)
-    ring.copy(UnsafeRawBufferPointer(rebasing: packet[..<straight]), at: tail)
-    ring.copy(UnsafeRawBufferPointer(rebasing: packet[straight...]), at: 0)
-    byteCount += packet.count
-    count += 1
     return dropped
   }
 
-  /// Takes the first packet and hands it to `body`; false if there is none.
-  mutating func popFirst(_ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
-    guard count > 0 else { return false }
-    let length = firstLength
-    withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { packet in
-      copyFirst(0..<length, to: packet)
-      removeFirst()
-      body(UnsafeRawBufferPointer(packet))
-    }
-    return true
-  }
-
-  /// Gives the memory back if nothing waits.
-  mutating func releaseIfEmpty() {
-    guard count == 0 else { return }
-    ring = ByteBuffer()
-    head = 0
-  }
-
-  private mutating func removeFirst() {
-    let length = firstLength
-    head = (head + length) & (ring.capacity - 1)
-    byteCount -= length
+  /// Takes out the first packet, which is the caller's to give back; `nil` if there is none.
+  mutating func popFirst(_ store: borrowing PacketStore) -> PacketStore.Slot? {
+    guard head != .none else { return nil }
+    let slot = head
+    head = store[slot].next
     count -= 1
-  }
-
-  /// Packets tell their own length; one that stands in the queue was checked when it came.
-  private var firstLength: Int {
-    withUnsafeTemporaryAllocation(byteCount: min(byteCount, PacketLength.bytesNeeded), alignment: 8) { start in
-      copyFirst(0..<start.count, to: start)
-      return (try? PacketLength.read(UnsafeRawBufferPointer(start))) ?? byteCount
-    }
-  }
-
-  private func copyFirst(_ range: Range<Int>, to target: UnsafeMutableRawBufferPointer) {
-    let start = (head + range.lowerBound) & (ring.capacity - 1)
-    let straight = min(range.count, ring.capacity - start)
-    target.copyMemory(from: ring.bytes(start..<start + straight))
-    UnsafeMutableRawBufferPointer(rebasing: target[straight..<range.count])
-      .copyMemory(from: ring.bytes(0..<range.count - straight))
-  }
-
-  private mutating func makeRoom(for count: Int) {
-    guard byteCount + count > ring.capacity else { return }
-    var larger = ByteBuffer()
-    larger.grow(to: byteCount + count)
-    let straight = min(byteCount, ring.capacity - head)
-    larger.copy(ring.bytes(head..<head + straight), at: 0)
-    larger.copy(ring.bytes(0..<byteCount - straight), at: straight)
-    ring = larger
-    head = 0
+    byteCount -= store[slot].length
+    memory -= store.size(of: slot)
+    return slot
   }
 }

@@ -60,8 +60,8 @@ struct PacketStore: ~Copyable {
   /// How much memory is lent, in bytes.
   private(set) var lentBytes = 0
 
-  /// Whether large slots were freed, so that the process has memory to give back; whoever gives it back to the system
-  /// says so here.
+  /// Whether memory was freed, so that the process has some to give back; whoever gives it back to the system says so
+  /// here.
   var hasFreedMemory = false
 
   /// A store without memory, which takes at most so many bytes of it.
@@ -90,8 +90,11 @@ struct PacketStore: ~Copyable {
 
   /// Whether there is room for `length` bytes, so that `reserve` bytes are left below the bound then.
   func hasRoom(for length: Int, leaving reserve: Int) -> Bool {
-    lentBytes + pools[PacketStore.pool(for: length)].size + reserve <= byteLimit
+    pools[PacketStore.pool(for: length)].size <= bytesFree(leaving: reserve)
   }
+
+  /// How many bytes can still be lent, so that `reserve` bytes are left below the bound then.
+  func bytesFree(leaving reserve: Int) -> Int { max(0, byteLimit - lentBytes - reserve) }
 
   /// Takes a packet's room back.
   mutating func takeBack(_ slot: Slot) {
@@ -138,7 +141,7 @@ struct PacketStore: ~Copyable {
 
   private mutating func discard(_ slot: Slot) {
     byteCount -= size(of: slot)
-    if size(of: slot) == PacketStore.largeSize { hasFreedMemory = true }
+    hasFreedMemory = true
     self[slot].memory.deallocate()
     self[slot].memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     self[slot].next = vacant

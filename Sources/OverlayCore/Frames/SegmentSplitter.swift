@@ -70,6 +70,11 @@ public struct SegmentSplitter {
     isFinished ? nil : headersSize + min(segmentSize, packet.count - offset)
   }
 
+  /// How many packets are still to be made.
+  public var countLeft: Int {
+    isFinished ? 0 : max(1, (packet.count - offset + segmentSize - 1) / segmentSize)
+  }
+
   /// Makes the next packet at the start of `buffer`; its length, or 0 if there are no more or it does not fit.
   public mutating func next(into buffer: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = nextLength, length <= buffer.count, let target = buffer.baseAddress,

@@ -15,7 +15,7 @@ extension EthernetLink {
     case EtherType.ipv6:
       return receiveIPv6(payload, offload, header, at: now, wire: &wire, isLive: isLive)
     case EtherType.ipv4 where settings.carriesIPv4:
-      return receiveIPv4(UnsafeRawBufferPointer(payload), offload, header, at: now, wire: &wire)
+      return receiveIPv4(payload, offload, header, at: now, wire: &wire)
     case EtherType.arp where settings.carriesIPv4:
       receiveARP(UnsafeRawBufferPointer(payload), at: now, wire: &wire)
       return .consumed
@@ -37,16 +37,15 @@ extension EthernetLink {
     else { return drop(.badFrame) }
     guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
     let packet = UnsafeMutableRawBufferPointer(rebasing: payload[..<length])
+    guard let offload = ChecksumCompletion.prepare(packet, offload) else { return drop(.badFrame) }
     let bytes = UnsafeRawBufferPointer(packet)
     let range = EthernetHeader.size..<EthernetHeader.size + length
     let source = IPv6Address(loading: bytes, at: 8)
     let destination = IPv6Address(loading: bytes, at: 24)
     switch EthernetLink.kind(of: bytes) {
     case .discovery:
-      guard EthernetLink.complete(offload, packet) else { return drop(.badNeighbour) }
       return discover(bytes, range, header, at: now, wire: &wire, isLive: isLive)
     case .addressRequest where destination.isMulticast || destination == linkLocalAddress:
-      guard EthernetLink.complete(offload, packet) else { return drop(.badFrame) }
       return request(range, header, at: now)
     case .addressRequest, .other: break
     }
@@ -58,15 +57,18 @@ extension EthernetLink {
   }
 
   private mutating func receiveIPv4<Wire: PacketSink & ~Copyable>(
-    _ payload: UnsafeRawBufferPointer, _ offload: OffloadHeader, _ header: EthernetHeader, at now: Instant,
+    _ payload: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, _ header: EthernetHeader, at now: Instant,
     wire: inout Wire
   ) -> Inbound {
-    guard payload.count >= 20, payload[0] >> 4 == 4, let length = try? PacketLength.read(payload),
-      length <= payload.count, let offload = offload.moved(by: -EthernetHeader.size)
+    guard payload.count >= IPv4Header.size, payload[0] >> 4 == 4,
+      let length = try? PacketLength.read(UnsafeRawBufferPointer(payload)), length <= payload.count,
+      let offload = offload.moved(by: -EthernetHeader.size)
     else { return drop(.badFrame) }
     guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
-    let source = IPv4Address(loading: payload, at: 12)
-    let destination = IPv4Address(loading: payload, at: 16)
+    let packet = UnsafeMutableRawBufferPointer(rebasing: payload[..<length])
+    guard let offload = ChecksumCompletion.prepare(packet, offload) else { return drop(.badFrame) }
+    let source = IPv4Address(loading: UnsafeRawBufferPointer(packet), at: 12)
+    let destination = IPv4Address(loading: UnsafeRawBufferPointer(packet), at: 16)
     guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
       return drop(.multicast)
     }
@@ -113,11 +115,5 @@ extension EthernetLink {
       return packet.number(at: upper.offset + 2) == addressServicePort ? .addressRequest : .other
     default: return .other
     }
-  }
-
-  private static func complete(_ offload: OffloadHeader, _ packet: UnsafeMutableRawBufferPointer) -> Bool {
-    guard offload.segmentation == .none else { return false }
-    guard let checksum = offload.checksum else { return true }
-    return ChecksumCompletion.complete(checksum, in: packet)
   }
 }

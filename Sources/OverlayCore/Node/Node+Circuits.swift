@@ -58,24 +58,42 @@ extension Node {
       input = UnsafeMutableRawBufferPointer(rebasing: bytes.suffix(rest.count))
       granted(circuit, to: name, at: now)
     }
-    let memory = circuits[circuit].defragmenter.memory
     (bringsBulkAlone, bulkBytes) = (true, 0)
-    do {
-      defer {
-        flushJoined(to: &device)
-        circuits[circuit].defragmenter.finish(store: &store)
-        reassemblyMemory += circuits[circuit].defragmenter.memory - memory
-      }
-      while let packet = try circuits[circuit].defragmenter.next(&input, store: &store) {
-        circuits[circuit].lastReceived = now
-        admit(packet, from: circuit, at: now, device: &device)
-      }
-      circuits[circuit].turns.took(bulkBytes, isBulk: bringsBulkAlone, at: now)
+    do throws(StreamError) {
+      try takePackets(from: &input, on: circuit, at: now, device: &device)
     } catch {
       counters[error == .noRoom ? .noRoom : .badStream] += 1
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > settings.bounds.reassemblyBytes, relieve(at: now, device: &device) {}
+  }
+
+  /// Admits the packets in what a circuit brought. The circuit may be closed by one of them, in which case those behind
+  /// it are nobody's: what it holds of a cut packet is ours meanwhile.
+  private mutating func takePackets<Device: PacketSink & ~Copyable>(
+    from input: inout UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant,
+    device: inout Device
+  ) throws(StreamError) {
+    var defragmenter = Defragmenter()
+    swap(&defragmenter, &circuits[circuit].defragmenter)
+    let memory = defragmenter.memory
+    var failure: StreamError?
+    do throws(StreamError) {
+      while circuits.contains(circuit), let packet = try defragmenter.next(&input, store: &store) {
+        circuits[circuit].lastReceived = now
+        admit(packet, from: circuit, at: now, device: &device)
+      }
+    } catch {
+      failure = error
+    }
+    flushJoined(to: &device)
+    let isThere = circuits.contains(circuit)
+    if isThere { defragmenter.finish(store: &store) } else { defragmenter.abandon(store: &store) }
+    reassemblyMemory += defragmenter.memory - memory
+    guard isThere else { return }
+    swap(&defragmenter, &circuits[circuit].defragmenter)
+    if let failure { throw failure }
+    circuits[circuit].turns.took(bulkBytes, isBulk: bringsBulkAlone, at: now)
   }
 
   /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
@@ -158,29 +176,40 @@ extension Node {
       : min(Circuit.largestQuota, circuits[circuit].quota * 2)
   }
 
+  /// Lets a packet of our own wait to be sent; what finds no room is counted.
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
-    append(packet.count, flow: FlowHash.of(packet), to: circuit, at: now) { $0.copyMemory(from: packet) }
+    _ = append(packet.count, flow: FlowHash.of(packet), to: circuit, at: now) { $0.copyMemory(from: packet) }
   }
 
-  /// Lets a packet of `length` bytes wait that `write` writes to where it is to lie.
+  /// Lets a packet of `length` bytes wait that `write` writes to where it is to lie. Whether there was room for it:
+  /// otherwise it is counted, and `write` is not called.
   mutating func append(
     _ length: Int, flow: UInt32, to circuit: CircuitIdentifier, at now: Instant,
     write: (UnsafeMutableRawBufferPointer) -> Void
-  ) {
+  ) -> Bool {
     circuits[circuit].lastSent = now
-    guard circuits[circuit].isOpen else {
-      return withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { packet in
-        write(packet)
-        counters[.queueFull] += UInt64(circuits[circuit].waiting.append(UnsafeRawBufferPointer(packet)))
-      }
-    }
     guard let slot = store.lend(length, leaving: reassemblyReserve) else {
       counters[.queueFull] += 1
-      return
+      return false
     }
     write(store.room(slot))
-    put(slot, flow: flow, on: circuit, at: now)
+    if circuits[circuit].isOpen {
+      put(slot, flow: flow, on: circuit, at: now)
+    } else {
+      wait(slot, for: circuit)
+    }
+    return true
   }
+
+  /// Lets a packet that lies in the store wait for a circuit to be built.
+  private mutating func wait(_ slot: PacketStore.Slot, for circuit: CircuitIdentifier) {
+    let limit = share(of: circuits[circuit].waiting.memory + store.size(of: slot))
+    counters[.queueFull] += UInt64(circuits[circuit].waiting.append(slot, limit: limit, store: &store))
+  }
+
+  /// How much of the store a queue may be lent that is lent so many bytes of it, in bytes: as much as it leaves free. So no
+  /// one queue fills the store, and whoever comes finds room, however many there are.
+  func share(of memory: Int) -> Int { (memory + store.bytesFree(leaving: reassemblyReserve)) / 2 }
 
   /// How many bytes of the store what waits to be sent leaves to what comes in: a cut packet without room ends its
   /// circuit.
@@ -194,7 +223,8 @@ extension Node {
       circuits[circuit].lastProgress = now
       lookAgain(at: circuit, when: now.advanced(bySeconds: Node.stallTimeout))
     }
-    let dropped = circuits[circuit].queue.append(slot, flow: flow, at: now, store: &store)
+    let limit = share(of: circuits[circuit].queue.memory + store.size(of: slot))
+    let dropped = circuits[circuit].queue.append(slot, flow: flow, limit: limit, at: now, store: &store)
     counters[.queueFull] += UInt64(dropped)
     noteCongestion(circuit, at: now)
     requestFlush(circuit)

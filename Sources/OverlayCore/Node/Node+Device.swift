@@ -8,6 +8,10 @@ extension Node {
     at now: Instant, device: inout Device
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
+    guard let offload = ChecksumCompletion.prepare(packet, offload) else {
+      counters[.malformed] += 1
+      return
+    }
     if let header = IPv6Header(bytes) {
       follow(router.route(header), packet, offload, isAlone: isAlone, at: now, device: &device)
     } else if !settings.carriesIPv4, bytes.count >= IPv4Header.size, bytes[0] >> 4 == 4 {

@@ -89,7 +89,9 @@ extension Node {
     }
     var waiting = PacketQueue()
     swap(&waiting, &circuits[circuit].waiting)
-    while waiting.popFirst({ append($0, to: circuit, at: now) }) {}
+    while let slot = waiting.popFirst(store) {
+      put(slot, flow: FlowHash.of(store[slot].bytes), on: circuit, at: now)
+    }
     lookAgain(at: circuit, when: now)
     requestFlush(circuit)
   }
@@ -116,7 +118,7 @@ extension Node {
     if end != .unneeded, let heir = heir(of: circuit) {
       return promote(heir, inPlaceOf: &circuit, identifier, to: name, end, at: now)
     }
-    guard var peer = peers[name] else { return }
+    guard var peer = peers[name] else { return giveBack(&circuit) }
     peer.link = .none
     // Another name of the same address may have taken its place.
     if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
@@ -143,8 +145,10 @@ extension Node {
     if isWanted, wasOpen, circuit.waiting.count > 0, let next = dial(name, at: now) {
       circuits[next].waiting = circuit.waiting
     } else {
-      while circuit.waiting.popFirst({ refuse($0, .addressUnreachable, at: now, device: &device) }) {
+      while let slot = circuit.waiting.popFirst(store) {
         counters[.lostWithCircuit] += 1
+        refuse(store[slot].bytes, .addressUnreachable, at: now, device: &device)
+        store.takeBack(slot)
       }
       redial(name, at: now)
     }

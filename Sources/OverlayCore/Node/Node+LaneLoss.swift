@@ -4,13 +4,7 @@ extension Node {
   mutating func bulkLaneEnded(_ circuit: inout Circuit, to name: OnionName, _ end: CircuitEnd, at now: Instant) {
     if !circuit.isOpen { counters[.dialFailed] += 1 }
     vacate(circuit.lane, of: name, after: circuit, end, at: now)
-    guard let sparse = peers[name]?.link.circuit else {
-      while let slot = circuit.queue.popAny(store: &store) {
-        counters[.lostWithCircuit] += 1
-        store.takeBack(slot)
-      }
-      return
-    }
+    guard let sparse = peers[name]?.link.circuit else { return giveBack(&circuit) }
     circuits[sparse].bulk[circuit.lane - 1] = nil
     circuits[sparse].flows.clear(circuit.lane)
     moveQueue(&circuit.queue, to: sparse, at: now)
@@ -31,7 +25,7 @@ extension Node {
     _ heir: CircuitIdentifier, inPlaceOf circuit: inout Circuit, _ identifier: CircuitIdentifier, to name: OnionName,
     _ end: CircuitEnd, at now: Instant
   ) {
-    guard var peer = peers[name] else { return }
+    guard var peer = peers[name] else { return giveBack(&circuit) }
     let lane = circuits[heir].lane
     circuits[heir].lane = FlowTable.sparseLane
     swap(&circuits[heir].bulk, &circuit.bulk)
@@ -69,7 +63,14 @@ extension Node {
   mutating func keepQueue(_ queue: inout FlowQueue, in waiting: inout PacketQueue) {
     if queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = queue.popAny(store: &store) {
-      counters[.queueFull] += UInt64(waiting.append(store[slot].bytes))
+      counters[.queueFull] += UInt64(waiting.append(slot, store: &store))
+    }
+  }
+
+  /// Drops all that waits on a circuit that is gone, and for it.
+  mutating func giveBack(_ circuit: inout Circuit) {
+    while let slot = circuit.queue.popAny(store: &store) ?? circuit.waiting.popFirst(store) {
+      counters[.lostWithCircuit] += 1
       store.takeBack(slot)
     }
   }

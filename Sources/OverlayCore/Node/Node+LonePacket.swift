@@ -44,6 +44,8 @@ extension Node {
   }
 
   private mutating func append(_ packet: LonePacket, at now: Instant) {
-    append(packet.bytes.count, flow: packet.flow, to: packet.circuit, at: now) { $0.copyMemory(from: packet.bytes) }
+    _ = append(packet.bytes.count, flow: packet.flow, to: packet.circuit, at: now) {
+      $0.copyMemory(from: packet.bytes)
+    }
   }
 }

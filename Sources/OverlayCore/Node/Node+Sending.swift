@@ -5,6 +5,9 @@ extension Node {
   /// where it is sent: it does not tell how long they were. So no piece is longer than a segment that its sender made, and
   /// whoever has announced less, a host or a link behind the peer, is obeyed: that flow is cut here.
   static let superSegment = 1_500
+  /// How many segments of one super-packet are sent at the most: as many as a queue holds, from which the next would drop
+  /// the first.
+  static let segmentLimit = FlowQueue.memoryLimit / PacketStore.smallSize
 
   /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
   /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
@@ -28,7 +31,7 @@ extension Node {
       lonePacket = LonePacket(circuit: circuit, flow: flow, bytes: bytes)
       circuits[circuit].lastSent = now
     } else {
-      append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
+      _ = append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
     }
   }
 
@@ -57,8 +60,16 @@ extension Node {
       counters[.malformed] += 1
       return
     }
-    while let length = splitter.nextLength {
-      append(length, flow: flow, to: circuit, at: now) { _ = splitter.next(into: $0) }
+    var count = 0
+    while count < Node.segmentLimit, let length = splitter.nextLength {
+      let isTaken = append(length, flow: flow, to: circuit, at: now) { _ = splitter.next(into: $0) }
+      // No room for one is no room for those behind it.
+      guard isTaken else {
+        counters[.queueFull] += UInt64(splitter.countLeft - 1)
+        return
+      }
+      count += 1
     }
+    counters[.queueFull] += UInt64(splitter.countLeft)
   }
 }

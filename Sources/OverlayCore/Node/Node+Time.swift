@@ -84,7 +84,6 @@ extension Node {
         areAllQuiet = false
         continue
       }
-      circuits[circuit].waiting.releaseIfEmpty()
       circuits[circuit].queue.releaseIfEmpty()
       circuits[circuit].flows.releaseIfOver(at: now)
     }

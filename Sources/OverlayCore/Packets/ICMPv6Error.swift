@@ -11,6 +11,8 @@ enum ICMPv6Error {
   /// The longest error: what every IPv6 link carries.
   static let largestSize = 1_280
 
+  /// Where the checksum of every ICMPv6 message stands, in bytes from its start.
+  static let checksum = 2
   /// The lowest type that is no error's.
   static let firstOther: UInt8 = 128
 

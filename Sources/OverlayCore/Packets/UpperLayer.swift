@@ -4,6 +4,8 @@ struct UpperLayer: Equatable {
   let nextHeader: UInt8
   /// Where its header begins, in bytes from the packet's start; at most the packet's length.
   let offset: Int
+  /// Whether a fragment header stands before it: more of the packet comes elsewhere, or could.
+  let isFragment: Bool
 
   /// Walks the extension headers of `packet`; `nil` where they are cut off, and for a fragment that is not the first,
   /// which has no upper layer header.
@@ -11,6 +13,7 @@ struct UpperLayer: Equatable {
     guard packet.count >= IPv6Header.size else { return nil }
     var nextHeader = packet[6]
     var offset = IPv6Header.size
+    var isFragment = false
     while true {
       switch nextHeader {
       case NextHeader.hopByHopOptions, NextHeader.routing, NextHeader.destinationOptions:
@@ -23,10 +26,12 @@ struct UpperLayer: Equatable {
         guard fragmentOffset == 0 else { return nil }
         nextHeader = packet[offset]
         offset += 8
+        isFragment = true
       default:
         guard offset <= packet.count else { return nil }
         self.nextHeader = nextHeader
         self.offset = offset
+        self.isFragment = isFragment
         return
       }
     }

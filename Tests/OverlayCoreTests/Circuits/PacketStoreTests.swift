@@ -85,10 +85,13 @@ struct PacketStoreTests {
   func kept() throws {
     var store = PacketStore()
     let small = (0..<700).compactMap { _ in store.lend(100) }
-    for slot in small { store.takeBack(slot) }
+    for slot in small.prefix(512) { store.takeBack(slot) }
+    #expect(store.hasFreedMemory == false)
+    for slot in small.dropFirst(512) { store.takeBack(slot) }
     #expect(store.keptBytes == 512 * 2_048)
     #expect(store.byteCount == 512 * 2_048)
-    #expect(store.hasFreedMemory == false)
+    #expect(store.hasFreedMemory == true)
+    store.hasFreedMemory = false
     for length in [10_000, 20_000] {
       let slots = (0..<40).compactMap { _ in store.lend(length) }
       for slot in slots { store.takeBack(slot) }

@@ -1,3 +1,4 @@
+import PacketSamples
 import Testing
 
 @testable import OverlayCore
@@ -15,12 +16,25 @@ struct FrameTests {
     #expect(world.sent().isEmpty)
   }
 
-  @Test("a checksum's place is counted from the packet, and one in the Ethernet header is refused")
+  private static func partial(_ packet: SamplePacket) -> [UInt8] {
+    var packet = packet
+    (packet.source, packet.destination, packet.checksum) = (LinkWorld.own, LinkWorld.peer, .partial)
+    return Frame.ip(packet.bytes)
+  }
+
+  @Test("a checksum that is left to us is made before the packet is judged, and nothing is left to be done")
   func offload() {
     var world = LinkWorld()
-    #expect(world.receive(Frame.ip(Self.packet), .checksum(at: 54, 6)) == .packet(14..<58, .checksum(at: 40, 6)))
-    #expect(world.receive(Frame.ip(Self.packet), .checksum(at: 14, 6)) == .packet(14..<58, .checksum(at: 0, 6)))
-    #expect(world.receive(Frame.ip(Self.packet), .checksum(at: 13, 6)) == .consumed)
+    #expect(world.receive(Self.partial(.udp([1, 2, 3])), .checksum(at: 54, 6)) == .packet(14..<65, .none))
+    #expect(world.count(.badFrame) == 0)
+  }
+
+  @Test(
+    "a checksum anywhere but in its own field is refused: in the Ethernet header, in the packet's length, in its source",
+    arguments: [(13, 6), (14, 0), (14, 2), (14, 4), (16, 2), (20, 0), (22, 6), (22, 16), (38, 0), (54, 0), (54, 16)])
+  func misplaced(start: UInt16, offset: UInt16) {
+    var world = LinkWorld()
+    #expect(world.receive(Self.partial(.udp([1, 2, 3])), .checksum(at: start, offset)) == .consumed)
     #expect(world.count(.badFrame) == 1)
   }
 
@@ -47,7 +61,9 @@ struct FrameTests {
     #expect(world.count(.jumboFrame) == 2)
     let isCut = OffloadHeader(segmentation: .tcp(size: 1_400, hasECN: false), checksum: .init(start: 54, offset: 16))
     let expected = OffloadHeader(segmentation: isCut.segmentation, checksum: .init(start: 40, offset: 16))
-    #expect(world.receive(Self.big(60_000), isCut) == .packet(14..<60_014, expected))
+    let cut = Self.partial(.tcp(SamplePacket.payload(60_000)))
+    #expect(world.receive(cut, isCut) == .packet(14..<cut.count, expected))
+    #expect(world.receive(Self.big(60_000), isCut) == .consumed)
   }
 
   /// Frames that are dropped, and what counts them.

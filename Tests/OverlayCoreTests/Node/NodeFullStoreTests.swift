@@ -1,0 +1,90 @@
+import PacketSamples
+import Testing
+
+@testable import OverlayCore
+
+@Suite("A node whose store is full")
+struct NodeFullStoreTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let peers: [OnionName]
+
+  init() throws {
+    alice = try .sample(1)
+    peers = try (2...40 as ClosedRange<UInt64>).map { try .sample($0) }
+    world.pieces = 1_000_000...1_000_000
+  }
+
+  /// A host of which every circuit stalls, so that all that it sends waits.
+  private func stalled(_ bounds: NodeBounds) throws -> FakeHost {
+    let host = world.start(
+      FakeHost(NodeSettings(name: alice, peers: [], isOffloading: true, bounds: bounds)), knowing: peers)
+    for peer in peers { world.send(host.packet(to: peer.address), from: host) }
+    for circuit in world.circuits { circuit.room = 0 }
+    return host
+  }
+
+  private func fill(_ host: FakeHost) {
+    for _ in 0..<60 {
+      for peer in peers { world.queue(host.packet(to: peer.address, size: 1_200), from: host) }
+    }
+  }
+
+  private func datagrams(to peer: OnionName, _ count: Int) -> (packet: [UInt8], offload: OffloadHeader) {
+    var packet = SamplePacket.udp(SamplePacket.payload(count * 100))
+    (packet.source, packet.destination, packet.checksum) = (alice.address, peer.address, .partial)
+    return (packet.bytes, packet.offload(size: 100))
+  }
+
+  @Test("a super-packet for whose segments there is no room ends, and each of them is counted (it looped for ever)")
+  func superPacket() throws {
+    let host = try stalled(NodeBounds(identities: 64, circuits: 1_000))
+    while host.node.store.lend(100, leaving: host.node.reassemblyReserve) != nil {}
+    let before = host.count(.queueFull)
+    let (packet, offload) = datagrams(to: peers[0], 24)
+    world.send(packet, offload, from: host)
+    #expect(host.count(.queueFull) == before + 24)
+  }
+
+  @Test("one circuit's queue leaves half of the store to others, and each that comes finds its share")
+  func shares() throws {
+    let host = try stalled(NodeBounds(identities: 64, circuits: 1_000))
+    let all = FlowQueue.memoryLimit
+    for _ in 0..<1_000 { world.queue(host.packet(to: peers[0].address, size: 1_200), from: host) }
+    let circuit = try #require(world.circuits[0].diallerIdentifier)
+    #expect((all * 4 / 10...all / 2).contains(host.node.circuits[circuit].queue.memory))
+    for _ in 0..<1_000 { world.queue(host.packet(to: peers[1].address, size: 1_200), from: host) }
+    let other = try #require(world.circuits[1].diallerIdentifier)
+    #expect((all * 2 / 10...all / 2).contains(host.node.circuits[other].queue.memory))
+    fill(host)
+    #expect(world.circuits.allSatisfy { !host.node.circuits[$0.diallerIdentifier!].queue.isEmpty })
+  }
+
+  @Test("a super-packet of tiny segments is cut no further than a queue holds")
+  func tinySegments() throws {
+    let host = try stalled(NodeBounds())
+    var packet = SamplePacket.tcp(SamplePacket.payload(60_000))
+    (packet.source, packet.destination, packet.checksum) = (alice.address, peers[0].address, .partial)
+    world.send(packet.bytes, packet.offload(size: 8), from: host)
+    #expect(host.count(.queueFull) == UInt64(60_000 / 8 - Node.segmentLimit))
+  }
+
+  @Test("what waits for dials lies within the store, and all of it is given back when they fail")
+  func waiting() throws {
+    let bounds = NodeBounds(identities: 16, circuits: 1_000)
+    let host = world.start(
+      FakeHost(NodeSettings(name: alice, peers: [], bounds: bounds)), knowing: peers)
+    for peer in peers { world.outcomes["\(peer)"] = .silence }
+    for _ in 0..<80 {
+      for peer in peers { world.queue(host.packet(to: peer.address, size: 60_000), from: host) }
+      for peer in peers { world.queue(host.packet(to: peer.address, size: 100), from: host) }
+    }
+    world.settle()
+    #expect(host.node.store.lentBytes > bounds.packetBytes / 4)
+    #expect(host.node.store.lentBytes <= bounds.packetBytes)
+    world.pass(.seconds(200))
+    #expect(host.node.store.lentBytes == 0)
+    #expect(host.node.store.byteCount < 1 << 20)
+    #expect(host.trims > 0)
+  }
+}
