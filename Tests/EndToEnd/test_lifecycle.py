@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from overlay import DEAD_BEEF, Namespace, free_port, onion_name, overlay_address, wait_until
+from overlay import DEAD_BEEF, FEED_BEEF, Namespace, free_port, onion_name, overlay_address, wait_until
 from test_proxy_traffic import send_datagrams
 
 
@@ -388,7 +388,7 @@ def test_with_a_namespace_that_does_not_exist(daemons, proxy):
 def test_with_a_port_in_use(daemons, host, proxy, wire_peer):
     taken = wire_peer("taken").port
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, listen=[f"127.0.0.1:{taken}"])
-    fails_with_a_line(one, rf"127\.0\.0\.1:{taken}")
+    fails_with_a_line(one, rf"127\.0\.0\.1:{taken} is taken, perhaps by another oncilla: .*--listen .*HiddenServicePort")
     assert not host.has_interface("oncilla0")
 
 
@@ -398,6 +398,56 @@ def test_with_an_interface_name_in_use(standing, daemons, proxy):
     assert standing.host.ping(DEAD_BEEF).received == 1
     assert standing.host.addresses("oncilla0") == [f"{standing.address}/48"]
     assert standing.host.has_guard_route(), "the first one's guard"
+
+
+def test_with_an_address_that_is_not_here(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, listen=["192.0.2.1:8060"])
+    fails_with_a_line(one, r"192\.0\.2\.1:8060 is not an address of this host")
+
+
+def test_a_second_daemon_in_one_namespace_is_warned_of(standing, daemons, proxy):
+    second = daemons(onion=onion_name("two"), netns=standing.host, socks=proxy.address, interface="oncilla1")
+    second.wait_for_line("warning: interface oncilla0 leads to fd87:d87e:eb43::/48 as well.*another oncilla")
+
+
+def test_the_same_identity_twice_on_one_tor_is_warned_of(standing, daemons, namespaces, proxy):
+    second = daemons(onion=standing.onion, netns=namespaces("second"), socks=proxy.address)
+    second.wait_for_line(f"warning: another oncilla on this host has the name of {standing.address}")
+    second.stop()
+    # Over Tor the same: whoever of both Tor gives circuits to is told when the other pings feed:beef.
+    elsewhere = daemons(onion=standing.onion, netns=namespaces("third"), socks=proxy.address)
+    proxy.connect(standing.onion, standing.listen_port)
+    elsewhere.wait_for_interface()
+    elsewhere.host.ping(FEED_BEEF, timeout=1)
+    standing.wait_for_line("warning: a circuit says to come from this host's own onion name: if another oncilla")
+    assert standing.log().count("own onion name") == 1
+
+
+@pytest.mark.parametrize("is_shared", [False, True], ids=["own listener", "shared listener"])
+def test_lines_that_tor_writes_before_packets_are_told_once(daemons, host, proxy, is_shared):
+    others = ["--linkable-identities", "--onion", onion_name("two")] if is_shared else []
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=others)
+    one.wait_for_line(r": ready$")
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", one.listen_port)) as circuit:
+            circuit.sendall(b"PROXY TCP6 fc00:dead:beef:4dad::0:29 ::1 65535 8060\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert circuit.recv(1) == b"", "it is closed"
+    one.wait_for_line("warning: .*PROXY line.*HiddenServiceExportCircuitID")
+    assert one.log().count("HiddenServiceExportCircuitID") == 1
+
+
+def test_serving_without_forwarding_is_told(daemons, host, proxy):
+    served = ["--serve", "fd00:a::/48", "--ipv4", "--serve", "10.10.0.0/16"]
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=served)
+    one.wait_for_line("warning: the kernel forwards no IPv6 .*nobody in fd00:a::/48 .*net.ipv6.conf.all.forwarding=1")
+    one.wait_for_line("warning: the kernel forwards no IPv4 .*nobody in 10.10.0.0/16 .*net.ipv4.ip_forward=1")
+    one.stop()
+    host.sysctl("net.ipv6.conf.all.forwarding", 1)
+    host.sysctl("net.ipv4.ip_forward", 1)
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=served)
+    one.wait_for_line(r": ready$")
+    assert "forwards no" not in one.log()
 
 
 def test_with_a_hostname_file_that_holds_no_name(daemons, host, proxy, tmp_path):

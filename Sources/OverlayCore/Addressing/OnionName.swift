@@ -75,6 +75,9 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   /// The full name, with `.onion`.
   public var description: String { label + OverlayNetwork.tor.suffix }
 
+  /// 32 bytes that tell the name from any other, and do not tell the name.
+  public var fingerprint: [UInt8] { SHA3.sha256(Array("oncilla identity ".utf8) + label.utf8) }
+
   private static let bytesOfVersion3 = 35
 
   private static func verify(_ bytes: [UInt8]) throws(OnionNameError) {

@@ -103,7 +103,13 @@ struct Defragmenter: ~Copyable {
   }
 
   private mutating func length(of bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int? {
-    guard let length = try PacketLength.read(bytes) else { return nil }
+    let length: Int?
+    do throws(StreamError) {
+      length = try PacketLength.read(bytes)
+    } catch {
+      throw isAtStart && bytes.starts(with: StreamError.proxyLineStart) ? .proxyLine : error
+    }
+    guard let length else { return nil }
     try check(bytes)
     return length
   }

@@ -130,6 +130,13 @@ extension Node {
       circuits[own].selfCallToken == token
     else {
       counters[.badKeepalive] += 1
+      if claim != .selfCall, !told.ownName {
+        told.ownName = true
+        log(
+          .warning,
+          "a circuit says to come from this host's own onion name: if another oncilla or OnionCat has the same key, end it"
+        )
+      }
       return
     }
     circuits[circuit].state = .accepted(.selfCall)

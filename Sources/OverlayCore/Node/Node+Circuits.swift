@@ -63,6 +63,10 @@ extension Node {
       try takePackets(from: &input, on: circuit, at: now, device: &device)
     } catch {
       counters[error == .noRoom ? .noRoom : .badStream] += 1
+      if error == .proxyLine, !told.proxyLine, circuits[circuit].dialledPeer == nil {
+        told.proxyLine = true
+        log(.warning, StreamError.proxyLineAdvice)
+      }
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
     while reassemblyMemory > settings.bounds.reassemblyBytes, relieve(at: now, device: &device) {}

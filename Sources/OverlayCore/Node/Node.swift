@@ -44,6 +44,8 @@ public struct Node: ~Copyable {
   var strangerDials: TokenBucket
   // Lines that a stranger can cause.
   var strangerLogLimit: TokenBucket
+  // What the operator was warned of, once: strangers can cause it as well as this host's own set-up.
+  var told = (proxyLine: false, ownName: false)
   var random: any RandomNumberGenerator
 
   private var actions: [NodeAction] = []

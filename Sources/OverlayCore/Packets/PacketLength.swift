@@ -8,6 +8,9 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
   case totalLength(Int)
   /// A web browser that found the port.
   case webRequest
+  /// The line of a "PROXY" protocol before the first packet: Tor writes it where `torrc` says
+  /// `HiddenServiceExportCircuitID haproxy`.
+  case proxyLine
   /// A cut packet for which there is no room: all that is lent is in use.
   case noRoom
 
@@ -18,9 +21,18 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
     case .headerLength(let length): "an IPv4 header of \(length) bytes"
     case .totalLength(let length): "an IPv4 packet of \(length) bytes in all"
     case .webRequest: "a web request"
+    case .proxyLine: "a PROXY line"
     case .noRoom: "a cut packet while there was no room for one"
     }
   }
+
+  /// What to do about `proxyLine`, for the operator.
+  public static let proxyLineAdvice =
+    "a circuit that begins with a PROXY line was closed: if torrc says HiddenServiceExportCircuitID for an onion service "
+    + "of this host, remove that"
+
+  /// What a PROXY line begins with.
+  public static let proxyLineStart = Array("PROXY ".utf8)
 }
 
 /// How long a packet is, read off its first bytes.

@@ -12,6 +12,7 @@ public final class Daemon {
   private var listeners: IdentityListeners?
   private var interface: OverlayInterface?
   private var pump: Pump?
+  private var claims: [IdentityClaim] = []
   private var hostname: HostnameWatch?
   private var hosts: HostsWatch?
   private var hasStood = false
@@ -51,6 +52,7 @@ public final class Daemon {
     hosts = nil
     listeners = nil
     pump = nil
+    claims = []
     if status == 0 { interface?.removeLeakGuard() }
     interface = nil
     signals = []
@@ -105,6 +107,16 @@ public final class Daemon {
     if settings.peers.contains(where: { names.contains($0.name) }) {
       log.warning("a --peer is this host's own name, and left out")
     }
+    claims = names.compactMap { name in
+      let claim = IdentityClaim(name)
+      if claim == nil {
+        log.warning(
+          "another oncilla on this host has the name of \(name.address): Tor gives each circuit to one of both; end one"
+        )
+      }
+      return claim
+    }
+    for line in settings.advice(for: try NamespaceSurvey(of: settings.interface.namespace)) { log.warning(line) }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let pump = try Pump(
       settings, as: names, device: device, on: loop, log: log,

@@ -21,11 +21,11 @@ enum DescriptorLimit {
   }
 
   /// How many circuits a limit of so many files leaves room for, one at the least: beside a listener for each address and,
-  /// where identities share one, the calls that wait to be sorted, and a timer for each listener and two for each identity.
+  /// where identities share one, the calls that wait to be sorted, a timer for each listener, and two and a claim for each identity.
   static func circuits(of limit: Int, for identities: [DaemonSettings.Identity]) -> Int {
     let addresses = identities.flatMap(\.listen)
     let listeners = Set(addresses).count
     let calls = listeners < addresses.count ? CallSorter.limit : 0
-    return min(most, max(1, limit - others - 2 * (listeners + identities.count) - calls))
+    return min(most, max(1, limit - others - 2 * listeners - 3 * identities.count - calls))
   }
 }

@@ -16,8 +16,8 @@ final class IdentityListeners {
     _ identities: [DaemonSettings.Identity], on loop: EventLoop, log: Log,
     accept: @escaping (consuming StreamSocket, _ identity: Int) -> Void,
     acceptAddressed: @escaping (consuming StreamSocket, _ address: IPv6Address) -> Void
-  ) throws(SystemError) {
-    let sorter = try CallSorter(on: loop, handler: acceptAddressed)
+  ) throws {
+    let sorter = try CallSorter(on: loop, log: log, handler: acceptAddressed)
     self.sorter = sorter
     var seen: Set<SocketAddress> = []
     for (number, identity) in identities.enumerated() {

@@ -30,21 +30,24 @@ final class CallSorter {
   }
 
   private let loop: EventLoop
+  private let log: Log
   private let handler: (consuming StreamSocket, _ destination: IPv6Address) -> Void
   // The first to come, the first to be closed.
   private var calls: [Call] = []
   private var timeout: TimerSource?
   private var last: UInt64 = 0
   private var closed: UInt64 = 0
+  private var hasToldProxyLine = false
 
   /// The calls that wait, and those that were closed, on a line.
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
   /// A sorter that hands every call to `handler` with the address that it is for.
   init(
-    on loop: EventLoop, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void
+    on loop: EventLoop, log: Log, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void
   ) throws(SystemError) {
     self.loop = loop
+    self.log = log
     self.handler = handler
     timeout = try TimerSource(on: loop) { [unowned self] in expire() }
   }
@@ -82,6 +85,10 @@ final class CallSorter {
     var start = [UInt8](repeating: 0, count: IPv6Header.size)
     let count = start.withUnsafeMutableBytes { stream.peek(into: $0) }
     guard count == start.count, start[0] >> 4 == 6 else {
+      if start.starts(with: StreamError.proxyLineStart), !hasToldProxyLine {
+        hasToldProxyLine = true
+        log.warning(StreamError.proxyLineAdvice)
+      }
       closed += 1
       return
     }

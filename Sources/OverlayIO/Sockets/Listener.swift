@@ -2,6 +2,29 @@ import CLinux
 import Glibc
 import OverlayCore
 
+/// Why nothing can be listened at an address.
+struct ListenerError: Error, Equatable, CustomStringConvertible {
+  private let address: SocketAddress
+  private let error: SystemError
+
+  /// The error of the call that failed.
+  init(_ address: SocketAddress, _ error: SystemError) {
+    self.address = address
+    self.error = error
+  }
+
+  /// What was wrong and what is accepted, for the operator.
+  var description: String {
+    switch error.number {
+    case EADDRINUSE:
+      "\(address) is taken, perhaps by another oncilla: end the program that listens there, or give another address to "
+        + "--listen (or listen=) and to HiddenServicePort in torrc"
+    case EADDRNOTAVAIL: "\(address) is not an address of this host: --listen (or listen=) accepts one that is"
+    default: "\(error)"
+    }
+  }
+}
+
 /// Where Tor connects to for each circuit that somebody dials to our onion service.
 final class Listener {
   /// How long nothing is accepted after the process ran out of descriptors: the waiting ones would make the
@@ -24,7 +47,7 @@ final class Listener {
   /// A listener at `address` that hands every connection to `handler`, and tells `log` when it cannot.
   init(
     _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (consuming StreamSocket) -> Void
-  ) throws(SystemError) {
+  ) throws {
     self.address = address
     self.loop = loop
     self.log = log
@@ -33,8 +56,12 @@ final class Listener {
     let number = file.number
     var one: Int32 = 1
     setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-    try SystemCall.perform("listen at \(address)") { address.withSocketAddress { bind(number, $0, $1) } }
-    try SystemCall.perform("listen at \(address)") { listen(number, SOMAXCONN) }
+    do throws(SystemError) {
+      try SystemCall.perform("listen at \(address)") { address.withSocketAddress { bind(number, $0, $1) } }
+      try SystemCall.perform("listen at \(address)") { listen(number, SOMAXCONN) }
+    } catch {
+      throw ListenerError(address, error)
+    }
     arrival = EventSource(.readable(number), on: loop) { [unowned self] in accept() }
     resumption = try TimerSource(on: loop) { [unowned self] in arrival?.start() }
     arrival?.start()

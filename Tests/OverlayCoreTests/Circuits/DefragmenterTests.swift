@@ -196,6 +196,15 @@ struct DefragmenterTests {
     #expect(throws: StreamError.webRequest) { try Self.packets(in: pieces) }
   }
 
+  @Test("a PROXY line is told as one, and only at the beginning")
+  func proxyLine() {
+    let line = Array("PROXY TCP6 fc00:dead:beef:4dad::0:29 ::1 65535 8060\r\n".utf8)
+    var random = SeededGenerator(seed: 57)
+    #expect(throws: StreamError.proxyLine) { try Self.packets(in: [line]) }
+    #expect(throws: StreamError.version(5)) { try Self.packets(in: [Sample.packet(payload: 9, &random) + line]) }
+    #expect(throws: StreamError.version(5)) { try Self.packets(in: [Array("PROXIMITY".utf8)]) }
+  }
+
   @Test("the same bytes later in a stream are an IPv4 packet like any other")
   func webRequestLater() throws {
     var random = SeededGenerator(seed: 56)

@@ -267,6 +267,44 @@ struct NodeAdmissionTests {
     #expect(host.sockets.isEmpty)
   }
 
+  @Test("lines that Tor writes before packets are one warning that says what to change")
+  func proxyLines() throws {
+    for _ in 0..<3 {
+      _ = try call(Array("PROXY TCP6 fc00:dead:beef:4dad::0:29 ::1 65535 8060\r\n".utf8) + bob.packet(to: host.address))
+    }
+    #expect(host.count(.badStream) == 3)
+    #expect(host.sockets.isEmpty)
+    #expect(host.log.filter { $0.level == .warning }.map(\.text) == [StreamError.proxyLineAdvice])
+    #expect(StreamError.proxyLineAdvice.contains("HiddenServiceExportCircuitID"))
+  }
+
+  @Test("a peer that answers us with such a line tells nothing of our own Tor")
+  func proxyLineOfAPeer() throws {
+    world.replaceHosts(of: host, with: [bob.name])
+    world.send(host.packet(to: bob.address), from: host)
+    let circuit = try #require(world.circuits.last)
+    world.answer(Array("PROXY TCP6 ".utf8), on: circuit)
+    #expect(host.count(.badStream) == 1)
+    #expect(host.log.allSatisfy { $0.level > .warning })
+  }
+
+  @Test("who else has our name is one warning: it may be another daemon with our key")
+  func ownName() throws {
+    for _ in 0..<3 { _ = try call(host.keepalive(to: host.address)) }
+    let warnings = host.log.filter { $0.level == .warning }.map(\.text)
+    #expect(warnings.count == 1)
+    #expect(warnings.first?.contains("this host's own onion name") == true)
+  }
+
+  @Test("our own call is no such warning, nor is what it says again")
+  func ownCall() throws {
+    world.send(Sample.echoRequest(from: host.address, to: OverlayNetwork.tor.circuitResponder), from: host)
+    let circuit = try #require(world.circuits.last)
+    world.say(host.keepalive(to: host.address), on: circuit)
+    #expect(host.count(.reflected) == 1)
+    #expect(host.log.allSatisfy { $0.level > .warning })
+  }
+
   @Test("a web browser's circuit is closed")
   func webRequest() throws {
     _ = try call(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))

@@ -54,5 +54,6 @@ struct PacketLengthTests {
     #expect("\(StreamError.headerLength(16))" == "an IPv4 header of 16 bytes")
     #expect("\(StreamError.totalLength(19))" == "an IPv4 packet of 19 bytes in all")
     #expect("\(StreamError.webRequest)" == "a web request")
+    #expect("\(StreamError.proxyLine)" == "a PROXY line")
   }
 }

@@ -15,9 +15,9 @@ struct DescriptorLimitTests {
   }
 
   @Test(
-    "circuits get what listeners, calls to be sorted, timers and 64 other files leave",
+    "circuits get what listeners, calls to be sorted, timers, claims and 64 other files leave",
     arguments: [
-      (1_024, 1, 1, 956), (1_024, 128, 128, 448), (1_024, 128, 1, 638), (1_024, 3, 2, 886),
+      (1_024, 1, 1, 955), (1_024, 128, 128, 320), (1_024, 128, 1, 510), (1_024, 3, 2, 883),
       (20_000, 128, 128, 16_384), (524_288, 1, 1, 16_384), (100, 128, 128, 1), (0, 1, 1, 1),
     ])
   func circuits(_ limit: Int, _ count: Int, _ listeners: Int, _ expected: Int) throws {
@@ -28,6 +28,6 @@ struct DescriptorLimitTests {
   func severalListeners() throws {
     var identity = try identities(1, listeners: 1)[0]
     identity.listen.append(.ipv4(0x7f00_0001, port: 9_000))
-    #expect(DescriptorLimit.circuits(of: 1_024, for: [identity]) == 954)
+    #expect(DescriptorLimit.circuits(of: 1_024, for: [identity]) == 953)
   }
 }

@@ -1,0 +1,42 @@
+import OverlayCore
+
+extension DaemonSettings {
+  /// What of the settings cannot work in the interface's namespace as it was found, a line each for the operator.
+  func advice(for survey: NamespaceSurvey) -> [String] {
+    var lines: [String] = []
+    // On a bridge the hosts that are served are neighbours: no kernel forwards to them.
+    if mode == .tun {
+      if !survey.forwardsIPv6, let prefix = served.first(where: { needsForwarding($0, survey, isIPv4: false) }) {
+        lines.append(forwardingAdvice(prefix, "IPv6", "net.ipv6.conf.all.forwarding"))
+      }
+      if !survey.forwardsIPv4, let prefix = served.first(where: { needsForwarding($0, survey, isIPv4: true) }) {
+        lines.append(forwardingAdvice(prefix, "IPv4", "net.ipv4.ip_forward"))
+      }
+    }
+    let rival = survey.addresses.first {
+      $0.interface != interface.name.description && interface.prefix.contains($0.address)
+        && $0.prefixLength <= interface.prefix.length
+    }
+    if hasAddress, let rival {
+      lines.append(
+        "interface \(rival.interface) leads to \(interface.prefix) as well, and packets for peers may leave there: if it is "
+          + "another oncilla's, end one of both or give one a network namespace with --netns")
+    }
+    return lines
+  }
+
+  /// Whether a prefix holds more than this host itself.
+  private func needsForwarding(_ prefix: IPPrefix, _ survey: NamespaceSurvey, isIPv4: Bool) -> Bool {
+    switch prefix {
+    case .ipv4(let prefix): isIPv4 && !(prefix.length == 32 && prefix.address == ipv4Address?.address)
+    case .ipv6(let prefix):
+      !isIPv4 && !(prefix.length == 128 && survey.addresses.contains { $0.address == prefix.address })
+    }
+  }
+
+  private func forwardingAdvice(_ prefix: IPPrefix, _ version: String, _ key: String) -> String {
+    let place = interface.namespace == nil ? "" : " in the namespace of --netns"
+    return "the kernel forwards no \(version)\(place), so that nobody in \(prefix) is reached but this host itself: "
+      + "'sysctl -w \(key)=1' switches it on"
+  }
+}

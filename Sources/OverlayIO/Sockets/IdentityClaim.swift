@@ -1,0 +1,31 @@
+import Glibc
+import OverlayCore
+
+/// Says to every daemon of this host that one runs with an identity: a socket whose name, in the kernel's abstract
+/// namespace (unix(7)), only one can have. It reaches as far as the loopback addresses that Tor listens at do, goes with the
+/// process, and does not tell the onion name to those who list sockets.
+final class IdentityClaim {
+  private let socket: FileDescriptor
+
+  /// The claim to this name; `nil` if another process has it.
+  init?(_ name: OnionName) {
+    let digits = Array("0123456789abcdef".utf8)
+    let path = Array("\0oncilla/".utf8) + name.fingerprint.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xf)]] }
+    do throws(SystemError) {
+      let socket = try FileDescriptor("socket") { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | socketFlags, 0) }
+      let number = socket.number
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.prefix($0.count)) }
+      let length = socklen_t(MemoryLayout<sa_family_t>.size + path.count)
+      try SystemCall.perform("claim an identity") {
+        withUnsafePointer(to: &address) { pointer in
+          pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(number, $0, length) }
+        }
+      }
+      self.socket = socket
+    } catch {
+      return nil
+    }
+  }
+}
