@@ -18,10 +18,14 @@ final class DevicePort {
     var gone: () -> Void
   }
 
-  /// A packet that came, and what the kernel left to be done to it.
-  struct Incoming {
-    let packet: UnsafeMutableRawBufferPointer
-    let offload: OffloadHeader
+  /// What a read of the device brought.
+  enum Incoming {
+    /// A packet, and what the kernel left to be done to it. It lies in `buffer`.
+    case packet(UnsafeMutableRawBufferPointer, OffloadHeader)
+    /// Something that ends here: a frame that the link answers or drops, or what nobody can use.
+    case consumed
+    /// Nothing more comes now.
+    case nothing
   }
 
   /// What one read takes from a circuit: all of a turn. The largest packet is shorter.
@@ -29,6 +33,20 @@ final class DevicePort {
   /// The same where each packet goes to the device by itself: what is not delivered soon falls out of the processor's
   /// cache.
   private static let smallReadSize = 96 << 10
+
+  /// From how many circuits on that have something to read at once each is read in small pieces.
+  private static let crowd = 8
+  /// How many circuits that are read in turns are read whole at the same time.
+  static let turnsTogether = 8
+  /// The least that is read at once.
+  private static let smallestRead = 1 << 10
+
+  /// How much of what was sent on a circuit is read at once where `crowd` others have their turn after it, in bytes. In a
+  /// crowd it is little: strangers' packets can be small, and each costs as much time as a long one.
+  static func readSize(in crowd: Int, of whole: Int) -> Int {
+    let share = min(whole, bufferSize / max(crowd, 1))
+    return crowd <= DevicePort.crowd ? share : max(smallestRead, share / 4)
+  }
 
   /// What packets for this side are delivered to.
   var device: OverlayDevice
@@ -105,27 +123,23 @@ final class DevicePort {
     settle(at: device.now)
   }
 
-  /// Takes the next packet that this host or one behind it sends; `nil` if there is none, or if it has to wait. It lies in
-  /// `buffer`.
-  func next(at now: Instant) -> Incoming? {
-    while holders == 0 {
-      switch device.tunnel.read(into: buffer) {
-      case .packet(let offload, let range):
-        guard device.hasLink else {
-          return Incoming(packet: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload: offload)
-        }
-        if let packet = open(UnsafeMutableRawBufferPointer(rebasing: buffer[range]), offload, at: now) { return packet }
-      case .unusable:
-        break
-      case .nothing:
-        return nil
-      case .gone:
-        source?.cancel()
-        handlers?.gone()
-        return nil
-      }
+  /// Reads once what this host or one behind it sends; nothing is taken as long as the device has to wait. Every read
+  /// counts towards the caller's batch: a storm of frames that end here would hold up circuits, timers and signals.
+  func next(at now: Instant) -> Incoming {
+    guard holders == 0 else { return .nothing }
+    switch device.tunnel.read(into: buffer) {
+    case .packet(let offload, let range):
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
+      return device.hasLink ? open(bytes, offload, at: now) : .packet(bytes, offload)
+    case .unusable:
+      return .consumed
+    case .nothing:
+      return .nothing
+    case .gone:
+      source?.cancel()
+      handlers?.gone()
+      return .nothing
     }
-    return nil
   }
 
   private func read() {
@@ -138,17 +152,17 @@ final class DevicePort {
 
   private func open(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant
-  ) -> Incoming? {
-    guard let handlers else { return nil }
+  ) -> Incoming {
+    guard let handlers else { return .nothing }
     switch device.open(frame, offload, isLive: handlers.isLive) {
     case .packet(let range, let offload):
-      return Incoming(packet: UnsafeMutableRawBufferPointer(rebasing: frame[range]), offload: offload)
+      return .packet(UnsafeMutableRawBufferPointer(rebasing: frame[range]), offload)
     case .request(let range, let station):
       handlers.requested(UnsafeRawBufferPointer(rebasing: frame[range]), station, now)
+      return .consumed
     case .consumed:
-      break
+      return .consumed
     }
-    return nil
   }
 }
 

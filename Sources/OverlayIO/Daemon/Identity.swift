@@ -170,7 +170,7 @@ final class Identity {
     guard let socket = sockets[circuit] else { return }
     var count = 0
     let now = begin()
-    switch socket.stream.read(into: socket.isReadInTurns ? port.buffer : port.readBuffer) {
+    switch socket.stream.read(into: room(for: socket)) {
     case .bytes(let some):
       count = some
       receive(count, on: circuit, at: now)
@@ -186,6 +186,15 @@ final class Identity {
     end(at: now)
     socket.stream.acknowledge(count)
     if (node.readsInTurns(circuit) && socket.stream.isTCP) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
+  }
+
+  /// Where a circuit is read into: as much as leaves others their turn.
+  private func room(for socket: CircuitSocket) -> UnsafeMutableRawBufferPointer {
+    let size =
+      socket.isReadInTurns
+      ? DevicePort.readSize(in: circuitsInTurns.count / DevicePort.turnsTogether, of: port.buffer.count)
+      : DevicePort.readSize(in: loop.crowd, of: port.readBuffer.count)
+    return UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<size])
   }
 
   private func receive(_ count: Int, on circuit: CircuitIdentifier, at now: Instant) {

@@ -99,19 +99,28 @@ final class Pump {
     let isQuiet = wasAlone && !now.isSoon(after: lastRead)
     lastRead = now
     if isQuiet {
-      guard let next = port.next(at: now) else { return false }
-      sender(of: next.packet).receiveAlone(next.packet, next.offload, at: now)
+      switch port.next(at: now) {
+      case .packet(let packet, let offload): sender(of: packet).receiveAlone(packet, offload, at: now)
+      case .consumed: wasAlone = false
+      case .nothing: return false
+      }
       return true
     }
-    var count = 0
-    while count < Node.batchPackets, let next = port.next(at: now) {
-      let sender = sender(of: next.packet)
-      sender.receive(next.packet, next.offload, at: now)
-      count += 1
-      if sender.wantsDeviceToWait { break }
+    var (count, reads) = (0, 0)
+    reading: while reads < Node.batchPackets {
+      switch port.next(at: now) {
+      case .nothing: break reading
+      case .consumed: reads += 1
+      case .packet(let packet, let offload):
+        (reads, count) = (reads + 1, count + 1)
+        let sender = sender(of: packet)
+        sender.receive(packet, offload, at: now)
+        if sender.wantsDeviceToWait { break reading }
+      }
     }
-    guard count > 0 else { return false }
-    wasAlone = count == 1
+    guard reads > 0 else { return false }
+    wasAlone = reads == 1
+    guard count > 0 else { return true }
     for identity in identities { identity.finish(at: now) }
     return true
   }

@@ -7,6 +7,9 @@ public final class EventLoop {
   let base: OpaquePointer
   // libevent forgets a wish to stop that comes before the loop runs.
   private var isStopped = false
+  // How many events were still to be served when that was last asked, and how many there were in that wake-up at first.
+  private var waiting = 0
+  private var most = 1
 
   /// A loop in which nothing is awaited yet; `nil` if libevent finds no way to wait.
   public init?() {
@@ -32,6 +35,16 @@ public final class EventLoop {
   public func stop() {
     isStopped = true
     event_base_loopbreak(base)
+  }
+
+  /// How many events the loop serves in this wake-up, the one that asks included; to be asked by each that shares with the
+  /// others.
+  public var crowd: Int {
+    let active = max(0, Int(event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ACTIVE))))
+    // Within a wake-up they only become fewer.
+    if active >= waiting { most = active + 1 }
+    waiting = active
+    return most
   }
 
   /// The time of the monotonic clock.

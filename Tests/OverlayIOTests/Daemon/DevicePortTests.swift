@@ -30,7 +30,7 @@ struct DevicePortTests {
 
     private func read() -> Bool {
       reads += 1
-      if port.next(at: loop.now) != nil { loop.stop() }
+      if case .packet = port.next(at: loop.now) { loop.stop() }
       return isAnswering
     }
 
@@ -88,5 +88,42 @@ struct DevicePortTests {
       return again.reads == reads + 1
     }
     #expect(isAskedAgain)
+  }
+
+  @Test("What a link answers or drops is one read of a batch, as a packet is (a storm was read to its end)")
+  func storm() throws {
+    let loop = try #require(EventLoop())
+    var ends: [Int32] = [0, 0]
+    try SystemCall.perform("socketpair") {
+      socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | socketFlags, 0, &ends)
+    }
+    let lan = FileDescriptor(owning: ends[0])
+    let tunnel = TunnelDevice(
+      attached: FileDescriptor(owning: ends[1]), name: "pair", index: 1, mode: .tap, framing: .bare)
+    let station = try #require(MACAddress("02:00:00:00:00:01"))
+    let link = EthernetLink(LinkSettings(macAddress: station, ownAddresses: [], mtu: 1_500))
+    let port = try DevicePort(OverlayDevice(tunnel, link: link), on: loop)
+    port.start(
+      DevicePort.Handlers(
+        readable: { _ in true }, requested: { _, _, _ in }, happened: { _, _ in }, isLive: { _ in false }, gone: {}))
+    let addresses = [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 2]
+    let broadcast = addresses + [0x12, 0x34] + [UInt8](repeating: 0, count: 46)
+    for _ in 0..<3 {
+      try SystemCall.perform("send") { Glibc.send(lan.number, broadcast, broadcast.count, 0) }
+    }
+    for _ in 0..<3 {
+      guard case .consumed = port.next(at: loop.now) else { throw SystemError(call: "next", number: EINVAL) }
+    }
+    guard case .nothing = port.next(at: loop.now) else { throw SystemError(call: "next", number: EINVAL) }
+  }
+
+  @Test(
+    "A circuit is read whole where it is alone, and in small pieces in a crowd",
+    arguments: [
+      (0, 262_144, 262_144), (1, 262_144, 262_144), (1, 98_304, 98_304), (2, 262_144, 131_072), (2, 98_304, 98_304),
+      (8, 262_144, 32_768), (9, 262_144, 7_281), (40, 262_144, 1_638), (64, 98_304, 1_024), (4_096, 262_144, 1_024),
+    ])
+  func readSize(crowd: Int, whole: Int, expected: Int) {
+    #expect(DevicePort.readSize(in: crowd, of: whole) == expected)
   }
 }

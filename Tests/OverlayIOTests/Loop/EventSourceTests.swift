@@ -40,4 +40,28 @@ struct EventSourceTests {
     for number in old + other { close(number) }
     #expect(hasSecondCome)
   }
+
+  @Test("Each that is served in a wake-up knows how many are served in it, and one alone that it is alone")
+  func crowd() throws {
+    let loop = try #require(EventLoop())
+    let pipes = try (0..<5).map { _ in try readablePipe() }
+    var crowds: [Int] = []
+    var sources: [EventSource] = []
+    for ends in pipes {
+      sources.append(
+        EventSource(.readable(ends[0]), on: loop) {
+          var byte: UInt8 = 0
+          _ = read(ends[0], &byte, 1)
+          crowds.append(loop.crowd)
+          // After the wake-up of all, one of the first alone.
+          if crowds.count == pipes.count { _ = write(pipes[0][1], [1 as UInt8], 1) }
+          if crowds.count > pipes.count { loop.stop() }
+        })
+    }
+    for source in sources { source.start() }
+    loop.run()
+    sources = []
+    for number in pipes.joined() { close(number) }
+    #expect(crowds == [5, 5, 5, 5, 5, 1])
+  }
 }
