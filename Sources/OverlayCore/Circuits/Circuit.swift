@@ -36,6 +36,8 @@ struct Circuit: ~Copyable {
   var state: State
   /// Whose packets may come over it; `nil` while that is not known, or where it may carry none.
   var sender: IPv6Address?
+  /// What is known of whoever is at its other end.
+  var standing = Standing.unproven
   /// What must be sent before any packet of the queue.
   var preamble: [UInt8] = []
   /// Which of the circuits to its peer it is: the one for sparse flows, or one of those for bulk, of which one takes the

@@ -2,8 +2,8 @@
 /// 2009, section 7.1.2).
 ///
 /// A packet that came whole is handed out where it lies; only one that was cut is copied together, in room that the store
-/// lends until it is complete: a circuit between two packets holds nothing. What a header announces takes no more than a
-/// short packet does until more than that has come: a stranger who sends six bytes is not lent 64 KiB.
+/// lends until it is complete: a circuit between two packets holds nothing. What a header announces takes no room: that
+/// grows with what has come, by doubling, so that whoever holds room has sent half of it, or is lent a short packet's.
 struct Defragmenter: ~Copyable {
   // The first bytes of a cut packet, until there are enough to know its length and to ask for room.
   private var start: UInt64 = 0
@@ -17,6 +17,8 @@ struct Defragmenter: ~Copyable {
 
   /// How much of the store it holds, in bytes.
   private(set) var memory = 0
+  /// Another number for each time that it was lent room: as long as it stays, so does what is held.
+  private(set) var loan: UInt32 = 0
 
   /// Whether a packet has begun and not ended.
   var isWithinPacket: Bool { filled > 0 }
@@ -36,14 +38,14 @@ struct Defragmenter: ~Copyable {
         continue
       }
       let room = store.room(partial)
+      guard filled < room.count else {
+        try enlarge(partial, for: input.count, store: &store)
+        continue
+      }
       let taken = take(min(room.count - filled, input.count), from: &input)
       UnsafeMutableRawBufferPointer(rebasing: room[filled...]).copyMemory(from: UnsafeRawBufferPointer(taken))
       filled += taken.count
-      guard filled == room.count else { continue }
-      guard filled == length else {
-        try enlarge(partial, store: &store)
-        continue
-      }
+      guard filled == length else { continue }
       // Only the first packet out of an input can have begun before it, so there is never a second.
       whole = partial
       self.partial = nil
@@ -87,19 +89,28 @@ struct Defragmenter: ~Copyable {
       try check(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     }
     self.length = length
-    guard let slot = store.lend(min(length, PacketStore.smallSize)) else { throw .noRoom }
+    let slot = try lend(count + input.count, store: &store)
     memory += store.size(of: slot)
     withUnsafeBytes(of: start) { store.room(slot).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     partial = slot
   }
 
-  /// Moves a packet that turns out to be long to a place of its length.
-  private mutating func enlarge(_ small: PacketStore.Slot, store: inout PacketStore) throws(StreamError) {
-    guard let slot = store.lend(length) else { throw .noRoom }
+  /// Moves a packet that turns out to be longer to a place with room for so many more bytes of it.
+  private mutating func enlarge(
+    _ small: PacketStore.Slot, for more: Int, store: inout PacketStore
+  ) throws(StreamError) {
+    let slot = try lend(filled + more, store: &store)
     memory += store.size(of: slot) - store.size(of: small)
     store.room(slot).copyMemory(from: UnsafeRawBufferPointer(store.room(small)))
     store.takeBack(small)
     partial = slot
+  }
+
+  /// Room for `count` bytes of the packet, as much as the slot has.
+  private mutating func lend(_ count: Int, store: inout PacketStore) throws(StreamError) -> PacketStore.Slot {
+    guard let slot = store.lend(min(length, PacketStore.size(for: min(count, length)))) else { throw .noRoom }
+    loan &+= 1
+    return slot
   }
 
   private mutating func length(of bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int? {

@@ -1,9 +1,9 @@
 /// Memory for the packets that wait in all queues of a node, and for those that are copied together from pieces, lent
 /// packet by packet: a queue that is empty owns nothing.
 ///
-/// Slots come in three sizes: for packets up to an Ethernet's MTU, for a few segments together, and for super-packets.
-/// Together they are bounded; past the bound a packet finds no room. Of what is given back a little is kept for the next
-/// packets.
+/// Slots come in six sizes, each twice the one before: a packet that is longer than an Ethernet's MTU takes less than
+/// twice its length. Together they are bounded; past the bound a packet finds no room. Of what is given back a little is
+/// kept for the next packets.
 struct PacketStore: ~Copyable {
   /// Where a packet lies, as long as it is lent.
   struct Slot: Equatable {
@@ -34,7 +34,10 @@ struct PacketStore: ~Copyable {
   static let smallSize = 2_048
   /// How much memory the longest ones take.
   static let largeSize = 65_600
-  private static let mediumSize = 16_384
+  /// How many sizes there are.
+  static let sizeCount = 6
+  /// How many slots of each size are kept for the next packets.
+  private static let keptLimits = [512, 64, 32, 32, 16, 16]
 
   /// The slots of one size that are not lent and keep their memory, linked through `next`: the last that was given back
   /// is the first to be lent.
@@ -67,10 +70,10 @@ struct PacketStore: ~Copyable {
   /// A store without memory, which takes at most so many bytes of it.
   init(byteLimit: Int = PacketStore.byteLimit) {
     self.byteLimit = byteLimit
-    pools = .allocate(capacity: 3)
-    pools.initializeElement(at: 0, to: Pool(size: PacketStore.smallSize, limit: 512))
-    pools.initializeElement(at: 1, to: Pool(size: PacketStore.mediumSize, limit: 32))
-    pools.initializeElement(at: 2, to: Pool(size: PacketStore.largeSize, limit: 16))
+    pools = .allocate(capacity: PacketStore.sizeCount)
+    for (index, limit) in PacketStore.keptLimits.enumerated() {
+      pools.initializeElement(at: index, to: Pool(size: PacketStore.size(at: index), limit: limit))
+    }
   }
 
   /// Lends room for `length` bytes, at most 65,575; `nil` if less than `reserve` bytes were left below the bound then.
@@ -135,9 +138,17 @@ struct PacketStore: ~Copyable {
     }
   }
 
-  private static func pool(for length: Int) -> Int {
-    length <= smallSize ? 0 : length <= mediumSize ? 1 : 2
+  /// Which size, from the smallest on, so many bytes take, at most 65,600.
+  static func pool(for length: Int) -> Int {
+    // Nearly every packet is small.
+    guard length > smallSize else { return 0 }
+    return min(sizeCount - 1, Int.bitWidth - ((length - 1) / smallSize).leadingZeroBitCount)
   }
+
+  /// How much memory so many bytes take, at most 65,600.
+  static func size(for length: Int) -> Int { size(at: pool(for: length)) }
+
+  private static func size(at pool: Int) -> Int { pool == sizeCount - 1 ? largeSize : smallSize << pool }
 
   private mutating func discard(_ slot: Slot) {
     byteCount -= size(of: slot)

@@ -70,6 +70,11 @@ struct NameTable {
   /// The name that `address` stands for, if one is known.
   func name(of address: IPv6Address) -> OnionName? { entry(of: address)?.name }
 
+  /// Whether the operator named the peer that has `address`: the hosts file is his, too.
+  func isKnown(_ address: IPv6Address) -> Bool {
+    entries[address].map { $0.source > .keepalive } ?? (hostsName(of: address) != nil)
+  }
+
   /// What the holder of a name has said that it can do.
   func capabilities(of name: OnionName) -> Capabilities {
     guard let entry = entries[name.address], entry.name == name else { return [] }

@@ -24,6 +24,7 @@ extension Node {
       if !moves.isEmpty { endMove(by: bytes) }
       if !Node.canWait(packet, header) { bringsBulkAlone = false }
       if packet.count >= Node.bulkLength { bulkBytes += packet.count }
+      raise(circuit, to: .stranger)
       deliver(packet, header, at: now, device: &device)
     case .reflect:
       bringsBulkAlone = false
@@ -71,6 +72,7 @@ extension Node {
     case .deliver:
       if !moves.isEmpty { endMove(by: packet) }
       bringsBulkAlone = false
+      raise(circuit, to: .stranger)
       deliver(packet, header, at: now, device: &device)
     case .drop(let counter): counters[counter] += 1
     case .reflect, .keepalive: break
@@ -119,6 +121,16 @@ extension Node {
     guard mayClaim(source) else { return }
     circuits[circuit].state = .accepted(.address(source))
     circuits[circuit].sender = source
+    raise(circuit, to: standing(of: source))
+  }
+
+  /// What a claim to be a peer, or a circuit that was dialled to it, is worth before any packet has come.
+  func standing(of peer: IPv6Address) -> Standing { names.isKnown(peer) ? .known : .unproven }
+
+  /// More is known of whoever is at a circuit's other end.
+  mutating func raise(_ circuit: CircuitIdentifier, to standing: Standing) {
+    guard standing.rawValue > circuits[circuit].standing.rawValue else { return }
+    circuits[circuit].standing = standing
   }
 
   /// Somebody says to be us: true only for who knows the token that we sent through Tor to ourselves.
@@ -153,12 +165,14 @@ extension Node {
     case .conflict:
       counters[.nameConflict] += 1
       circuits[circuit].sender = nil
+      circuits[circuit].standing = .unproven
       if strangerLogLimit.take(at: now) {
         log(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")
       }
       return
     }
     circuits[circuit].sender = name.address
+    raise(circuit, to: standing(of: name.address))
     note(keepalive.capabilities, of: name)
     // A sign of life: worth another try at once, within the pace.
     peers[name]?.pace.forgive()

@@ -22,7 +22,7 @@ extension Node {
   /// How much memory cut packets of all circuits of a daemon take together, in bytes.
   static let reassemblyLimit = 16 << 20
   /// By how much cut packets of a node can exceed their bound until a circuit is closed, in bytes: by one that turns out
-  /// to be long, and is moved.
+  /// to be long, and is moved to a larger place.
   static let reassemblySlack = PacketStore.largeSize + PacketStore.smallSize
 
   /// Somebody called our onion service; `nil` if no more circuits are wanted.
@@ -69,7 +69,7 @@ extension Node {
       }
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
-    while reassemblyMemory > settings.bounds.reassemblyBytes, relieve(at: now, device: &device) {}
+    relieve(at: now, device: &device)
   }
 
   /// Admits the packets in what a circuit brought. The circuit may be closed by one of them, in which case those behind
@@ -80,7 +80,6 @@ extension Node {
   ) throws(StreamError) {
     var defragmenter = Defragmenter()
     swap(&defragmenter, &circuits[circuit].defragmenter)
-    let memory = defragmenter.memory
     var failure: StreamError?
     do throws(StreamError) {
       while circuits.contains(circuit), let packet = try defragmenter.next(&input, store: &store) {
@@ -93,27 +92,21 @@ extension Node {
     flushJoined(to: &device)
     let isThere = circuits.contains(circuit)
     if isThere { defragmenter.finish(store: &store) } else { defragmenter.abandon(store: &store) }
-    reassemblyMemory += defragmenter.memory - memory
     guard isThere else { return }
+    cutPackets.note(
+      circuit, holds: defragmenter.memory, loan: defragmenter.loan, standing: circuits[circuit].standing, at: now)
     swap(&defragmenter, &circuits[circuit].defragmenter)
     if let failure { throw failure }
     circuits[circuit].turns.took(bulkBytes, isBulk: bringsBulkAlone, at: now)
   }
 
-  /// Closes the accepted circuit whose packet is incomplete for longest; false if there is none.
-  private mutating func relieve<Device: PacketSink & ~Copyable>(at now: Instant, device: inout Device) -> Bool {
-    var slowest: CircuitIdentifier?
-    for circuit in circuits.identifiers
-    where circuits[circuit].dialledPeer == nil && circuits[circuit].defragmenter.isWithinPacket {
-      guard let known = slowest, circuits[known].lastReceived <= circuits[circuit].lastReceived else {
-        slowest = circuit
-        continue
-      }
+  /// Closes circuits until what all hold of cut packets is within its bounds.
+  private mutating func relieve<Device: PacketSink & ~Copyable>(at now: Instant, device: inout Device) {
+    while let circuit = cutPackets.circuitInExcess(at: now) {
+      counters[.reassemblyLimit] += 1
+      cutPackets.forget(circuit)
+      close(circuit, .failure("held too much of a packet for too long"), at: now, device: &device)
     }
-    guard let slowest else { return false }
-    counters[.reassemblyLimit] += 1
-    close(slowest, .failure("sent no whole packet for too long"), at: now, device: &device)
-    return true
   }
 
   /// The circuit's socket is closed.
@@ -218,7 +211,7 @@ extension Node {
   /// How many bytes of the store what waits to be sent leaves to what comes in: a cut packet without room ends its
   /// circuit.
   var reassemblyReserve: Int {
-    max(0, settings.bounds.reassemblyBytes + Node.reassemblySlack - reassemblyMemory)
+    max(0, settings.bounds.reassemblyBytes + Node.reassemblySlack - cutPackets.memory)
   }
 
   /// Lets a packet wait on an open circuit that lies in the store already.
@@ -253,7 +246,7 @@ extension Node {
     guard var circuit = circuits.remove(identifier) else { return nil }
     if congested == identifier { congested = nil }
     if !moves.isEmpty { forgetMoves(to: identifier) }
-    reassemblyMemory -= circuit.defragmenter.memory
+    cutPackets.forget(identifier)
     circuit.defragmenter.abandon(store: &store)
     return circuit
   }

@@ -76,6 +76,7 @@ extension Node {
   mutating func granted(_ circuit: CircuitIdentifier, to name: OnionName, at now: Instant) {
     counters[.granted] += 1
     circuits[circuit].state = .open(name)
+    raise(circuit, to: standing(of: name.address))
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
     circuits[circuit].takesSuperPackets = names.capabilities(of: name).contains(.superPackets)
     circuits[circuit].lastSent = now

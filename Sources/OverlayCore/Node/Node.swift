@@ -51,8 +51,8 @@ public struct Node: ~Copyable {
   private var actions: [NodeAction] = []
   private var firstAction = 0
 
-  // What all defragmenters hold together, in bytes.
-  var reassemblyMemory = 0
+  // What all defragmenters hold.
+  var cutPackets: CutPackets
 
   /// What has happened so far.
   public internal(set) var counters = Counters()
@@ -70,6 +70,7 @@ public struct Node: ~Copyable {
     self.settings = settings
     let bounds = settings.bounds
     store = PacketStore(byteLimit: bounds.packetBytes)
+    cutPackets = CutPackets(limit: bounds.reassemblyBytes)
     strangerDials = TokenBucket(rate: Double(bounds.strangerDials) / 60, burst: Double(bounds.strangerDials))
     strangerLogLimit = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     egressMTU = settings.mtu

@@ -13,9 +13,10 @@ public struct NodeBounds: Equatable, Sendable {
   /// How much memory the packets in all queues and cut packets take, in bytes: 64 MiB, past which packets are dropped. At
   /// least one circuit's queue, which is 1 MiB, beside all cut packets: 168 MiB for 128 identities.
   public var packetBytes: Int
-  /// How much of that cut packets of all circuits take together, in bytes: 16 MiB, past which the circuit is closed whose
-  /// packet is incomplete for longest. At least four of the longest packets, so that two peers may send such on two circuits
-  /// each, and lose none: 32 MiB for 128 identities. Queues leave it free.
+  /// How much of that cut packets of all circuits take together, in bytes: 16 MiB, of which a quarter is for peers that the
+  /// operator named; past either the circuit is closed that has held most for longest (`CutPackets`). At least four of the
+  /// longest packets, so that two peers may send such on two circuits each, and lose none: 32 MiB for 128 identities. Queues
+  /// leave it free.
   public var reassemblyBytes: Int
   /// How many names from keepalives are kept that no circuit was ever built to: 2,000, and 32 at least.
   public var unreachedNames: Int

@@ -85,10 +85,11 @@ struct DefragmenterTests {
   }
 
   @Test(
-    "room is lent once a packet's length is known: a short packet's until more than that has come",
+    "room is lent once a packet's length is known, and no more than twice what has come, or a short packet's",
     arguments: [
-      (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 2_048), (65_575, 2_047, 2_048), (65_575, 2_048, 65_600),
-      (65_575, 65_574, 65_600), (2_049, 2_048, 16_384), (16_385, 2_048, 65_600), (2_048, 2_047, 2_048),
+      (65_575, 1, 0), (65_575, 5, 0), (65_575, 6, 2_048), (65_575, 2_047, 2_048), (65_575, 2_048, 2_048),
+      (65_575, 2_140, 4_096), (65_575, 10_000, 16_384), (65_575, 32_768, 32_768), (65_575, 32_769, 65_600),
+      (65_575, 65_574, 65_600), (2_049, 2_048, 2_048), (16_385, 16_384, 16_384), (2_048, 2_047, 2_048),
       (1_500, 6, 2_048), (40, 39, 2_048),
     ])
   func room(_ length: Int, _ count: Int, _ memory: Int) throws {
@@ -98,6 +99,13 @@ struct DefragmenterTests {
     var store = PacketStore()
     #expect(try defragmenter.packets(in: Array(packet[..<count]), store: &store) == [])
     #expect(defragmenter.memory == memory)
+    var piecewise = Defragmenter()
+    for piece in stride(from: 0, to: count, by: 498) {
+      #expect(try piecewise.packets(in: Array(packet[piece..<min(count, piece + 498)]), store: &store) == [])
+      #expect(piecewise.memory <= max(PacketStore.smallSize, 2 * (piece + 498) + 64))
+    }
+    #expect(piecewise.memory == memory)
+    piecewise.abandon(store: &store)
     let isSame = try defragmenter.packets(in: Array(packet[count...]), store: &store) == [packet]
     #expect(isSame)
     #expect(defragmenter.memory == 0)

@@ -5,10 +5,10 @@ import Testing
 @Suite("Packet store")
 struct PacketStoreTests {
   @Test(
-    "a packet takes the smallest of three places that it fits into",
+    "a packet takes the smallest of six places that it fits into",
     arguments: [
-      (0, 2_048), (40, 2_048), (2_048, 2_048), (2_049, 16_384), (16_384, 16_384),
-      (16_385, 65_600), (65_575, 65_600),
+      (0, 2_048), (40, 2_048), (2_048, 2_048), (2_049, 4_096), (4_096, 4_096), (4_097, 8_192), (8_193, 16_384),
+      (16_384, 16_384), (16_385, 32_768), (32_768, 32_768), (32_769, 65_600), (65_536, 65_600), (65_575, 65_600),
     ])
   func sizes(_ length: Int, _ size: Int) throws {
     var store = PacketStore()
@@ -81,7 +81,7 @@ struct PacketStoreTests {
     #expect(store.lentBytes == 2_048)
   }
 
-  @Test("of what is given back 512 small, 32 middle and 16 large places are kept, and nothing that is lent is freed")
+  @Test("of what is given back 512 small and fewer of the larger places are kept, and nothing that is lent is freed")
   func kept() throws {
     var store = PacketStore()
     let small = (0..<700).compactMap { _ in store.lend(100) }
@@ -92,11 +92,12 @@ struct PacketStoreTests {
     #expect(store.byteCount == 512 * 2_048)
     #expect(store.hasFreedMemory == true)
     store.hasFreedMemory = false
-    for length in [10_000, 20_000] {
-      let slots = (0..<40).compactMap { _ in store.lend(length) }
+    for length in [4_000, 8_000, 10_000, 20_000, 60_000] {
+      let slots = (0..<70).compactMap { _ in store.lend(length) }
       for slot in slots { store.takeBack(slot) }
     }
-    #expect(store.keptBytes == 512 * 2_048 + 32 * 16_384 + 16 * 65_600)
+    let larger = 64 * 4_096 + 32 * 8_192 + 32 * 16_384 + 16 * 32_768 + 16 * 65_600
+    #expect(store.keptBytes == 512 * 2_048 + larger)
     #expect(store.hasFreedMemory == true)
     let lent = try store.lent(100)
     store.room(lent).copyBytes(from: [UInt8](repeating: 7, count: 100))

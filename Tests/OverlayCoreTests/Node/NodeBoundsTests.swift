@@ -69,8 +69,9 @@ struct NodeBoundsTests {
     let packet = Sample.packet(from: bob.address, to: alice.address, payload: SamplePacket.payload(60_000))
     let calls = (0..<4).compactMap { _ in world.call(host) }
     #expect(calls.count == 4)
-    for call in calls { world.say(Array(packet.dropLast()), on: call) }
-    #expect(host.node.reassemblyMemory == 4 * PacketStore.largeSize)
+    let player = FakeHost(bob)
+    for call in calls { world.say(player.keepalive(to: alice.address) + packet.dropLast(), on: call) }
+    #expect(host.node.cutPackets.memory == 4 * PacketStore.largeSize)
     for call in calls { world.say(packet.suffix(1), on: call) }
     #expect(host.takeDelivered() == [[UInt8]](repeating: packet, count: 4))
     #expect([.noRoom, .reassemblyLimit].map { host.count($0) } == [0, 0])
@@ -84,8 +85,8 @@ struct NodeBoundsTests {
     for _ in 0..<20 {
       if let call = world.call(host) { world.say(Array(packet.dropLast()), on: call) }
     }
-    #expect(host.node.reassemblyMemory <= host.node.settings.bounds.reassemblyBytes)
-    #expect(host.count(.reassemblyLimit) == 16)
+    #expect(host.node.cutPackets.memory <= host.node.settings.bounds.reassemblyBytes)
+    #expect(host.count(.reassemblyLimit) == 17)
     // Whoever has said nothing for longest makes room.
     world.pass(.seconds(1))
     for number in 10..<60 as Range<UInt64> {

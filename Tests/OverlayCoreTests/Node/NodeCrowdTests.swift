@@ -41,7 +41,7 @@ struct NodeCrowdTests {
       world.say(Array(packet[..<30_000]), on: circuit)
       world.say(Array(packet[30_000...]), on: circuit)
     }
-    #expect(host.node.reassemblyMemory == 0)
+    #expect(host.node.cutPackets.memory == 0)
     let honest = try stranger(500)
     let circuit = try #require(world.call(host))
     world.say(honest.keepalive(to: host.address), on: circuit)

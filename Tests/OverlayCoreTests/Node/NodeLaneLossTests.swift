@@ -127,9 +127,9 @@ struct NodeLaneLossTests: LaneTesting {
     stage.sendBulk(1, 0..<60, from: host)
     let incoming = Sample.packet(from: bob.address, to: alice.address, payload: SamplePacket.payload(9_000))
     world.answer(Array(incoming.dropLast()), on: world.circuits[1])
-    #expect(host.node.reassemblyMemory == 16_384)
+    #expect(host.node.cutPackets.memory == 16_384)
     if isForgotten { world.replaceHosts(of: host, with: []) } else { world.cut(world.circuits[1]) }
-    #expect(host.node.reassemblyMemory == 0)
+    #expect(host.node.cutPackets.memory == 0)
     #expect(host.node.store.byteCount == host.node.store.keptBytes)
   }
 

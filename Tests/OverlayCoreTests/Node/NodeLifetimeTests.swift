@@ -294,7 +294,7 @@ struct NodeLifetimeTests {
     #expect(host.takeDelivered().count == 2)
     world.pass(.seconds(70))
     #expect(host.node.store.byteCount == 0)
-    #expect(host.node.reassemblyMemory == 0)
+    #expect(host.node.cutPackets.memory == 0)
     #expect(host.trims == trims + 1)
   }
 
