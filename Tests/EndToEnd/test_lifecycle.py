@@ -285,8 +285,11 @@ def test_sigusr1_prints_peers_and_counters(standing):
     wait_until(lambda: len(standing.log()[mark:].splitlines()) >= 3, what="peers and counters in the log")
     time.sleep(0.2)
     printed = standing.log()[mark:]
-    assert re.search(r"peer", printed, re.IGNORECASE), printed
-    assert re.search(r"\d", printed), printed
+    for number, peer in enumerate(standing.peers, start=1):
+        line = rf"peer number {number} \({peer.address}\): circuit open for \d+ s, .* sent, .* received"
+        assert re.search(line, printed), printed
+        assert peer.name not in printed, "the report stands in the log at a level that names no peer"
+    assert re.search(r"counters: sent=\d+ .*granted=2", printed), printed
     standing.assert_running()
 
 

@@ -1,3 +1,4 @@
+import OverlayCore
 import OverlayIO
 import Testing
 
@@ -54,6 +55,36 @@ struct ManualTests {
     #expect(entries.filter { $0.section == "EXIT STATUS" }.map(\.tag) == ["0", "1", "2"])
     #expect(entries.filter { $0.section == "SIGNALS" }.map(\.tag) == ["SIGTERM, SIGINT", "SIGHUP", "SIGUSR1"])
     #expect(page.contains("\"\(Command.versionLine.dropLast())\""))
+  }
+
+  @Test("it explains every counter that a report can show, in their order and as the source does")
+  func counters() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let source = String(
+      decoding: try readFile("/\(root)/Sources/OverlayCore/Node/Counters.swift"), as: UTF8.self)
+    let comments = ManualTests.comments(of: source)
+    let documented = entries.filter { $0.section == "COUNTERS" }
+    #expect(documented.map(\.tag) == Counter.allCases.map { "\($0)" }, "a .TP for each, in man/oncilla.1, COUNTERS")
+    for entry in documented {
+      #expect(entry.text == comments[entry.tag], "man/oncilla.1, COUNTERS, has the comment of \(entry.tag)")
+    }
+  }
+
+  /// The comment above each case of an enumeration, on a line and without marks.
+  static func comments(of source: String) -> [String: String] {
+    var comments: [String: String] = [:]
+    var lines: [String] = []
+    for line in source.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("  /// ") {
+        lines.append(String(line.dropFirst("  /// ".count)))
+        continue
+      }
+      if line.hasPrefix("  case ") {
+        comments[String(line.dropFirst("  case ".count))] = lines.joined(separator: " ").filter { $0 != "`" }
+      }
+      lines = []
+    }
+    return comments
   }
 
   /// The tagged paragraphs of a page written with man(7).

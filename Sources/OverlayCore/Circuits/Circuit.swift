@@ -49,6 +49,8 @@ struct Circuit: ~Copyable {
   var queue = FlowQueue()
   /// Whether its peer takes TCP super-packets.
   var takesSuperPackets = false
+  /// How much went over it.
+  var traffic = Traffic()
   /// How fast it takes bytes.
   var rate = DrainRate()
   /// How many bytes are settled for one write: more where the circuit takes all, little where it does not, so that a

@@ -94,10 +94,15 @@ extension Node {
     do {
       keepalive = try Keepalive(header: header, packet: packet)
     } catch {
-      if error == .nameless, claim == .none {
-        self.claim(circuit, by: header.source)
-      } else {
+      guard error == .nameless else {
         counters[.badKeepalive] += 1
+        return
+      }
+      // An old OnionCat's says that it is still there, and no more.
+      if claim == .none {
+        self.claim(circuit, by: header.source)
+      } else if circuits[circuit].sender != header.source {
+        counters[.changedClaim] += 1
       }
       return
     }

@@ -44,6 +44,7 @@ extension Node {
     _ bytes: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
     guard circuits.contains(circuit) else { return }
+    circuits[circuit].traffic.received &+= UInt64(bytes.count)
     var input = bytes
     if case .requested(let name, var reply) = circuits[circuit].state {
       var rest = UnsafeRawBufferPointer(bytes)
@@ -167,6 +168,7 @@ extension Node {
   mutating func adapt(_ circuit: CircuitIdentifier, offered: Int, taken: Int, at now: Instant) {
     let isBlocked = taken < offered
     circuits[circuit].rate.took(taken, isBlocked: isBlocked, at: now)
+    circuits[circuit].traffic.sent &+= UInt64(clamping: taken)
     circuits[circuit].quota =
       isBlocked
       ? max(Circuit.smallestQuota, min(circuits[circuit].quota, taken))
@@ -244,6 +246,7 @@ extension Node {
   /// Takes a circuit out of the table, with all that the node keeps of it elsewhere; its queue is the caller's.
   mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
     guard var circuit = circuits.remove(identifier) else { return nil }
+    keepTraffic(of: circuit)
     if congested == identifier { congested = nil }
     if !moves.isEmpty { forgetMoves(to: identifier) }
     cutPackets.forget(identifier)

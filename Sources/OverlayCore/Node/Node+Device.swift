@@ -36,6 +36,7 @@ extension Node {
         send(packet, offload, to: name, at: now, device: &device)
       } else {
         counters[.unknownName] += 1
+        tellUnknown(address, at: now)
         refuse(bytes, .addressUnreachable, at: now, device: &device)
       }
     case .selfCall:
@@ -61,6 +62,18 @@ extension Node {
       counters[counter] += 1
     }
   }
+
+  /// Says at the level debug that nobody knows the name of an address, once for each: at most `mostUnknownTold` of them,
+  /// and then anew, at most one a second in the long run.
+  private mutating func tellUnknown(_ address: IPv6Address, at now: Instant) {
+    guard settings.logLevel >= .debug, !unknownTold.contains(address), unknownLogLimit.take(at: now) else { return }
+    if unknownTold.count == Node.mostUnknownTold { unknownTold = [] }
+    unknownTold.insert(address)
+    log(.debug, "\(address): its name is not known from --peer, --hosts or a keepalive, and packets to it are refused")
+  }
+
+  /// How many addresses without a known name are remembered.
+  static let mostUnknownTold = 256
 
   /// The circuit that leads to an address; the last one that was asked for is at hand.
   mutating func circuit(to address: IPv6Address) -> CircuitIdentifier? {

@@ -3,6 +3,8 @@ extension Node {
   static let dialTimeout = Duration.seconds(60)
   /// How often it is tried whether Tor is back.
   static let torProbeInterval = Duration.seconds(2)
+  /// What reports call the peer that is this host itself, by way of Tor.
+  static let ownLabel = "own onion service (feed:beef)"
   /// A circuit that lived shorter than this counts as a failed attempt.
   static let shortLife = Duration.seconds(30)
 
@@ -39,7 +41,8 @@ extension Node {
     var peer =
       peers[name]
       ?? Peer(
-        name: name, label: "a peer", isPermanent: false, isSelf: isSelf, userIdentifier: makeUserIdentifier())
+        name: name, label: isSelf ? Node.ownLabel : "\(name.address)", isPermanent: false, isSelf: isSelf,
+        userIdentifier: makeUserIdentifier())
     guard peer.link == .none, peer.pace.nextAttempt(from: now) <= now else { return nil }
     if names.isUnreached(name), !strangerDials.take(at: now) {
       counters[.strangerLimit] += 1
@@ -139,7 +142,9 @@ extension Node {
       isWanted = true
       let userIdentifier = makeUserIdentifier()
       peers[name]?.userIdentifier = userIdentifier
-      say(name, .lost, wasOpen ? "lost: \(why)" : "not reached: \(why)")
+      let message = wasOpen ? "lost: \(why)" : "not reached: \(why)"
+      peers[name]?.lastError = (message, now)
+      say(name, .lost, message)
     }
     keepQueue(&circuit.queue, in: &circuit.waiting)
     closeBulkLanes(of: name, keeping: &circuit.waiting)

@@ -18,30 +18,4 @@ extension Node {
       circuits[circuit].takesSuperPackets = capabilities.contains(.superPackets)
     }
   }
-
-  /// The peers and counters, a line each, for an operator who asks.
-  public func report(at now: Instant) -> [String] {
-    var lines = ["\(settings.name.address) is \(settings.name), \(names.count) names known, Tor is \(tor)"]
-    let shown =
-      peers.values.filter(\.isPermanent).sorted { $0.label < $1.label }
-      + peers.values.filter { !$0.isPermanent }.prefix(settings.bounds.reportedPeers)
-    for peer in shown {
-      let link =
-        switch peer.link {
-        case .none: "no circuit"
-        case .dialling(let circuit): "dialling for \(seconds(since: circuits[circuit].began, now)) s"
-        case .open(let circuit):
-          "circuit open for \(seconds(since: circuits[circuit].began, now)) s, "
-            + "\(circuits[circuit].bulk.count { $0 != nil }) more for bulk"
-        }
-      lines.append("\(peer.label): \(peer.name.address) \(peer.name): \(link)")
-    }
-    if shown.count < peers.count { lines.append("and \(peers.count - shown.count) more peers") }
-    let accepted = circuits.identifiers.count { circuits[$0].dialledPeer == nil }
-    lines.append("accepted circuits: \(accepted)")
-    lines.append("counters: \(counters.summary)")
-    return lines
-  }
-
-  private func seconds(since earlier: Instant, _ now: Instant) -> Int64 { (now - earlier).components.seconds }
 }

@@ -44,6 +44,9 @@ public struct Node: ~Copyable {
   var strangerDials: TokenBucket
   // Lines that a stranger can cause.
   var strangerLogLimit: TokenBucket
+  // The addresses whose names are not known, as far as the log has told of them.
+  var unknownTold: Set<IPv6Address> = []
+  var unknownLogLimit = TokenBucket(rate: 1, burst: 20)
   // What the operator was warned of, once: strangers can cause it as well as this host's own set-up.
   var told = (proxyLine: false, ownName: false)
   var random: any RandomNumberGenerator

@@ -38,7 +38,7 @@ struct Peer {
 
   /// Who it is.
   let name: OnionName
-  /// What the log may call it.
+  /// What the log may call it: by its petname, number or address.
   let label: String
   /// Whether its circuit is kept for ever.
   let isPermanent: Bool
@@ -55,6 +55,10 @@ struct Peer {
   var bulkPace = DialPace()
   /// What was last said of it in the log.
   var reachability = Reachability.unknown
+  /// What went over its circuits that are gone.
+  var traffic = Traffic()
+  /// Why the last dial failed, or the last circuit was lost, and when.
+  var lastError: (text: String, time: Instant)?
   /// When it may be dialled again.
   var pace = DialPace()
   /// When it asks to be dialled again.

@@ -44,6 +44,23 @@ struct NodeAdmissionTests {
     #expect(host.node.names.name(of: bob.address) == nil)
   }
 
+  @Test("the empty keepalives of an old OnionCat are in order, first and later, on its circuits and on ours")
+  func emptyKeepalives() throws {
+    let empty = Sample.packet(from: bob.address, to: host.address, nextHeader: 59)
+    let circuit = try call(empty + empty)
+    world.say(bob.packet(to: host.address) + empty, on: circuit)
+    let named = try call(carol.keepalive(to: host.address))
+    world.say(Sample.packet(from: carol.address, to: host.address, nextHeader: 59), on: named)
+    world.replaceHosts(of: host, with: [bob.name])
+    world.send(host.packet(to: bob.address), from: host)
+    world.answer(empty, on: try #require(world.circuits.last))
+    #expect(host.takeDelivered() == [bob.packet(to: host.address)])
+    #expect(host.count(.badKeepalive) == 0)
+    #expect(host.count(.keepalive) == 6)
+    world.say(Sample.packet(from: carol.address, to: host.address, nextHeader: 59), on: circuit)
+    #expect(host.count(.changedClaim) == 1)
+  }
+
   @Test("nobody is believed to be another identity of this host: that one is on this side", arguments: [true, false])
   func siblings(_ hasName: Bool) throws {
     let host = world.start(FakeHost(NodeSettings(name: try .sample(4), peers: [], siblings: [bob.address])))

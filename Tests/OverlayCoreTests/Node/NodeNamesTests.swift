@@ -99,11 +99,84 @@ struct NodeNamesTests {
     _ = world.call(host)
     let report = host.node.report(at: world.now)
     #expect(report.first == "\(alice.address) is \(alice), 2 names known, Tor is reachable")
-    #expect(report.contains("peer bob: \(bob.address) \(bob): circuit open for 5 s, 0 more for bulk"))
-    #expect(report.contains { $0.hasPrefix("peer number 2: \(carol.address) \(carol): dialling for ") })
+    #expect(
+      report.contains {
+        $0.hasPrefix("peer bob (\(bob.address)): circuit open for 5 s, 0 more for bulk; ")
+          && $0.hasSuffix(" bytes sent, 8 bytes received")
+      })
+    #expect(report.contains { $0.hasPrefix("peer number 2 (\(carol.address)): dialling for ") })
     #expect(report.contains("accepted circuits: 1"))
     #expect(report.last?.hasPrefix("counters: dialled=3 granted=2 dialFailed=0") == false)
     #expect(report.last == "counters: dialled=3 granted=2 accepted=1")
+  }
+
+  @Test("a report tells why a peer is not there, how long ago that was, and when it is tried again")
+  func reportOfFailure() throws {
+    let host = FakeHost(alice, peers: [ConfiguredPeer(name: bob, petname: Petname("bob"))])
+    world.outcomes = ["\(bob)": .refused(0x5b)]
+    _ = world.start(host)
+    world.pass(.seconds(1))
+    let line = try #require(host.node.report(at: world.now).first { $0.hasPrefix("peer bob") })
+    #expect(line.hasPrefix("peer bob (\(bob.address)): no circuit; "))
+    #expect(line.contains("; last error 1 s ago: not reached: "))
+    #expect(line.contains("; next try in "))
+    world.isTorReachable = false
+    world.pass(.seconds(600))
+    let later = try #require(host.node.report(at: world.now).first { $0.hasPrefix("peer bob") })
+    #expect(later.hasSuffix("; next try when Tor is back"))
+  }
+
+  @Test("a report counts what went over circuits that are gone, and over those that come from a peer")
+  func traffic() throws {
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    world.send(host.packet(to: bob.address, size: 100), from: host)
+    world.send(host.packet(to: bob.address, size: 100), from: host)
+    let peer = FakeHost(bob)
+    let incoming = peer.keepalive(to: alice.address) + peer.packet(to: alice.address, size: 1_000)
+    world.say(incoming, on: try #require(world.call(host)))
+    let circuit = try #require(host.dialledCircuits.first)
+    let request = try #require(circuit.request)
+    let preamble = SOCKS4aRequest.bytes(name: bob, port: request.port, userIdentifier: request.user)
+    for circuit in host.sockets.values { world.cut(circuit) }
+    let traffic = try #require(host.node.peers[bob]).traffic
+    #expect(traffic.received == UInt64(incoming.count) + 8)
+    #expect(traffic.sent == UInt64(preamble.count + circuit.arrived.count))
+    #expect(host.node.report(at: world.now).contains { $0.contains("\(bob.address): no circuit; \(traffic)") })
+  }
+
+  @Test("our own call is called so in a report")
+  func reportOfOwnCall() {
+    let host = world.start(FakeHost(alice))
+    world.send(Sample.echoRequest(from: alice.address, to: OverlayNetwork.tor.circuitResponder), from: host)
+    let report = host.node.report(at: world.now)
+    #expect(report.contains { $0.hasPrefix("own onion service (feed:beef): circuit open for ") })
+  }
+
+  @Test("no report holds the name of a peer, configured, known or learned")
+  func reportWithoutNames() throws {
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]), knowing: [carol])
+    let stranger = FakeHost(try .sample(9))
+    world.say(stranger.keepalive(to: alice.address), on: try #require(world.call(host)))
+    for name in [carol, stranger.name] { world.send(host.packet(to: name.address), from: host) }
+    let report = host.node.report(at: world.now).joined(separator: "\n")
+    for name in [bob, carol, stranger.name] {
+      #expect(!report.contains(name.label))
+      #expect(report.contains("\(name.address)"))
+    }
+  }
+
+  @Test("an address whose name nobody knows is told once at the level debug, and so are no more than are remembered")
+  func unknownAddresses() throws {
+    let host = world.start(FakeHost(alice))
+    for _ in 0..<3 { world.send(host.packet(to: bob.address), from: host) }
+    let lines = host.log.filter { $0.text.contains("\(bob.address): its name is not known") }
+    #expect(lines.map(\.level) == [.debug])
+    for number in 0..<2_000 {
+      let address = IPv6Address(high: bob.address.high, low: UInt64(number))
+      world.send(host.packet(to: address), from: host)
+    }
+    #expect(host.log.count { $0.text.contains("its name is not known") } <= 20)
+    #expect(host.node.unknownTold.count <= Node.mostUnknownTold)
   }
 
   @Test("a report of a node that has done nothing says so")
