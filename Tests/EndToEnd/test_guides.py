@@ -5,6 +5,7 @@ Only what must be another here is: where Tor writes names, the name of the peer,
 
 import pathlib
 import re
+import subprocess
 
 import pytest
 
@@ -31,6 +32,18 @@ def manual():
     return text.replace(r"\-", "-").replace(r"\e", "\\").replace(r"\fINAME\fR", "NAME")
 
 
+def steps(section, indent):
+    """The blocks of commands of a section of the README, for a user who is root already."""
+    text = (ROOT / "README.md").read_text().split(f"## {section}\n")[1].split("\n## ")[0]
+    blocks = re.findall(rf"(?:^ {{{indent}}}\S.*\n)+", text, re.MULTILINE)
+    return [re.sub(r"^ *(?:sudo )?", "", block, flags=re.MULTILINE).replace("| sudo ", "| ") for block in blocks]
+
+
+def step(word):
+    [block] = [block for block in steps("Use it", 8) if word in block]
+    return block
+
+
 @pytest.fixture
 def proxy(tmp_path):
     with FakeSocks(f"unix:{tmp_path}/socks") as proxy:
@@ -44,7 +57,8 @@ def follow(tmp_path, proxy):
     programs.mkdir()
     log_path.touch()
     (programs / "oncilla").write_text(
-        f'#!/bin/sh\nexec {overlay.BINARY} "$@" --socks {proxy.address} --state-dir {tmp_path}/state\n')
+        f'#!/bin/sh\n[ "$1" = run ] || exec {overlay.BINARY} "$@"\n'
+        f'exec {overlay.BINARY} "$@" --socks {proxy.address} --state-dir {tmp_path}/state\n')
     (programs / "oncilla").chmod(0o755)
 
     def type_in(block, machine, peer=None, **services):
@@ -109,6 +123,74 @@ def test_ipv4_between_single_hosts(namespaces, daemons, proxy, follow):
     follow.wait_until_ready()
     wait_until(lambda: here.can_ping("10.99.0.2"), 20, what="an answer")
     wait_until(lambda: there.host.can_ping("10.99.0.1"), 20, what="an answer")
+
+
+def test_the_filter_lets_in_what_it_says_and_nothing_else(namespaces, daemons, proxy):
+    alice, bob = Identity.of("alice"), Identity.of("bob")
+    here, there = (daemons(onion=one.name, listen=[f"127.0.0.1:{one.listen_port}"], netns=namespaces(label),
+                           socks=proxy.address, peers=[other.name])
+                   for label, one, other in (("here", alice, bob), ("there", bob, alice)))
+    for one in (alice, bob):
+        proxy.connect(one.name, one.listen_port)
+    wait_until(lambda: there.host.can_ping(alice.address), 20, what="an answer")
+    [load] = [line for line in step("nftables").splitlines() if line.startswith("nft ")]
+    for _ in range(2):
+        here.host.run(load.replace("/etc/oncilla.nft", str(ROOT / "contrib/oncilla.nft")))
+    assert there.host.can_ping(alice.address)
+
+    def connects(source, destination, address, port):
+        with destination.host.socket() as listener, source.host.socket() as caller:
+            listener.bind((address, port))
+            listener.listen()
+            caller.settimeout(2)
+            return caller.connect_ex((address, port)) == 0
+
+    assert connects(there, here, alice.address, 22)
+    assert not connects(there, here, alice.address, 80)
+    assert connects(here, there, bob.address, 80), "what this host begins is answered"
+
+
+def test_a_namespace_for_some_programs(namespaces, daemons, proxy, follow):
+    start, use = [block for block in steps("What Tor gives, and what it does not", 4) if "netns" in block]
+    assert "\n".join(start.splitlines()[:2]) in manual()
+    own, alice = Identity(overlay.onion_name("a"), 8060), Identity.of("alice")
+    daemon = daemons(onion=alice.name, listen=[f"127.0.0.1:{alice.listen_port}"], netns=namespaces("alice"),
+                     socks=proxy.address)
+    proxy.connect(alice.name, alice.listen_port)
+    machine, onions = namespaces("machine"), namespaces("onions")
+    onions.run("ip link set lo down")
+    start = start.replace("ip netns add onions", "true").replace("onions", onions.name)
+    follow(start, machine, alice, oncilla=own)
+    follow.wait_until_ready()
+    assert onions.has_guard_route()
+    command = use.replace("onions", onions.name).replace("ping -6", "ping -6 -c 1 -W 20")
+    assert follow(command, machine, alice).wait(30) == 0
+    assert daemon.running
+
+
+def test_the_command_for_a_report(tmp_path, host):
+    """In a namespace of processes, where it meets no other daemon."""
+    command = step("pkill")
+    log = tmp_path / "log"
+    script = (f"{overlay.BINARY} run --onion {overlay.onion_name('one')} --netns {host} --listen 127.0.0.1:1"
+              f" --socks unix:{tmp_path}/none --state-dir {tmp_path} 2> {log} &\n"
+              f"until grep -q 'waiting for Tor' {log}; do sleep 0.1; done\n"
+              f"{command}until grep -q counters: {log}; do sleep 0.1; done\n")
+    subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script], check=True,
+                   timeout=20)
+
+
+def test_a_line_of_the_sample_adds_a_socks_port(tmp_path):
+    """Debian's two stay."""
+    defaults = tmp_path / "defaults"
+    defaults.write_text("SocksPort unix:/run/tor/socks WorldWritable\nSocksPort 9050\n")
+    sample = (ROOT / "contrib/torrc.sample").read_text()
+    lines = re.findall(r"^#(\+?SocksPort .*)", sample, re.MULTILINE)
+    assert lines
+    (tmp_path / "torrc").write_text("\n".join([f"DataDirectory {tmp_path}", *lines]) + "\n")
+    dumped = subprocess.run(["tor", "--defaults-torrc", defaults, "-f", tmp_path / "torrc", "--dump-config", "short"],
+                            capture_output=True, text=True, check=True).stdout
+    assert len(re.findall("^SocksPort", dumped, re.MULTILINE)) == 2 + len(lines), dumped
 
 
 def test_the_manual_has_the_same_commands():

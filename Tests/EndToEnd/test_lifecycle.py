@@ -391,7 +391,8 @@ def test_with_a_namespace_that_does_not_exist(daemons, proxy):
 def test_with_a_port_in_use(daemons, host, proxy, wire_peer):
     taken = wire_peer("taken").port
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, listen=[f"127.0.0.1:{taken}"])
-    fails_with_a_line(one, rf"127\.0\.0\.1:{taken} is taken, perhaps by another oncilla: .*--listen .*HiddenServicePort")
+    fails_with_a_line(
+        one, rf"127\.0\.0\.1:{taken} is taken, perhaps by another oncilla: .*--listen .*HiddenServicePort")
     assert not host.has_interface("oncilla0")
 
 
