@@ -107,15 +107,7 @@ public final class Daemon {
     if settings.peers.contains(where: { names.contains($0.name) }) {
       log.warning("a --peer is this host's own name, and left out")
     }
-    claims = names.compactMap { name in
-      let claim = IdentityClaim(name)
-      if claim == nil {
-        log.warning(
-          "another oncilla on this host has the name of \(name.address): Tor gives each circuit to one of both; end one"
-        )
-      }
-      return claim
-    }
+    for name in names { claim(name) }
     for line in settings.advice(for: try NamespaceSurvey(of: settings.interface.namespace)) { log.warning(line) }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let pump = try Pump(
@@ -134,6 +126,17 @@ public final class Daemon {
     // Resident memory is a promise, 8 MB with two peers: 8.4 to 9.5 MB without this, 6.1 to 6.5 MB with it. The kernel
     // would take these pages back itself, but only when others want them.
     oncilla_release_program_pages()
+  }
+
+  private func claim(_ name: OnionName) {
+    do throws(SystemError) {
+      claims.append(try IdentityClaim(name))
+    } catch  where error.number == EADDRINUSE {
+      log.warning(
+        "another oncilla on this host has the name of \(name.address): Tor gives each circuit to one of both; end one")
+    } catch {
+      log.debug("whether another oncilla on this host has the name of \(name.address) is not known: \(error)")
+    }
   }
 
   private func warnOfVersion2(_ names: [OnionName]) {
