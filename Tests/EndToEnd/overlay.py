@@ -226,6 +226,10 @@ class Namespace:
         """Whether the `unreachable` route that keeps the overlay from leaking is there."""
         return any(line.startswith(f"unreachable {PREFIX}") for line in self.routes())
 
+    def has_only_guards(self):
+        """Whether nothing else of the overlay is left in the main table."""
+        return self.has_guard_route() and all(line.startswith("unreachable") for line in self.routes())
+
     def sysctl(self, name, value):
         path = "/proc/sys/" + name.replace(".", "/")
         self.run(["sh", "-c", f"echo {value} > {path}"])

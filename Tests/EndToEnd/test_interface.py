@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import overlay
 from overlay import free_port, onion_name, overlay_address, wait_until
 from test_lifecycle import fails_with_a_line
 
@@ -156,7 +157,8 @@ def test_routes_and_leak_guards_come_and_go(run, host, mode):
     assert all("initcwnd 131" in route for route in shown_routes(host) if "dev oncilla0" in route)
     assert "inet 10.30.0.1/24" in host.ip("-4 addr show dev oncilla0")
     one.stop()
-    assert shown_routes(host) == []
+    assert ways_in(shown_routes(host)) == []
+    assert guards_in(shown_routes(host)) == guards(everything)
 
 
 def test_a_crash_leaves_the_leak_guards_and_the_next_start_takes_them_over(run, host):
@@ -170,6 +172,8 @@ def test_a_crash_leaves_the_leak_guards_and_the_next_start_takes_them_over(run, 
     one.start()
     wait_until(lambda: ways_in(shown_routes(host)) == sorted(PREFIXES), what="the routes")
     one.stop()
+    assert guards_in(shown_routes(host)) == guards(PREFIXES)
+    host.run([overlay.BINARY, "guard", "off"])
     assert shown_routes(host) == []
 
 

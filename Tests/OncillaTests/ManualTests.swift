@@ -33,6 +33,12 @@ struct ManualTests {
     }
   }
 
+  @Test("it has every option of guard")
+  func guardOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla guard" }
+    #expect(documented.map(\.tag) == GuardDraft.options.map(\.synopsis))
+  }
+
   @Test("it has every option of address")
   func addressOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla address" }

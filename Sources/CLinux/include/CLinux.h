@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/fib_rules.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
@@ -22,6 +23,7 @@ _Static_assert(sizeof(struct nlattr) == 4, "nlattr has 4 bytes");
 _Static_assert(sizeof(struct ifinfomsg) == 16, "ifinfomsg has 16 bytes");
 _Static_assert(sizeof(struct ifaddrmsg) == 8, "ifaddrmsg has 8 bytes");
 _Static_assert(sizeof(struct rtmsg) == 12, "rtmsg has 12 bytes");
+_Static_assert(sizeof(struct fib_rule_hdr) == 12, "fib_rule_hdr has 12 bytes");
 _Static_assert(sizeof(struct sockaddr_nl) == 12, "sockaddr_nl has 12 bytes");
 
 // OverlayCore, which knows no kernel, reads and writes this header by offset and number.

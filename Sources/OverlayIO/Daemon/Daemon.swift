@@ -53,7 +53,6 @@ public final class Daemon {
     listeners = nil
     pump = nil
     claims = []
-    if status == 0 { interface?.removeLeakGuard() }
     interface = nil
     signals = []
     if status == 0 { log.notice("stopped") }

@@ -13,6 +13,8 @@ final class OverlayInterface {
   private var changes: EventSource?
   private var timer: TimerSource?
   private var hasInterface = false
+  private var hasSaidNoRules = false
+  private var overridingRules: Set<UInt32> = []
 
   /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else sets
   /// how long a packet the interface carries may be, `failed` that it is gone for good; the log says why.
@@ -32,7 +34,7 @@ final class OverlayInterface {
     changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
     timer = try TimerSource(on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()
-    finish(.installLeakGuard, failure: leakGuard.failure)
+    finish(leakGuard)
     changes?.start()
     act()
   }
@@ -50,15 +52,6 @@ final class OverlayInterface {
     _ = try privileges.perform(.configureInterface(addresses))
     hasInterface = true
     return device
-  }
-
-  /// Takes away what outlives the device: on an orderly stop, never after a failure.
-  func removeLeakGuard() {
-    do throws(PrivilegeError) {
-      _ = try privileges.perform(.removeLeakGuard)
-    } catch {
-      log.warning("\(error)")
-    }
   }
 
   private func observe() {
@@ -90,12 +83,26 @@ final class OverlayInterface {
     do throws(PrivilegeError) {
       let reply = try privileges.perform(request)
       switch consume reply {
-      case .leakGuard(let state): finish(request, failure: state.failure)
+      case .leakGuard(let report): finish(report)
       default: finish(request, failure: nil)
       }
     } catch {
       finish(request, failure: "\(error)")
     }
+  }
+
+  private func finish(_ report: LeakGuardReport) {
+    finish(.installLeakGuard, failure: report.state.failure)
+    if !report.hasPolicyRules, !hasSaidNoRules {
+      hasSaidNoRules = true
+      log.warning("this kernel has no policy rules: the overlay's routes stand in the main table alone")
+    }
+    let new = report.overridingRules.subtracting(overridingRules)
+    overridingRules = report.overridingRules
+    guard let first = new.min() else { return }
+    log.warning(
+      "a policy rule of priority \(first) comes before ours (\(PolicyRule.priority)) and can lead what is for peers "
+        + "elsewhere: 'ip rule' and 'ip -6 rule' show it")
   }
 
   private func finish(_ request: PrivilegedRequest, failure: String?) {

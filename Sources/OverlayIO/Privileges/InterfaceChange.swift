@@ -18,8 +18,10 @@ public enum InterfaceChange: Hashable, Sendable {
   case joinedBridge
   /// The interface's MTU is now this many bytes.
   case mtuChanged(Int)
-  /// A leak guard was removed or replaced.
+  /// A leak guard, or a policy rule that leads to it, was removed or replaced.
   case leakGuardLost
+  /// Somebody added a policy rule that takes packets of ours elsewhere before our rules are asked.
+  case overridingRuleAdded
   /// `lo`, which the leak guard hangs on, was set up.
   case loopbackCameUp
   /// Messages were lost: anything can have happened.

@@ -4,7 +4,9 @@ import OverlayCore
 /// calls `observe` for each change, then `actions`, and `actions` again when `nextTime` has come.
 ///
 /// However many changes there are, one flag per kind is remembered. All that is asked for, lines included, keeps
-/// `RestorePace`: what comes faster is done together, later. What failed is tried again at the same pace.
+/// `RestorePace`: what comes faster is done together, later. What failed is tried again at the same pace. The leak guards
+/// have one of their own, which is faster: what happens to the interface must not use it up, since until they stand again
+/// packets can leave in the clear.
 public struct InterfaceKeeper {
   private let name: String
   private let prefix: IPv6Prefix
@@ -17,9 +19,15 @@ public struct InterfaceKeeper {
   private var end = End.none
   private var failures: [PrivilegedRequest: Failure] = [:]
   private var pace = RestorePace()
+  private var guardLosses: Set<GuardLoss> = []
+  private var guardPace = RestorePace(interval: .seconds(1))
 
   private enum Loss {
-    case link, address, bareness, prefixRoute, route, leakGuard, loopback, bridge, messages
+    case link, address, bareness, prefixRoute, route, bridge, messages
+  }
+
+  private enum GuardLoss {
+    case leakGuard, loopback, overridden, messages
   }
 
   private enum End {
@@ -48,8 +56,13 @@ public struct InterfaceKeeper {
     case .reported: return nil
     case .none: break
     }
-    if hasNews { return pace.next }
-    return failures.values.map(\.retry).min().map { max($0, pace.next) }
+    let guardRetry = failures[.installLeakGuard]?.retry
+    let retry = failures.filter { $0.key != .installLeakGuard }.values.map(\.retry).min()
+    let times = [
+      hasNews ? pace.next : retry.map { max($0, pace.next) },
+      guardLosses.isEmpty ? guardRetry.map { max($0, guardPace.next) } : guardPace.next,
+    ]
+    return times.compactMap(\.self).min()
   }
 
   private var hasNews: Bool { !losses.isEmpty || isUp != reportedUp || mtu != reportedMTU }
@@ -71,9 +84,12 @@ public struct InterfaceKeeper {
     case .joinedBridge: losses.insert(.bridge)
     case .deleted: if end == .none { end = .due }
     case .mtuChanged(let bytes): mtu = bytes
-    case .leakGuardLost: losses.insert(.leakGuard)
-    case .loopbackCameUp: losses.insert(.loopback)
-    case .overflow: losses.insert(.messages)
+    case .leakGuardLost: guardLosses.insert(.leakGuard)
+    case .overridingRuleAdded: guardLosses.insert(.overridden)
+    case .loopbackCameUp: guardLosses.insert(.loopback)
+    case .overflow:
+      losses.insert(.messages)
+      guardLosses.insert(.messages)
     }
   }
 
@@ -86,19 +102,27 @@ public struct InterfaceKeeper {
     case .reported: return []
     case .none: break
     }
-    let retries = failures.filter { $0.value.retry <= now }.keys
-    guard hasNews || !retries.isEmpty, pace.take(at: now) else { return [] }
+    return guardActions(at: now) + interfaceActions(at: now)
+  }
+
+  private mutating func guardActions(at now: Instant) -> [InterfaceAction] {
+    let isRetry = failures[.installLeakGuard].map { $0.retry <= now } ?? false
+    guard isRetry || !guardLosses.isEmpty, guardPace.take(at: now) else { return [] }
+    let actions = guardNotices.map(InterfaceAction.report) + [.perform(.installLeakGuard)]
+    failures[.installLeakGuard]?.retry = now + RestorePace.failureInterval
+    guardLosses = []
+    return actions
+  }
+
+  private mutating func interfaceActions(at now: Instant) -> [InterfaceAction] {
+    let isRetry = failures[.restoreInterface].map { $0.retry <= now } ?? false
+    guard hasNews || isRetry, pace.take(at: now) else { return [] }
     var actions = notices.map(InterfaceAction.report)
-    if retries.contains(.restoreInterface)
-      || !losses.isDisjoint(with: [.link, .address, .bareness, .prefixRoute, .route, .messages])
-    {
+    if isRetry || !losses.isDisjoint(with: [.link, .address, .bareness, .prefixRoute, .route, .messages]) {
       actions.append(.perform(.restoreInterface))
     }
-    if retries.contains(.installLeakGuard) || !losses.isDisjoint(with: [.leakGuard, .loopback, .messages]) {
-      actions.append(.perform(.installLeakGuard))
-    }
     if losses.contains(.bridge) { actions.append(.perform(.becomeMulticastRouterPort)) }
-    for request in retries { failures[request]?.retry = now + RestorePace.interval }
+    failures[.restoreInterface]?.retry = now + RestorePace.failureInterval
     losses = []
     reportedUp = isUp
     reportedMTU = mtu
@@ -117,7 +141,7 @@ public struct InterfaceKeeper {
       failures[request] = nil
       return earlier == nil ? nil : InterfaceNotice(.notice, "\(label(of: request)) again")
     }
-    failures[request] = Failure(reason: reason, retry: now + RestorePace.interval)
+    failures[request] = Failure(reason: reason, retry: now + RestorePace.failureInterval)
     return earlier == reason ? nil : InterfaceNotice(.error, reason)
   }
 
@@ -149,8 +173,17 @@ public struct InterfaceKeeper {
     add(
       losses.contains(.bridge) && hasAddress, .warning,
       "the addresses of \(name) are out of use in a bridge: give them to the bridge, and \(name) none (--no-address)")
-    add(losses.contains(.leakGuard), .warning, "the leak guard for \(prefix) was removed: restoring it")
-    add(losses.contains(.loopback), .info, "lo was set up: checking the leak guard for \(prefix)")
+    return notices
+  }
+
+  private var guardNotices: [InterfaceNotice] {
+    var notices: [InterfaceNotice] = []
+    if guardLosses.contains(.leakGuard) {
+      notices.append(InterfaceNotice(.warning, "the leak guard for \(prefix) was removed: restoring it"))
+    }
+    if guardLosses.contains(.loopback) {
+      notices.append(InterfaceNotice(.info, "lo was set up: checking the leak guard for \(prefix)"))
+    }
     return notices
   }
 }

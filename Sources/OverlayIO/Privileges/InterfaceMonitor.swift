@@ -16,9 +16,12 @@ public struct InterfaceMonitor: ~Copyable {
 
   /// What the socket subscribes to (`<linux/rtnetlink.h>`).
   static func groups(for settings: InterfaceSettings) -> Int32 {
-    let groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
-    return settings.carriesIPv4 ? groups | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE : groups
+    let groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | ruleGroup(RTNLGRP_IPV6_RULE)
+    guard settings.carriesIPv4 else { return groups }
+    return groups | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | ruleGroup(RTNLGRP_IPV4_RULE)
   }
+
+  private static func ruleGroup(_ group: rtnetlink_groups) -> Int32 { 1 << Int32(group.rawValue - 1) }
 
   /// How many datagrams one `drain` takes at most, so that a machine busy with routes leaves the loop its turn.
   private static let datagramsPerDrain = 64
@@ -96,6 +99,12 @@ public struct InterfaceMonitor: ~Copyable {
       // A route that is replaced is told of by the new one alone.
       guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0, let new = RouteRecord(record) else { return }
       for (route, change) in kept(to: new.prefix) where route.takesPlace(new) && !route.matches(new) { body(change) }
+    case RTM_DELRULE:
+      if let lost = RuleRecord(record), guardedPrefixes.contains(where: { PolicyRule(prefix: $0).matches(lost) }) {
+        body(.leakGuardLost)
+      }
+    case RTM_NEWRULE:
+      if let new = RuleRecord(record), guardedPrefixes.contains(where: new.overrides) { body(.overridingRuleAdded) }
     case Int(NLMSG_ERROR):
       // The answer to `askForLinks`.
       if let index, record.acknowledgement == ENODEV, record.header.nlmsg_seq == UInt32(bitPattern: index) {
@@ -135,9 +144,16 @@ public struct InterfaceMonitor: ~Copyable {
   /// The routes to this prefix that the program keeps, and what it means to lose them.
   private func kept(to prefix: IPPrefix) -> [(route: KernelRoute, change: InterfaceChange)] {
     guard guardedPrefixes.contains(prefix) else { return [] }
-    var kept = [(KernelRoute(guarding: prefix), InterfaceChange.leakGuardLost)]
-    if let index, routedPrefixes.contains(prefix) {
-      kept.append((KernelRoute(to: prefix, through: index), .routeLost))
+    var kept: [(route: KernelRoute, change: InterfaceChange)] = []
+    for table in KernelRoute.tables {
+      kept.append((KernelRoute(guarding: prefix).standing(in: table), .leakGuardLost))
+      guard let index, settings.hasAddress else { continue }
+      let route = KernelRoute(to: prefix, through: index).standing(in: table)
+      if routedPrefixes.contains(prefix) {
+        kept.append((route, .routeLost))
+      } else if table != KernelRoute.mainTable {
+        kept.append((route, .prefixRouteLost))
+      }
     }
     return kept
   }

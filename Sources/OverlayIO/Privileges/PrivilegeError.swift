@@ -20,6 +20,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   case interfaceExists(String)
   /// The interface was deleted or moved to another namespace.
   case interfaceGone(String)
+  /// The leak guard hangs on `lo`, which is down.
+  case loopbackDown
   /// A route that is not ours has the leak guard's place.
   case leakGuardTaken(IPPrefix, metric: UInt32)
   /// A route that is not ours has the place of one into the interface.
@@ -53,6 +55,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
       "interface \(name) exists already: stop the program that holds it or choose another name with --interface"
     case .interfaceGone(let name):
       "interface \(name) was deleted or moved to another network namespace"
+    case .loopbackDown:
+      "there is no leak guard while interface lo is down: set it up with 'ip link set lo up'"
     case .leakGuardTaken(let prefix, let metric):
       "another route to \(prefix) has metric \(metric), which the leak guard needs: remove it with "
         + "'\(prefix.command) route del'"

@@ -27,7 +27,8 @@ struct PrivilegedFiles: ~Copyable {
     }
   }
 
-  private static func socket(groups: Int32 = 0) throws(PrivilegeError) -> NetlinkSocket {
+  /// A socket to rtnetlink that hears these groups.
+  static func socket(groups: Int32 = 0) throws(PrivilegeError) -> NetlinkSocket {
     do throws(SystemError) {
       return try NetlinkSocket(groups: groups)
     } catch {

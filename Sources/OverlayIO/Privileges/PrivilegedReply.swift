@@ -1,13 +1,27 @@
+import OverlayCore
+
 /// The answer to a request that was fulfilled.
 public enum PrivilegedReply: ~Copyable {
   /// It is done.
   case done
-  /// The leak guard's state after `installLeakGuard`.
-  case leakGuard(LeakGuardState)
+  /// What there is after `installLeakGuard`.
+  case leakGuard(LeakGuardReport)
+  /// The answer to `lookForLeakGuards`.
+  case guardedPrefixes([IPPrefix])
   /// The answer to `openTunnel`.
   case tunnel(TunnelDevice)
   /// The answer to `openMonitor`.
   case monitor(InterfaceMonitor)
+}
+
+/// What became of the wish for a leak guard, and what others do that makes it of little use.
+public struct LeakGuardReport: Equatable, Sendable {
+  /// What became of it.
+  public var state: LeakGuardState
+  /// Whether the kernel knows policy rules: without them another VPN's could not be there either.
+  public var hasPolicyRules = true
+  /// The priorities of policy rules, of others, that take packets for guarded prefixes elsewhere before ours are asked.
+  public var overridingRules: Set<UInt32> = []
 }
 
 /// What became of the wish for a leak guard.
@@ -22,19 +36,27 @@ public enum LeakGuardState: Equatable, Sendable {
 
   /// What the operator has to know where there is no leak guard; `nil` where it stands.
   public var failure: String? {
-    self == .loopbackDown
-      ? "there is no leak guard while interface lo is down: set it up with 'ip link set lo up'" : nil
+    self == .loopbackDown ? PrivilegeError.loopbackDown.description : nil
   }
 }
 
 /// The requests whose answer is more than that it is done, with that answer unpacked.
 extension Privileges {
   /// Performs `installLeakGuard`.
-  public mutating func installLeakGuard() throws(PrivilegeError) -> LeakGuardState {
+  public mutating func installLeakGuard() throws(PrivilegeError) -> LeakGuardReport {
     let reply = try perform(.installLeakGuard)
     switch consume reply {
-    case .leakGuard(let state): return state
+    case .leakGuard(let report): return report
     default: throw .outOfOrder(.installLeakGuard)
+    }
+  }
+
+  /// Performs `lookForLeakGuards`.
+  public mutating func lookForLeakGuards() throws(PrivilegeError) -> [IPPrefix] {
+    let reply = try perform(.lookForLeakGuards)
+    switch consume reply {
+    case .guardedPrefixes(let prefixes): return prefixes
+    default: throw .outOfOrder(.lookForLeakGuards)
     }
   }
 

@@ -6,8 +6,10 @@ public enum PrivilegedRequest: Hashable, Sendable {
   /// Let packets for the overlay, and for what lies behind peers, be refused wherever the interface's own route is missing.
   /// Idempotent.
   case installLeakGuard
-  /// Take the leak guards away: on an orderly stop, never after a failure. Idempotent.
-  case removeLeakGuard
+  /// Take the leak guards away, of whichever prefixes: when the operator says so, and never otherwise. Idempotent.
+  case removeLeakGuards
+  /// Tell which prefixes have a leak guard. Changes nothing.
+  case lookForLeakGuards
   /// Make the interface, still down and without an address. Once.
   case openTunnel
   /// Watch the leak guard, and the interface if it was made. Once.

@@ -4,40 +4,16 @@ import OverlayCore
 /// The routes that the program keeps: leak guards, and what leads into the interface beside the overlay's own prefix, which
 /// comes and goes with the address.
 extension Privileges {
-  /// Puts a leak guard where each prefix leads when the interface is gone.
-  mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardState {
-    var state = LeakGuardState.adopted
-    let routes = settings.guardedPrefixes.map { KernelRoute(guarding: $0) }
-    let standing = try standing(among: routes)
-    for route in routes where !standing.contains(route.prefix) {
-      switch try add(route) {
-      case .added: if state == .adopted { state = .installed }
-      case .taken: throw .leakGuardTaken(route.prefix, metric: route.metric)
-      case .linkDown: state = .loopbackDown
-      }
-    }
-    return state
-  }
-
-  /// Takes all leak guards away.
-  mutating func dropLeakGuards() throws(PrivilegeError) {
-    for prefix in settings.guardedPrefixes {
-      let route = KernelRoute(guarding: prefix)
-      do throws(SystemError) {
-        try requests.request(route.removal)
-      } catch {
-        // Another route of this prefix stays: the request names ours by its mark.
-        if error.number != ESRCH { throw explain(error, route.removal.purpose) }
-      }
-    }
-  }
-
   /// Leads what lies behind peers into the interface of this number, which is up and carries so many bytes. It all goes
   /// with the interface.
   mutating func addRoutes(through index: Int32, mtu: Int) throws(PrivilegeError) {
-    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: index).widened(for: mtu) }
-    let standing = try standing(among: routes)
-    for route in routes where !standing.contains(route.prefix) {
+    let own = IPPrefix.ipv6(settings.prefix)
+    let routes = settings.routedPrefixes.flatMap { places(of: KernelRoute(to: $0, through: index).widened(for: mtu)) }
+    // The overlay's own prefix stands in the main table with the address.
+    let ownRoute = KernelRoute(to: own, through: index).widened(for: mtu)
+    let all = routes + places(of: ownRoute).filter { $0.table != KernelRoute.mainTable }
+    let standing = try standing(among: all)
+    for route in all where !standing.contains(route.place) {
       if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
     }
   }
@@ -58,11 +34,18 @@ extension Privileges {
     }
   }
 
-  private enum Addition {
+  /// What became of a route that was to be added.
+  enum Addition {
     case added, taken, linkDown
   }
 
-  private mutating func add(_ route: KernelRoute) throws(PrivilegeError) -> Addition {
+  /// The route in each table in which it is to stand.
+  func places(of route: KernelRoute) -> [KernelRoute] {
+    hasPolicyRules ? KernelRoute.tables.map { route.standing(in: $0) } : [route]
+  }
+
+  /// Adds a route.
+  mutating func add(_ route: KernelRoute) throws(PrivilegeError) -> Addition {
     do throws(SystemError) {
       try requests.request(route.addition)
       return .added
@@ -75,27 +58,30 @@ extension Privileges {
     }
   }
 
-  /// The prefixes of those routes that stand already. Asked once for all of them: each answer holds every route of ours.
-  private mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> Set<IPPrefix> {
-    var wanted: [IPPrefix: KernelRoute] = [:]
+  /// The places of those routes that stand already. Asked once for all of them: each answer holds every route of ours.
+  mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> Set<RoutePlace> {
+    var wanted: [RoutePlace: KernelRoute] = [:]
     var queries: [UInt8: NetlinkMessage] = [:]
     for route in routes {
-      wanted[route.prefix] = route
+      wanted[route.place] = route
       queries[route.prefix.family] = route.query
     }
-    var standing: Set<IPPrefix> = []
+    var standing: Set<RoutePlace> = []
     for query in queries.values {
-      do throws(SystemError) {
-        try requests.request(query) { record in
-          if let found = RouteRecord(record), wanted[found.prefix]?.matches(found) == true {
-            standing.insert(found.prefix)
-          }
-        }
-      } catch {
-        throw explain(error, query.purpose)
+      try look(query) { record in
+        if let found = RouteRecord(record), wanted[found.place]?.matches(found) == true { standing.insert(found.place) }
       }
     }
     return standing
+  }
+
+  /// Asks the kernel; what keeps it from answering is explained.
+  mutating func look(_ query: NetlinkMessage, _ body: (NetlinkRecord) -> Void) throws(PrivilegeError) {
+    do throws(SystemError) {
+      try requests.request(query, body)
+    } catch {
+      throw explain(error, query.purpose)
+    }
   }
 }
 

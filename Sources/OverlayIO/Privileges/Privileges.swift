@@ -12,6 +12,8 @@ public struct Privileges: ~Copyable {
 
   let settings: InterfaceSettings
   var requests: NetlinkSocket
+  // Whether the kernel knows policy rules, as far as it was asked.
+  var hasPolicyRules = true
   private var monitoring: NetlinkSocket?
   private var node: FileDescriptor?
   private var index: Int32?
@@ -29,6 +31,14 @@ public struct Privileges: ~Copyable {
     self.init(settings, files)
   }
 
+  /// Opens what the leak guards of the settings' namespace need, and nothing for an interface.
+  public init(guarding settings: InterfaceSettings) throws(PrivilegeError) {
+    self.settings = settings
+    requests = try NetworkNamespace.run(in: settings.namespace) { () throws(PrivilegeError) in
+      try PrivilegedFiles.socket()
+    }
+  }
+
   private init(_ settings: InterfaceSettings, _ files: consuming PrivilegedFiles) {
     self.settings = settings
     requests = files.requests
@@ -40,7 +50,8 @@ public struct Privileges: ~Copyable {
   public mutating func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply {
     switch request {
     case .installLeakGuard: return .leakGuard(try addLeakGuards())
-    case .removeLeakGuard: try dropLeakGuards()
+    case .removeLeakGuards: try dropLeakGuards()
+    case .lookForLeakGuards: return .guardedPrefixes(try guardedPrefixes())
     case .openTunnel: return .tunnel(try makeTunnel())
     case .openMonitor: return .monitor(try makeMonitor())
     case .configureInterface(let addresses):

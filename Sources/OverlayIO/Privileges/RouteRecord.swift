@@ -21,23 +21,18 @@ struct RouteRecord: Equatable {
   init?(_ record: NetlinkRecord) {
     guard let header = record.familyHeader(as: rtmsg.self) else { return nil }
     let attributes = record.attributes(after: rtmsg.self)
-    let destination = attributes.first(Int(RTA_DST.rawValue))
-    let length = Int(header.rtm_dst_len)
-    switch Int32(header.rtm_family) {
-    case AF_INET6:
-      let address = destination.flatMap { IPv6Address(bytes: $0) } ?? .unspecified
-      guard let prefix = IPv6Prefix(address, length: length) else { return nil }
-      self.prefix = .ipv6(prefix)
-    case AF_INET:
-      let address = destination.flatMap { IPv4Address(bytes: $0) } ?? IPv4Address(value: 0)
-      guard let prefix = IPv4Prefix(address, length: length) else { return nil }
-      self.prefix = .ipv4(prefix)
-    default: return nil
-    }
+    guard
+      let prefix = IPPrefix(
+        family: header.rtm_family, length: Int(header.rtm_dst_len), attribute: attributes.first(Int(RTA_DST.rawValue)))
+    else { return nil }
+    self.prefix = prefix
     table = attributes.value(Int(RTA_TABLE.rawValue), as: UInt32.self) ?? UInt32(header.rtm_table)
     origin = header.rtm_protocol
     type = header.rtm_type
     metric = attributes.value(Int(RTA_PRIORITY.rawValue), as: UInt32.self) ?? 0
     interface = attributes.value(Int(RTA_OIF.rawValue), as: Int32.self) ?? 0
   }
+
+  /// Where it stands.
+  var place: RoutePlace { RoutePlace(prefix: prefix, table: table) }
 }

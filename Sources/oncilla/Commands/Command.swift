@@ -22,7 +22,7 @@ struct Command: Sendable {
   let perform: @Sendable ([String]) throws(CommandError) -> Outcome?
 
   /// All of them, in the order of the help text.
-  static var all: [Command] { [run, address, name, version, help] }
+  static var all: [Command] { [run, leakGuard, address, name, version, help] }
 
   /// The text of `oncilla COMMAND --help`.
   var helpText: String {

@@ -12,7 +12,7 @@ struct InterfaceConfigurationTests {
   func configure(mtu: Int) throws {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings(mtu: #require(InterfaceMTU(bytes: mtu))))
-    let guarding = try privileges.installLeakGuard()
+    let guarding = try privileges.installLeakGuard().state
     #expect(guarding == .installed)
     let tunnel = try privileges.openTunnel()
     _ = try privileges.perform(.configureInterface([address]))

@@ -15,7 +15,7 @@ struct InterfaceKeeperTests {
     arguments: [
       ([.addressLost], [.restoreInterface], 1), ([.prefixRouteLost], [.restoreInterface], 1),
       ([.prefixRouteLost, .addressLost], [.restoreInterface], 1), ([.leakGuardLost], [.installLeakGuard], 1),
-      ([.loopbackCameUp], [.installLeakGuard], 1), ([.overflow], [.restoreInterface, .installLeakGuard], 1),
+      ([.loopbackCameUp], [.installLeakGuard], 1), ([.overflow], [.installLeakGuard, .restoreInterface], 1),
       ([.mtuChanged(9000)], [], 1), ([.mtuChanged(1500)], [], 0), ([.wentDown], [], 1), ([.cameUp], [], 0),
       ([.wentDown, .prefixRouteLost, .addressLost], [], 1),
       ([.wentDown, .prefixRouteLost, .addressLost, .cameUp], [.restoreInterface], 1),
@@ -71,15 +71,34 @@ struct InterfaceKeeperTests {
     }
     for _ in 0..<1000 {
       keeper.observe(.addressLost)
-      keeper.observe(.leakGuardLost)
       #expect(keeper.actions(at: now).isEmpty)
     }
     let next = try #require(keeper.nextTime)
     #expect(next - start == .seconds(10))
-    #expect(keeper.actions(at: next).compactMap(\.request) == [.restoreInterface, .installLeakGuard])
+    #expect(keeper.actions(at: next).compactMap(\.request) == [.restoreInterface])
     keeper.observe(.addressLost)
     #expect(keeper.actions(at: next + .seconds(9)).isEmpty)
     #expect(keeper.actions(at: next + .seconds(10)).compactMap(\.request) == [.restoreInterface])
+  }
+
+  @Test(
+    "restores the guard at once, whatever happened to the interface, ten times and then every second (flaps used it up)"
+  )
+  func guardPace() throws {
+    var keeper = keeper()
+    for _ in 0..<100 {
+      keeper.observe(.addressLost)
+      _ = keeper.actions(at: start)
+    }
+    for _ in 0..<10 {
+      keeper.observe(.leakGuardLost)
+      #expect(keeper.actions(at: start).compactMap(\.request) == [.installLeakGuard])
+    }
+    keeper.observe(.leakGuardLost)
+    #expect(keeper.actions(at: start).isEmpty)
+    #expect(try #require(keeper.nextTime) - start == .seconds(1))
+    #expect(keeper.actions(at: start + .seconds(1)).compactMap(\.request) == [.installLeakGuard])
+    #expect(try #require(keeper.nextTime) - start == .seconds(10))
   }
 
   @Test("logs no more often than it restores")

@@ -1,0 +1,108 @@
+import Glibc
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla guard`: the leak guards, which outlive the daemon.
+  static let leakGuard = Command(
+    name: "guard",
+    usage: "on|off|status [OPTION]...",
+    summary: "add, take away or show what keeps overlay traffic from leaving in the clear",
+    details: [
+      """
+      The leak guards are routes that say unreachable and policy rules that lead to them. 'oncilla run' adds them, and \
+      nothing takes them away but 'oncilla guard off', so that nothing for peers leaves in the clear when the daemon \
+      ends, or before it starts. 'status' prints a line for each prefix, and fails if the overlay is not guarded.
+      """
+    ],
+    optionRows: GuardDraft.options.map { HelpText.row($0) },
+    perform: { arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla guard", options: GuardDraft.options)
+      let parsed = try parser.parse(arguments, into: GuardDraft())
+      if parsed.wantsHelp { return nil }
+      guard let word = parsed.operands.first else { throw .incomplete(command: "guard", needs: "on, off or status") }
+      if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
+      guard let verb = GuardVerb(rawValue: word) else {
+        throw .argument(word, reason: "on, off or status is accepted")
+      }
+      do throws(PrivilegeError) {
+        switch verb {
+        case .on: return .output(try parsed.draft.turnOn())
+        case .off: if try parsed.draft.turnOff() { return .output("") }
+        case .status:
+          let (text, isGuarded) = try parsed.draft.status()
+          if isGuarded { return .output(text) }
+        }
+      } catch {
+        throw .failed(error.description)
+      }
+      throw .failed(verb.failure)
+    })
+}
+
+/// What `oncilla guard` is to do.
+enum GuardVerb: String {
+  case on, off, status
+
+  /// What is wrong where it was done and is not so.
+  var failure: String {
+    switch self {
+    case .off: "the leak guards are back: a daemon runs, which keeps them; end it before"
+    case .on, .status:
+      "\(OverlayNetwork.tor.prefix) is not guarded: 'oncilla guard on' does it, and so does 'oncilla run'"
+    }
+  }
+}
+
+/// The options of `oncilla guard` while they are being read, and what they are for.
+struct GuardDraft {
+  var settings = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
+
+  static var options: [Option<GuardDraft>] {
+    [
+      Option("--netns", "NAME", "The network namespace of the daemon's interface.") {
+        draft, value throws(Option<GuardDraft>.Refusal) in
+        do throws(Value.Refusal) { draft.settings.namespace = try Value.namespace(value) } catch {
+          throw .init(error.reason)
+        }
+      },
+      Option(
+        "--route", "PREFIX", isRepeatable: true,
+        "A prefix behind a peer that 'on' guards, beside the overlay. Repeatable."
+      ) { draft, value throws(Option<GuardDraft>.Refusal) in
+        let count = draft.settings.routes.count + 1
+        do throws(Value.Refusal) {
+          draft.settings.routes.append(try PrefixOption.prefix(value, count: count))
+        } catch {
+          throw .init(error.reason)
+        }
+      },
+    ]
+  }
+
+  /// Puts up what is missing; a line for each prefix that is guarded then.
+  func turnOn() throws(PrivilegeError) -> String {
+    var privileges = try Privileges(guarding: settings)
+    let report = try privileges.installLeakGuard()
+    if report.state == .loopbackDown { throw .loopbackDown }
+    return try status().text
+  }
+
+  /// Takes all of them away; whether they stay away, which they do not while a daemon runs.
+  func turnOff() throws(PrivilegeError) -> Bool {
+    var privileges = try Privileges(guarding: settings)
+    _ = try privileges.perform(.removeLeakGuards)
+    for _ in 0..<10 {
+      usleep(30_000)
+      if try !privileges.lookForLeakGuards().isEmpty { return false }
+    }
+    return true
+  }
+
+  /// A line for each prefix that is guarded, and whether the overlay is.
+  func status() throws(PrivilegeError) -> (text: String, isGuarded: Bool) {
+    var privileges = try Privileges(guarding: settings)
+    let prefixes = try privileges.lookForLeakGuards()
+    return (prefixes.map { "\($0) is guarded\n" }.joined(), prefixes.contains(.ipv6(OverlayNetwork.tor.prefix)))
+  }
+}
