@@ -9,6 +9,7 @@ import pytest
 
 import fake_socks
 import overlay
+from lan import Identity, options_of
 from wire_peer import WirePeer
 
 _figures = pytest.StashKey()
@@ -165,5 +166,21 @@ def pair(namespaces, daemons):
         for daemon in made:
             daemon.wait_for_interface()
         return types.SimpleNamespace(a=made[0], b=made[1], proxy=proxy)
+
+    return make
+
+
+@pytest.fixture
+def shared_host(pair, proxy):
+    """shared_host([identity, …]) starts two daemons, `.a` and `.b`, the first of which has more identities."""
+
+    def make(others):
+        first = Identity.of("pair a")
+        hosts = pair(proxy, log_level="notice", a={
+            "onion": f"{first.name},listen=127.0.0.1:{first.listen_port}", "listen": [], "options": options_of(others)})
+        hosts.a.onion, hosts.a.listen_port = first.name, first.listen_port
+        proxy.connect(first.name, first.listen_port)
+        overlay.wait_until(lambda: hosts.b.host.can_ping(hosts.a.address), 20, what="the daemons to reach each other")
+        return hosts
 
     return make
