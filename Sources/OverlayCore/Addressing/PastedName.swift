@@ -10,6 +10,12 @@ public struct PastedName: Equatable, Sendable {
 
   /// The name that `text` writes.
   public init(_ text: some StringProtocol) throws(OnionNameError) {
+    // Nearly every name of a long hosts file stands alone.
+    guard text.utf8.contains(where: { !PastedName.isPartOfName($0) }) else {
+      name = try OnionName(text)
+      port = nil
+      return
+    }
     var rest = PastedName.trimmed(Substring(text))
     let scheme = rest.prefix { $0.isASCII && $0.isLetter }
     let afterScheme = rest[scheme.endIndex...]
@@ -34,6 +40,12 @@ public struct PastedName: Equatable, Sendable {
     while let first = scalars.first, isBlank(first) { scalars.removeFirst() }
     while let last = scalars.last, isBlank(last) { scalars.removeLast() }
     return Substring(scalars)
+  }
+
+  /// Whether a byte can stand in a name: a letter, a digit, or a dot.
+  private static func isPartOfName(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+      || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: ".")
   }
 
   private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {

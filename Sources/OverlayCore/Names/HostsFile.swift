@@ -38,7 +38,8 @@ public struct HostsFile: Equatable, Sendable {
   private static func name(in fields: [String], servicePort: UInt16) throws(HostsLineError) -> OnionName? {
     // What has a colon or a slash is no name of another kind, but an onion name as it was pasted.
     let onions = fields.dropFirst().filter {
-      $0.lowercasedASCII.hasSuffix(OverlayNetwork.tor.suffix) || $0.contains(":") || $0.contains("/")
+      $0.lowercasedASCII.hasSuffix(OverlayNetwork.tor.suffix)
+        || $0.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") })
     }
     guard let address = IPv6Address(String(fields[0].prefix { $0 != "%" })) else {
       guard IPv4Address(fields[0]) != nil else { throw .address }
