@@ -374,13 +374,22 @@ def test_without_dev_net_tun(daemons, host, proxy):
     fails_with_a_line(one, "/dev/net/tun")
 
 
-def test_with_ipv6_disabled(daemons, host, proxy):
+def test_with_ipv6_disabled_everywhere_it_works_on_our_interface_alone(daemons, host, proxy):
     for scope in ("all", "default"):
         host.sysctl(f"net.ipv6.conf.{scope}.disable_ipv6", 1)
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address)
-    log = fails_with_a_line(one, "IPv6")
-    assert "disable" in log.lower(), log
-    assert not host.has_interface("oncilla0")
+    one.wait_for_interface()
+    wait_until(lambda: host.can_ping(DEAD_BEEF), what="dead:beef to answer")
+    for scope, value in (("all", "1"), ("default", "1"), ("oncilla0", "0")):
+        assert host.run(["cat", f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"]).stdout.strip() == value, scope
+
+
+def test_after_ipv6_was_switched_off_and_on_the_address_is_back_within_a_second(standing):
+    host = standing.host
+    for value in (1, 0):
+        host.sysctl("net.ipv6.conf.oncilla0.disable_ipv6", value)
+    wait_until(lambda: host.addresses("oncilla0") == [f"{standing.address}/48"], 1, what="the address")
+    wait_until(lambda: host.can_ping(DEAD_BEEF), what="dead:beef to answer")
 
 
 def test_with_a_namespace_that_does_not_exist(daemons, proxy):
@@ -412,6 +421,10 @@ def test_with_an_address_that_is_not_here(daemons, host, proxy):
 def test_a_second_daemon_in_one_namespace_is_warned_of(standing, daemons, proxy):
     second = daemons(onion=onion_name("two"), netns=standing.host, socks=proxy.address, interface="oncilla1")
     second.wait_for_line("warning: interface oncilla0 leads to fd87:d87e:eb43::/48 as well.*another oncilla")
+    second.wait_for_line(r": ready$")
+    standing.stop()
+    wait_until(lambda: "dev oncilla1" in standing.host.run(f"ip -6 route get {overlay_address(standing.peers[0].name)} 2>&1",
+                                                           check=False).stdout, what="the second one's route")
 
 
 def test_the_same_identity_twice_on_one_tor_is_warned_of(standing, daemons, namespaces, proxy):

@@ -130,7 +130,10 @@ public struct InterfaceMonitor: ~Copyable {
   }
 
   private func handle(lost route: RouteRecord, _ body: (InterfaceChange) -> Void) {
-    for (ours, change) in kept(to: route.prefix) where ours.matches(route) { return body(change) }
+    for (ours, change) in kept(to: route.prefix) {
+      // The place of the overlay's route is free, too, when another daemon ends.
+      if change == .prefixRouteLost ? ours.takesPlace(route) : ours.matches(route) { return body(change) }
+    }
     if let index, KernelRoute(connected: settings.prefix, to: index).matches(route) { body(.prefixRouteLost) }
   }
 

@@ -26,6 +26,8 @@ struct KernelRoute: Equatable {
   var table = KernelRoute.mainTable
   /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by itself.
   var initialWindow: UInt32 = 0
+  /// The congestion control of its TCP connections (`RTAX_CC_ALGO`); `nil` for what the host uses by default.
+  var congestionControl: String?
 
   /// The mark by which the route is known as ours, by a later run, too (`rtm_protocol`): free in iproute2's `rt_protos`
   /// and in FRRouting's list.
@@ -97,6 +99,14 @@ struct KernelRoute: Equatable {
   /// Where the route stands, whatever else it says.
   var place: RoutePlace { RoutePlace(prefix: prefix, table: table) }
 
+  /// The request for all routes of the main table of this family.
+  static func query(family: UInt8) -> NetlinkMessage {
+    var header = rtmsg()
+    header.rtm_family = family
+    header.rtm_table = UInt8(mainTable)
+    return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
+  }
+
   /// What it is, for an error.
   var name: String { target == .leakGuard ? "the leak guard" : "the route to \(prefix)" }
 
@@ -133,8 +143,10 @@ struct KernelRoute: Equatable {
     message.append(Int(RTA_DST.rawValue), bytes: prefix.addressBytes)
     if metric > 0 { message.append(Int(RTA_PRIORITY.rawValue), value: metric) }
     if let interface { message.append(Int(RTA_OIF.rawValue), value: interface) }
-    if initialWindow > 0 {
-      message.nest(Int(RTA_METRICS.rawValue)) { $0.append(Int(RTAX_INITCWND), value: initialWindow) }
+    guard initialWindow > 0 || congestionControl != nil else { return message }
+    message.nest(Int(RTA_METRICS.rawValue)) { metrics in
+      if initialWindow > 0 { metrics.append(Int(RTAX_INITCWND), value: initialWindow) }
+      if let congestionControl { metrics.append(Int(RTAX_CC_ALGO), bytes: Array(congestionControl.utf8) + [0]) }
     }
     return message
   }

@@ -6,6 +6,8 @@ import OverlayCore
 struct LinkRecord: Equatable {
   /// The kernel's number for the interface.
   var index: Int32
+  /// What it is called now; `nil` where the kernel does not say.
+  var name: String?
   /// Whether it is administratively up.
   var isUp: Bool
   /// The largest packet in bytes.
@@ -37,6 +39,7 @@ struct LinkRecord: Equatable {
     }
     let attributes = record.attributes(after: ifinfomsg.self)
     index = header.ifi_index
+    name = attributes.first(Int(IFLA_IFNAME)).map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     isUp = header.ifi_flags & UInt32(IFF_UP) != 0
     mtu = Int(attributes.value(Int(IFLA_MTU), as: UInt32.self) ?? 0)
     networkLayer = LinkRecord.networkLayer(attributes)

@@ -8,6 +8,8 @@ struct PrivilegedFiles: ~Copyable {
   let monitoring: NetlinkSocket
   /// `/dev/net/tun`, to which no interface is attached yet.
   let node: FileDescriptor
+  /// By which IPv6 works on the interface; `nil` where `/proc` does not show it.
+  let protocolSwitch: ProtocolSwitch?
 
   init(groups: Int32) throws(PrivilegeError) {
     try PrivilegedFiles.requireNetworkLayer()
@@ -17,6 +19,7 @@ struct PrivilegedFiles: ~Copyable {
     self.requests = requests
     self.monitoring = monitoring
     self.node = node
+    protocolSwitch = try? ProtocolSwitch()
   }
 
   private static func requireNetworkLayer() throws(PrivilegeError) {

@@ -8,6 +8,7 @@ import OverlayCore
 extension Privileges {
   /// Puts up what is missing of them.
   mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardReport {
+    if !hasInterface { try refuseTakenPlaces() }
     let rules = try policyRules(of: Set(settings.guardedPrefixes.map(\.family)))
     var report = LeakGuardReport(state: .adopted, hasPolicyRules: hasPolicyRules)
     let routes = settings.guardedPrefixes.flatMap { places(of: KernelRoute(guarding: $0)) }

@@ -14,7 +14,10 @@ extension Privileges {
     let all = routes + places(of: ownRoute).filter { $0.table != KernelRoute.mainTable }
     let standing = try standing(among: all)
     for route in all where !standing.contains(route.place) {
-      if case .taken = try add(route) { throw .routeTaken(route.prefix, metric: route.metric) }
+      // Another daemon in this namespace may have the overlay's prefix, which is warned of, and serves until it ends.
+      if case .taken = try add(route), route.prefix != own {
+        throw .routeTaken(route.prefix, metric: route.metric)
+      }
     }
   }
 
@@ -27,10 +30,29 @@ extension Privileges {
       try requests.request(route.query) { record in
         if let found = RouteRecord(record), route.takesPlace(found), found.interface != index { isAlone = false }
       }
-      if isAlone { try requests.request(route.replacement) }
+      if isAlone {
+        do throws(SystemError) {
+          try requests.request(route.replacement)
+        } catch  where error.number == EINVAL {
+          try requests.request(route.withDefaultCongestionControl.replacement)
+        }
+      }
     } catch {
       // Set down in this moment: it is restored when it is up again.
       if error.number != ENETDOWN { throw explain(error, route.replacement.purpose) }
+    }
+  }
+
+  /// Refuses to take the place of somebody else's route: asked before a leak guard, which would make it useless, stands.
+  mutating func refuseTakenPlaces() throws(PrivilegeError) {
+    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: 0) }
+    for family in Set(routes.map(\.prefix.family)) {
+      var taken: KernelRoute?
+      try look(KernelRoute.query(family: family)) { record in
+        guard let found = RouteRecord(record), found.origin != KernelRoute.mark else { return }
+        taken = taken ?? routes.first { $0.takesPlace(found) }
+      }
+      if let taken { throw .routeTaken(taken.prefix, metric: taken.metric) }
     }
   }
 
@@ -51,6 +73,8 @@ extension Privileges {
       return .added
     } catch {
       switch error.number {
+      // The kernel lacks the congestion control: the host's own serves.
+      case EINVAL where route.congestionControl != nil: return try add(route.withDefaultCongestionControl)
       case EEXIST: return .taken
       case ENETDOWN: return .linkDown
       default: throw explain(error, route.addition.purpose)
@@ -107,9 +131,20 @@ extension KernelRoute {
   /// flows that begin together overflow the queue of a circuit of 1 MB/s.
   private static let initialWindowBytes = 192 << 10
 
-  /// The route with this initial window in segments of `mtu` bytes.
+  /// CUBIC carries several times as much over Tor as BBR does, which takes the bursts of a circuit for its bandwidth.
+  private static let congestionControl = "cubic"
+
+  /// The route that leaves congestion control to the host.
+  fileprivate var withDefaultCongestionControl: KernelRoute {
+    var route = self
+    route.congestionControl = nil
+    return route
+  }
+
+  /// The route with this initial window in segments of `mtu` bytes, and the congestion control that suits Tor.
   fileprivate func widened(for mtu: Int) -> KernelRoute {
     var route = self
+    route.congestionControl = KernelRoute.congestionControl
     route.initialWindow = UInt32(max(10, KernelRoute.initialWindowBytes / max(mtu, 1)))
     return route
   }

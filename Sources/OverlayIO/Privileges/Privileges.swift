@@ -16,11 +16,14 @@ public struct Privileges: ~Copyable {
   var hasPolicyRules = true
   private var monitoring: NetlinkSocket?
   private var node: FileDescriptor?
+  private var protocolSwitch: ProtocolSwitch?
   private var index: Int32?
   private var isOffloading = false
   private var hardwareAddress: MACAddress?
   private var addresses: [IPv6Address] = []
 
+  /// Whether the interface was made.
+  var hasInterface: Bool { index != nil }
   private var interface: String { settings.name.description }
 
   /// Opens the sockets and the device node in the settings' namespace. Changes nothing in it.
@@ -44,6 +47,7 @@ public struct Privileges: ~Copyable {
     requests = files.requests
     monitoring = consume files.monitoring
     node = consume files.node
+    protocolSwitch = consume files.protocolSwitch
   }
 
   /// Fulfils one request.
@@ -79,7 +83,7 @@ public struct Privileges: ~Copyable {
       }
     }
     var link = try look(LinkRequest.query(name: interface))
-    if settings.hasAddress, link.networkLayer == .disabled { throw .protocolDisabled(interface: interface) }
+    if settings.hasAddress, link.networkLayer == .disabled { try enableProtocol(on: link) }
     if let random = link.hardwareAddress {
       // A bridge takes the lowest address of its ports for its own, which would change what its hosts know of it.
       try send(LinkRequest.setHardwareAddress(random.highest, index: link.index))
@@ -113,6 +117,7 @@ public struct Privileges: ~Copyable {
     // An operator's MTU is kept, unless IPv6 cannot live with it. IPv6 that starts anew on a link that is up makes a
     // link-local address at once; on one that is down there is time to refuse it.
     let startsAnew = link.networkLayer == .absent
+    if settings.hasAddress, link.networkLayer == .disabled { try enableProtocol(on: link) }
     if startsAnew { try send(LinkRequest.setUp(false, index: index)) }
     if settingUp || startsAnew { try send(LinkRequest.setMTU(settings.mtu.bytes, index: index)) }
     if settingUp, isOffloading { try send(LinkRequest.setQueueLength(Privileges.queueLength, index: index)) }
@@ -133,6 +138,16 @@ public struct Privileges: ~Copyable {
     let mtu = settingUp || startsAnew ? settings.mtu.bytes : link.mtu
     try addRoutes(through: index, mtu: mtu)
     try widenPrefixRoute(through: index, mtu: mtu)
+  }
+
+  /// Lets IPv6 work on the interface, which is ours, where sysctl disables it everywhere.
+  private func enableProtocol(on link: LinkRecord) throws(PrivilegeError) {
+    do throws(SystemError) {
+      try protocolSwitch?.enable(on: link.name ?? interface)
+    } catch {
+      throw .protocolDisabled(interface: link.name ?? interface)
+    }
+    if protocolSwitch == nil { throw .protocolDisabled(interface: link.name ?? interface) }
   }
 
   /// Takes from an interface without an address what others gave it: the kernel would speak for itself on the bridge.

@@ -53,23 +53,34 @@ struct PrivilegeErrorTests {
     #expect(throws: PrivilegeError.interfaceExists("oncilla0")) { _ = try privileges.openTunnel() }
   }
 
-  @Test("IPv6 that sysctl disabled is found when the tunnel is opened", arguments: ["all", "default"])
-  func protocolDisabled(where place: String) throws {
+  @Test(
+    "IPv6 that sysctl disables everywhere is enabled on our interface alone",
+    arguments: [["all"], ["default"], ["all", "default"]])
+  func protocolDisabled(places: [String]) throws {
     let namespace = try TestNamespace()
-    try namespace.execute("sysctl", "-qw", "net.ipv6.conf.\(place).disable_ipv6=1")
+    for place in places { try namespace.execute("sysctl", "-qw", "net.ipv6.conf.\(place).disable_ipv6=1") }
     var privileges = try Privileges(namespace.settings())
-    #expect(throws: PrivilegeError.protocolDisabled(interface: "oncilla0")) { _ = try privileges.openTunnel() }
+    _ = try privileges.installLeakGuard()
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([.overlay(1)]))
+    #expect(try namespace.link().addresses.map(\.local) == ["\(IPv6Address.overlay(1))"])
+    #expect(try namespace.execute("sysctl", "-n", "net.ipv6.conf.\(tunnel.name).disable_ipv6") == "0\n")
+    for place in places {
+      #expect(try namespace.execute("sysctl", "-n", "net.ipv6.conf.\(place).disable_ipv6") == "1\n")
+    }
   }
 
-  @Test("IPv6 that sysctl disables later is found when the address is set")
+  @Test("IPv6 that sysctl disables later is enabled when the address is restored")
   func protocolDisabledLater() throws {
     let namespace = try TestNamespace()
     var privileges = try Privileges(namespace.settings())
     let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([.overlay(1)]))
     try namespace.execute("sysctl", "-qw", "net.ipv6.conf.\(tunnel.name).disable_ipv6=1")
-    #expect(throws: PrivilegeError.protocolDisabled(interface: "oncilla0")) {
-      try privileges.perform(.configureInterface([.overlay(1)])).discard()
-    }
+    #expect(try namespace.link().addresses == [])
+    _ = try privileges.perform(.restoreInterface)
+    #expect(try namespace.link().addresses.map(\.local) == ["\(IPv6Address.overlay(1))"])
+    #expect(try namespace.routes().map(\.dev).contains(tunnel.name))
   }
 
   @Test("an interface that was deleted is named")
