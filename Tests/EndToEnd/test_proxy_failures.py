@@ -310,10 +310,12 @@ def test_every_packet_for_a_refused_peer_is_answered_at_once(minute):
     assert answered >= 0.9 * minute.wanted.sent, minute.wanted
 
 
-def test_a_quiet_permanent_peer_gets_a_keepalive_after_a_minute(minute):
+def test_a_quiet_permanent_peer_is_asked_whether_it_is_there_after_a_minute(minute):
     circuit = minute.quiet.circuits[-1]
-    wait_until(lambda: len(circuit.packets()) >= 2, timeout=5, what="a second keepalive")
+    wait_until(lambda: len(circuit.packets()) >= 2, timeout=10, what="a question")
     arrived = circuit.packets()
-    assert [packet.is_keepalive for packet in arrived] == [True, True]
-    assert arrived[1].keepalive_name == minute.daemon.onion
+    assert [packet.is_keepalive for packet in arrived] == [True, False]
+    assert arrived[1].next_header == packets.ICMPV6
+    assert arrived[1].payload[:2] == bytes([128, 0]), "an echo request, since it has said nothing of itself"
+    assert packets.checksum(arrived[1].source, arrived[1].destination, packets.ICMPV6, arrived[1].payload) == 0
     assert not circuit.is_closed

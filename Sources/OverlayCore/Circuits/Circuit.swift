@@ -74,8 +74,17 @@ struct Circuit: ~Copyable {
   var lastSent: Instant
   /// When the kernel last took bytes, or there was nothing for it to take.
   var lastProgress: Instant
+  /// On the sparse lane: since when something was sent to the peer on any lane and nothing came from it on any circuit;
+  /// `nil` if nothing was sent since.
+  var unansweredSince: Instant?
+  /// On the sparse lane: when something last came from the peer on any circuit.
+  var lastHeard: Instant
+  /// On the sparse lane: whether a second circuit stands and takes this one's place as soon as something comes.
+  var awaitsSignOfLife = false
   /// When it asks to be looked at.
   var alarm = Alarm()
+  /// On the sparse lane: when it asks to have a look whether the peer is still there.
+  var livenessAlarm = Alarm()
   /// Whether the shell has been told that there is something to send.
   var isFlushRequested = false
   /// The random bytes by which a circuit to ourselves is recognised; empty for any other.
@@ -98,6 +107,7 @@ struct Circuit: ~Copyable {
     }
     began = now
     lastReceived = now
+    lastHeard = now
     lastSent = now
     lastProgress = now
   }

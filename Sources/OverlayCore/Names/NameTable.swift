@@ -36,7 +36,7 @@ struct NameTable {
     let name: OnionName
     let source: Source
     var validUntil: Instant
-    var capabilities: Capabilities = []
+    var capabilities: Capabilities?
     var isReached = false
   }
 
@@ -75,14 +75,14 @@ struct NameTable {
     entries[address].map { $0.source > .keepalive } ?? (hostsName(of: address) != nil)
   }
 
-  /// What the holder of a name has said that it can do.
-  func capabilities(of name: OnionName) -> Capabilities {
-    guard let entry = entries[name.address], entry.name == name else { return [] }
+  /// What the holder of a name has said that it can do; `nil` if it has said nothing beyond its name.
+  func capabilities(of name: OnionName) -> Capabilities? {
+    guard let entry = entries[name.address], entry.name == name else { return nil }
     return entry.capabilities
   }
 
   /// Takes note of what the holder of a name says that it can do.
-  mutating func note(_ capabilities: Capabilities, of name: OnionName) {
+  mutating func note(_ capabilities: Capabilities?, of name: OnionName) {
     guard var entry = entry(of: name.address), entry.name == name, entry.capabilities != capabilities else { return }
     entry.capabilities = capabilities
     entries[name.address] = entry

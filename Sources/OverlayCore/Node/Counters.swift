@@ -28,6 +28,14 @@ public enum Counter: Int, CaseIterable, Sendable {
   case idleClosed
   /// Circuits closed because they took no bytes for too long.
   case stalled
+  /// Questions to peers whether they are still there.
+  case asked
+  /// Answers of peers to these.
+  case answered
+  /// Questions of peers that were not answered because they came too often.
+  case answerLimited
+  /// Circuits whose place another took because the peer did not answer.
+  case replaced
   /// Packets that made room for newer ones in a queue.
   case queueFull
   /// Packets dropped because their queue stood for too long.

@@ -5,6 +5,8 @@ struct DeadlineQueue {
   enum Subject: Equatable {
     /// A circuit's idleness, keepalive, or time to be granted.
     case circuit(CircuitIdentifier)
+    /// Whether the peer is still there that a circuit was dialled to.
+    case liveness(CircuitIdentifier)
     /// A peer that is to be dialled.
     case peer(OnionName)
     /// A try whether Tor is back.

@@ -11,7 +11,7 @@ extension Node {
       decision = admission.admitSelfCall(header)
     } else {
       if case .accepted(.none) = circuits[circuit].state, header.nextHeader != NextHeader.none {
-        claim(circuit, by: header.source)
+        claim(circuit, by: header.source, at: now)
       }
       decision = admission.admit(header, from: circuits[circuit].sender)
     }
@@ -19,6 +19,13 @@ extension Node {
     case .deliver:
       if header.nextHeader != NextHeader.tcp, let counter = Node.refusal(of: bytes, to: header.destination) {
         counters[counter] += 1
+        return
+      }
+      if header.nextHeader == NextHeader.icmp, let reply = EchoProbe.reply(bytes),
+        header.destination == settings.name.address,
+        header.source == circuits[circuit].sender, let name = names.name(of: header.source),
+        answered(by: name, reply.token, identifier: reply.identifier, at: now)
+      {
         return
       }
       if !moves.isEmpty { endMove(by: bytes) }
@@ -100,7 +107,7 @@ extension Node {
       }
       // An old OnionCat's says that it is still there, and no more.
       if claim == .none {
-        self.claim(circuit, by: header.source)
+        self.claim(circuit, by: header.source, at: now)
       } else if circuits[circuit].sender != header.source {
         counters[.changedClaim] += 1
       }
@@ -112,7 +119,10 @@ extension Node {
       return
     }
     switch claim {
-    case .none, .address(header.source), .name(keepalive.name): learn(keepalive, from: circuit, at: now)
+    case .none, .address(header.source), .name(keepalive.name):
+      learn(keepalive, from: circuit, at: now)
+      if claim == .none, circuits[circuit].sender == header.source { called(keepalive.name, at: now) }
+      converse(keepalive, on: circuit, at: now)
     case .address, .name, .selfCall: counters[.changedClaim] += 1
     }
   }
@@ -122,11 +132,12 @@ extension Node {
     admission.isPeer(source) && !settings.siblings.contains(source)
   }
 
-  private mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address) {
+  private mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address, at now: Instant) {
     guard mayClaim(source) else { return }
     circuits[circuit].state = .accepted(.address(source))
     circuits[circuit].sender = source
     raise(circuit, to: standing(of: source))
+    if let name = names.name(of: source) { called(name, at: now) }
   }
 
   /// What a claim to be a peer, or a circuit that was dialled to it, is worth before any packet has come.

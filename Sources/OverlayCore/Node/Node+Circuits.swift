@@ -82,9 +82,11 @@ extension Node {
     var defragmenter = Defragmenter()
     swap(&defragmenter, &circuits[circuit].defragmenter)
     var failure: StreamError?
+    var hasBroughtPacket = false
     do throws(StreamError) {
       while circuits.contains(circuit), let packet = try defragmenter.next(&input, store: &store) {
         circuits[circuit].lastReceived = now
+        hasBroughtPacket = true
         admit(packet, from: circuit, at: now, device: &device)
       }
     } catch {
@@ -97,6 +99,7 @@ extension Node {
     cutPackets.note(
       circuit, holds: defragmenter.memory, loan: defragmenter.loan, standing: circuits[circuit].standing, at: now)
     swap(&defragmenter, &circuits[circuit].defragmenter)
+    if hasBroughtPacket { heard(on: circuit, at: now) }
     if let failure { throw failure }
     circuits[circuit].turns.took(bulkBytes, isBulk: bringsBulkAlone, at: now)
   }

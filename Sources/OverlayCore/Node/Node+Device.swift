@@ -31,6 +31,7 @@ extension Node {
     switch decision {
     case .peer(let address):
       if let circuit = circuit(to: address) {
+        if circuits[circuit].unansweredSince == nil { awaitAnswer(on: circuit, at: now) }
         enqueue(packet, offload, isAlone: isAlone, on: circuit, at: now)
       } else if let name = names.name(of: address) {
         send(packet, offload, to: name, at: now, device: &device)

@@ -23,7 +23,9 @@ extension Node {
     guard circuits.contains(circuit), case .connecting(let name) = circuits[circuit].state else { return }
     let lane = circuits[circuit].lane
     let userIdentifier =
-      lane == FlowTable.sparseLane ? peers[name]?.userIdentifier : peers[name]?.bulk[lane - 1].userIdentifier
+      isSuccessor(circuit)
+      ? peers[name]?.successor?.userIdentifier
+      : lane == FlowTable.sparseLane ? peers[name]?.userIdentifier : peers[name]?.bulk[lane - 1].userIdentifier
     circuits[circuit].state = .requested(name, SOCKS4aReply())
     circuits[circuit].preamble = SOCKS4aRequest.bytes(
       name: name, port: settings.servicePort, userIdentifier: userIdentifier ?? makeUserIdentifier())
@@ -48,11 +50,8 @@ extension Node {
       counters[.strangerLimit] += 1
       return nil
     }
-    counters[.dialled] += 1
-    let circuit = circuits.insert(
-      Circuit(
-        .connecting(name), at: now, selfCallToken: isSelf ? (0..<16).map { _ in random.next() } : [],
-        flowLabel: random.next(upperBound: 0xfffff) + 1))
+    let token: [UInt8] = isSelf ? (0..<16).map { _ in random.next() } : []
+    let circuit = beginCircuit(to: name, selfCallToken: token, timeout: Node.dialTimeout, at: now)
     circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)
     while peer.bulk.count < settings.circuitsPerPeer - 1 {
       peer.bulk.append(Peer.BulkLane(userIdentifier: makeUserIdentifier()))
@@ -61,9 +60,22 @@ extension Node {
     peer.link = .dialling(circuit)
     peers[name] = peer
     dialled[destination(of: peer)] = circuit
-    lookAgain(at: circuit, when: now + Node.dialTimeout)
-    perform(.dial(circuit))
     log(.debug, "\(name): dialling")
+    return circuit
+  }
+
+  /// Lets a circuit to a peer be dialled, of whichever kind.
+  mutating func beginCircuit(
+    to name: OnionName, lane: Int = FlowTable.sparseLane, selfCallToken: [UInt8] = [], timeout: Duration,
+    at now: Instant
+  ) -> CircuitIdentifier {
+    counters[.dialled] += 1
+    let circuit = circuits.insert(
+      Circuit(
+        .connecting(name), lane: lane, at: now, selfCallToken: selfCallToken,
+        flowLabel: random.next(upperBound: 0xfffff) + 1))
+    lookAgain(at: circuit, when: now + timeout)
+    perform(.dial(circuit))
     return circuit
   }
 
@@ -81,13 +93,18 @@ extension Node {
     circuits[circuit].state = .open(name)
     raise(circuit, to: standing(of: name.address))
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
-    circuits[circuit].takesSuperPackets = names.capabilities(of: name).contains(.superPackets)
+    circuits[circuit].takesSuperPackets = names.capabilities(of: name)?.contains(.superPackets) == true
     circuits[circuit].lastSent = now
     circuits[circuit].lastProgress = now
-    if circuits[circuit].lane == FlowTable.sparseLane {
+    if isSuccessor(circuit) {
+      successorGranted(circuit, to: name, at: now)
+    } else if circuits[circuit].lane == FlowTable.sparseLane {
       peers[name]?.link = .open(circuit)
       names.reached(name)
       say(name, .connected, "connected")
+      circuits[circuit].lastHeard = now
+      circuits[circuit].unansweredSince = nil
+      if circuits[circuit].waiting.count > 0 { awaitAnswer(on: circuit, at: now) }
     } else {
       bulkLaneGranted(circuit, to: name)
     }
@@ -100,14 +117,16 @@ extension Node {
     requestFlush(circuit)
   }
 
-  func keepalive(on circuit: CircuitIdentifier, to name: OnionName) -> [UInt8] {
+  /// What is first on a circuit that we dialled, or is sent later to say something more. Capabilities are always told: who
+  /// tells any can be asked whether it is there.
+  func keepalive(
+    on circuit: CircuitIdentifier, to name: OnionName, saying more: [Keepalive.Extension] = []
+  ) -> [UInt8] {
     let token = circuits[circuit].selfCallToken
-    var extensions: [Keepalive.Extension] = []
-    if settings.isOffloading {
-      extensions.append(.init(type: Keepalive.Extension.capabilities, value: Capabilities.superPackets.bytes))
-    }
+    let capabilities: Capabilities = settings.isOffloading ? .superPackets : []
+    var extensions = [Keepalive.Extension(type: Keepalive.Extension.capabilities, value: capabilities.bytes)]
     if !token.isEmpty { extensions.append(.init(type: Keepalive.Extension.selfCall, value: token)) }
-    return Keepalive(name: settings.name, extensions: extensions)
+    return Keepalive(name: settings.name, extensions: extensions + more)
       .packet(to: name.address, flowLabel: circuits[circuit].flowLabel)
   }
 
@@ -119,11 +138,20 @@ extension Node {
   ) {
     var circuit = circuit
     if circuit.lane != FlowTable.sparseLane { return bulkLaneEnded(&circuit, to: name, end, at: now) }
+    if peers[name]?.successor?.circuit == identifier { return successorEnded(&circuit, to: name, end, at: now) }
+    if end != .unneeded, let successor = peers[name]?.successor, circuits[successor.circuit].isOpen {
+      return inherit(&circuit, identifier, to: name, at: now)
+    }
     if end != .unneeded, let heir = heir(of: circuit) {
       return promote(heir, inPlaceOf: &circuit, identifier, to: name, end, at: now)
     }
+    if end != .unneeded, end != .torUnreachable, peers[name]?.successor != nil {
+      return inherit(&circuit, identifier, to: name, at: now)
+    }
+    closeSuccessor(of: name)
     guard var peer = peers[name] else { return giveBack(&circuit) }
     peer.link = .none
+    peer.liveness.trust()
     // Another name of the same address may have taken its place.
     if dialled[destination(of: peer)] == identifier { dialled[destination(of: peer)] = nil }
     let wasOpen = circuit.isOpen

@@ -32,6 +32,8 @@ extension Node {
     swap(&circuits[heir].flows, &circuit.flows)
     circuits[heir].bulk[lane - 1] = nil
     circuits[heir].flows.clear(lane)
+    circuits[heir].lastHeard = circuit.lastHeard
+    circuits[heir].awaitsSignOfLife = circuit.awaitsSignOfLife
     peer.link = .open(heir)
     // The next circuit for bulk must not be joined to this one, nor to that which was lost.
     peer.userIdentifier = peer.bulk[lane - 1].userIdentifier
@@ -44,6 +46,7 @@ extension Node {
     endMoves(to: heir)
     moveQueue(&circuit.queue, to: heir, at: now)
     lookAgain(at: heir, when: now)
+    lookAtLiveness(of: heir, when: now)
     log(.debug, "\(name): lost the first circuit (\(end)), circuit \(lane + 1) takes its place")
   }
 
@@ -76,7 +79,7 @@ extension Node {
   }
 
   /// Lets what waits to be sent on a circuit that is gone wait on the sparse one, which is open.
-  private mutating func moveQueue(_ queue: inout FlowQueue, to sparse: CircuitIdentifier, at now: Instant) {
+  mutating func moveQueue(_ queue: inout FlowQueue, to sparse: CircuitIdentifier, at now: Instant) {
     if queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = queue.popAny(store: &store) {
       put(slot, flow: FlowHash.of(store[slot].bytes), on: sparse, at: now)

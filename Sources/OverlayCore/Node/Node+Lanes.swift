@@ -71,14 +71,9 @@ extension Node {
       circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
       return coming > 0
     }
-    counters[.dialled] += 1
-    let circuit = circuits.insert(
-      Circuit(
-        .connecting(name), lane: index + 1, at: now, selfCallToken: circuits[sparse].selfCallToken,
-        flowLabel: random.next(upperBound: 0xfffff) + 1))
+    let circuit = beginCircuit(
+      to: name, lane: index + 1, selfCallToken: circuits[sparse].selfCallToken, timeout: Node.dialTimeout, at: now)
     peers[name]?.bulk[index].circuit = circuit
-    lookAgain(at: circuit, when: now + Node.dialTimeout)
-    perform(.dial(circuit))
     log(.debug, "\(name): dialling circuit \(index + 2)")
     return true
   }

@@ -11,11 +11,11 @@ extension Node {
   }
 
   /// Takes note of what a peer says that it can do, for the circuits to it and for those to come.
-  mutating func note(_ capabilities: Capabilities, of name: OnionName) {
+  mutating func note(_ capabilities: Capabilities?, of name: OnionName) {
     names.note(capabilities, of: name)
     guard let peer = peers[name] else { return }
-    for circuit in [peer.link.circuit].compactMap(\.self) + peer.bulk.compactMap(\.circuit) {
-      circuits[circuit].takesSuperPackets = capabilities.contains(.superPackets)
+    for circuit in [peer.link.circuit, peer.successor?.circuit].compactMap(\.self) + peer.bulk.compactMap(\.circuit) {
+      circuits[circuit].takesSuperPackets = capabilities?.contains(.superPackets) == true
     }
   }
 }

@@ -11,6 +11,10 @@ extension Node {
         if circuits.contains(circuit), circuits[circuit].alarm.rings(at: time) {
           examine(circuit, at: now, device: &device)
         }
+      case .liveness(let circuit):
+        if circuits.contains(circuit), circuits[circuit].livenessAlarm.rings(at: time) {
+          tendLiveness(circuit, at: now)
+        }
       case .peer(let name):
         if peers[name]?.alarm.rings(at: time) == true { redial(name, at: now) }
       case .tor:
@@ -30,9 +34,10 @@ extension Node {
     let due: Instant
     switch circuits[circuit].state {
     case .connecting, .requested:
-      due = circuits[circuit].began + Node.dialTimeout
+      let timeout = isSuccessor(circuit) ? Liveness.replacementInterval : Node.dialTimeout
+      due = circuits[circuit].began + timeout
       if due <= now {
-        let seconds = Node.dialTimeout.components.seconds
+        let seconds = timeout.components.seconds
         return close(circuit, .failure("Tor built no circuit in \(seconds) s"), at: now, device: &device)
       }
     case .open(let name):
@@ -61,6 +66,7 @@ extension Node {
 
   /// Keeps an open circuit alive; when it wants to be looked at again, or `nil` if it has been idle for too long.
   private mutating func tendOpen(_ circuit: CircuitIdentifier, to name: OnionName, at now: Instant) -> Instant? {
+    if isSuccessor(circuit) { return now + Liveness.replacementInterval }
     let isBulk = circuits[circuit].lane != FlowTable.sparseLane
     guard !isBulk, peers[name]?.isPermanent == true else {
       let idle = isBulk ? min(settings.idle, Node.bulkIdle) : settings.idle
@@ -70,10 +76,9 @@ extension Node {
       let due = max(circuits[circuit].lastSent, circuits[circuit].lastReceived) + idle
       return due > now ? due : nil
     }
-    if circuits[circuit].lastSent + Node.keepaliveInterval <= now {
-      keepalive(on: circuit, to: name).withUnsafeBytes { append($0, to: circuit, at: now) }
-    }
-    return circuits[circuit].lastSent + Node.keepaliveInterval
+    let interval = keepaliveInterval(of: name)
+    if circuits[circuit].lastSent + interval <= now { keepAlive(circuit, to: name, at: now) }
+    return circuits[circuit].lastSent + interval
   }
 
   private mutating func tidy(at now: Instant) {
@@ -90,7 +95,7 @@ extension Node {
     if areAllQuiet { store.releaseKept() }
     for (name, peer) in peers
     where !peer.isPermanent && peer.link == .none && peer.pace.isForgettable(at: now)
-      && peer.bulkPace.isForgettable(at: now)
+      && peer.bulkPace.isForgettable(at: now) && peer.liveness.isForgettable(at: now)
     {
       peers[name] = nil
     }

@@ -142,7 +142,7 @@ public struct Node: ~Copyable {
     swap(&queue, &deadlines)
     queue.keep { subject in
       switch subject {
-      case .circuit(let circuit): circuits.contains(circuit)
+      case .circuit(let circuit), .liveness(let circuit): circuits.contains(circuit)
       case .peer(let name): peers[name] != nil
       case .tor, .moves, .device, .tidying: true
       }

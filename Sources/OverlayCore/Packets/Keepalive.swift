@@ -37,6 +37,10 @@ public struct Keepalive: Equatable, Sendable {
     public static let capabilities: UInt8 = 0x01
     /// "I am your own call": 16 random bytes by which a daemon recognises a circuit that it dialled to itself.
     public static let selfCall: UInt8 = 0x06
+    /// "Are you there": 16 random bytes, which the answer repeats.
+    public static let question: UInt8 = 0x08
+    /// "I am": the 16 bytes of the question.
+    public static let answer: UInt8 = 0x09
   }
 
   /// The sender's full name.
@@ -77,9 +81,9 @@ public struct Keepalive: Equatable, Sendable {
     return packet + payload
   }
 
-  /// What the sender says it can do.
-  public var capabilities: Capabilities {
-    value(of: Extension.capabilities).flatMap { Capabilities($0) } ?? []
+  /// What the sender says it can do; `nil` if it says nothing beyond its name, and so knows no extension.
+  public var capabilities: Capabilities? {
+    extensions.isEmpty ? nil : value(of: Extension.capabilities).flatMap { Capabilities($0) } ?? []
   }
 
   /// The value of the first extension of this type.

@@ -26,6 +26,14 @@ struct Peer {
     var userIdentifier: String
   }
 
+  /// A second circuit that is being built beside the first, which is doubted, to take its place.
+  struct Successor {
+    /// The circuit, being built or open.
+    let circuit: CircuitIdentifier
+    /// What it is dialled with: another than the first one's, whose way may be what is broken.
+    let userIdentifier: String
+  }
+
   /// Whether the operator has been told how the peer is.
   enum Reachability {
     /// Nothing is known yet.
@@ -63,4 +71,11 @@ struct Peer {
   var pace = DialPace()
   /// When it asks to be dialled again.
   var alarm = Alarm()
+  /// Whether it still is there while its circuit stands.
+  var liveness = Liveness()
+  /// What is to take the place of the first circuit.
+  var successor: Successor?
+
+  /// How long a question to it and its answer last took together; `nil` if it has not answered one.
+  var roundTrip: Duration? { liveness.roundTrip }
 }

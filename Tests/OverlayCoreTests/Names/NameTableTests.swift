@@ -176,7 +176,7 @@ struct NameTableTests {
     for hosts in [[name], [name, try OnionName.sample(2)]] {
       #expect(table.replaceHosts(with: HostNames(hosts)) == [])
       #expect(table.capabilities(of: name) == .superPackets)
-      #expect(table.capabilities(of: try name.twin) == [])
+      #expect(table.capabilities(of: try name.twin) == nil)
       #expect(table.count == hosts.count)
     }
     table.note([], of: name)
@@ -185,7 +185,7 @@ struct NameTableTests {
     #expect(table.learn(try name.twin, at: Self.start + .seconds(86_400)) == .conflict)
     #expect(table.replaceHosts(with: HostNames()).contains(name))
     #expect(table.count == 0)
-    #expect(table.capabilities(of: name) == [])
+    #expect(table.capabilities(of: name) == nil)
   }
 
   private func numbered(_ number: Int) throws -> OnionName {

@@ -42,6 +42,8 @@ final class FakeCircuit {
   var backward: [UInt8] = []
   /// All that has arrived at the acceptor's side.
   var arrived: [UInt8] = []
+  /// Whether bytes vanish on their way, and nobody learns that the other side is gone.
+  var isSwallowing = false
   /// Whether a side has closed it: the other one learns it when all bytes have arrived.
   var isClosed = false
 

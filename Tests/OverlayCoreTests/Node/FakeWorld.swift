@@ -103,6 +103,17 @@ final class FakeWorld {
     return host
   }
 
+  /// A host loses its power: it closes nothing, and its circuits go on to take bytes.
+  func vanish(_ host: FakeHost) {
+    hosts.removeAll { $0 === host }
+    for circuit in circuits where circuit.dialler === host || circuit.acceptor === host {
+      circuit.isSwallowing = true
+      circuit.forward = []
+      circuit.backward = []
+      if circuit.dialler === host { circuit.isFlushRequested = false }
+    }
+  }
+
   /// Lets the time pass: whatever is due is done at its time.
   func pass(_ duration: Duration) {
     settle()
@@ -205,6 +216,10 @@ final class FakeWorld {
 
   private func moveForward(_ circuit: FakeCircuit) -> Bool {
     guard !circuit.forward.isEmpty else { return false }
+    if circuit.isSwallowing {
+      circuit.forward = []
+      return true
+    }
     guard circuit.isGranted else { return circuit.request == nil && circuit.takeRequest() && decide(circuit) }
     let piece = takePiece(&circuit.forward)
     circuit.arrived += piece

@@ -92,7 +92,7 @@ struct NodeLaneHeirTests: LaneTesting {
     world.cut(world.circuits[0])
     world.pass(.seconds(600))
     #expect(world.circuits.map(\.isClosed) == [true, false])
-    #expect(world.circuits[1].packets.whole.count { $0[6] == 59 } >= 10)
+    #expect(world.circuits[1].packets.whole.count { $0[6] == 58 } >= 10)
     #expect(host.log.filter { $0.level == .notice && $0.text.contains("lost") }.isEmpty)
     let report = host.node.report(at: world.now).joined()
     #expect(report.contains("circuit open for 600 s, 0 more for bulk"))

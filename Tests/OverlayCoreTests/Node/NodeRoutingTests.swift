@@ -93,7 +93,7 @@ struct NodeRoutingTests {
     #expect(host.count(.accepted) == 1)
     #expect(host.count(.reflected) == 6)
     let keepalive = try #require(world.circuits.first?.packets.whole.first)
-    #expect(keepalive.count == 40 + 1 + 62 + 1 + 18)
+    #expect(keepalive.count == 40 + 1 + 62 + 1 + 3 + 18)
   }
 
   @Test("to feed:beef are answered with code 3 when Tor does not build the circuit")

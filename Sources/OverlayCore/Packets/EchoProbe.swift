@@ -1,0 +1,41 @@
+/// An ICMPv6 echo request of our own (RFC 4443 section 4.1), by which a peer without extensions is asked whether it is there,
+/// and the reply that its kernel gives. Neither reaches a device.
+///
+///     IPv6 header | type 128 or 129, code 0, checksum, identifier[2], sequence[2] | token[16]
+enum EchoProbe {
+  /// How many bytes request and reply have.
+  static let size = tokenOffset + Liveness.Question.tokenSize
+
+  private static let requestType: UInt8 = 128
+  private static let replyType: UInt8 = 129
+  private static let identifierOffset = IPv6Header.size + 4
+  private static let tokenOffset = IPv6Header.size + 8
+
+  /// The request with 16 bytes of token.
+  static func request(
+    from source: IPv6Address, to destination: IPv6Address, identifier: UInt16, token: [UInt8]
+  ) -> [UInt8] {
+    var packet = [UInt8](repeating: 0, count: tokenOffset) + token
+    packet.withUnsafeMutableBytes { bytes in
+      let icmp = UnsafeMutableRawBufferPointer(rebasing: bytes[IPv6Header.size...])
+      IPv6Header(
+        payloadLength: UInt16(icmp.count), nextHeader: NextHeader.icmp, hopLimit: 64, source: source,
+        destination: destination
+      ).store(into: bytes)
+      icmp[0] = requestType
+      bytes.storeBytes(of: identifier.bigEndian, toByteOffset: identifierOffset, as: UInt16.self)
+      var checksum = InternetChecksum(
+        source: source, destination: destination, length: icmp.count, nextHeader: NextHeader.icmp)
+      checksum.add(UnsafeRawBufferPointer(icmp))
+      icmp.storeBytes(of: checksum.field, toByteOffset: 2, as: UInt16.self)
+    }
+    return packet
+  }
+
+  /// What a packet repeats that may be a reply to such a request; `nil` if it is none.
+  static func reply(_ packet: UnsafeRawBufferPointer) -> (identifier: UInt16, token: Slice<UnsafeRawBufferPointer>)? {
+    guard packet.count == size, packet[6] == NextHeader.icmp, packet[IPv6Header.size] == replyType else { return nil }
+    let identifier = UInt16(bigEndian: packet.loadUnaligned(fromByteOffset: identifierOffset, as: UInt16.self))
+    return (identifier, packet[tokenOffset...])
+  }
+}
