@@ -64,6 +64,8 @@ class FakeSocks:
         self._behaviours = {}
         self._lock = threading.Lock()
         self._live = []
+        self._swallowed = []
+        self.standing_at_grants = {}  # to each name, how many circuits stood when each was granted
         self._listener = None
         if start:
             self.start()
@@ -121,6 +123,14 @@ class FakeSocks:
                 _close(end, reset)
         return len(chosen)
 
+    def swallow(self, name=None):
+        """The standing circuits (to `name`) deliver nothing from now on, and tell the dialler nothing of the other end, as
+        when that has lost its power; returns how many."""
+        with self._lock:
+            chosen = [entry for entry in self._live if name in (None, entry[0]) and len(entry) == 3]
+            self._swallowed += chosen
+        return len(chosen)
+
     def dials(self, name=None):
         """The requests so far (to `name`)."""
         return [request for request in list(self.requests) if name in (None, request.name)]
@@ -165,6 +175,8 @@ class FakeSocks:
         onward = None
         if granting and target is not None and not behaviour.close_after_reply:
             onward = _reach(target, behaviour.patience, self._places.get(request.name))
+        if onward is not None:
+            self.standing_at_grants.setdefault(request.name, []).append(self.standing(request.name))
         reply = behaviour.reply if onward is not None or not granting or behaviour.close_after_reply else REFUSED
         _write(dialler, reply, behaviour.reply_chunk)
         if onward is None:
@@ -195,6 +207,8 @@ class FakeSocks:
         try:
             _no_delay(sink)
             while data := source.recv(1 << 18):
+                if circuit in self._swallowed:
+                    continue
                 if behaviour.merge:
                     time.sleep(behaviour.merge)
                     with contextlib.suppress(BlockingIOError):
@@ -209,6 +223,8 @@ class FakeSocks:
                     break
         except OSError:
             pass
+        if circuit in self._swallowed and source is circuit[2]:
+            return
         with self._lock:
             if circuit in self._live:
                 self._live.remove(circuit)

@@ -12,6 +12,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case granted
   /// Dials that ended before they were granted.
   case dialFailed
+  /// Dials that were not made, or not at once, because too many were being made.
+  case dialLimit
   /// Dials to strangers that were not made because there were too many.
   case strangerLimit
   /// Circuits that were accepted.

@@ -9,6 +9,8 @@ struct DeadlineQueue {
     case liveness(CircuitIdentifier)
     /// A peer that is to be dialled.
     case peer(OnionName)
+    /// Configured peers that wait for their turn to be dialled.
+    case dials
     /// A try whether Tor is back.
     case tor
     /// Flows that wait until they may go on along another circuit.

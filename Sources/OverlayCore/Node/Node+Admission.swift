@@ -190,8 +190,8 @@ extension Node {
     circuits[circuit].sender = name.address
     raise(circuit, to: standing(of: name.address))
     note(keepalive.capabilities, of: name)
-    // A sign of life: worth another try at once, within the pace.
-    peers[name]?.pace.forgive()
+    // A sign of life: worth another try at once.
+    peers[name]?.pace.showedLife(at: now)
     redial(name, at: now)
   }
 }

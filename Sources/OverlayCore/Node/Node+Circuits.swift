@@ -249,6 +249,7 @@ extension Node {
   /// Takes a circuit out of the table, with all that the node keeps of it elsewhere; its queue is the caller's.
   mutating func takeOut(_ identifier: CircuitIdentifier) -> Circuit? {
     guard var circuit = circuits.remove(identifier) else { return nil }
+    if circuit.dialledPeer != nil, !circuit.isOpen { dialTurns.ended() }
     keepTraffic(of: circuit)
     if congested == identifier { congested = nil }
     if !moves.isEmpty { forgetMoves(to: identifier) }

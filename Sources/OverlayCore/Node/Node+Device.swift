@@ -98,6 +98,7 @@ extension Node {
     if let circuit = dial(name, at: now) {
       enqueue(packet, offload, isAlone: false, on: circuit, at: now)
     } else {
+      hasten(name, at: now)
       refuse(UnsafeRawBufferPointer(packet), .addressUnreachable, at: now, device: &device)
     }
   }

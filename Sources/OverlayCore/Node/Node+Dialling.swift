@@ -50,6 +50,11 @@ extension Node {
       counters[.strangerLimit] += 1
       return nil
     }
+    guard dialTurns.take(isConfigured: peer.isPermanent, at: now) else {
+      counters[.dialLimit] += 1
+      if peer.isPermanent { awaitTurn(name, at: now) }
+      return nil
+    }
     let token: [UInt8] = isSelf ? (0..<16).map { _ in random.next() } : []
     let circuit = beginCircuit(to: name, selfCallToken: token, timeout: Node.dialTimeout, at: now)
     circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)
@@ -64,7 +69,7 @@ extension Node {
     return circuit
   }
 
-  /// Lets a circuit to a peer be dialled, of whichever kind.
+  /// Lets a circuit to a peer be dialled, of whichever kind, whose turn it is.
   mutating func beginCircuit(
     to name: OnionName, lane: Int = FlowTable.sparseLane, selfCallToken: [UInt8] = [], timeout: Duration,
     at now: Instant
@@ -79,17 +84,10 @@ extension Node {
     return circuit
   }
 
-  /// Dials a permanent peer now, or when its pace allows.
-  mutating func redial(_ name: OnionName, at now: Instant) {
-    guard let peer = peers[name], peer.isPermanent, peer.link == .none, tor != .unreachable else { return }
-    if dial(name, at: now) == nil {
-      lookAgain(at: name, when: max(peer.pace.nextAttempt(from: now), now + .seconds(1)))
-    }
-  }
-
   /// Tor granted the circuit: who we are goes first.
   mutating func granted(_ circuit: CircuitIdentifier, to name: OnionName, at now: Instant) {
     counters[.granted] += 1
+    dialTurns.ended()
     circuits[circuit].state = .open(name)
     raise(circuit, to: standing(of: name.address))
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
@@ -172,7 +170,7 @@ extension Node {
       peers[name]?.userIdentifier = userIdentifier
       let message = wasOpen ? "lost: \(why)" : "not reached: \(why)"
       peers[name]?.lastError = (message, now)
-      say(name, .lost, message)
+      say(name, .lost, wasOpen ? message : "\(message); \(nextTry(of: name, at: now))")
     }
     keepQueue(&circuit.queue, in: &circuit.waiting)
     closeBulkLanes(of: name, keeping: &circuit.waiting)

@@ -71,6 +71,11 @@ extension Node {
       circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
       return coming > 0
     }
+    guard dialTurns.take(isConfigured: false, at: now) else {
+      counters[.dialLimit] += 1
+      circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
+      return coming > 0
+    }
     let circuit = beginCircuit(
       to: name, lane: index + 1, selfCallToken: circuits[sparse].selfCallToken, timeout: Node.dialTimeout, at: now)
     peers[name]?.bulk[index].circuit = circuit

@@ -3,7 +3,7 @@ extension Node {
   /// there is no circuit to that peer, and it may be dialled as for a packet.
   public mutating func want(_ address: IPv6Address, at now: Instant) {
     guard let peer = peer(of: address), circuit(to: peer) == nil, let name = names.name(of: peer) else { return }
-    _ = dial(name, at: now)
+    if dial(name, at: now) == nil { hasten(name, at: now) }
   }
 
   /// Whether a peer with this overlay address is there now: a circuit to it is open, or one that claims to be its was

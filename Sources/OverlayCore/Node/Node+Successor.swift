@@ -15,6 +15,10 @@ extension Node {
       counters[.circuitLimit] += 1
       return
     }
+    guard dialTurns.take(isConfigured: true, at: now) else {
+      counters[.dialLimit] += 1
+      return
+    }
     let circuit = beginCircuit(to: name, timeout: Liveness.replacementInterval, at: now)
     circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)
     let userIdentifier = makeUserIdentifier()

@@ -17,6 +17,8 @@ extension Node {
         }
       case .peer(let name):
         if peers[name]?.alarm.rings(at: time) == true { redial(name, at: now) }
+      case .dials:
+        if dialAlarm.rings(at: time) { dialNext(at: now) }
       case .tor:
         if torAlarm.rings(at: time) { perform(.probeTor) }
       case .moves:

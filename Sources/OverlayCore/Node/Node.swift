@@ -42,6 +42,8 @@ public struct Node: ~Copyable {
   // Dials that a stranger can cause, by a name that nobody was ever reached at: he sends a packet that this host answers.
   // Since a dial takes a minute at most, this bounds the packets that wait for such dials, too.
   var strangerDials: TokenBucket
+  var dialTurns: DialTurns
+  var dialAlarm = Alarm()
   // Lines that a stranger can cause.
   var strangerLogLimit: TokenBucket
   // The addresses whose names are not known, as far as the log has told of them.
@@ -73,6 +75,7 @@ public struct Node: ~Copyable {
     self.settings = settings
     let bounds = settings.bounds
     store = PacketStore(byteLimit: bounds.packetBytes)
+    dialTurns = DialTurns(limit: bounds.dials, rate: bounds.dialsPerSecond)
     cutPackets = CutPackets(limit: bounds.reassemblyBytes)
     strangerDials = TokenBucket(rate: Double(bounds.strangerDials) / 60, burst: Double(bounds.strangerDials))
     strangerLogLimit = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
@@ -96,7 +99,7 @@ public struct Node: ~Copyable {
     for (index, configured) in permanent where settings.dialsPeers {
       peers[configured.name] = Peer(
         name: configured.name, label: configured.label(index), isPermanent: true, isSelf: false,
-        userIdentifier: makeUserIdentifier())
+        userIdentifier: makeUserIdentifier(), pace: DialPace(shortestPause: DialPace.configuredPause))
     }
   }
 
@@ -144,7 +147,7 @@ public struct Node: ~Copyable {
       switch subject {
       case .circuit(let circuit), .liveness(let circuit): circuits.contains(circuit)
       case .peer(let name): peers[name] != nil
-      case .tor, .moves, .device, .tidying: true
+      case .tor, .dials, .moves, .device, .tidying: true
       }
     }
     swap(&queue, &deadlines)

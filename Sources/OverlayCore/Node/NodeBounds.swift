@@ -22,6 +22,10 @@ public struct NodeBounds: Equatable, Sendable {
   public var unreachedNames: Int
   /// How many names from keepalives are kept that a circuit was built to: 8,000, and 128 at least.
   public var reachedNames: Int
+  /// How many circuits are dialled at the same time: 64, and 8 at least. Half of them are for configured peers.
+  public var dials: Int
+  /// How many dials are begun a second, and at once: 64, and 8 at least. Half of them are for configured peers.
+  public var dialsPerSecond: Int
   /// How many dials a minute, and at once, strangers can cause, by a name that nobody was ever reached at: 10, and 2 at
   /// least. It also bounds the packets that wait for such dials, 128 KiB each.
   public var strangerDials: Int
@@ -39,6 +43,8 @@ public struct NodeBounds: Equatable, Sendable {
       PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + Node.reassemblySlack)
     unreachedNames = share(NameTable.unreachedLimit, atLeast: 32)
     reachedNames = share(NameTable.reachedLimit, atLeast: 128)
+    dials = share(64, atLeast: 8)
+    dialsPerSecond = share(64, atLeast: 8)
     strangerDials = share(10, atLeast: 2)
     strangerLines = share(5, atLeast: 1)
     reportedPeers = share(50, atLeast: 1)

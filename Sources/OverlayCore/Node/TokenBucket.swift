@@ -14,11 +14,18 @@ struct TokenBucket {
 
   /// Whether it may happen now, which is then counted.
   mutating func take(at now: Instant) -> Bool {
-    let elapsed = now > filled ? now - filled : .zero
-    tokens = min(burst, tokens + rate * (elapsed / .seconds(1)))
+    tokens = level(at: now)
     filled = max(now, filled)
     guard tokens >= 1 else { return false }
     tokens -= 1
     return true
+  }
+
+  /// Whether it may happen now.
+  func has(at now: Instant) -> Bool { level(at: now) >= 1 }
+
+  private func level(at now: Instant) -> Double {
+    let elapsed = now > filled ? now - filled : .zero
+    return min(burst, tokens + rate * (elapsed / .seconds(1)))
   }
 }

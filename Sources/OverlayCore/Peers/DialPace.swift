@@ -1,5 +1,5 @@
 /// When a peer may be dialled again: at most 3 attempts in 30 s, and after failures a pause that grows, with jitter so
-/// that peers that lost each other do not meet again in step.
+/// that peers that lost each other do not meet again in step. A sign of life of the peer, once in 30 s, allows one more.
 struct DialPace {
   /// How many attempts fit into the window.
   static let attemptLimit = 3
@@ -9,24 +9,42 @@ struct DialPace {
   /// The pauses after the first, second, … failure in a row; the last one for ever after.
   private static let pauses: [Duration] = [2, 5, 30, 60, 120].map { .seconds($0) }
 
+  /// How long a configured peer that is wanted waits at the most after a failure, and at the least, so that three attempts
+  /// in 30 s leave no gap that is longer.
+  static let configuredPause = Duration.seconds(10)
+
+  private let shortestPause: Duration
   private var attempts: [Instant] = []
   private var failures = 0
   private var pauseEnd = Instant(nanoseconds: 0)
+  private var lastFailure = Instant(nanoseconds: 0)
+  // Whether an attempt may be made beyond the window's limit, and when one last was.
+  private var hasFavour = false
+  private var lastFavour: Instant?
+
+  /// A pace that has seen nothing, whose pauses are not shorter than this.
+  init(shortestPause: Duration = .zero) {
+    self.shortestPause = shortestPause
+  }
 
   /// The first moment from `now` on at which an attempt is within the pace.
   func nextAttempt(from now: Instant) -> Instant {
     let recent = attempts.suffix(DialPace.attemptLimit)
-    guard recent.count == DialPace.attemptLimit, let oldest = recent.first else { return max(now, pauseEnd) }
+    guard !hasFavour, recent.count == DialPace.attemptLimit, let oldest = recent.first else {
+      return max(now, pauseEnd)
+    }
     return max(now, pauseEnd, oldest + DialPace.window)
   }
 
   /// Whether nothing is remembered that a new pace would not know.
   func isForgettable(at now: Instant) -> Bool {
-    pauseEnd <= now && attempts.allSatisfy { $0 + DialPace.window <= now }
+    pauseEnd <= now && (attempts + [lastFavour].compactMap(\.self)).allSatisfy { $0 + DialPace.window <= now }
   }
 
   /// Counts an attempt.
   mutating func attempted(at now: Instant) {
+    if attempts.count(where: { $0 + DialPace.window > now }) >= DialPace.attemptLimit { lastFavour = now }
+    hasFavour = false
     attempts = attempts.suffix(DialPace.attemptLimit - 1) + [now]
   }
 
@@ -34,7 +52,8 @@ struct DialPace {
   mutating func failed(at now: Instant, jitter: Double) {
     let pause = DialPace.pauses[min(failures, DialPace.pauses.count - 1)]
     failures = min(failures + 1, DialPace.pauses.count)
-    pauseEnd = now + pause * (0.75 + jitter / 2)
+    lastFailure = now
+    pauseEnd = now + max(shortestPause, pause * (0.75 + jitter / 2))
   }
 
   /// Counts a circuit that stood only shortly. The first one costs no pause: whoever closed it may be back already.
@@ -42,9 +61,20 @@ struct DialPace {
     if failures == 0 { failures = 1 } else { failed(at: now, jitter: jitter) }
   }
 
-  /// The peer gave a sign of life: the pauses begin anew, the window's limit stays.
+  /// The peer was reached, or what kept us from it is gone: the pauses begin anew, the window's limit stays.
   mutating func forgive() {
     failures = 0
     pauseEnd = Instant(nanoseconds: 0)
+  }
+
+  /// The peer gave a sign of life: it is worth an attempt at once, once in 30 s even beyond the window's limit.
+  mutating func showedLife(at now: Instant) {
+    forgive()
+    hasFavour = lastFavour.map { $0 + DialPace.window <= now } ?? true
+  }
+
+  /// Somebody waits for the peer, which is configured: the pause is not to be long.
+  mutating func hasten() {
+    pauseEnd = min(pauseEnd, lastFailure + DialPace.configuredPause)
   }
 }

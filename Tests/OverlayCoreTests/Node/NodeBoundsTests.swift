@@ -20,6 +20,7 @@ struct NodeBoundsTests {
       [bounds.circuits, bounds.packetBytes, bounds.reassemblyBytes] == [16_384, 64 << 20, 16 << 20])
     #expect([bounds.unreachedNames, bounds.reachedNames] == [2_000, 8_000])
     #expect([bounds.strangerDials, bounds.strangerLines, bounds.reportedPeers] == [10, 5, 50])
+    #expect([bounds.dials, bounds.dialsPerSecond] == [64, 64])
   }
 
   static let bounds: [(String, Int, @Sendable (NodeBounds) -> Int)] = [

@@ -163,7 +163,52 @@ struct NodeDiallingTests {
     #expect(host.dials.last == world.now)
   }
 
-  @Test("whatever happens, no peer is dialled more than three times in 30 seconds", arguments: 0..<12)
+  @Test("a peer that calls is dialled at once, once in 30 seconds even if three dials just failed")
+  func signOfLifeBeyondTheWindow() throws {
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    for _ in 0..<3 {
+      world.send(host.packet(to: bob.address), from: host)
+      world.pass(.milliseconds(6_300))
+    }
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.dials.count == 3)
+    world.say(FakeHost(bob).keepalive(to: alice.address), on: try #require(world.call(host)))
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.dials.count == 4)
+    world.say(FakeHost(bob).keepalive(to: alice.address), on: try #require(world.call(host)))
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.dials.count == 4)
+  }
+
+  @Test("whoever sends to a permanent peer that was away for long has it dialled within ten seconds")
+  func hastened() throws {
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice, peers: permanent))
+    for _ in 0..<20 {
+      world.pass(.seconds(97))
+      let before = host.dials.count
+      for _ in 0..<11 {
+        world.send(host.packet(to: bob.address), from: host)
+        world.pass(.seconds(1))
+      }
+      #expect(host.dials.count > before)
+    }
+    let tooSoon = zip(host.dials, host.dials.dropFirst(3)).count { $1 - $0 < .seconds(30) }
+    #expect(tooSoon == 0)
+  }
+
+  @Test("who was not reached is told of with the next try")
+  func nextTry() throws {
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice, peers: permanent))
+    let line = try #require(host.log.first { $0.level == .notice && $0.text.contains("not reached") })
+    #expect(line.text.hasSuffix("; next try in 10 s"))
+  }
+
+  @Test(
+    "whatever happens, no peer is dialled more than three times in 30 seconds, and one for a sign of life",
+    arguments: 0..<12)
   func pace(_ seed: UInt64) throws {
     let world = FakeWorld(seed: seed)
     var random = SeededGenerator(seed: 200 + seed)
@@ -183,7 +228,7 @@ struct NodeDiallingTests {
       }
     }
     #expect(host.dials.count > 20)
-    let tooSoon = zip(host.dials, host.dials.dropFirst(3)).count { $1 - $0 < .seconds(30) }
+    let tooSoon = zip(host.dials, host.dials.dropFirst(4)).count { $1 - $0 < .seconds(30) }
     #expect(tooSoon == 0)
   }
 }

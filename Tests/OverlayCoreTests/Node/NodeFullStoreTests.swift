@@ -71,7 +71,8 @@ struct NodeFullStoreTests {
 
   @Test("what waits for dials lies within the store, and all of it is given back when they fail")
   func waiting() throws {
-    let bounds = NodeBounds(identities: 16, circuits: 1_000)
+    var bounds = NodeBounds(identities: 16, circuits: 1_000)
+    (bounds.dials, bounds.dialsPerSecond) = (1_000, 1_000)
     let host = world.start(
       FakeHost(NodeSettings(name: alice, peers: [], bounds: bounds)), knowing: peers)
     for peer in peers { world.outcomes["\(peer)"] = .silence }

@@ -228,6 +228,9 @@ struct NodeNamesTests {
     world.outcomes = [:]
     world.pass(.seconds(3_600))
     let lines = host.log.filter { $0.level == .notice }.map(\.text)
-    #expect(lines == ["peer number 1: not reached: refused by Tor (SOCKS code 91)", "peer number 1: connected"])
+    #expect(
+      lines == [
+        "peer number 1: not reached: refused by Tor (SOCKS code 91); next try in 10 s", "peer number 1: connected",
+      ])
   }
 }

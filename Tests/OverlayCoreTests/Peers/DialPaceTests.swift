@@ -64,6 +64,50 @@ struct DialPaceTests {
     #expect(pace.nextAttempt(from: later) == later + .seconds(2))
   }
 
+  @Test("a sign of life allows one attempt beyond the window's limit, once in 30 seconds")
+  func signOfLife() {
+    var pace = DialPace()
+    for _ in 0..<3 {
+      pace.attempted(at: Self.start)
+      pace.failed(at: Self.start, jitter: 0.5)
+    }
+    let now = Self.start + .seconds(5)
+    pace.showedLife(at: now)
+    #expect(pace.nextAttempt(from: now) == now)
+    pace.attempted(at: now)
+    pace.showedLife(at: now)
+    #expect(pace.nextAttempt(from: now) == Self.start + .seconds(30))
+    let later = now + .seconds(30)
+    for _ in 0..<3 { pace.attempted(at: later) }
+    pace.showedLife(at: later)
+    #expect(pace.nextAttempt(from: later) == later)
+  }
+
+  @Test("who waits for a configured peer makes a pause no longer than ten seconds, and it never is shorter")
+  func configured() {
+    var pace = DialPace(shortestPause: DialPace.configuredPause)
+    var now = Self.start
+    for jitter in [0, 0.999, 0.5, 0.25, 0.75, 0.999] {
+      now = now + .seconds(1_000)
+      pace.attempted(at: now)
+      pace.failed(at: now, jitter: jitter)
+      #expect(pace.nextAttempt(from: now) >= now + .seconds(10))
+      pace.hasten()
+      #expect(pace.nextAttempt(from: now) == now + .seconds(10))
+    }
+    // Whoever waits from the start is never more than ten seconds behind.
+    var attempts: [Instant] = []
+    for second in 0..<200 {
+      now = Self.start + .seconds(10_000 + second)
+      guard pace.nextAttempt(from: now) <= now else { continue }
+      pace.attempted(at: now)
+      pace.failed(at: now, jitter: 0.9)
+      pace.hasten()
+      attempts.append(now)
+    }
+    #expect(zip(attempts, attempts.dropFirst()).allSatisfy { $1 - $0 == .seconds(10) })
+  }
+
   @Test("it may be forgotten when a new one would know as much")
   func forgetting() {
     var pace = DialPace()
@@ -77,7 +121,7 @@ struct DialPaceTests {
   }
 
   @Test(
-    "whatever fails, lives or is forgiven, there are never more than three attempts in 30 seconds",
+    "whatever fails, lives or is forgiven, there are never more than three attempts in 30 seconds, and one for a life sign",
     arguments: 0..<20)
   func always(_ seed: UInt64) {
     var random = SeededGenerator(seed: 100 + seed)
@@ -93,12 +137,14 @@ struct DialPaceTests {
       switch Int.random(in: 0..<4, using: &random) {
       case 0: pace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
       case 1: pace.forgive()
+      case 2 where seed % 2 == 0: pace.showedLife(at: now)
       case 2: pace.lost(at: now, jitter: Double.random(in: 0..<1, using: &random))
       default: break
       }
     }
     #expect(attempts.count > 100)
-    let tooSoon = zip(attempts, attempts.dropFirst(3)).count { $1 - $0 < .seconds(30) }
+    let limit = seed % 2 == 0 ? 4 : 3
+    let tooSoon = zip(attempts, attempts.dropFirst(limit)).count { $1 - $0 < .seconds(30) }
     #expect(tooSoon == 0)
   }
 }
