@@ -55,6 +55,17 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   /// How many bytes the longest full name takes.
   public static let longest = 56 + ".onion".utf8.count
 
+  /// Whether it is of version 2, which Tor serves no more since 0.4.6.
+  public var isVersion2: Bool { label.utf8.count == OverlayNetwork.labelCharactersInAddress }
+
+  /// The full name, with `.onion`.
+  public var description: String { label + OverlayNetwork.tor.suffix }
+
+  /// 32 bytes that tell the name from any other, and do not tell the name.
+  public var fingerprint: [UInt8] { SHA3.sha256(Array("oncilla identity ".utf8) + label.utf8) }
+}
+
+extension OnionName {
   /// The name that `text` writes, with or without `.onion`, in any case.
   public init(_ text: some StringProtocol) throws(OnionNameError) {
     let network = OverlayNetwork.tor
@@ -68,15 +79,6 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
     self.label = label
     self.address = address
   }
-
-  /// Whether it is of version 2, which Tor serves no more since 0.4.6.
-  public var isVersion2: Bool { label.utf8.count == OverlayNetwork.labelCharactersInAddress }
-
-  /// The full name, with `.onion`.
-  public var description: String { label + OverlayNetwork.tor.suffix }
-
-  /// 32 bytes that tell the name from any other, and do not tell the name.
-  public var fingerprint: [UInt8] { SHA3.sha256(Array("oncilla identity ".utf8) + label.utf8) }
 
   private static let bytesOfVersion3 = 35
 

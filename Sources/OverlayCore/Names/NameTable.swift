@@ -1,7 +1,8 @@
 /// Which onion name an overlay address stands for, and how much that is trusted.
 ///
-/// Names from here are never displaced by learned ones, and a learned one is never displaced by another while it is
-/// valid. Learned names are bounded, those that were never reached and the others each for themselves: the one that was
+/// Names from here are never displaced by learned ones. Of two learned ones for an address the one that can be reached
+/// keeps it, as long as it is valid; one that nobody ever reached, or that was dialled in vain last, makes way. What Tor
+/// cannot dial is not learned. Learned names are bounded, those that were never reached and the others each for themselves: the one that was
 /// confirmed longest ago makes room. A crowd of names that nobody ever dialled displaces itself alone.
 ///
 /// The names of the hosts file stay where they are, which other tables share; what peers say of themselves stands beside.
@@ -23,6 +24,8 @@ struct NameTable {
     case confirmed
     /// Another name holds that address and keeps it.
     case conflict
+    /// It is of version 2, which Tor cannot dial: it is not taken.
+    case undiallable
   }
 
   /// How many names from keepalives a daemon keeps that no circuit was ever built to.
@@ -38,6 +41,12 @@ struct NameTable {
     var validUntil: Instant
     var capabilities: Capabilities?
     var isReached = false
+    var hasFailed = false
+
+    /// Whether the name makes way for another that a keepalive claims.
+    func makesWay(at now: Instant) -> Bool {
+      source == .keepalive && (!isReached || hasFailed || validUntil < now)
+    }
   }
 
   // Of the hosts file's names only those that something was noted of.
@@ -122,8 +131,9 @@ struct NameTable {
         if held.source == .keepalive { entries[name.address]?.validUntil = validUntil }
         return .confirmed
       }
-      guard held.source == .keepalive, held.validUntil < now else { return .conflict }
+      guard !name.isVersion2, held.makesWay(at: now) else { return .conflict }
     }
+    guard !name.isVersion2 else { return .undiallable }
     set(Entry(name: name, source: .keepalive, validUntil: validUntil))
     unreached.append(name.address, validUntil)
     if unreached.count > unreachedLimit { dropOldest(reached: false) }
@@ -139,8 +149,22 @@ struct NameTable {
     return entry.source == .keepalive && !entry.isReached
   }
 
-  /// A circuit was built to the name: it exists.
+  /// The name was dialled in vain.
+  mutating func failed(_ name: OnionName) {
+    guard let entry = entries[name.address], entry.name == name else { return }
+    entries[name.address]?.hasFailed = true
+  }
+
+  /// A circuit was built to the name: it exists, and has the address unless another holds that for good.
   mutating func reached(_ name: OnionName) {
+    if let held = entries[name.address], held.source == .keepalive {
+      if held.name == name {
+        entries[name.address]?.hasFailed = false
+      } else if !held.isReached || held.hasFailed {
+        set(Entry(name: name, source: .keepalive, validUntil: held.validUntil))
+        unreached.append(name.address, held.validUntil)
+      }
+    }
     guard isUnreached(name), let validUntil = entries[name.address]?.validUntil else { return }
     entries[name.address]?.isReached = true
     unreached.count -= 1

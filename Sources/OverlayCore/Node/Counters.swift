@@ -92,6 +92,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case badKeepalive
   /// Names that came into a keepalive for an address that another name holds.
   case nameConflict
+  /// Keepalives with a name of version 2, which Tor cannot dial: what such a peer sends is taken, its name is not.
+  case undiallableName
   /// Keepalives that claim another peer than their circuit did before.
   case changedClaim
   /// Ethernet frames that are cut off, or whose packet is, and frames that a group sent.

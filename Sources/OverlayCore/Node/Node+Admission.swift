@@ -186,6 +186,12 @@ extension Node {
         log(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")
       }
       return
+    case .undiallable:
+      // An old peer, known by its address: nobody can call it back.
+      counters[.undiallableName] += 1
+      circuits[circuit].state = .accepted(.address(name.address))
+      circuits[circuit].sender = name.address
+      return
     }
     circuits[circuit].sender = name.address
     raise(circuit, to: standing(of: name.address))

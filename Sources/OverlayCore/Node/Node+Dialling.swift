@@ -158,7 +158,9 @@ extension Node {
     switch end {
     case .unneeded: if wasOpen, now - circuit.began >= Node.shortLife { peer.pace.forgive() }
     case .torUnreachable: torLost(at: now)
-    case .failure where !wasOpen: peer.pace.failed(at: now, jitter: jitter)
+    case .failure where !wasOpen:
+      names.failed(name)
+      peer.pace.failed(at: now, jitter: jitter)
     case .failure where now - circuit.began < Node.shortLife: peer.pace.lost(at: now, jitter: jitter)
     case .failure: peer.pace.forgive()
     }

@@ -18,13 +18,63 @@ struct NameTableTests {
     #expect(table.count == 1)
   }
 
-  @Test("while a learned name is valid another one for its address is a conflict")
+  @Test("while a learned name that was reached is valid another one for its address is a conflict")
   func conflict() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
     _ = table.learn(name, at: Self.start)
-    #expect(table.learn(try name.twin, at: Self.start + Self.validity) == .conflict)
+    table.reached(name)
+    #expect(table.learn(name.rival, at: Self.start + Self.validity) == .conflict)
     #expect(table.name(of: name.address) == name)
+  }
+
+  @Test("a name of version 2 is not learned, and takes no address that a name of version 3 has: it cannot be dialled")
+  func version2() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    #expect(table.learn(try name.twin, at: Self.start) == .undiallable)
+    #expect(table.name(of: name.address) == nil)
+    #expect(table.learn(name, at: Self.start) == .new)
+    for time in [Self.start, Self.start + Self.validity + .seconds(1)] {
+      #expect(table.learn(try name.twin, at: time) == .conflict)
+      #expect(table.name(of: name.address) == name)
+    }
+    // What the operator named is confirmed, whatever it is.
+    let other = try OnionName.sample(2).twin
+    table.configure(other)
+    #expect(table.learn(other, at: Self.start) == .confirmed)
+  }
+
+  @Test("a learned name that was never reached, or was dialled in vain last, makes way for another")
+  func unreachable() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    _ = table.learn(name.rival, at: Self.start)
+    #expect(table.learn(name, at: Self.start) == .new)
+    table.reached(name)
+    #expect(table.learn(name.rival, at: Self.start) == .conflict)
+    table.failed(name)
+    #expect(table.name(of: name.address) == name)
+    table.reached(name)
+    #expect(table.learn(name.rival, at: Self.start) == .conflict)
+    table.failed(name)
+    #expect(table.learn(name.rival, at: Self.start) == .new)
+    #expect(table.name(of: name.address) == name.rival)
+    #expect(table.count == 1)
+  }
+
+  @Test("of two learned names for an address the one that is reached has it, whichever was claimed last")
+  func reachedWins() throws {
+    let name = try OnionName.sample(1)
+    var table = NameTable()
+    _ = table.learn(name, at: Self.start)
+    _ = table.learn(name.rival, at: Self.start)
+    table.reached(name)
+    #expect(table.name(of: name.address) == name)
+    #expect(!table.isUnreached(name))
+    table.reached(name.rival)
+    #expect(table.name(of: name.address) == name)
+    #expect(table.count == 1)
   }
 
   @Test("a learned name that is valid no more is displaced, and holds its address until then")
@@ -33,9 +83,11 @@ struct NameTableTests {
     let later = Self.start + Self.validity + .nanoseconds(1)
     var table = NameTable()
     _ = table.learn(name, at: Self.start)
+    table.reached(name)
     #expect(table.name(of: name.address) == name)
-    #expect(table.learn(try name.twin, at: later) == .new)
-    #expect(table.name(of: name.address) == (try name.twin))
+    #expect(table.learn(name.rival, at: later) == .new)
+    #expect(table.name(of: name.address) == name.rival)
+    table.reached(name.rival)
     #expect(table.learn(name, at: later) == .conflict)
     #expect(table.count == 1)
   }
@@ -45,8 +97,9 @@ struct NameTableTests {
     let name = try OnionName.sample(1)
     var table = NameTable()
     _ = table.learn(name, at: Self.start)
+    table.reached(name)
     #expect(table.learn(name, at: Self.start + Self.validity) == .confirmed)
-    #expect(table.learn(try name.twin, at: Self.start + Self.validity + Self.validity) == .conflict)
+    #expect(table.learn(name.rival, at: Self.start + Self.validity + Self.validity) == .conflict)
   }
 
   @Test("a configured name is displaced by nothing, for ever")
@@ -66,7 +119,7 @@ struct NameTableTests {
   @Test("the hosts file displaces a learned name, and is not displaced by one")
   func hostsOverLearned() throws {
     let name = try OnionName.sample(1)
-    let twin = try name.twin
+    let twin = name.rival
     var table = NameTable()
     _ = table.learn(twin, at: Self.start)
     #expect(table.replaceHosts(with: HostNames([name])) == [twin])
@@ -188,7 +241,10 @@ struct NameTableTests {
     #expect(table.capabilities(of: name) == nil)
   }
 
+  /// A name like one of version 3, another for each number.
   private func numbered(_ number: Int) throws -> OnionName {
-    try OnionName(Base32.encode((0..<10).map { UInt8(truncatingIfNeeded: number >> ($0 % 2 * 8) + $0 / 2) }))
+    let twin = try OnionName(
+      Base32.encode((0..<10).map { UInt8(truncatingIfNeeded: number >> ($0 % 2 * 8) + $0 / 2) }))
+    return twin.rival
   }
 }

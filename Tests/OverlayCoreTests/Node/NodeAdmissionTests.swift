@@ -173,18 +173,19 @@ struct NodeAdmissionTests {
     #expect(host.count(.forgedSource) == 1)
   }
 
-  @Test("a circuit of a conflict is heard once its name has displaced the other, which is valid no more")
-  func conflictResolved() throws {
-    _ = try call(bob.keepalive(to: host.address))
+  @Test("a name of version 2 takes no address: its circuit is heard by its address, and the true name is learned")
+  func version2() throws {
     let twin = FakeHost(try bob.name.twin)
-    let circuit = try call(twin.keepalive(to: host.address))
-    for _ in 0..<80 {
-      world.pass(.seconds(100))
-      world.say(twin.keepalive(to: host.address), on: circuit)
-    }
-    #expect(host.node.names.name(of: bob.address) == twin.name)
-    world.say(twin.packet(to: host.address), on: circuit)
-    #expect(host.takeDelivered() == [twin.packet(to: host.address)])
+    let circuit = try call(twin.keepalive(to: host.address) + twin.packet(to: host.address, 1))
+    world.say(twin.keepalive(to: host.address) + twin.packet(to: host.address, 2), on: circuit)
+    #expect(host.takeDelivered() == [1, 2].map { twin.packet(to: host.address, $0) })
+    #expect(host.count(.undiallableName) == 2)
+    #expect(host.node.names.name(of: bob.address) == nil)
+    _ = try call(bob.keepalive(to: host.address))
+    #expect(host.node.names.name(of: bob.address) == bob.name)
+    #expect(host.count(.nameConflict) == 0)
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(world.circuits.compactMap(\.request?.name) == ["\(bob.name)"])
   }
 
   @Test("a configured name is never displaced, however long its peer is away")

@@ -11,6 +11,9 @@ extension OnionName {
     return try OnionName(Base32.encode(key + checksum + [3]))
   }
 
+  /// A name like one of version 3 that maps to the same address: a true one takes 2^72 keys to find.
+  var rival: OnionName { OnionName(label: String(repeating: "b", count: 40) + label.suffix(16), address: address) }
+
   /// The version 2 name that maps to the same address.
   var twin: OnionName {
     get throws { try OnionName(label.suffix(16)) }
