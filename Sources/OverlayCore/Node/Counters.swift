@@ -20,6 +20,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case accepted
   /// Circuits that were not accepted or dialled because too many were open.
   case circuitLimit
+  /// Accepted circuits closed to make room for others.
+  case crowdedOut
   /// Circuits closed because their bytes were no packets.
   case badStream
   /// Circuits closed because cut packets of all circuits together took too much memory.

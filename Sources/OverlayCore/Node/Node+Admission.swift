@@ -31,7 +31,7 @@ extension Node {
       if !moves.isEmpty { endMove(by: bytes) }
       if !Node.canWait(packet, header) { bringsBulkAlone = false }
       if packet.count >= Node.bulkLength { bulkBytes += packet.count }
-      raise(circuit, to: .stranger)
+      noteDelivery(on: circuit, at: now)
       deliver(packet, header, at: now, device: &device)
     case .reflect:
       bringsBulkAlone = false
@@ -79,7 +79,7 @@ extension Node {
     case .deliver:
       if !moves.isEmpty { endMove(by: packet) }
       bringsBulkAlone = false
-      raise(circuit, to: .stranger)
+      noteDelivery(on: circuit, at: now)
       deliver(packet, header, at: now, device: &device)
     case .drop(let counter): counters[counter] += 1
     case .reflect, .keepalive: break
@@ -113,7 +113,7 @@ extension Node {
       }
       return
     }
-    if keepalive.name == settings.name { return recognise(keepalive, on: circuit, claim) }
+    if keepalive.name == settings.name { return recognise(keepalive, on: circuit, claim, at: now) }
     guard mayClaim(header.source) else {
       counters[.badKeepalive] += 1
       return
@@ -136,22 +136,12 @@ extension Node {
     guard mayClaim(source) else { return }
     circuits[circuit].state = .accepted(.address(source))
     circuits[circuit].sender = source
-    raise(circuit, to: standing(of: source))
     if let name = names.name(of: source) { called(name, at: now) }
-  }
-
-  /// What a claim to be a peer, or a circuit that was dialled to it, is worth before any packet has come.
-  func standing(of peer: IPv6Address) -> Standing { names.isKnown(peer) ? .known : .unproven }
-
-  /// More is known of whoever is at a circuit's other end.
-  mutating func raise(_ circuit: CircuitIdentifier, to standing: Standing) {
-    guard standing.rawValue > circuits[circuit].standing.rawValue else { return }
-    circuits[circuit].standing = standing
   }
 
   /// Somebody says to be us: true only for who knows the token that we sent through Tor to ourselves.
   private mutating func recognise(
-    _ keepalive: Keepalive, on circuit: CircuitIdentifier, _ claim: Circuit.Claim
+    _ keepalive: Keepalive, on circuit: CircuitIdentifier, _ claim: Circuit.Claim, at now: Instant
   ) {
     guard claim == .none, let token = keepalive.value(of: Keepalive.Extension.selfCall),
       let own = dialled[OverlayNetwork.tor.circuitResponder], !circuits[own].selfCallToken.isEmpty,
@@ -168,6 +158,7 @@ extension Node {
       return
     }
     circuits[circuit].state = .accepted(.selfCall)
+    raise(circuit, to: .known, at: now)
   }
 
   private mutating func learn(_ keepalive: Keepalive, from circuit: CircuitIdentifier, at now: Instant) {
@@ -182,6 +173,7 @@ extension Node {
       counters[.nameConflict] += 1
       circuits[circuit].sender = nil
       circuits[circuit].standing = .unproven
+      lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
       if strangerLogLimit.take(at: now) {
         log(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")
       }
@@ -194,7 +186,7 @@ extension Node {
       return
     }
     circuits[circuit].sender = name.address
-    raise(circuit, to: standing(of: name.address))
+    raise(circuit, to: standing(of: name.address), at: now)
     note(keepalive.capabilities, of: name)
     // A sign of life: worth another try at once.
     peers[name]?.pace.showedLife(at: now)

@@ -1,8 +1,4 @@
 extension Node {
-  /// How long an accepted circuit may say nothing at first.
-  static let firstPacketTimeout = Duration.seconds(30)
-  /// How much longer an accepted circuit may be idle than one that we dialled: whoever dialled it decides.
-  static let acceptedGrace = Duration.seconds(30)
   /// For how many seconds a circuit may take no bytes while there are some to send.
   static let stallTimeout = 60.0
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
@@ -24,20 +20,6 @@ extension Node {
   /// By how much cut packets of a node can exceed their bound until a circuit is closed, in bytes: by one that turns out
   /// to be long, and is moved to a larger place.
   static let reassemblySlack = PacketStore.largeSize + PacketStore.smallSize
-
-  /// Somebody called our onion service; `nil` if no more circuits are wanted.
-  public mutating func accepted(at now: Instant) -> CircuitIdentifier? {
-    // A part is left for circuits that we dial: strangers cannot take them all.
-    guard circuits.count < settings.bounds.circuits - settings.bounds.circuits / 4 else {
-      counters[.circuitLimit] += 1
-      return nil
-    }
-    counters[.accepted] += 1
-    let circuit = circuits.insert(Circuit(.accepted(.none), at: now))
-    forgetStaleDeadlines()
-    lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
-    return circuit
-  }
 
   /// Takes bytes that came over a circuit, in any pieces.
   public mutating func receive<Device: PacketSink & ~Copyable>(
@@ -96,6 +78,7 @@ extension Node {
     let isThere = circuits.contains(circuit)
     if isThere { defragmenter.finish(store: &store) } else { defragmenter.abandon(store: &store) }
     guard isThere else { return }
+    if circuits[circuit].isWithoutPlace { findPlace(for: circuit, at: now) }
     cutPackets.note(
       circuit, holds: defragmenter.memory, loan: defragmenter.loan, standing: circuits[circuit].standing, at: now)
     swap(&defragmenter, &circuits[circuit].defragmenter)
@@ -254,6 +237,7 @@ extension Node {
     if congested == identifier { congested = nil }
     if !moves.isEmpty { forgetMoves(to: identifier) }
     cutPackets.forget(identifier)
+    if case .accepted = circuit.state { calls.remove(identifier) }
     circuit.defragmenter.abandon(store: &store)
     return circuit
   }

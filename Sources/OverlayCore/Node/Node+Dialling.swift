@@ -89,7 +89,7 @@ extension Node {
     counters[.granted] += 1
     dialTurns.ended()
     circuits[circuit].state = .open(name)
-    raise(circuit, to: standing(of: name.address))
+    raise(circuit, to: standing(of: name.address), at: now)
     circuits[circuit].preamble = keepalive(on: circuit, to: name)
     circuits[circuit].takesSuperPackets = names.capabilities(of: name)?.contains(.superPackets) == true
     circuits[circuit].lastSent = now

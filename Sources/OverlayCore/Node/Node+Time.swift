@@ -54,10 +54,7 @@ extension Node {
       let stalled = circuits[circuit].lastProgress.advanced(bySeconds: Node.stallTimeout)
       due = circuits[circuit].queue.isEmpty ? next : min(next, stalled)
     case .accepted(let claim):
-      let isSilent = claim == .none && circuits[circuit].lastReceived == circuits[circuit].began
-      let patience =
-        isSilent ? Node.firstPacketTimeout : max(settings.idle, Node.keepaliveInterval) + Node.acceptedGrace
-      due = circuits[circuit].lastReceived + patience
+      due = end(ofCall: circuit, claim)
       if due <= now {
         counters[.idleClosed] += 1
         return close(circuit, .unneeded, at: now, device: &device)

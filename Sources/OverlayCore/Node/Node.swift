@@ -56,6 +56,8 @@ public struct Node: ~Copyable {
   private var actions: [NodeAction] = []
   private var firstAction = 0
 
+  // The circuits that were accepted.
+  var calls: AcceptedCircuits
   // What all defragmenters hold.
   var cutPackets: CutPackets
 
@@ -76,6 +78,7 @@ public struct Node: ~Copyable {
     let bounds = settings.bounds
     store = PacketStore(byteLimit: bounds.packetBytes)
     dialTurns = DialTurns(limit: bounds.dials, rate: bounds.dialsPerSecond)
+    calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
     cutPackets = CutPackets(limit: bounds.reassemblyBytes)
     strangerDials = TokenBucket(rate: Double(bounds.strangerDials) / 60, burst: Double(bounds.strangerDials))
     strangerLogLimit = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))

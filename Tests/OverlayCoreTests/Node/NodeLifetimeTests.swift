@@ -243,16 +243,18 @@ struct NodeLifetimeTests {
     #expect(circuit.isClosed)
   }
 
-  @Test("beyond the limit no circuit is taken or dialled, and packets are answered with code 3")
+  @Test("beyond the limit a call takes another's place, nothing is dialled, and packets are answered with code 3")
   func limit() throws {
     let host = world.start(FakeHost(alice, circuitLimit: 3), knowing: [bob])
-    let circuits = (0..<4).map { _ in world.call(host) }
-    #expect(circuits.map { $0 == nil } == [false, false, false, true])
-    #expect(host.count(.circuitLimit) == 1)
+    let circuits = (0..<4).compactMap { _ in world.call(host) }
+    #expect(circuits.count == 4)
+    world.settle()
+    #expect(circuits.map(\.isClosed).count { $0 } == 1)
+    #expect(host.count(.crowdedOut) == 1)
     world.send(host.packet(to: bob.address), from: host)
     #expect(host.takeErrorCodes() == [3])
     #expect(host.dials == [])
-    world.cut(try #require(circuits[0]))
+    world.cut(try #require(circuits.first { !$0.isClosed }))
     world.send(host.packet(to: bob.address), from: host)
     #expect(host.dials.count == 1)
   }

@@ -1,0 +1,167 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Who calls, and who makes room")
+struct NodeCallsTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let bob: FakeHost
+
+  init() throws {
+    alice = try .sample(1)
+    bob = FakeHost(try .sample(2))
+  }
+
+  /// A keepalive that tells no name, as an old OnionCat's: 43 bytes.
+  private func nameless(from source: IPv6Address) -> [UInt8] {
+    Sample.packet(from: source, to: alice.address, nextHeader: 59, payload: [0, 0, 0])
+  }
+
+  @Test("who has said no usable name, and brought no packet, is closed after 30 seconds, whatever else he said")
+  func unusable() throws {
+    let host = world.start(FakeHost(alice))
+    let named = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: named)
+    var broken = bob.keepalive(to: alice.address)
+    broken[50] ^= 1
+    let calls = try [nameless(from: bob.address), broken, FakeHost(try bob.name.twin).keepalive(to: alice.address)].map
+    {
+      let call = try #require(world.call(host))
+      world.say($0, on: call)
+      return call
+    }
+    world.pass(.seconds(29))
+    for call in calls { world.say(nameless(from: bob.address), on: call) }
+    #expect(calls.map(\.isClosed) == [false, false, false])
+    world.pass(.seconds(1))
+    #expect(calls.map(\.isClosed) == [true, true, true])
+    #expect(!named.isClosed)
+  }
+
+  @Test("an old peer without a name stays as long as any other once it has brought a packet")
+  func oldPeer() throws {
+    let host = world.start(FakeHost(alice))
+    let call = try #require(world.call(host))
+    world.say(nameless(from: bob.address) + bob.packet(to: alice.address), on: call)
+    #expect(host.takeDelivered().count == 1)
+    world.pass(.seconds(209))
+    #expect(!call.isClosed)
+    world.pass(.seconds(1))
+    #expect(call.isClosed)
+  }
+
+  @Test("whose name turns out to be another's is closed within 30 seconds")
+  func conflict() throws {
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob.name)]))
+    let twin = FakeHost(try bob.name.twin)
+    let call = try #require(world.call(host))
+    world.say(twin.packet(to: alice.address), on: call)
+    world.pass(.seconds(100))
+    #expect(!call.isClosed)
+    world.say(twin.keepalive(to: alice.address), on: call)
+    world.pass(.seconds(30))
+    #expect(call.isClosed)
+  }
+
+  /// What a crowd says on each of its circuits.
+  enum Crowd: CaseIterable {
+    case nothing
+    case nameless
+    case names
+    case packets
+  }
+
+  @Test(
+    "a crowd that holds every place, and calls 177 times a second, does not keep a configured peer out",
+    arguments: Crowd.allCases)
+  func configuredPeer(_ crowd: Crowd) throws {
+    let arrived = try pings(beside: crowd, isKnown: true)
+    #expect(arrived >= 54)
+  }
+
+  @Test("nor a stranger who brings something", arguments: Crowd.allCases)
+  func stranger(_ crowd: Crowd) throws {
+    let arrived = try pings(beside: crowd, isKnown: false)
+    #expect(arrived >= (crowd == .packets ? 25 : 50))
+  }
+
+  /// How many of a peer's 60 pings arrive, one a second, when its circuit is cut once and it calls again after two seconds
+  /// whenever that happens. What it says comes half a second after its call.
+  private func pings(beside crowd: Crowd, isKnown: Bool) throws -> Int {
+    let host = FakeHost(alice, peers: isKnown ? [ConfiguredPeer(name: bob.name)] : [])
+    let strangers = try (0..<100).map { try OnionName.sample(1_000 + $0) }
+    var now = Instant(nanoseconds: 1_000_000_000_000)
+    host.node.start(at: now)
+    func crowdCalls(_ number: Int) {
+      guard let call = host.node.accepted(at: now), crowd != .nothing else { return }
+      let name = strangers[number % strangers.count]
+      var bytes = nameless(from: name.address)
+      if crowd != .nameless { bytes = Keepalive(name: name).packet(to: alice.address, flowLabel: 1) }
+      if crowd == .packets { bytes += Sample.packet(from: name.address, to: alice.address, payload: [0]) }
+      host.receive(bytes, on: call, at: now)
+    }
+    for number in 0..<750 { crowdCalls(number) }
+    let ping = bob.packet(to: alice.address, size: 64)
+    var circuit: CircuitIdentifier?
+    var (nextCall, hasSpoken, calls) = (now, false, 0)
+    for step in 0..<6_000 {
+      now = now + .milliseconds(10)
+      host.node.advance(to: now, device: &host.device)
+      while calls < step * 177 / 100 {
+        calls += 1
+        crowdCalls(calls)
+      }
+      while let action = host.node.nextAction() {
+        if let own = circuit, action == .close(own) { (circuit, nextCall) = (nil, now + .seconds(2)) }
+      }
+      if circuit == nil, now >= nextCall {
+        circuit = host.node.accepted(at: now)
+        (nextCall, hasSpoken) = (now + .milliseconds(circuit == nil ? 2_000 : 500), false)
+      }
+      guard let own = circuit else { continue }
+      if !hasSpoken, now >= nextCall {
+        host.receive(bob.keepalive(to: alice.address), on: own, at: now)
+        hasSpoken = true
+      }
+      if step % 100 == 50, hasSpoken { host.receive(ping, on: own, at: now) }
+    }
+    #expect(host.node.calls.count <= 750)
+    return host.takeDelivered().count { $0 == ping }
+  }
+
+  @Test("whoever comes, says something and goes, the places are those of the circuits that are there")
+  func model() throws {
+    let host = FakeHost(alice, peers: [ConfiguredPeer(name: bob.name)], circuitLimit: 20)
+    let strangers = try (0..<20).map { try OnionName.sample(1_000 + $0) }
+    var random = SeededGenerator(seed: 900)
+    var now = Instant(nanoseconds: 1_000_000_000_000)
+    var open: Set<CircuitIdentifier> = []
+    for _ in 0..<5_000 {
+      now = now + .milliseconds(Int.random(in: 0...400, using: &random))
+      let circuit = open.sorted { $0.slot < $1.slot }.randomElement(using: &random)
+      switch (Int.random(in: 0..<10, using: &random), circuit) {
+      case (0..<3, _):
+        if let call = host.node.accepted(at: now) { open.insert(call) }
+      case (3..<5, let circuit?):
+        host.receive(bob.keepalive(to: alice.address), on: circuit, at: now)
+      case (5..<8, let circuit?):
+        let name = strangers[Int.random(in: strangers.indices, using: &random)]
+        let packet = Sample.packet(from: name.address, to: alice.address, payload: [0])
+        host.receive(Keepalive(name: name).packet(to: alice.address, flowLabel: 1) + packet, on: circuit, at: now)
+      case (8, let circuit?):
+        host.node.ended(circuit, .closed, at: now, device: &host.device)
+        open.remove(circuit)
+      default: host.node.advance(to: now, device: &host.device)
+      }
+      while let action = host.node.nextAction() {
+        if case .close(let circuit) = action { open.remove(circuit) }
+      }
+      let accepted = Set(host.node.circuits.identifiers.filter { host.node.circuits[$0].dialledPeer == nil })
+      #expect(accepted == open)
+      #expect(host.node.calls.count == open.count)
+      #expect(host.node.circuits.count <= 20)
+    }
+    #expect(host.count(.crowdedOut) > 100)
+  }
+}
