@@ -38,6 +38,8 @@ struct Circuit: ~Copyable {
   var sender: IPv6Address?
   /// What is known of whoever is at its other end.
   var standing = Standing.unproven
+  /// Whether its sender was dialled when it was a stranger's turn.
+  var hasHadTurn = false
   /// Whether its standing has earned it a place among the accepted circuits that it has not got yet.
   var isWithoutPlace = false
   /// What must be sent before any packet of the queue.

@@ -2,32 +2,12 @@
 ///
 /// Names from here are never displaced by learned ones. Of two learned ones for an address the one that can be reached
 /// keeps it, as long as it is valid; one that nobody ever reached, or that was dialled in vain last, makes way. What Tor
-/// cannot dial is not learned. Learned names are bounded, those that were never reached and the others each for themselves: the one that was
-/// confirmed longest ago makes room. A crowd of names that nobody ever dialled displaces itself alone.
+/// cannot dial is not learned. Learned names are bounded, those that were never reached and the others each for
+/// themselves. A crowd of names that nobody ever dialled displaces itself alone: first those make room whose circuits are
+/// closed, the longest closed first, then the one that was confirmed longest ago.
 ///
 /// The names of the hosts file stay where they are, which other tables share; what peers say of themselves stands beside.
 struct NameTable {
-  /// Where a name comes from; a greater source is trusted more.
-  enum Source: Int, Comparable {
-    case keepalive
-    case hostsFile
-    case configuration
-
-    static func < (left: Source, right: Source) -> Bool { left.rawValue < right.rawValue }
-  }
-
-  /// What became of a name that was offered.
-  enum Outcome: Equatable {
-    /// It was not known before, or another stood there that is valid no more.
-    case new
-    /// It was known already.
-    case confirmed
-    /// Another name holds that address and keeps it.
-    case conflict
-    /// It is of version 2, which Tor cannot dial: it is not taken.
-    case undiallable
-  }
-
   /// How many names from keepalives a daemon keeps that no circuit was ever built to.
   static let unreachedLimit = 2_000
   /// How many names from keepalives a daemon keeps that a circuit was built to.
@@ -42,6 +22,11 @@ struct NameTable {
     var capabilities: Capabilities?
     var isReached = false
     var hasFailed = false
+    // Of a name that was never reached: how many open circuits claim it, when there were none any more, and how long a
+    // packet for it is worth a dial.
+    var claims = 0
+    var abandoned: UInt64 = 0
+    var wantedUntil = Instant(nanoseconds: 0)
 
     /// Whether the name makes way for another that a keepalive claims.
     func makesWay(at now: Instant) -> Bool {
@@ -56,6 +41,9 @@ struct NameTable {
   private let unreachedLimit: Int
   private let reachedLimit: Int
   private var unreached = LearnedOrder()
+  // Those of the former whose circuits are closed.
+  private var abandoned = LearnedOrder()
+  private var lastAbandoned: UInt64 = 0
   private var reached = LearnedOrder()
 
   /// A table without names, which has none for the addresses `onThisSide`, whatever the hosts file says, and keeps so many
@@ -135,10 +123,10 @@ struct NameTable {
     }
     guard !name.isVersion2 else { return .undiallable }
     set(Entry(name: name, source: .keepalive, validUntil: validUntil))
-    unreached.append(name.address, validUntil)
-    if unreached.count > unreachedLimit { dropOldest(reached: false) }
+    unreached.append(name.address, validUntil.nanoseconds)
+    if unreached.count > unreachedLimit { dropUnreached() }
     if unreached.length > 2 * unreachedLimit {
-      unreached.forget { [entries] in !NameTable.isLearned(entries[$0], reached: false) }
+      unreached.forget { [entries] address, _ in !NameTable.isLearned(entries[address], reached: false) }
     }
     return .new
   }
@@ -147,6 +135,38 @@ struct NameTable {
   func isUnreached(_ name: OnionName) -> Bool {
     guard let entry = entries[name.address], entry.name == name else { return false }
     return entry.source == .keepalive && !entry.isReached
+  }
+
+  /// A circuit claims the name from now on, as long as it is open.
+  mutating func hold(_ name: OnionName) {
+    guard isUnreached(name) else { return }
+    entries[name.address]?.claims += 1
+  }
+
+  /// A circuit that claimed the name is closed.
+  mutating func release(_ name: OnionName) {
+    guard isUnreached(name), let claims = entries[name.address]?.claims else { return }
+    entries[name.address]?.claims = max(0, claims - 1)
+    guard claims <= 1 else { return }
+    lastAbandoned += 1
+    entries[name.address]?.abandoned = lastAbandoned
+    abandoned.requeue(name.address, lastAbandoned)
+    guard abandoned.length > 2 * unreachedLimit else { return }
+    var order = LearnedOrder()
+    swap(&order, &abandoned)
+    order.forget { !isAbandoned($0, $1) }
+    abandoned = order
+  }
+
+  /// There is a packet for a name that was never reached, which may be dialled for it until then.
+  mutating func want(_ name: OnionName, until time: Instant) {
+    if isUnreached(name) { entries[name.address]?.wantedUntil = time }
+  }
+
+  /// Whether the name was never reached, and is to be dialled.
+  func isWanted(_ name: OnionName, at now: Instant) -> Bool {
+    guard isUnreached(name), let entry = entries[name.address] else { return false }
+    return entry.wantedUntil >= now
   }
 
   /// The name was dialled in vain.
@@ -162,16 +182,16 @@ struct NameTable {
         entries[name.address]?.hasFailed = false
       } else if !held.isReached || held.hasFailed {
         set(Entry(name: name, source: .keepalive, validUntil: held.validUntil))
-        unreached.append(name.address, held.validUntil)
+        unreached.append(name.address, held.validUntil.nanoseconds)
       }
     }
     guard isUnreached(name), let validUntil = entries[name.address]?.validUntil else { return }
     entries[name.address]?.isReached = true
     unreached.count -= 1
-    reached.append(name.address, validUntil)
+    reached.append(name.address, validUntil.nanoseconds)
     if reached.count > reachedLimit { dropOldest(reached: true) }
     if reached.length > 2 * reachedLimit {
-      reached.forget { [entries] in !NameTable.isLearned(entries[$0], reached: true) }
+      reached.forget { [entries] address, _ in !NameTable.isLearned(entries[address], reached: true) }
     }
   }
 
@@ -198,51 +218,26 @@ struct NameTable {
     if held.isReached { reached.count -= 1 } else { unreached.count -= 1 }
   }
 
+  private mutating func dropUnreached() {
+    while let (address, mark) = abandoned.popFirst() {
+      if isAbandoned(address, mark) { return forget(address) }
+    }
+    dropOldest(reached: false)
+  }
+
+  private func isAbandoned(_ address: IPv6Address, _ mark: UInt64) -> Bool {
+    guard let entry = entries[address], NameTable.isLearned(entry, reached: false) else { return false }
+    return entry.claims == 0 && entry.abandoned == mark
+  }
+
   private mutating func dropOldest(reached isReached: Bool) {
-    while let (address, validUntil) = isReached ? reached.popFirst() : unreached.popFirst() {
-      guard let entry = entries[address], entry.source == .keepalive, entry.isReached == isReached,
-        entry.validUntil >= validUntil
-      else { continue }
-      if entry.validUntil == validUntil { return forget(address) }
+    while let (address, mark) = isReached ? reached.popFirst() : unreached.popFirst() {
+      guard let entry = entries[address], NameTable.isLearned(entry, reached: isReached) else { continue }
+      let validUntil = entry.validUntil.nanoseconds
+      guard validUntil >= mark else { continue }
+      if validUntil == mark { return forget(address) }
       // It was confirmed since: its turn has not come.
-      if isReached { reached.requeue(address, entry.validUntil) } else { unreached.requeue(address, entry.validUntil) }
+      if isReached { reached.requeue(address, validUntil) } else { unreached.requeue(address, validUntil) }
     }
-  }
-}
-
-/// Learned names in the order in which they came, each with its validity then. What is gone meanwhile is passed over when
-/// its turn comes.
-private struct LearnedOrder {
-  private var names: [(address: IPv6Address, validUntil: Instant)] = []
-  private var first = 0
-
-  /// How many of the names are still there.
-  var count = 0
-  /// How many names stand in the order, those included that are gone.
-  var length: Int { names.count - first }
-
-  mutating func append(_ address: IPv6Address, _ validUntil: Instant) {
-    requeue(address, validUntil)
-    count += 1
-  }
-
-  mutating func requeue(_ address: IPv6Address, _ validUntil: Instant) {
-    names.append((address, validUntil))
-  }
-
-  mutating func forget(where isGone: (IPv6Address) -> Bool) {
-    names = names[first...].filter { !isGone($0.address) }
-    first = 0
-  }
-
-  mutating func popFirst() -> (address: IPv6Address, validUntil: Instant)? {
-    guard first < names.count else { return nil }
-    first += 1
-    let name = names[first - 1]
-    if first > 1_000, first > names.count / 2 {
-      names.removeFirst(first)
-      first = 0
-    }
-    return name
   }
 }

@@ -14,7 +14,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case dialFailed
   /// Dials that were not made, or not at once, because too many were being made.
   case dialLimit
-  /// Dials to strangers that were not made because there were too many.
+  /// Dials to strangers that were not made at once because there were too many.
   case strangerLimit
   /// Circuits that were accepted.
   case accepted

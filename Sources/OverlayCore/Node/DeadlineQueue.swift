@@ -17,6 +17,8 @@ struct DeadlineQueue {
     case moves
     /// The device, which waits for a circuit.
     case device
+    /// The turn of a stranger to be dialled.
+    case strangerTurn
     /// Tables that hold what nobody needs any more.
     case tidying
   }

@@ -163,8 +163,11 @@ extension Node {
 
   private mutating func learn(_ keepalive: Keepalive, from circuit: CircuitIdentifier, at now: Instant) {
     let name = keepalive.name
+    let isNewClaim = if case .accepted(.name) = circuits[circuit].state { false } else { true }
     circuits[circuit].state = .accepted(.name(name))
-    switch names.learn(name, at: now) {
+    let outcome = names.learn(name, at: now)
+    if isNewClaim || outcome == .new { names.hold(name) }
+    switch outcome {
     case .new:
       log(.debug, "\(name): learned from its keepalive")
     case .confirmed:

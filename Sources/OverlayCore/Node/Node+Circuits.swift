@@ -237,7 +237,10 @@ extension Node {
     if congested == identifier { congested = nil }
     if !moves.isEmpty { forgetMoves(to: identifier) }
     cutPackets.forget(identifier)
-    if case .accepted = circuit.state { calls.remove(identifier) }
+    if case .accepted(let claim) = circuit.state {
+      calls.remove(identifier)
+      if case .name(let name) = claim { names.release(name) }
+    }
     circuit.defragmenter.abandon(store: &store)
     return circuit
   }

@@ -32,8 +32,8 @@ extension Node {
     requestFlush(circuit)
   }
 
-  /// Begins a circuit to `name`, or finds that one may not be begun now.
-  mutating func dial(_ name: OnionName, at now: Instant) -> CircuitIdentifier? {
+  /// Begins a circuit to `name`, or finds that one may not be begun now. `isTurn`: to a stranger whose turn it is.
+  mutating func dial(_ name: OnionName, isTurn: Bool = false, at now: Instant) -> CircuitIdentifier? {
     guard tor != .unreachable else { return nil }
     guard circuits.count < settings.bounds.circuits else {
       counters[.circuitLimit] += 1
@@ -46,10 +46,7 @@ extension Node {
         name: name, label: isSelf ? Node.ownLabel : "\(name.address)", isPermanent: false, isSelf: isSelf,
         userIdentifier: makeUserIdentifier())
     guard peer.link == .none, peer.pace.nextAttempt(from: now) <= now else { return nil }
-    if names.isUnreached(name), !strangerDials.take(at: now) {
-      counters[.strangerLimit] += 1
-      return nil
-    }
+    if names.isUnreached(name), !isTurn, !mayDialStranger(name, at: now) { return nil }
     guard dialTurns.take(isConfigured: peer.isPermanent, at: now) else {
       counters[.dialLimit] += 1
       if peer.isPermanent { awaitTurn(name, at: now) }

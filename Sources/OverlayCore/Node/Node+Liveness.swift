@@ -26,7 +26,8 @@ extension Node {
   /// Reads what a keepalive on an accepted circuit says beside a name and capabilities.
   mutating func converse(_ keepalive: Keepalive, on circuit: CircuitIdentifier, at now: Instant) {
     let name = keepalive.name
-    guard circuits[circuit].sender == name.address else { return }
+    // A name that is not believed is not called back.
+    guard circuits[circuit].sender == name.address, names.name(of: name.address) == name else { return }
     if let token = keepalive.value(of: Keepalive.Extension.answer) { _ = answered(by: name, token, at: now) }
     guard let token = keepalive.value(of: Keepalive.Extension.question), token.count == Liveness.Question.tokenSize,
       let way = self.circuit(to: name.address) ?? dial(name, at: now), circuits[way].dialledPeer == name

@@ -25,6 +25,7 @@ extension Node {
         if moveAlarm.rings(at: time) { endOverdueMoves(at: now) }
       case .device:
         if deviceAlarm.rings(at: time) { endCongestion(at: now) }
+      case .strangerTurn: drawTurn(at: now)
       case .tidying: tidy(at: now)
       }
     }

@@ -40,8 +40,7 @@ public struct Node: ~Copyable {
   // Errors that a peer can cause have one of their own: neither kind starves the other.
   var peerErrorLimit = TokenBucket(rate: 10, burst: 10)
   // Dials that a stranger can cause, by a name that nobody was ever reached at: he sends a packet that this host answers.
-  // Since a dial takes a minute at most, this bounds the packets that wait for such dials, too.
-  var strangerDials: TokenBucket
+  var strangerTurns: StrangerTurns
   var dialTurns: DialTurns
   var dialAlarm = Alarm()
   // Lines that a stranger can cause.
@@ -80,7 +79,7 @@ public struct Node: ~Copyable {
     dialTurns = DialTurns(limit: bounds.dials, rate: bounds.dialsPerSecond)
     calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
     cutPackets = CutPackets(limit: bounds.reassemblyBytes)
-    strangerDials = TokenBucket(rate: Double(bounds.strangerDials) / 60, burst: Double(bounds.strangerDials))
+    strangerTurns = StrangerTurns(perMinute: bounds.strangerDials)
     strangerLogLimit = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     egressMTU = settings.mtu
     let address = settings.name.address
@@ -150,7 +149,7 @@ public struct Node: ~Copyable {
       switch subject {
       case .circuit(let circuit), .liveness(let circuit): circuits.contains(circuit)
       case .peer(let name): peers[name] != nil
-      case .tor, .dials, .moves, .device, .tidying: true
+      case .tor, .dials, .moves, .device, .tidying, .strangerTurn: true
       }
     }
     swap(&queue, &deadlines)

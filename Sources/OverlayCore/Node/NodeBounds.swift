@@ -19,7 +19,8 @@ public struct NodeBounds: Equatable, Sendable {
   /// longest packets, so that two peers may send such on two circuits each, and lose none: 32 MiB for 128 identities. Queues
   /// leave it free.
   public var reassemblyBytes: Int
-  /// How many names from keepalives are kept that no circuit was ever built to: 2,000, and 32 at least.
+  /// How many names from keepalives are kept that no circuit was ever built to: 2,000, and 32 at least. Past that those
+  /// make room first whose circuits are closed.
   public var unreachedNames: Int
   /// How many names from keepalives are kept that a circuit was built to: 8,000, and 128 at least.
   public var reachedNames: Int
@@ -28,7 +29,8 @@ public struct NodeBounds: Equatable, Sendable {
   /// How many dials are begun a second, and at once: 64, and 8 at least. Half of them are for configured peers.
   public var dialsPerSecond: Int
   /// How many dials a minute, and at once, strangers can cause, by a name that nobody was ever reached at: 10, and 2 at
-  /// least. It also bounds the packets that wait for such dials, 128 KiB each.
+  /// least. Past that turns are drawn among accepted circuits that are open and have brought a packet (`StrangerTurns`); a
+  /// packet for whoever waits for one is refused. It also bounds the packets that wait for such dials, 128 KiB each.
   public var strangerDials: Int
   /// How many lines of the log strangers can cause in five minutes, and at once: 5, and 1 at least.
   public var strangerLines: Int

@@ -12,6 +12,12 @@ struct TokenBucket {
     tokens = burst
   }
 
+  /// The first moment from `now` on at which it may happen, if it does not before.
+  func nextTake(from now: Instant) -> Instant {
+    let tokens = level(at: now)
+    return tokens >= 1 ? now : now.advanced(bySeconds: (1 - tokens) / rate)
+  }
+
   /// Whether it may happen now, which is then counted.
   mutating func take(at now: Instant) -> Bool {
     tokens = level(at: now)

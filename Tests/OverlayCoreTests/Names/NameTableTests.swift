@@ -178,6 +178,34 @@ struct NameTableTests {
     #expect(table.name(of: hosts.address) == hosts)
   }
 
+  @Test("names whose circuits are closed make room before older ones whose circuits are open, the longest closed first")
+  func abandoned() throws {
+    var table = NameTable(unreachedLimit: 10)
+    let names = try (0..<30).map { try numbered($0) }
+    for (second, name) in names[..<10].enumerated() {
+      _ = table.learn(name, at: Self.start + .seconds(second))
+      table.hold(name)
+    }
+    table.hold(names[7])
+    for number in [7, 8, 3, 5] { table.release(names[number]) }
+    table.hold(names[8])
+    table.release(names[8])
+    // In this order: the third, fifth and eighth; the seventh has a circuit left.
+    for (number, gone) in [3, 5, 8, 0].enumerated() {
+      #expect(table.name(of: names[gone].address) != nil)
+      _ = table.learn(names[10 + number], at: Self.start + .seconds(20 + number))
+      table.hold(names[10 + number])
+      #expect(table.name(of: names[gone].address) == nil)
+    }
+    for kept in [1, 2, 4, 6, 7, 9] { #expect(table.name(of: names[kept].address) != nil) }
+    for round in 0..<1_000 {
+      table.release(names[round % 30])
+      _ = table.learn(names[(round + 7) % 30], at: Self.start + .seconds(round))
+      table.hold(names[round % 30])
+      #expect(table.count <= 10)
+    }
+  }
+
   @Test("a crowd of names that were never reached leaves those that were alone")
   func crowd() throws {
     var table = NameTable()

@@ -22,6 +22,18 @@ struct TokenBucketTests {
     #expect((99...100).contains(taken))
   }
 
+  @Test("it tells when it may happen next")
+  func next() {
+    var bucket = TokenBucket(rate: 10.0 / 60, burst: 2)
+    #expect(bucket.nextTake(from: Self.start) == Self.start)
+    for _ in 0..<2 { _ = bucket.take(at: Self.start) }
+    for second in 0..<6 {
+      let next = bucket.nextTake(from: Self.start + .seconds(second))
+      #expect(abs(next.seconds(since: Self.start) - 6) < 0.001)
+    }
+    #expect(bucket.take(at: Self.start + .milliseconds(6_001)) == true)
+  }
+
   @Test("a long rest gives one burst, not more")
   func rest() {
     var bucket = TokenBucket(rate: 1.0 / 60, burst: 5)

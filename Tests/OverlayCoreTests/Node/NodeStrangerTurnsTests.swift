@@ -1,0 +1,117 @@
+import Testing
+
+@testable import OverlayCore
+
+/// A stranger who is to be answered, beside a crowd that claims 50 false names a second and has each answered, too.
+@Suite("Turns of strangers to be dialled")
+struct NodeStrangerTurnsTests {
+  private let host: FakeHost
+  private let bob: OnionName
+  private let crowd: [OnionName]
+  private var now = Instant(nanoseconds: 1_000_000_000_000)
+  // Who calls, until when.
+  private var calls: [(circuit: CircuitIdentifier, end: Instant)] = []
+  private var next = 0
+
+  init() throws {
+    host = FakeHost(try .sample(1))
+    bob = try .sample(2)
+    crowd = try (0..<4_000).map { try .sample(10_000 + $0) }
+    host.node.start(at: now)
+    host.node.torProbed(isReachable: true, at: now)
+  }
+
+  private func call(_ name: OnionName, bringing packets: Bool) throws -> CircuitIdentifier {
+    let accepted = host.node.accepted(at: now)
+    let circuit = try #require(accepted)
+    host.receive(Keepalive(name: name).packet(to: host.address, flowLabel: 1), on: circuit, at: now)
+    if packets { ask(name, on: circuit) }
+    answer(name)
+    return circuit
+  }
+
+  private func ask(_ name: OnionName, on circuit: CircuitIdentifier) {
+    host.receive(Sample.packet(from: name.address, to: host.address, payload: [1]), on: circuit, at: now)
+  }
+
+  private func answer(_ name: OnionName) {
+    var packet = Sample.packet(from: host.address, to: name.address, payload: [2])
+    packet.withUnsafeMutableBytes { host.node.receive(fromDevice: $0, at: now, device: &host.device) }
+  }
+
+  /// A moment of the crowd's: one more calls, and those whose time is over hang up. Tor knows none of its names. Whether
+  /// Bob was dialled.
+  private mutating func crowdMoment(staying: Duration, bringing packets: Bool) throws -> Bool {
+    now = now + .milliseconds(20)
+    host.node.advance(to: now, device: &host.device)
+    calls.append((try call(crowd[next % crowd.count], bringing: packets), now + staying))
+    next += 1
+    while let first = calls.first, first.end <= now {
+      host.node.ended(first.circuit, .closed, at: now, device: &host.device)
+      calls.removeFirst()
+    }
+    var isBobDialled = false
+    while let action = host.node.nextAction() {
+      guard case .dial(let circuit) = action else { continue }
+      if host.node.circuits[circuit].dialledPeer == bob { isBobDialled = true }
+      host.node.ended(circuit, .failure("refused"), at: now, device: &host.device)
+    }
+    return isBobDialled
+  }
+
+  /// How many seconds it takes until Bob, who asks once a second, is dialled; `nil` if it takes more than two minutes.
+  private mutating func secondsUntilBobsTurn(staying: Duration, bringing packets: Bool) throws -> Int? {
+    for _ in 0..<500 { _ = try crowdMoment(staying: staying, bringing: packets) }
+    let circuit = try call(bob, bringing: true)
+    for moment in 0..<6_000 {
+      if try crowdMoment(staying: staying, bringing: packets) { return moment / 50 }
+      if moment % 50 == 49 {
+        ask(bob, on: circuit)
+        answer(bob)
+      }
+    }
+    return nil
+  }
+
+  @Test("who stays has one within a minute, though the crowd's each bring a packet and go after a second")
+  mutating func comingAndGoing() throws {
+    let seconds = try secondsUntilBobsTurn(staying: .seconds(1), bringing: true)
+    #expect(try #require(seconds) <= 60)
+  }
+
+  @Test("who brings a packet has the next one, though hundreds stay who only claim")
+  mutating func claimsAlone() throws {
+    let seconds = try secondsUntilBobsTurn(staying: .seconds(10), bringing: false)
+    #expect(try #require(seconds) <= 7)
+  }
+
+  @Test("each circuit has one turn, and turns come ten a minute")
+  mutating func pace() throws {
+    _ = try secondsUntilBobsTurn(staying: .seconds(10), bringing: true)
+    let minutes = now.seconds(since: Instant(nanoseconds: 1_000_000_000_000)) / 60
+    #expect(Double(host.count(.dialled)) <= 10 + 10 * minutes)
+    let before = host.count(.dialled)
+    let circuit = try call(try .sample(3), bringing: true)
+    for call in calls { host.node.ended(call.circuit, .closed, at: now, device: &host.device) }
+    calls = []
+    for _ in 0..<120 {
+      now = now + .seconds(1)
+      host.node.advance(to: now, device: &host.device)
+      ask(try .sample(3), on: circuit)
+      while let action = host.node.nextAction() {
+        if case .dial(let circuit) = action {
+          host.node.ended(circuit, .failure("refused"), at: now, device: &host.device)
+        }
+      }
+    }
+    #expect(host.count(.dialled) <= before + 2)
+  }
+
+  @Test("a name whose circuit is open stays known through thousands whose circuits are closed")
+  mutating func table() throws {
+    _ = try call(bob, bringing: true)
+    for _ in 0..<3_000 { _ = try crowdMoment(staying: .seconds(1), bringing: false) }
+    #expect(host.node.names.name(of: bob.address) == bob)
+    #expect(host.node.names.count == NameTable.unreachedLimit)
+  }
+}
