@@ -1,12 +1,12 @@
 /// A limit on how often something may happen: `burst` times at once, then `rate` times a second.
-struct TokenBucket {
+public struct TokenBucket: Sendable {
   private let rate: Double
   private let burst: Double
   private var tokens: Double
   private var filled = Instant(nanoseconds: 0)
 
   /// A full bucket.
-  init(rate: Double, burst: Double) {
+  public init(rate: Double, burst: Double) {
     self.rate = rate
     self.burst = burst
     tokens = burst
@@ -19,7 +19,7 @@ struct TokenBucket {
   }
 
   /// Whether it may happen now, which is then counted.
-  mutating func take(at now: Instant) -> Bool {
+  public mutating func take(at now: Instant) -> Bool {
     tokens = level(at: now)
     filled = max(now, filled)
     guard tokens >= 1 else { return false }

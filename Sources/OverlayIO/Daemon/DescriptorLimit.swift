@@ -7,25 +7,34 @@ enum DescriptorLimit {
   private static let others = 64
   /// More circuits than one host has use for.
   private static let most = 16_384
+  /// What is taken for the limit where the system does not tell it.
+  private static let unknown = 512
 
   /// Raises the limit as far as it goes; how many circuits it leaves room for beside the listeners of `identities`.
-  static func raise(for identities: [DaemonSettings.Identity]) -> Int {
+  static func raise(for identities: [DaemonSettings.Identity]) -> Int { circuits(of: raise(), for: identities) }
+
+  /// Raises the limit as far as it goes; how many files it is.
+  static func raise() -> Int {
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return unknown }
     if limit.rlim_cur < limit.rlim_max {
       limit.rlim_cur = limit.rlim_max
       setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
       getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
-    return circuits(of: Int(clamping: limit.rlim_cur), for: identities)
+    return Int(clamping: limit.rlim_cur)
   }
+
+  /// How many calls may wait to be sorted under a limit of so many files: an eighth of it, 64 at least and 1,024 at the
+  /// most.
+  static func calls(of limit: Int) -> Int { min(1_024, max(64, limit / 8)) }
 
   /// How many circuits a limit of so many files leaves room for, one at the least: beside a listener for each address and,
   /// where identities share one, the calls that wait to be sorted, a timer for each listener, and two and a claim for each identity.
   static func circuits(of limit: Int, for identities: [DaemonSettings.Identity]) -> Int {
     let addresses = identities.flatMap(\.listen)
     let listeners = Set(addresses).count
-    let calls = listeners < addresses.count ? CallSorter.limit : 0
+    let calls = listeners < addresses.count ? self.calls(of: limit) : 0
     return min(most, max(1, limit - others - 2 * listeners - 3 * identities.count - calls))
   }
 }

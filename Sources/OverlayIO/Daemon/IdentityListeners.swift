@@ -17,7 +17,8 @@ final class IdentityListeners {
     accept: @escaping (consuming StreamSocket, _ identity: Int) -> Void,
     acceptAddressed: @escaping (consuming StreamSocket, _ address: IPv6Address) -> Void
   ) throws {
-    let sorter = try CallSorter(on: loop, log: log, handler: acceptAddressed)
+    let sorter = try CallSorter(
+      limit: DescriptorLimit.calls(of: DescriptorLimit.raise()), on: loop, log: log, handler: acceptAddressed)
     self.sorter = sorter
     var seen: Set<SocketAddress> = []
     for (number, identity) in identities.enumerated() {

@@ -4,22 +4,23 @@ import OverlayCore
 /// Finds out which identity a circuit is for where several share a listener: by the destination of its first packet,
 /// which is looked at and left in the socket.
 ///
-/// At most `limit` calls wait, each for `patience`; past that the oldest is closed. The report counts those that were
-/// closed unsorted.
+/// At most `limit` calls wait, each for `patience`. Past that one drawn at random makes room for the next, as often in a
+/// second as calls may wait at the most; beyond, the newest is closed at once. So a crowd that says nothing cannot foresee
+/// whom it displaces, and most of those who speak within a round trip are heard. The report counts those that were closed
+/// unsorted.
 final class CallSorter {
-  /// How many calls wait at the most.
-  static let limit = 64
   private static let patience = Duration.seconds(30)
 
   private final class Call {
-    let number: UInt64
     let deadline: Instant
+    // Where it stands among those that wait.
+    var index: Int
     var stream: StreamSocket?
     var reading: EventSource?
 
-    init(_ number: UInt64, until deadline: Instant, _ stream: consuming StreamSocket) {
-      self.number = number
+    init(_ stream: consuming StreamSocket, at index: Int, until deadline: Instant) {
       self.deadline = deadline
+      self.index = index
       self.stream = consume stream
     }
 
@@ -32,20 +33,25 @@ final class CallSorter {
   private let loop: EventLoop
   private let log: Log
   private let handler: (consuming StreamSocket, _ destination: IPv6Address) -> Void
-  // The first to come, the first to be closed.
+  private let limit: Int
   private var calls: [Call] = []
+  private var turnover: TokenBucket
+  private let drawn: (Range<Int>) -> Int
   private var timeout: TimerSource?
-  private var last: UInt64 = 0
   private var closed: UInt64 = 0
   private var hasToldProxyLine = false
 
   /// The calls that wait, and those that were closed, on a line.
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
-  /// A sorter that hands every call to `handler` with the address that it is for.
+  /// A sorter of at most so many calls at once that hands every one to `handler` with the address that it is for.
   init(
-    on loop: EventLoop, log: Log, handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void
+    limit: Int, on loop: EventLoop, log: Log, drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },
+    handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void
   ) throws(SystemError) {
+    self.limit = limit
+    self.drawn = drawn
+    turnover = TokenBucket(rate: Double(limit), burst: Double(limit))
     self.loop = loop
     self.log = log
     self.handler = handler
@@ -54,33 +60,35 @@ final class CallSorter {
 
   /// Takes a connection whose first packet may still be to come.
   func accept(_ stream: consuming StreamSocket) {
+    let now = loop.now
+    if calls.count >= limit {
+      closed += 1
+      guard turnover.take(at: now) else { return }
+      remove(calls[drawn(calls.indices)])
+    }
     // The kernel wakes us when a whole header is there, or the end.
     stream.wakeAfter(bytes: IPv6Header.size)
     let descriptor = stream.descriptor
-    last += 1
-    let number = last
-    let call = Call(number, until: loop.now + CallSorter.patience, stream)
-    call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in sort(number) }
-    if calls.count == CallSorter.limit {
-      calls.removeFirst()
-      closed += 1
-    }
+    let call = Call(stream, at: calls.count, until: now + CallSorter.patience)
+    call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self, unowned call] in sort(call) }
     calls.append(call)
     call.reading?.start()
-    timeout?.start(at: calls[0].deadline)
+    if calls.count == 1 { timeout?.start(at: call.deadline) }
   }
 
   private func expire() {
     let now = loop.now
-    while let first = calls.first, first.deadline <= now {
-      calls.removeFirst()
+    for call in calls where call.deadline <= now {
+      remove(call)
       closed += 1
     }
-    if let first = calls.first { timeout?.start(at: first.deadline) }
+    // Not for every one of a crowd.
+    if let next = calls.map(\.deadline).min() { timeout?.start(at: max(next, now + .seconds(1))) }
   }
 
-  private func sort(_ number: UInt64) {
-    guard let call = take(number), let stream = call.stream.take() else { return }
+  private func sort(_ call: Call) {
+    remove(call)
+    guard let stream = call.stream.take() else { return }
     call.reading = nil
     var start = [UInt8](repeating: 0, count: IPv6Header.size)
     let count = start.withUnsafeMutableBytes { stream.peek(into: $0) }
@@ -96,8 +104,10 @@ final class CallSorter {
     handler(stream, start.withUnsafeBytes { IPv6Address(loading: $0, at: 24) })
   }
 
-  private func take(_ number: UInt64) -> Call? {
-    guard let index = calls.firstIndex(where: { $0.number == number }) else { return nil }
-    return calls.remove(at: index)
+  private func remove(_ call: Call) {
+    let last = calls.removeLast()
+    guard last !== call else { return }
+    calls[call.index] = last
+    last.index = call.index
   }
 }
