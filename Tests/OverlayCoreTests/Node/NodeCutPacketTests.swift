@@ -8,21 +8,22 @@ struct NodeCutPacketTests {
   /// What the strangers do.
   struct Attack: CustomTestStringConvertible {
     let circuits: Int
-    /// How many bytes of a packet of 65,575 each sends, anew every ten seconds on a new circuit.
+    /// How many bytes of a packet of 65,575 each sends, anew on a new circuit after so many seconds.
     let bytes: Int
+    var seconds = 10
     /// Whether each says a name and sends a whole packet first.
     var isProven = false
     var identities = 1
 
     var testDescription: String {
-      "\(circuits) circuits, \(bytes) bytes each\(isProven ? " after a whole packet" : ""), \(identities) identities"
+      "\(circuits) circuits, \(bytes) bytes each in \(seconds) s\(isProven ? " after a whole packet" : ""), \(identities) identities"
     }
   }
 
   static let attacks = [
-    Attack(circuits: 279, bytes: 2_140), Attack(circuits: 4, bytes: 2_140, identities: 64),
+    Attack(circuits: 279, bytes: 2_140, seconds: 1), Attack(circuits: 4, bytes: 2_140, seconds: 2, identities: 64),
     Attack(circuits: 279, bytes: 65_574), Attack(circuits: 279, bytes: 65_574, isProven: true),
-    Attack(circuits: 30, bytes: 65_574, isProven: true, identities: 64),
+    Attack(circuits: 30, bytes: 65_574, seconds: 2, isProven: true, identities: 64),
   ]
 
   private var now = Instant(nanoseconds: 1_000_000_000_000)
@@ -38,7 +39,7 @@ struct NodeCutPacketTests {
   @Test("cost a peer that the operator named none of his", arguments: attacks)
   mutating func known(_ attack: Attack) throws { try #expect(pings(during: attack, isKnown: true) == 40) }
 
-  /// How many of 40 packets arrive that come in three cells each, one a second.
+  /// How many of 40 packets arrive that come in three cells each, one every two seconds.
   private mutating func pings(during attack: Attack, isKnown: Bool) throws -> Int {
     let host = FakeHost(
       NodeSettings(
@@ -47,10 +48,10 @@ struct NodeCutPacketTests {
     var good: CircuitIdentifier?
     var strangers = [CircuitIdentifier?](repeating: nil, count: attack.circuits)
     let packet = bob.packet(to: host.address, size: 1_360)
-    let turn = Duration.milliseconds(10_000 / attack.circuits)
+    let turn = Duration.seconds(attack.seconds) / attack.circuits
     var nextStranger = 0
     var nextRenewal = now
-    for step in 0..<4_000 {
+    for step in 0..<8_000 {
       now = now + .milliseconds(10)
       while nextRenewal <= now {
         nextRenewal = nextRenewal + turn
@@ -58,12 +59,12 @@ struct NodeCutPacketTests {
         strangers[nextStranger] = try beginPacket(attack, number: nextStranger, at: host)
         nextStranger = (nextStranger + 1) % attack.circuits
       }
-      if step % 100 == 10, good == nil {
+      if step % 200 == 10, good == nil {
         good = host.node.accepted(at: now)
         if let good { host.receive(bob.keepalive(to: host.address), on: good, at: now) }
       }
-      if let good, (0..<3).contains(step % 100 - 20) {
-        let cell = (step % 100 - 20) * 498
+      if let good, let place = [20, 30, 40].firstIndex(of: step % 200) {
+        let cell = place * 498
         host.receive(packet[cell..<min(cell + 498, packet.count)], on: good, at: now)
       }
       while let action = host.node.nextAction() { if action == good.map({ .close($0) }) { good = nil } }
