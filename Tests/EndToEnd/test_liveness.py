@@ -114,9 +114,9 @@ def test_who_starts_the_other_host_later_waits_no_longer_than_a_moment(namespace
         proxy.wait_for_dials(names[1], 4, timeout=60)
         if not calls:
             assert first.host.ping(second.address, timeout=1).unreachable == "Address unreachable"
+        proxy.connect(names[1], second.listen_port)
         second.start()
         second.wait_for_interface()
-        proxy.connect(names[1], second.listen_port)
         seconds = seconds_until_ping(first.host, second.address, 2 * NEW_USER_WITHIN)
     report(f"{seconds:.1f} s after the second daemon was there")
     assert seconds <= NEW_USER_WITHIN

@@ -42,6 +42,7 @@ extension Node {
     traffic.add(running)
     let place = peer.isPermanent ? "\(peer.label) (\(peer.name.address))" : peer.label
     var parts = ["\(place): \(state(of: peer, at: now))", "\(traffic)"]
+    if let roundTrip = peer.roundTrip { parts.append("round trip \(Int(roundTrip / .milliseconds(1))) ms") }
     if let error = peer.lastError { parts.append("last error \(age(of: error.time, now)) ago: \(error.text)") }
     if let next = nextTry(of: peer, at: now) { parts.append(next) }
     return parts.joined(separator: "; ")

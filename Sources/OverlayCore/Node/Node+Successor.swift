@@ -44,6 +44,7 @@ extension Node {
     counters[.replaced] += 1
     perform(.close(sparse))
     inherit(&old, sparse, to: name, at: now)
+    peers[name]?.liveness.replaced(at: now)
     log(.debug, "\(name): the first circuit brought no answer, another took its place")
   }
 

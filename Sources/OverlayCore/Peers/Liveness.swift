@@ -13,7 +13,8 @@ struct Liveness {
   static let patience = Duration.seconds(10)
   /// A peer is asked once in this time at the most.
   static let questionInterval = Duration.seconds(20)
-  /// A second circuit to a peer is dialled once in this time at the most, and may take as long to stand.
+  /// A second circuit to a peer is dialled so long after the last one was, and after that took over; it may take as long
+  /// to stand.
   static let replacementInterval = Duration.seconds(30)
   /// A peer is answered once in this time at the most.
   static let answerInterval = Duration.seconds(1)
@@ -164,12 +165,18 @@ struct Liveness {
     state = .succeeding(stands: now)
   }
 
+  /// The second circuit has taken the place of the first.
+  mutating func replaced(at now: Instant) {
+    lastReplacement = now
+    trust()
+  }
+
   /// The second circuit is gone.
   mutating func successorEnded() {
     if case .succeeding = state { state = .trusted }
   }
 
-  /// The circuit is known to be good, or another has taken its place, or there is none any more.
+  /// The circuit is known to be good, or there is none any more.
   mutating func trust() {
     state = .trusted
     hasCalled = false

@@ -30,6 +30,7 @@ struct LivenessTests {
     var lastHeard = Stage.start
     var asked: [Int] = []
     var dialled: [Int] = []
+    var replaced: [Int] = []
 
     /// Does what a node does.
     mutating func take(_ event: Event, at second: Int) -> (found: Liveness.Step, expected: Liveness.Step)? {
@@ -43,7 +44,9 @@ struct LivenessTests {
         case .dialSuccessor:
           liveness.dialsSuccessor(at: now)
           dialled.append(second)
-        case .replace: liveness.trust()
+        case .replace:
+          liveness.replaced(at: now)
+          replaced.append(second)
         }
         return (step, expected)
       case .send: unansweredSince = unansweredSince ?? now
@@ -177,6 +180,7 @@ struct LivenessTests {
     #expect(stage.dialled.count > 5)
     #expect(zip(stage.asked, stage.asked.dropFirst()).allSatisfy { $1 - $0 >= 20 })
     #expect(zip(stage.dialled, stage.dialled.dropFirst()).allSatisfy { $1 - $0 >= 30 })
+    #expect(zip(stage.replaced, stage.replaced.dropFirst()).allSatisfy { $1 - $0 >= 30 })
   }
 
   @Test("the time is told when the next step is due")
