@@ -3,6 +3,7 @@
 # make clean        removes what was built
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # sudo make check   formatting, warnings and every test there is, real Tor included
+# make fuzz         attacks the core: TARGET=decoders|segments|link|node SECONDS=60 INPUT=file-to-run-again
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
 # sudo make packet-path  lists anew, for the linker, the functions that a packet runs through, and links again
@@ -47,7 +48,14 @@ check-as-root:
 	$(SWIFT) build --build-tests $(STRICT)
 	$(SWIFT) test $(STRICT)
 	$(BUILD) $(STRICT)
+	SWIFT=$(SWIFT) Tests/Fuzz/run all 10
 	$(PYTHON) -m pytest Tests/EndToEnd -v
+
+TARGET ?= all
+SECONDS ?= 60
+
+fuzz: swift
+	@SWIFT=$(SWIFT) Tests/Fuzz/run $(TARGET) $(SECONDS) $(INPUT)
 
 bench-as-root: all
 	@$(PYTHON) Benchmarks/bench.py
@@ -67,5 +75,5 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install clean demo check bench bench-tor packet-path root swift
+.PHONY: all install clean fuzz demo check bench bench-tor packet-path root swift
 .PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root packet-path-as-root

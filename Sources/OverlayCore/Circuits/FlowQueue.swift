@@ -153,6 +153,20 @@ struct FlowQueue: ~Copyable {
     return first
   }
 
+  /// How many bytes of the store are lent to all that waits, that which is settled included. Looks at every packet.
+  func lentBytes(in store: borrowing PacketStore) -> Int {
+    var bytes = settled.lentBytes(in: store)
+    guard let flows else { return bytes }
+    for index in 0..<FlowQueue.flowCount {
+      var slot = flows[index].head
+      while slot != .none {
+        bytes += store.size(of: slot)
+        slot = store[slot].next
+      }
+    }
+    return bytes
+  }
+
   /// Gives the memory back if nothing waits.
   mutating func releaseIfEmpty() {
     guard isEmpty, let flows else { return }

@@ -59,6 +59,16 @@ struct SettledPackets {
     return head == .none ? nil : removeFirst(store: store)
   }
 
+  /// How many bytes of the store are lent to them. Looks at every one.
+  func lentBytes(in store: borrowing PacketStore) -> Int {
+    var (bytes, slot) = (0, head)
+    while slot != .none {
+      bytes += store.size(of: slot)
+      slot = store[slot].next
+    }
+    return bytes
+  }
+
   private mutating func removeFirst(store: borrowing PacketStore) -> PacketStore.Slot {
     let slot = head
     head = store[slot].next

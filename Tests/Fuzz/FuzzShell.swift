@@ -1,0 +1,282 @@
+/// What stands between a node and the world, as the daemon's shell does it: it does all that the node wants done, and
+/// plays a Tor that may be hostile.
+final class FuzzShell {
+  /// What Tor makes of a dial.
+  enum Tor: UInt8 {
+    case grants, isSilent, refuses, isNotThere, connectsLater, hasNoFiles
+  }
+
+  /// A socket of a circuit.
+  struct Socket {
+    let isDialled: Bool
+    var isConnected = false
+    var isAnswered = false
+    var wantsToWrite = false
+    /// What is still to come of what the other side sent.
+    var coming: [UInt8] = []
+    var stream = FuzzStream()
+  }
+
+  let settings: NodeSettings
+  var node: Node
+  var device: FuzzDevice
+  var now = Instant(nanoseconds: 1_000_000_000_000)
+  var tor = Tor.grants
+  /// How many bytes a socket takes at a time, without being asked again.
+  var room = Int.max
+  private var sockets: [CircuitIdentifier: Socket] = [:]
+  // In the order in which they came, so that a number of the input means one of them.
+  private var order: [CircuitIdentifier] = []
+
+  // What a queue holds, and what is settled of it for one write: so many packets, each in room of its size.
+  private static let mostQueued =
+    FlowQueue.memoryLimit + 2 * Circuit.largestQuota + Node.batchPackets * PacketStore.smallSize
+    + PacketStore.largeSize
+
+  init(_ input: inout FuzzInput) {
+    settings = FuzzWorld.settings(&input)
+    node = Node(settings, random: FuzzGenerator(seed: 7))
+    device = FuzzDevice(settings: settings)
+    node.start(at: now)
+    replaceHosts(0x03)
+    finish()
+  }
+
+  // What happens
+
+  func accept() {
+    guard let circuit = node.accepted(at: now) else { return }
+    check(sockets[circuit] == nil, "an identifier was used twice")
+    sockets[circuit] = Socket(isDialled: false, isConnected: true, isAnswered: true)
+    order.append(circuit)
+  }
+
+  /// The other side of a circuit sends `bytes`: at once, or so that the rest comes later.
+  func hear(_ bytes: [UInt8], on number: UInt8, inPieces pieces: UInt8) {
+    guard let circuit = circuit(number), let socket = sockets[circuit], socket.isAnswered else { return }
+    guard pieces & 1 != 0 || !socket.coming.isEmpty else { return receive(bytes, on: circuit) }
+    sockets[circuit]?.coming += bytes.prefix(max(0, 200_000 - socket.coming.count))
+    hearMore(on: number, Int(pieces) * 9)
+  }
+
+  /// More of it comes.
+  func hearMore(on number: UInt8, _ count: Int) {
+    guard let circuit = circuit(number), let coming = sockets[circuit]?.coming, !coming.isEmpty else { return }
+    sockets[circuit]?.coming.removeFirst(min(count, coming.count))
+    receive(Array(coming.prefix(count)), on: circuit)
+  }
+
+  /// Tor says something on a circuit that was dialled.
+  func answer(_ bytes: [UInt8], on number: UInt8) {
+    guard let circuit = circuit(number), let socket = sockets[circuit], socket.isDialled else { return }
+    if !socket.isConnected {
+      connect(circuit)
+    } else {
+      sockets[circuit]?.isAnswered = true
+      receive(bytes, on: circuit)
+    }
+  }
+
+  func send(_ packet: [UInt8], _ offload: OffloadHeader, isAlone: Bool) {
+    withCopy(of: packet) {
+      node.receive(fromDevice: $0, offload, isAlone: isAlone, at: now, device: &device)
+      if let circuit = node.lonePacketCircuit { flush(circuit, room: room) }
+      if isAlone { performAll() }
+      node.keepLonePacket(at: now)
+    }
+  }
+
+  /// A socket takes up to `room` bytes.
+  func transmit(_ number: UInt8, room: Int) {
+    guard let circuit = circuit(number), sockets[circuit]?.wantsToWrite == true else { return }
+    flush(circuit, room: room)
+  }
+
+  func cut(_ number: UInt8, isFailure: Bool) {
+    guard let circuit = circuit(number) else { return }
+    drop(circuit, isFailure ? .failure("cut") : .closed)
+  }
+
+  func replaceHosts(_ mask: UInt8) {
+    let names = FuzzWorld.names.dropFirst(2).enumerated().filter { mask >> UInt8($0.offset & 7) & 1 != 0 }
+    node.replaceHosts(with: HostNames(names.map(\.element)), at: now, device: &device)
+  }
+
+  /// The time passes: whatever is due is done, but as a busy machine would, not always at its time.
+  func pass(milliseconds: UInt64) {
+    let end = now + .milliseconds(Int64(clamping: min(milliseconds, 1 << 40)))
+    var turns = 0
+    while turns < 20, let next = node.nextDeadline, next <= end {
+      turns += 1
+      now = max(now, next)
+      advance()
+    }
+    now = end
+    advance()
+  }
+
+  func look(_ number: UInt8) {
+    _ = node.report(at: now)
+    _ = node.isLive(FuzzWorld.address(number))
+    if let circuit = circuit(number) { _ = node.readsInTurns(circuit) }
+  }
+
+  // What the node wants done
+
+  /// Does it, and looks whether all is as it should be.
+  func finish() {
+    performAll()
+    checkAll()
+  }
+
+  /// All comes to its end: what can be sent is, then every circuit is cut, and nothing may be left.
+  func end() {
+    room = .max
+    tor = .isNotThere
+    for _ in 0..<4 {
+      pass(milliseconds: 1_100)
+      finish()
+      for circuit in order {
+        // A write takes a part of the queue alone.
+        var writes = 0
+        while sockets[circuit]?.wantsToWrite == true {
+          writes += 1
+          check(writes < 1_000, "a circuit is never sent empty")
+          flush(circuit, room: .max)
+        }
+      }
+      finish()
+    }
+    for circuit in node.circuits.identifiers where node.circuits[circuit].isOpen {
+      check(node.circuits[circuit].queue.isEmpty, "what waits on an open circuit is stuck")
+    }
+    var turns = 0
+    while let circuit = order.last {
+      turns += 1
+      check(turns < 10_000, "circuits come back for ever")
+      drop(circuit, .closed)
+      finish()
+    }
+    check(node.store.lentBytes == 0, "\(node.store.lentBytes) bytes are lent when all circuits are gone")
+    let isForgotten = node.lonePacket == nil && node.moves.isEmpty && node.congested == nil
+    check(isForgotten, "a circuit that is gone is remembered")
+  }
+
+  private func performAll() {
+    var count = 0
+    while let action = node.nextAction() {
+      count += 1
+      check(count < 20_000, "the node wants things done without end")
+      perform(action)
+    }
+  }
+
+  private func perform(_ action: NodeAction) {
+    switch action {
+    case .dial(let circuit): dial(circuit)
+    case .flush(let circuit): flush(circuit, room: room)
+    case .close(let circuit): forget(circuit)
+    case .probeTor: node.torProbed(isReachable: tor != .isNotThere, at: now)
+    case .torReachable, .trimMemory, .log: break
+    }
+  }
+
+  private func dial(_ circuit: CircuitIdentifier) {
+    switch tor {
+    case .isNotThere: node.ended(circuit, .torUnreachable, at: now, device: &device)
+    case .hasNoFiles: node.ended(circuit, .failure("no files"), at: now, device: &device)
+    case .grants, .isSilent, .refuses, .connectsLater:
+      check(sockets[circuit] == nil, "a circuit was dialled twice")
+      guard node.circuits.contains(circuit) else { return }
+      sockets[circuit] = Socket(isDialled: true)
+      order.append(circuit)
+      if tor != .connectsLater { connect(circuit) }
+    }
+  }
+
+  private func connect(_ circuit: CircuitIdentifier) {
+    sockets[circuit]?.isConnected = true
+    node.connected(circuit)
+  }
+
+  private func flush(_ circuit: CircuitIdentifier, room: Int) {
+    guard let socket = sockets[circuit] else { return }
+    check(socket.isDialled && socket.isConnected, "something is to be sent where nothing can be")
+    var stream = socket.stream
+    let isWithIPv4 = settings.carriesIPv4
+    let more = node.transmit(circuit, at: now) { runs in
+      check(runs.count <= Node.runLimit && !runs.isEmpty, "\(runs.count) runs in a write")
+      var taken = 0
+      for run in runs where taken < room {
+        let part = UnsafeRawBufferPointer(rebasing: run.prefix(room - taken))
+        stream.take(part, isWithIPv4: isWithIPv4)
+        taken += part.count
+      }
+      return taken
+    }
+    sockets[circuit]?.stream = stream
+    sockets[circuit]?.wantsToWrite = more
+    guard stream.isRequestWhole, !socket.stream.isRequestWhole else { return }
+    switch tor {
+    case .grants:
+      sockets[circuit]?.isAnswered = true
+      receive([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit)
+    case .refuses: receive([0, 0x5b, 0, 0, 0, 0, 0, 0], on: circuit)
+    case .isSilent, .isNotThere, .connectsLater, .hasNoFiles: break
+    }
+  }
+
+  private func receive(_ bytes: [UInt8], on circuit: CircuitIdentifier) {
+    withCopy(of: bytes) { node.receive($0, on: circuit, at: now, device: &device) }
+    check(
+      node.cutPackets.memory <= settings.bounds.reassemblyBytes, "cut packets hold \(node.cutPackets.memory) bytes")
+  }
+
+  private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd) {
+    forget(circuit)
+    node.ended(circuit, end, at: now, device: &device)
+  }
+
+  private func forget(_ circuit: CircuitIdentifier) {
+    guard sockets.removeValue(forKey: circuit) != nil else { return }
+    order.removeAll { $0 == circuit }
+  }
+
+  private func advance() {
+    node.advance(to: now, device: &device)
+    if let next = node.nextDeadline { check(next > now, "a deadline is over and nothing was done") }
+    performAll()
+  }
+
+  private func circuit(_ number: UInt8) -> CircuitIdentifier? {
+    order.isEmpty ? nil : order[Int(number) % order.count]
+  }
+
+  // What always holds
+
+  private func checkAll() {
+    var lent = 0
+    var cut = 0
+    let there = node.circuits.identifiers
+    check(there.count == sockets.count, "\(there.count) circuits have \(sockets.count) sockets")
+    for circuit in there {
+      check(sockets[circuit] != nil, "a circuit has no socket")
+      let queued = node.circuits[circuit].queue.lentBytes(in: node.store)
+      check(queued <= FuzzShell.mostQueued, "\(queued) bytes wait on a circuit")
+      lent += queued + node.circuits[circuit].waiting.memory
+      cut += node.circuits[circuit].defragmenter.memory
+      let isLeft = node.circuits[circuit].isOpen && !node.circuits[circuit].queue.isEmpty
+      let isPreambleLeft = sockets[circuit]?.isConnected == true && !node.circuits[circuit].preamble.isEmpty
+      if isLeft || isPreambleLeft {
+        check(
+          sockets[circuit]?.wantsToWrite == true || node.isMoving(to: circuit), "what waits on a circuit is forgotten")
+      }
+    }
+    check(cut == node.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.cutPackets.memory)")
+    let all = node.store.lentBytes
+    check(lent + cut == all, "queues hold \(lent + cut) bytes of \(all) that are lent")
+    check(node.store.lentBytes <= settings.bounds.packetBytes, "\(node.store.lentBytes) bytes are lent")
+    check(node.lonePacket == nil, "a packet is remembered that is gone")
+    check(there.count <= settings.bounds.circuits, "\(there.count) circuits")
+  }
+}
