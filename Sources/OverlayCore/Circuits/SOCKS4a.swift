@@ -4,12 +4,15 @@ public enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
   case refused(code: UInt8)
   /// Bytes that are no SOCKS4 reply: another service listens at that port.
   case malformed(byte: UInt8)
+  /// It granted what it was not asked for yet: not Tor.
+  case early
 
   /// What was wrong, for the log.
   public var description: String {
     switch self {
     case .refused(let code): "refused by Tor (SOCKS code \(code))"
     case .malformed(let byte): "not answered in SOCKS4 (byte \(byte)): is it Tor's SOCKS port?"
+    case .early: "granted by the SOCKS port before it was asked: is it Tor's?"
     }
   }
 }

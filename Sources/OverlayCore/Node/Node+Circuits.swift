@@ -35,6 +35,8 @@ extension Node {
           circuits[circuit].state = .requested(name, reply)
           return
         }
+        // What is left of the request would go out behind the first packet, or never: nobody knows what was granted.
+        guard circuits[circuit].preamble.isEmpty else { throw SOCKSError.early }
       } catch {
         return close(circuit, .failure("\(error)"), at: now, device: &device)
       }

@@ -48,6 +48,23 @@ struct NodeDiallingTests {
     #expect(host.takeErrorCodes() == [])
   }
 
+  @Test("what is granted before the whole request was sent is no circuit: half a request went before the first packet")
+  func grantedEarly() throws {
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    world.queue(host.packet(to: bob.address), from: host)
+    var dialled: CircuitIdentifier?
+    while let action = host.node.nextAction() {
+      if case .dial(let circuit) = action { dialled = circuit }
+    }
+    let circuit = try #require(dialled)
+    host.node.connected(circuit)
+    _ = host.node.transmit(circuit, at: world.now) { _ in 5 }
+    host.receive([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit, at: world.now)
+    #expect(host.count(.granted) == 0)
+    #expect(host.count(.dialFailed) == 1)
+    #expect(host.takeErrorCodes() == [3])
+  }
+
   @Test("a dial that Tor never answers fails after 60 seconds")
   func timeout() throws {
     world.outcomes["\(bob)"] = .silence
