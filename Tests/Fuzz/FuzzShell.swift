@@ -104,7 +104,7 @@ final class FuzzShell {
 
   /// The time passes: whatever is due is done, but as a busy machine would, not always at its time.
   func pass(milliseconds: UInt64) {
-    let end = now + .milliseconds(Int64(clamping: min(milliseconds, 1 << 40)))
+    let end = now + .milliseconds(Int64(clamping: min(milliseconds, 1 << 31)))
     var turns = 0
     while turns < 20, let next = node.nextDeadline, next <= end {
       turns += 1

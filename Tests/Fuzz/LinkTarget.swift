@@ -218,7 +218,7 @@ enum LinkTarget {
     }
 
     mutating func pass(milliseconds: UInt64) {
-      let end = now + .milliseconds(Int64(clamping: min(milliseconds, 1 << 40)))
+      let end = now + .milliseconds(Int64(clamping: min(milliseconds, 1 << 31)))
       var turns = 0
       while turns < 10, let next = [link.nextDeadline, service.nextDeadline].compactMap({ $0 }).min(), next <= end {
         turns += 1
