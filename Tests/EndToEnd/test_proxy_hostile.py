@@ -16,6 +16,7 @@ import pytest
 
 import packets
 from fake_socks import GRANTED
+from hostile_peer import Crowd
 from overlay import onion_name, overlay_address, wait_until
 from test_proxy_traffic import send_datagrams
 from wire_peer import Dialled
@@ -175,13 +176,11 @@ def test_3000_connections_with_half_a_packet_each(stage, many_descriptors, repor
     """What strangers leave half sent is bounded for all of them together, not only for each."""
     half = packets.ipv6("fd87:d87e:eb43::1", stage.daemon.address, packets.UDP, bytes(60000), length=65535)
     stage.limit = 64 * MEGABYTE
-    with contextlib.ExitStack() as stack:
-        for _ in range(3000):
-            dialled = stack.enter_context(contextlib.closing(Dialled(stage.daemon.listen_port, timeout=0.2)))
-            with contextlib.suppress(TimeoutError):
-                dialled.send(half)
+    with Crowd(stage.daemon.listen_port, lambda _: half, count=3000, rate=1500, replace=False) as crowd:
+        wait_until(lambda: crowd.opened == 3000, 40, what="all to be opened")
         stage.barrier()
-        report(f"resident {stage.daemon.rss() / MEGABYTE:.1f} MB with 180 MB of half packets sent")
+        report(f"resident {stage.daemon.rss() / MEGABYTE:.1f} MB with {crowd.bytes_sent / MEGABYTE:.0f} MB of half "
+               "packets sent")
     assert stage.strange() == []
 
 
