@@ -13,6 +13,7 @@ import threading
 import time
 
 import packets
+from fake_socks import GRANTED
 from overlay import overlay_address, reset_when_closed
 
 
@@ -112,6 +113,77 @@ class Crowd:
         self._selector.unregister(connection)
         with contextlib.suppress(OSError):
             reset_when_closed(connection)
+        connection.close()
+
+
+class SilentTor:
+    """A SOCKS server that takes every request and does not answer, or grants it late and reads what comes.
+
+    most          how many requests were unanswered at a time, at the most
+    grant_after   seconds; None: never
+    """
+
+    def __init__(self, grant_after=None):
+        self.most = self.asked = self.granted = 0
+        self._grant_after = grant_after
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._listener.setblocking(False)
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._waiting = {}  # connection → when it is granted; the oldest first
+        self._open = set()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        self._thread.join()
+        for connection in (*self._open, self._listener):
+            connection.close()
+        self._selector.close()
+
+    def _run(self):
+        while not self._stopped.is_set():
+            for key, _ in self._selector.select(0.01):
+                if key.fileobj is self._listener:
+                    self._take()
+                else:
+                    self._read(key.fileobj)
+            while self._grant_after is not None and self._waiting:
+                connection, due = next(iter(self._waiting.items()))
+                if due > time.monotonic():
+                    break
+                del self._waiting[connection]
+                self.granted += 1
+                with contextlib.suppress(OSError):
+                    connection.send(GRANTED)
+
+    def _take(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = self._listener.accept()
+                connection.setblocking(False)
+                self._open.add(connection)
+                self._waiting[connection] = time.monotonic() + (self._grant_after or 0)
+                self._selector.register(connection, selectors.EVENT_READ)
+
+    def _read(self, connection):
+        try:
+            if data := connection.recv(1 << 16):
+                # A daemon that only looks whether Tor is there asks for nothing.
+                self.asked += data.startswith(b"\x04\x01")
+                self.most = max(self.most, len(self._waiting))
+                return
+        except OSError:
+            pass
+        self._waiting.pop(connection, None)
+        self._open.discard(connection)
+        self._selector.unregister(connection)
         connection.close()
 
 
