@@ -3,7 +3,7 @@
 enum DecoderTarget {
   static func run(_ input: consuming FuzzInput) {
     Fuzz.events += 1
-    switch input.byte() % 12 {
+    switch input.byte() % 11 {
     case 0: headers(&input)
     case 1: keepalive(&input)
     case 2: neighbours(&input)
@@ -13,7 +13,7 @@ enum DecoderTarget {
     case 6: names(&input)
     case 7: addresses(&input)
     case 8: reply(&input)
-    case 9, 10: stream(&input)
+    case 9: stream(&input)
     default: errors(&input)
     }
   }
@@ -23,7 +23,8 @@ enum DecoderTarget {
     switch input.choice(3) {
     case 0: packet = input.all()
     case 1:
-      packet = FuzzPacket.version6(&input, from: FuzzWorld.own.address, to: FuzzWorld.served6).bytes
+      packet =
+        FuzzPacket.version6(&input, from: FuzzWorld.own.address, to: FuzzWorld.served6, atMost: 2_000).bytes
       FuzzPacket.spoil(&packet, &input)
     default:
       packet = FuzzPacket.version4(&input, from: FuzzWorld.served4, to: FuzzWorld.routed4).bytes
@@ -266,7 +267,7 @@ enum DecoderTarget {
   private static func errors(_ input: inout FuzzInput) {
     var packet =
       input.flag()
-      ? FuzzPacket.version6(&input, from: FuzzWorld.own.address, to: FuzzWorld.served6).bytes
+      ? FuzzPacket.version6(&input, from: FuzzWorld.own.address, to: FuzzWorld.served6, atMost: 2_000).bytes
       : FuzzPacket.version4(&input, from: FuzzWorld.served4, to: FuzzWorld.routed4).bytes
     FuzzPacket.spoil(&packet, &input)
     let mtu = input.number()
