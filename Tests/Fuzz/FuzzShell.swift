@@ -78,6 +78,8 @@ final class FuzzShell {
   }
 
   func send(_ packet: [UInt8], _ offload: OffloadHeader, isAlone: Bool) {
+    // A device that does nothing of it says nothing of it.
+    let offload = settings.isOffloading ? offload : .none
     withCopy(of: packet) {
       node.receive(fromDevice: $0, offload, isAlone: isAlone, at: now, device: &device)
       if let circuit = node.lonePacketCircuit { flush(circuit, room: room) }
