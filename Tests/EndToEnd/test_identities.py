@@ -248,6 +248,8 @@ def observed(attacker, calls, requests):
             content = packet.payload
             if packet.is_keepalive:
                 content = (packet.keepalive_name, [(kind, len(value)) for kind, value in packet.keepalive_tlvs])
+            elif packet.next_header == packets.ICMPV6 and content[0] == 128:
+                content = ("echo request", len(content))  # whether the peer is there: identifier and payload are random
             seen.append((packet.source, packet.destination, packet.next_header, packet.hop_limit, content))
         seen.append(("closed", circuit.is_closed))
     return types.SimpleNamespace(

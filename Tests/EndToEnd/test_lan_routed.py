@@ -153,6 +153,24 @@ def test_a_route_by_petname(namespaces, daemons, proxy):
     wait_until(lambda: near.hosts[0].can_ping(far.hosts[0]), 10, what="the LANs to reach each other")
 
 
+@pytest.mark.parametrize("version", ["ipv6", "ipv4"])
+def test_a_routers_errors_do_not_tell_its_address_on_the_internet(gateways, proxy, version):
+    lans = gateways()
+    lans.b.gateway.ip("link add wan0 type veth peer name wan1")
+    # Of two interfaces the kernel takes the address of the older one.
+    for address in ("192.0.2.7/32 dev lo", "2001:db8::7/64 dev wan0 nodad"):
+        lans.b.gateway.ip(f"addr add {address}")
+    lans.b.gateway.ip("link set wan0 up")
+    # A link behind the far gateway carries less: its errors must come, and from an address that they may have.
+    lans.b.gateway.ip("link set port0 mtu 1300")
+    far = lans.far.address if version == "ipv6" else lans.far.ipv4
+    near = lans.near.address if version == "ipv6" else lans.near.ipv4
+    Transfer(lans.near.namespace, lans.far.namespace, far, 500_000, timeout=20)
+    sources = {flow.source for flow in proxy.record.flows() if flow.destination == near}
+    assert far in sources
+    assert not {source for source in sources if source.startswith(("192.0.2.", "2001:db8:", "fd87:"))}, sources
+
+
 # Which way
 
 
@@ -347,7 +365,8 @@ def test_the_path_mtu_into_a_smaller_lan_is_learned(gateways, mtu):
 def test_a_ping_that_must_not_be_cut_is_told_what_fits(gateways, mtu):
     """On a way that takes 9,000 bytes but for the last link, whose gateway says so."""
     lans = gateways(a={"mtu": 9000}, b={"mtu": mtu}, run_a={"options": ["--mtu", 9000]})
-    for address, teller in ((lans.far.address, lans.b.address), (lans.far.ipv4, lans.b.ipv4[257])):
+    router = lans.b.gateway.addresses("port0")[0].split("/")[0]
+    for address, teller in ((lans.far.address, router), (lans.far.ipv4, lans.b.ipv4[257])):
         assert_big_ping_is_told(lans.near, address, mtu, teller)
 
 

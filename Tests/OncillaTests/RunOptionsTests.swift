@@ -72,6 +72,7 @@ struct RunOptionsTests {
       Route(prefix: daemon.interface.routes[1], via: try OnionName(RunOptionsTests.own)),
     ]
     daemon.served = [try #require(IPPrefix("fd00:2::/64"))]
+    daemon.interface.served = daemon.served
     daemon.dhcpv6 = true
     daemon.idle = .seconds(86400)
     daemon.circuitsPerPeer = 4

@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include <linux/fib_rules.h>
+#include <linux/genetlink.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/tcp_metrics.h>
 #include <linux/virtio_net.h>
 #include <sys/timerfd.h>
 
@@ -24,6 +26,7 @@ _Static_assert(sizeof(struct ifinfomsg) == 16, "ifinfomsg has 16 bytes");
 _Static_assert(sizeof(struct ifaddrmsg) == 8, "ifaddrmsg has 8 bytes");
 _Static_assert(sizeof(struct rtmsg) == 12, "rtmsg has 12 bytes");
 _Static_assert(sizeof(struct fib_rule_hdr) == 12, "fib_rule_hdr has 12 bytes");
+_Static_assert(sizeof(struct genlmsghdr) == 4, "genlmsghdr has 4 bytes");
 _Static_assert(sizeof(struct sockaddr_nl) == 12, "sockaddr_nl has 12 bytes");
 
 // OverlayCore, which knows no kernel, reads and writes this header by offset and number.

@@ -53,6 +53,7 @@ public final class Daemon {
     listeners = nil
     pump = nil
     claims = []
+    if status == 0 { interface?.forgetConnections() }
     interface = nil
     signals = []
     if status == 0 { log.notice("stopped") }

@@ -51,7 +51,17 @@ final class OverlayInterface {
     monitor.watch(device)
     _ = try privileges.perform(.configureInterface(addresses))
     hasInterface = true
+    if let line = try privileges.lookForSourceAddress() { log.warning(line) }
     return device
+  }
+
+  /// Takes away what would tell of the overlay's connections when the interface is gone.
+  func forgetConnections() {
+    do throws(PrivilegeError) {
+      _ = try privileges.perform(.forgetConnections)
+    } catch {
+      log.warning("\(error)")
+    }
   }
 
   private func observe() {

@@ -10,6 +10,8 @@ struct AddressRecord: Equatable {
   var address: IPPrefix
   /// The length in bits of the prefix that is routed to the interface with it.
   var prefixLength: Int
+  /// Whether it can be sent from: not as long as it may be another host's, too (RFC 4862 section 5.4).
+  var isUsable: Bool
 
   /// Reads `RTM_NEWADDR` and `RTM_DELADDR`; `nil` for another family's than IP, and for what is not whole.
   init?(_ record: NetlinkRecord) {
@@ -31,6 +33,8 @@ struct AddressRecord: Equatable {
     }
     interface = Int32(truncatingIfNeeded: header.ifa_index)
     prefixLength = Int(header.ifa_prefixlen)
+    let flags = attributes.value(Int(IFA_FLAGS), as: UInt32.self) ?? UInt32(header.ifa_flags)
+    isUsable = flags & UInt32(IFA_F_TENTATIVE | IFA_F_DADFAILED) == 0
   }
 
   /// The request that gives the interface this address and, with it, the prefix's route. Replacing restores a route
@@ -61,6 +65,13 @@ struct AddressRecord: Equatable {
     var header = ifaddrmsg()
     header.ifa_family = UInt8(AF_INET6)
     header.ifa_index = UInt32(bitPattern: interface)
+    return NetlinkMessage("look for addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, header: header)
+  }
+
+  /// The request for all addresses of this family (`AF_INET` or `AF_INET6`), of every interface.
+  static func query(family: UInt8) -> NetlinkMessage {
+    var header = ifaddrmsg()
+    header.ifa_family = family
     return NetlinkMessage("look for addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, header: header)
   }
 

@@ -10,6 +10,8 @@ public enum InterfaceChange: Hashable, Sendable {
   case addressLost
   /// The interface, which is to have no address, got a link-local one.
   case linkLocalAddressAdded
+  /// The host got or lost an address in a prefix that it serves.
+  case servedAddressChanged
   /// The overlay's route through the interface was removed.
   case prefixRouteLost
   /// A route of ours to what lies behind a peer was removed or replaced.

@@ -23,7 +23,7 @@ public struct InterfaceKeeper {
   private var guardPace = RestorePace(interval: .seconds(1))
 
   private enum Loss {
-    case link, address, bareness, prefixRoute, route, bridge, messages
+    case link, address, bareness, prefixRoute, route, source, bridge, messages
   }
 
   private enum GuardLoss {
@@ -72,7 +72,7 @@ public struct InterfaceKeeper {
     switch change {
     case .wentDown:
       isUp = false
-      losses.subtract([.link, .address, .prefixRoute, .route])
+      losses.subtract([.link, .address, .prefixRoute, .route, .source])
     case .cameUp:
       if !isUp { losses.insert(.link) }
       isUp = true
@@ -81,6 +81,7 @@ public struct InterfaceKeeper {
     case .linkLocalAddressAdded: losses.insert(.bareness)
     case .prefixRouteLost: if isUp { losses.insert(.prefixRoute) }
     case .routeLost: if isUp { losses.insert(.route) }
+    case .servedAddressChanged: if isUp { losses.insert(.source) }
     case .joinedBridge: losses.insert(.bridge)
     case .deleted: if end == .none { end = .due }
     case .mtuChanged(let bytes): mtu = bytes
@@ -118,7 +119,7 @@ public struct InterfaceKeeper {
     let isRetry = failures[.restoreInterface].map { $0.retry <= now } ?? false
     guard hasNews || isRetry, pace.take(at: now) else { return [] }
     var actions = notices.map(InterfaceAction.report)
-    if isRetry || !losses.isDisjoint(with: [.link, .address, .bareness, .prefixRoute, .route, .messages]) {
+    if isRetry || !losses.isDisjoint(with: [.link, .address, .bareness, .prefixRoute, .route, .source, .messages]) {
       actions.append(.perform(.restoreInterface))
     }
     if losses.contains(.bridge) { actions.append(.perform(.becomeMulticastRouterPort)) }

@@ -88,8 +88,11 @@ public struct InterfaceMonitor: ~Copyable {
     case RTM_DELLINK:
       if let lost = LinkRecord(record), lost.index == index { body(.deleted) }
     case RTM_DELADDR:
-      if let lost = AddressRecord(record), lost.interface == index, isOurs(lost) { body(.addressLost) }
+      guard let lost = AddressRecord(record) else { return }
+      if lost.interface == index, isOurs(lost) { body(.addressLost) }
+      if settings.serves(lost) { body(.servedAddressChanged) }
     case RTM_NEWADDR:
+      if let new = AddressRecord(record), settings.serves(new) { body(.servedAddressChanged) }
       if let new = AddressRecord(record), new.interface == index, settings.isUnwanted(new) {
         body(.linkLocalAddressAdded)
       }

@@ -26,6 +26,9 @@ struct KernelRoute: Equatable {
   var table = KernelRoute.mainTable
   /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by itself.
   var initialWindow: UInt32 = 0
+  /// The host's own address that its packets along the route come from (`RTA_PREFSRC`), its errors about others' packets
+  /// included; `nil` for what the kernel chooses, which can be the address of any interface.
+  var preferredSource: IPPrefix?
   /// The congestion control of its TCP connections (`RTAX_CC_ALGO`); `nil` for what the host uses by default.
   var congestionControl: String?
 
@@ -143,6 +146,7 @@ struct KernelRoute: Equatable {
     message.append(Int(RTA_DST.rawValue), bytes: prefix.addressBytes)
     if metric > 0 { message.append(Int(RTA_PRIORITY.rawValue), value: metric) }
     if let interface { message.append(Int(RTA_OIF.rawValue), value: interface) }
+    if let preferredSource { message.append(Int(RTA_PREFSRC.rawValue), bytes: preferredSource.addressBytes) }
     guard initialWindow > 0 || congestionControl != nil else { return message }
     message.nest(Int(RTA_METRICS.rawValue)) { metrics in
       if initialWindow > 0 { metrics.append(Int(RTAX_INITCWND), value: initialWindow) }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A socket to rtnetlink (rtnetlink(7)) of the network namespace it was opened in.
+/// A socket to rtnetlink (rtnetlink(7)), or to another protocol of netlink, of the network namespace it was opened in.
 struct NetlinkSocket: ~Copyable {
   /// What a receive brought.
   enum Receipt {
@@ -22,11 +22,11 @@ struct NetlinkSocket: ~Copyable {
   /// The number for the event loop.
   var descriptor: Int32 { socket.number }
 
-  /// Opens a socket that hears these groups (`RTMGRP_…`).
-  init(groups: Int32 = 0) throws(SystemError) {
+  /// Opens a socket of this protocol that hears these groups (`RTMGRP_…`).
+  init(protocol number: Int32 = NETLINK_ROUTE, groups: Int32 = 0) throws(SystemError) {
     let socket = try FileDescriptor("open netlink socket") {
       let type = SOCK_RAW.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
-      return Glibc.socket(AF_NETLINK, Int32(type), NETLINK_ROUTE)
+      return Glibc.socket(AF_NETLINK, Int32(type), number)
     }
     var address = sockaddr_nl(
       nl_family: sa_family_t(AF_NETLINK), nl_pad: 0, nl_pid: 0, nl_groups: UInt32(bitPattern: groups))

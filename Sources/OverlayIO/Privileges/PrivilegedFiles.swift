@@ -10,6 +10,8 @@ struct PrivilegedFiles: ~Copyable {
   let node: FileDescriptor
   /// By which IPv6 works on the interface; `nil` where `/proc` does not show it.
   let protocolSwitch: ProtocolSwitch?
+  /// What the kernel remembers of connections; `nil` where it remembers nothing.
+  let connectionMemory: ConnectionMemory?
 
   init(groups: Int32) throws(PrivilegeError) {
     try PrivilegedFiles.requireNetworkLayer()
@@ -20,6 +22,7 @@ struct PrivilegedFiles: ~Copyable {
     self.monitoring = monitoring
     self.node = node
     protocolSwitch = try? ProtocolSwitch()
+    connectionMemory = try? ConnectionMemory()
   }
 
   private static func requireNetworkLayer() throws(PrivilegeError) {

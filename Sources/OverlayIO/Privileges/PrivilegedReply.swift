@@ -8,6 +8,8 @@ public enum PrivilegedReply: ~Copyable {
   case leakGuard(LeakGuardReport)
   /// The answer to `lookForLeakGuards`.
   case guardedPrefixes([IPPrefix])
+  /// The answer to `lookForSourceAddress`: a line for the operator, if something is missing.
+  case missingSourceAddress(String?)
   /// The answer to `openTunnel`.
   case tunnel(TunnelDevice)
   /// The answer to `openMonitor`.
@@ -57,6 +59,15 @@ extension Privileges {
     switch consume reply {
     case .guardedPrefixes(let prefixes): return prefixes
     default: throw .outOfOrder(.lookForLeakGuards)
+    }
+  }
+
+  /// Performs `lookForSourceAddress`.
+  public mutating func lookForSourceAddress() throws(PrivilegeError) -> String? {
+    let reply = try perform(.lookForSourceAddress)
+    switch consume reply {
+    case .missingSourceAddress(let line): return line
+    default: throw .outOfOrder(.lookForSourceAddress)
     }
   }
 

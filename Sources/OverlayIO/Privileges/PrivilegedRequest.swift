@@ -20,6 +20,10 @@ public enum PrivilegedRequest: Hashable, Sendable {
   /// Give back what `configureInterface` set and someone removed, and remove a link-local address of an interface that
   /// is to have none, but leave a link that was set down as it is.
   case restoreInterface
+  /// Tell what the host lacks to speak along its routes. Changes nothing.
+  case lookForSourceAddress
+  /// Let the kernel forget the TCP connections of the overlay and to what lies behind peers: on an orderly stop.
+  case forgetConnections
   /// Let the interface get all multicast of the bridge whose port it is; nothing if it is none's. Idempotent.
   case becomeMulticastRouterPort
 }

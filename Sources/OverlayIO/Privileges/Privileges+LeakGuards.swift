@@ -13,7 +13,7 @@ extension Privileges {
     var report = LeakGuardReport(state: .adopted, hasPolicyRules: hasPolicyRules)
     let routes = settings.guardedPrefixes.flatMap { places(of: KernelRoute(guarding: $0)) }
     let standing = try standing(among: routes)
-    for route in routes where !standing.contains(route.place) {
+    for route in routes where standing[route.place] == nil {
       switch try add(route) {
       case .added: if report.state == .adopted { report.state = .installed }
       case .taken: throw .leakGuardTaken(route.prefix, metric: route.metric)

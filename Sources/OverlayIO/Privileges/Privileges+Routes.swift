@@ -8,12 +8,21 @@ extension Privileges {
   /// with the interface.
   mutating func addRoutes(through index: Int32, mtu: Int) throws(PrivilegeError) {
     let own = IPPrefix.ipv6(settings.prefix)
-    let routes = settings.routedPrefixes.flatMap { places(of: KernelRoute(to: $0, through: index).widened(for: mtu)) }
+    let sources = try sourceAddresses()
+    let routes = settings.routedPrefixes.flatMap { prefix in
+      var route = KernelRoute(to: prefix, through: index).widened(for: mtu)
+      route.preferredSource = sources[prefix.family]
+      return places(of: route)
+    }
     // The overlay's own prefix stands in the main table with the address.
     let ownRoute = KernelRoute(to: own, through: index).widened(for: mtu)
     let all = routes + places(of: ownRoute).filter { $0.table != KernelRoute.mainTable }
     let standing = try standing(among: all)
-    for route in all where !standing.contains(route.place) {
+    for route in all {
+      if let found = standing[route.place] {
+        if route.prefix != own, found.preferredSource != route.preferredSource { try replace(route) }
+        continue
+      }
       // Another daemon in this namespace may have the overlay's prefix, which is warned of, and serves until it ends.
       if case .taken = try add(route), route.prefix != own {
         throw .routeTaken(route.prefix, metric: route.metric)
@@ -30,14 +39,20 @@ extension Privileges {
       try requests.request(route.query) { record in
         if let found = RouteRecord(record), route.takesPlace(found), found.interface != index { isAlone = false }
       }
-      if isAlone {
-        do throws(SystemError) {
-          try requests.request(route.replacement)
-        } catch  where error.number == EINVAL {
-          try requests.request(route.withDefaultCongestionControl.replacement)
-        }
-      }
     } catch {
+      throw explain(error, route.query.purpose)
+    }
+    if isAlone { try replace(route) }
+  }
+
+  /// Puts a route in the place of ours that says something else.
+  private mutating func replace(_ route: KernelRoute) throws(PrivilegeError) {
+    do throws(SystemError) {
+      try requests.request(route.replacement)
+    } catch {
+      if error.number == EINVAL, route.congestionControl != nil {
+        return try replace(route.withDefaultCongestionControl)
+      }
       // Set down in this moment: it is restored when it is up again.
       if error.number != ENETDOWN { throw explain(error, route.replacement.purpose) }
     }
@@ -82,18 +97,20 @@ extension Privileges {
     }
   }
 
-  /// The places of those routes that stand already. Asked once for all of them: each answer holds every route of ours.
-  mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> Set<RoutePlace> {
+  /// Those routes that stand already. Asked once for all of them: each answer holds every route of ours.
+  mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> [RoutePlace: RouteRecord] {
     var wanted: [RoutePlace: KernelRoute] = [:]
     var queries: [UInt8: NetlinkMessage] = [:]
     for route in routes {
       wanted[route.place] = route
       queries[route.prefix.family] = route.query
     }
-    var standing: Set<RoutePlace> = []
+    var standing: [RoutePlace: RouteRecord] = [:]
     for query in queries.values {
       try look(query) { record in
-        if let found = RouteRecord(record), wanted[found.place]?.matches(found) == true { standing.insert(found.place) }
+        if let found = RouteRecord(record), wanted[found.place]?.matches(found) == true {
+          standing[found.place] = found
+        }
       }
     }
     return standing

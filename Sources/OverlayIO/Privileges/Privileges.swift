@@ -17,6 +17,7 @@ public struct Privileges: ~Copyable {
   private var monitoring: NetlinkSocket?
   private var node: FileDescriptor?
   private var protocolSwitch: ProtocolSwitch?
+  private var connectionMemory: ConnectionMemory?
   private var index: Int32?
   private var isOffloading = false
   private var hardwareAddress: MACAddress?
@@ -48,6 +49,7 @@ public struct Privileges: ~Copyable {
     monitoring = consume files.monitoring
     node = consume files.node
     protocolSwitch = consume files.protocolSwitch
+    connectionMemory = consume files.connectionMemory
   }
 
   /// Fulfils one request.
@@ -56,12 +58,19 @@ public struct Privileges: ~Copyable {
     case .installLeakGuard: return .leakGuard(try addLeakGuards())
     case .removeLeakGuards: try dropLeakGuards()
     case .lookForLeakGuards: return .guardedPrefixes(try guardedPrefixes())
+    case .lookForSourceAddress: return .missingSourceAddress(try missingSourceAddress())
     case .openTunnel: return .tunnel(try makeTunnel())
     case .openMonitor: return .monitor(try makeMonitor())
     case .configureInterface(let addresses):
       self.addresses = addresses
       try configure(for: request, settingUp: true)
     case .restoreInterface: try configure(for: request, settingUp: false)
+    case .forgetConnections:
+      do throws(SystemError) {
+        try connectionMemory?.forget(settings.guardedPrefixes)
+      } catch {
+        throw explain(error, error.call)
+      }
     case .becomeMulticastRouterPort: try becomeMulticastRouterPort()
     }
     return .done

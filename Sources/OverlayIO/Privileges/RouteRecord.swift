@@ -16,6 +16,8 @@ struct RouteRecord: Equatable {
   var metric: UInt32
   /// The interface it leaves through; 0 where it names none.
   var interface: Int32
+  /// The address that the host's own packets along it come from, as the prefix of all its bits; `nil` where it names none.
+  var preferredSource: IPPrefix?
 
   /// Reads `RTM_NEWROUTE` and `RTM_DELROUTE`; `nil` for another family's than IP, and for what is not whole.
   init?(_ record: NetlinkRecord) {
@@ -30,6 +32,9 @@ struct RouteRecord: Equatable {
     origin = header.rtm_protocol
     type = header.rtm_type
     metric = attributes.value(Int(RTA_PRIORITY.rawValue), as: UInt32.self) ?? 0
+    preferredSource = attributes.first(Int(RTA_PREFSRC.rawValue)).flatMap {
+      IPPrefix(family: header.rtm_family, length: $0.count * 8, attribute: $0)
+    }
     interface = attributes.value(Int(RTA_OIF.rawValue), as: Int32.self) ?? 0
   }
 

@@ -32,6 +32,7 @@ extension RunDraft {
     settings.routes = try checkedRoutes(rules, settings)
     settings.served = try checkedServed(rules)
     settings.interface.routes = settings.routes.map(\.prefix)
+    settings.interface.served = settings.served
     if let ipv4Address {
       guard settings.ipv4 else { throw .incomplete(command: "--ipv4-address", needs: "--ipv4") }
       try CommandError.naming("--ipv4-address", ipv4Address.text) { () throws(Value.Refusal) in

@@ -47,6 +47,44 @@ struct RoutedPrefixTests {
     _ = try privileges.perform(.removeLeakGuards)
   }
 
+  @Test("speak from the host's address in what it serves, not from its WAN's, and from a new one when that changes")
+  func preferredSource() throws {
+    let namespace = try TestNamespace()
+    for (link, addresses) in [
+      ("wan0", ["192.0.2.7/24", "2001:db8::7/64"]), ("lan0", ["10.10.1.1/24", "fd00:a::1/64"]),
+    ] {
+      try namespace.ip("link", "add", link, "type", "veth", "peer", "name", link + "p")
+      for address in addresses { try namespace.ip("addr", "add", address, "dev", link, "nodad") }
+      for end in [link, link + "p"] { try namespace.ip("link", "set", end, "up") }
+    }
+    var wanted = try settings(in: namespace)
+    wanted.ipv4Address = nil
+    wanted.served = try ["10.10.0.0/16", "fd00:a::/48"].map { try #require(IPPrefix($0)) }
+    var privileges = try Privileges(wanted)
+    _ = try privileges.installLeakGuard()
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
+    let source = { (version: String, address: String) in
+      try #require(
+        try namespace.ip(version, "route", "get", address).split(separator: " src ").last?.split(separator: " ").first)
+    }
+    #expect(try source("-4", "10.20.0.9") == "10.10.1.1")
+    #expect(try source("-6", "fd00:1::9") == "fd00:a::1")
+    let missing = try privileges.lookForSourceAddress()
+    #expect(missing == nil)
+
+    var monitor = try privileges.openMonitor()
+    try namespace.ip("addr", "del", "10.10.1.1/24", "dev", "lan0")
+    #expect(monitor.changes(through: .servedAddressChanged).contains(.servedAddressChanged))
+    _ = try privileges.perform(.restoreInterface)
+    let line = try privileges.lookForSourceAddress()
+    #expect(line?.contains("--ipv4-address") == true)
+    try namespace.ip("addr", "add", "10.10.2.1/24", "dev", "lan0")
+    _ = try privileges.perform(.restoreInterface)
+    #expect(try source("-4", "10.20.0.9") == "10.10.2.1")
+    #expect(tunnel.index > 1)
+  }
+
   @Test(
     "what others remove is told and restored",
     arguments: [
