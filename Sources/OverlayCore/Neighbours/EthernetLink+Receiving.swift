@@ -47,6 +47,7 @@ extension EthernetLink {
       return discover(bytes, range, header, at: now, wire: &wire, isLive: isLive)
     case .addressRequest where destination.isMulticast || destination == linkLocalAddress:
       return request(range, header, at: now)
+    case .unreadable: return drop(.badFrame)
     case .addressRequest, .other: break
     }
     guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
@@ -94,21 +95,22 @@ extension EthernetLink {
     case discovery
     /// UDP to DHCPv6's port for servers.
     case addressRequest
+    /// Headers behind which discovery could be hidden from us.
+    case unreadable
     case other
   }
 
   private static let addressServicePort: UInt16 = 547
 
   private static func kind(of packet: UnsafeRawBufferPointer) -> Kind {
-    let upper: UpperLayer?
-    switch packet[6] {
-    case NextHeader.tcp: return .other
-    case NextHeader.hopByHopOptions, NextHeader.routing, NextHeader.destinationOptions, NextHeader.fragment,
-      NextHeader.icmp, NextHeader.udp:
-      upper = UpperLayer(packet)
-    default: return .other
+    guard packet[6] != NextHeader.tcp else { return .other }
+    let upper: UpperLayer
+    switch UpperLayer.chain(of: packet) {
+    case .whole(let found): upper = found
+    case .laterFragment: return .other
+    case .unreadable: return .unreadable
     }
-    guard let upper, packet.count - upper.offset >= 4 else { return .other }
+    guard packet.count - upper.offset >= 4 else { return .other }
     if upper.isDiscovery(in: packet) { return .discovery }
     switch upper.nextHeader {
     case NextHeader.udp where upper.offset == IPv6Header.size && packet.count >= IPv6Header.size + UDPHeader.size:

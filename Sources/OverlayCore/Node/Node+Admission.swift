@@ -32,6 +32,8 @@ extension Node {
       if !Node.canWait(packet, header) { bringsBulkAlone = false }
       if packet.count >= Node.bulkLength { bulkBytes += packet.count }
       noteDelivery(on: circuit, at: now)
+      // No message of neighbour discovery that comes this way is one to a kernel, whatever it is hidden in.
+      if packet[7] == DiscoveryCheck.hopLimit { packet[7] = DiscoveryCheck.hopLimit - 1 }
       deliver(packet, header, at: now, device: &device)
     case .reflect:
       bringsBulkAlone = false
@@ -50,11 +52,16 @@ extension Node {
   /// no router has counted down, and none does on this way: a peer could tell LAN hosts where their neighbours are, and
   /// find out at one identity what other addresses its host has. An error is about a packet of whom it is sent to
   /// (RFC 4443 section 2.2): one about another identity's would reach that one if both are one kernel's. One that does not
-  /// show whose it was, perhaps as the first of small fragments, is none that a kernel sent.
+  /// show whose it was, perhaps as the first of small fragments, is none that a kernel sent. Either could hide behind
+  /// extension headers that the receiver reads and we do not: such a packet is dropped.
   private static func refusal(of packet: UnsafeRawBufferPointer, to destination: IPv6Address) -> Counter? {
-    guard let upper = UpperLayer(packet), upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
-      return nil
+    let upper: UpperLayer
+    switch UpperLayer.chain(of: packet) {
+    case .whole(let found): upper = found
+    case .laterFragment: return nil
+    case .unreadable: return .unreadableHeaders
     }
+    guard upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else { return nil }
     if upper.isDiscovery(in: packet) { return .remoteDiscovery }
     guard packet[upper.offset] < ICMPv6Error.firstOther else { return nil }
     let quote = upper.offset + 8
@@ -77,6 +84,10 @@ extension Node {
     }
     switch admission.admit(header, from: circuits[circuit].sender) {
     case .deliver:
+      guard !isLinkMessage(packet, header) else {
+        counters[.remoteDiscovery] += 1
+        return
+      }
       if !moves.isEmpty { endMove(by: packet) }
       bringsBulkAlone = false
       noteDelivery(on: circuit, at: now)
@@ -84,6 +95,15 @@ extension Node {
     case .drop(let counter): counters[counter] += 1
     case .reflect, .keepalive: break
     }
+  }
+
+  /// Whether it is one of ICMP's messages for the sender's own link: a redirect (RFC 792), a router's advertisement or
+  /// solicitation (RFC 1256).
+  private func isLinkMessage(_ packet: UnsafeRawBufferPointer, _ header: IPv4Header) -> Bool {
+    guard header.protocolNumber == ICMPv4Error.protocolNumber, header.fragmentOffset == 0,
+      header.headerSize < packet.count
+    else { return false }
+    return [5, 9, 10].contains(packet[header.headerSize])
   }
 
   /// Hands out what was held back to be joined with what follows.

@@ -73,7 +73,13 @@ enum NextHeader {
   static let udp: UInt8 = 17
   static let routing: UInt8 = 43
   static let fragment: UInt8 = 44
+  static let authentication: UInt8 = 51
   static let icmp: UInt8 = 58
   static let none: UInt8 = 59
   static let destinationOptions: UInt8 = 60
+  static let mobility: UInt8 = 135
+  static let hostIdentity: UInt8 = 139
+  static let shim6: UInt8 = 140
+  static let experiment: UInt8 = 253
+  static let otherExperiment: UInt8 = 254
 }

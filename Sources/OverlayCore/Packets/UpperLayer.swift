@@ -7,33 +7,72 @@ struct UpperLayer: Equatable {
   /// Whether a fragment header stands before it: more of the packet comes elsewhere, or could.
   let isFragment: Bool
 
-  /// Walks the extension headers of `packet`; `nil` where they are cut off, and for a fragment that is not the first,
-  /// which has no upper layer header.
+  /// What a packet shows of its extension headers.
+  enum Chain: Equatable {
+    /// All of them, up to the upper layer.
+    case whole(UpperLayer)
+    /// A fragment that is not the first: what it belongs to is said by that one.
+    case laterFragment
+    /// Headers that are cut off, that nobody sends or whose format is unknown: what a receiver finds behind them cannot
+    /// be told.
+    case unreadable
+  }
+
+  /// The upper layer of `packet`; `nil` where its chain is not whole.
   init?(_ packet: UnsafeRawBufferPointer) {
-    guard packet.count >= IPv6Header.size else { return nil }
+    guard case .whole(let upper) = UpperLayer.chain(of: packet) else { return nil }
+    self = upper
+  }
+
+  private init(_ nextHeader: UInt8, at offset: Int, isFragment: Bool) {
+    self.nextHeader = nextHeader
+    self.offset = offset
+    self.isFragment = isFragment
+  }
+
+  /// Walks the extension headers of `packet`, as strictly as RFC 7112 permits: the first fragment of several holds all of
+  /// them and the first bytes of the upper layer's header, so that what the receiver puts together has no other upper layer
+  /// than what is seen here. For the same reason a packet has one fragment header at the most.
+  ///
+  /// The numbers are those of IANA's "IPv6 Extension Header Types". What ESP hides is between the two hosts that share its
+  /// keys, and it counts as an upper layer; the two numbers for experiments have no format that could be walked.
+  static func chain(of packet: UnsafeRawBufferPointer) -> Chain {
+    guard packet.count >= IPv6Header.size else { return .unreadable }
     var nextHeader = packet[6]
     var offset = IPv6Header.size
     var isFragment = false
+    var hasMore = false
     while true {
+      var isFirst: Bool { offset == IPv6Header.size }
       switch nextHeader {
-      case NextHeader.hopByHopOptions, NextHeader.routing, NextHeader.destinationOptions:
-        guard packet.count - offset >= 8 else { return nil }
+      case NextHeader.hopByHopOptions where !isFirst, NextHeader.fragment where isFragment,
+        NextHeader.experiment, NextHeader.otherExperiment:
+        return .unreadable
+      case NextHeader.hopByHopOptions, NextHeader.routing, NextHeader.destinationOptions, NextHeader.mobility,
+        NextHeader.hostIdentity, NextHeader.shim6:
+        guard packet.count - offset >= 8 else { return .unreadable }
         nextHeader = packet[offset]
         offset += 8 + 8 * Int(packet[offset + 1])
+      case NextHeader.authentication:
+        guard packet.count - offset >= 8 else { return .unreadable }
+        nextHeader = packet[offset]
+        offset += 8 + 4 * Int(packet[offset + 1])
       case NextHeader.fragment:
-        guard packet.count - offset >= 8 else { return nil }
-        let fragmentOffset = UInt16(bigEndian: packet.loadUnaligned(fromByteOffset: offset + 2, as: UInt16.self)) >> 3
-        guard fragmentOffset == 0 else { return nil }
+        guard packet.count - offset >= 8 else { return .unreadable }
+        let field = packet.number(at: offset + 2)
+        guard field >> 3 == 0 else { return .laterFragment }
         nextHeader = packet[offset]
         offset += 8
         isFragment = true
+        hasMore = field & 1 != 0
       default:
-        guard offset <= packet.count else { return nil }
-        self.nextHeader = nextHeader
-        self.offset = offset
-        self.isFragment = isFragment
-        return
+        guard packet.count - offset >= (hasMore ? smallestStart : 0) else { return .unreadable }
+        return .whole(UpperLayer(nextHeader, at: offset, isFragment: isFragment))
       }
     }
   }
+
+  /// How much of the upper layer's header the first of several fragments holds, in bytes: the whole header of UDP and of
+  /// ICMPv6, and the ports of TCP.
+  private static let smallestStart = 8
 }

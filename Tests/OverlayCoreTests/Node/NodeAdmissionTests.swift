@@ -74,7 +74,7 @@ struct NodeAdmissionTests {
 
   @Test(
     "a peer says nothing of neighbours: no hop limit was counted down on its way, which a kernel takes for a proof",
-    arguments: DiscoveryType.all, [[], [60], [0, 60, 43], [44]] as [[UInt8]])
+    arguments: DiscoveryType.all, [[], [60], [0, 60, 43], [44], [51], [135], [139, 140]] as [[UInt8]])
   func discovery(_ type: UInt8, _ extensionHeaders: [UInt8]) throws {
     let circuit = try call(bob.keepalive(to: host.address))
     var payload = [type, 0, 0, 0, 0, 0, 0, 0] + host.address.bytes
@@ -89,6 +89,35 @@ struct NodeAdmissionTests {
     world.say(packet + other, on: circuit)
     #expect(host.takeDelivered() == [other])
     #expect(host.count(.remoteDiscovery) == 1)
+  }
+
+  @Test(
+    "what could be neighbour discovery once it is put together, or behind headers that we cannot read, is dropped",
+    arguments: [
+      (44, "3c00 0001 0000 0001 3a00 0000 0000 0000"), (44, "8700 0001 0000 0001 3a01 0000 0000 0000"),
+      (44, "3300 0001 0000 0001 3a04 0000 0000 0000"), (253, "3a00 0000 0000 0000 8800 0000 0000 0000"),
+      (60, "3a04 0000 0000 0000"),
+    ] as [(UInt8, String)])
+  func hidden(_ nextHeader: UInt8, _ payload: String) throws {
+    let circuit = try call(bob.keepalive(to: host.address))
+    let packet = Sample.packet(
+      from: bob.address, to: host.address, nextHeader: nextHeader, payload: try hexadecimal(payload))
+    let other = bob.packet(to: host.address)
+    world.say(packet + other, on: circuit)
+    #expect(host.takeDelivered() == [other])
+    #expect(host.count(.unreadableHeaders) == 1)
+  }
+
+  @Test("no hop limit that comes from a peer is the one that proves to a kernel that a packet is its own link's")
+  func hopLimit() throws {
+    let circuit = try call(bob.keepalive(to: host.address))
+    for (sent, delivered) in [(255, 254), (254, 254), (64, 64), (1, 1)] as [(UInt8, UInt8)] {
+      var packet = bob.packet(to: host.address)
+      packet[7] = sent
+      world.say(packet, on: circuit)
+      packet[7] = delivered
+      #expect(host.takeDelivered() == [packet])
+    }
   }
 
   @Test("a peer's error is about a packet of whom it is for, and shows that", arguments: [1, 2, 3, 4, 127])
