@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/tcp_metrics.h>
 #include <linux/virtio_net.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
 // Headers older than Linux 6.2 lack them.

@@ -102,8 +102,7 @@ public struct AddressService {
   /// The leases, expired ones included, to be kept over a restart: as many as addresses at most.
   public var leases: [Lease] { server.table.leases }
 
-  /// Whether `leases` has changed since this was last asked. An answer promises what it says: write the leases before it
-  /// is sent.
+  /// Whether `leases` has changed since this was last asked. A renewal is none until half an hour is won by it.
   public mutating func takeLeasesChanged() -> Bool {
     defer { server.table.hasChanged = false }
     return server.table.hasChanged

@@ -32,6 +32,9 @@ struct LeaseTable {
 
   /// How long a lease lasts without renewal, seconds.
   static let validLifetime: UInt32 = 7_200
+  /// By how much the expiry that is remembered may lie before that which the host was told, seconds: a host that renews
+  /// its lease again and again changes nothing that has to be written.
+  private static let renewalGrain: Int64 = 1_800
   private static let offerTime = 60.0
   private static let declineTime = 86_400.0
 
@@ -50,7 +53,9 @@ struct LeaseTable {
         isPermitted(index, client), case .free = entries[index].state
       else { continue }
       let (left, overflow) = lease.expiry.subtractingReportingOverflow(wallClock)
-      let seconds = overflow ? 0 : max(0, min(left, Int64(LeaseTable.validLifetime)))
+      // The host may have been told more than is remembered.
+      let told = overflow ? 0 : left.addingReportingOverflow(LeaseTable.renewalGrain).partialValue
+      let seconds = max(0, min(told, Int64(LeaseTable.validLifetime)))
       entries[index].state = .leased(
         client, until: now.advanced(bySeconds: Double(seconds)), expiry: lease.expiry)
     }
@@ -177,10 +182,16 @@ struct LeaseTable {
 
   private mutating func lease(_ index: Int, to client: LeaseClient, _ now: Instant, _ wallClock: Int64) -> IPv6Address {
     forget(client.macAddress, except: index)
-    let (expiry, overflow) = wallClock.addingReportingOverflow(Int64(LeaseTable.validLifetime))
-    entries[index].state = .leased(
-      client, until: now.advanced(bySeconds: Double(LeaseTable.validLifetime)), expiry: overflow ? .max : expiry)
-    hasChanged = true
+    let (sum, overflow) = wallClock.addingReportingOverflow(Int64(LeaseTable.validLifetime))
+    var expiry = overflow ? Int64.max : sum
+    if case .leased(client, _, let kept) = entries[index].state, kept <= expiry, expiry - kept < LeaseTable.renewalGrain
+    {
+      expiry = kept
+    } else {
+      hasChanged = true
+    }
+    let until = now.advanced(bySeconds: Double(LeaseTable.validLifetime))
+    entries[index].state = .leased(client, until: until, expiry: expiry)
     return entries[index].address
   }
 

@@ -5,7 +5,7 @@ import OverlayCore
 final class AddressServer {
   private let loop: EventLoop
   private let port: DevicePort
-  private let state: StateDirectory
+  private let leaseWriter: StateWriter
   private var service: AddressService
   private var timer: TimerSource?
 
@@ -16,9 +16,9 @@ final class AddressServer {
   ) throws(SystemError) {
     self.loop = loop
     self.port = port
-    self.state = state
     let file = LeaseFile(parsing: Array(state.leases().utf8))
     for line in file.problems.report(of: "the lease file") { log.warning(line) }
+    leaseWriter = try state.leaseWriter(on: loop)
     service = AddressService(settings, leases: file.leases, at: loop.now, wallClock: AddressServer.wallClock)
     timer = try TimerSource(on: loop) { [unowned self] in advance() }
     schedule()
@@ -30,8 +30,7 @@ final class AddressServer {
   /// Takes what a host of the link asks for.
   func answer(_ packet: UnsafeRawBufferPointer, from station: MACAddress, at now: Instant) {
     let answer = service.answer(packet, from: station, at: now, wallClock: AddressServer.wallClock)
-    // An answer promises what it says: it is kept before it is sent.
-    if service.takeLeasesChanged() { state.keepLeases(LeaseFile.text(of: service.leases)) }
+    if service.takeLeasesChanged() { leaseWriter.keep(LeaseFile.text(of: service.leases)) }
     if let answer { send(answer.packet, to: answer.to, at: now) }
     schedule()
   }

@@ -7,8 +7,6 @@ import OverlayCore
 public final class StateDirectory {
   private let path: String
   private let log: Log
-  // What was last said of each file, so that a disk that is full is told once.
-  private var complaints: [String: String] = [:]
 
   /// The directory at this path, which need not exist; its parent must.
   public init(_ path: String, log: Log) {
@@ -25,15 +23,29 @@ public final class StateDirectory {
     }
     var generator = SystemRandomNumberGenerator()
     let address = MACAddress.random(using: &generator)
-    write("mac", "\(address)\n")
+    do throws(SystemError) {
+      try StateDirectory.replace("mac", in: path, with: "\(address)\n")
+    } catch {
+      log.warning("\(path)/mac cannot be written, and is forgotten when the daemon ends: \(error)")
+    }
     return address
   }
 
   /// The text of the file `leases`; empty if there is none.
   public func leases() -> String { read("leases", limit: 1 << 20) ?? "" }
 
-  /// Keeps this text in the file `leases`.
-  public func keepLeases(_ text: String) { write("leases", text) }
+  /// What keeps the file `leases` from now on.
+  public func leaseWriter(on loop: EventLoop) throws(SystemError) -> StateWriter {
+    let path = path
+    return try StateWriter("\(path)/leases", on: loop, log: log) { text in
+      do throws(SystemError) {
+        try StateDirectory.replace("leases", in: path, with: text)
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
 
   /// A file's text without blanks at its ends; `nil` if it is missing or unreadable.
   private func read(_ name: String, limit: Int) -> String? {
@@ -49,19 +61,9 @@ public final class StateDirectory {
     }
   }
 
-  private func write(_ name: String, _ text: String) {
-    do throws(SystemError) {
-      try replace(name, with: Array(text.utf8))
-      if complaints.removeValue(forKey: name) != nil { log.notice("\(path)/\(name) can be written again") }
-    } catch {
-      if complaints.updateValue("\(error)", forKey: name) != "\(error)" {
-        log.warning("\(path)/\(name) cannot be written, and is forgotten when the daemon ends: \(error)")
-      }
-    }
-  }
-
   /// Writes the file under another name first: whatever happens meanwhile, the old one is there or the new one.
-  private func replace(_ name: String, with bytes: [UInt8]) throws(SystemError) {
+  static func replace(_ name: String, in path: String, with text: String) throws(SystemError) {
+    let bytes = Array(text.utf8)
     if mkdir(path, 0o700) != 0, errno != EEXIST { throw SystemError(call: "mkdir \(path)", number: errno) }
     let (file, draft) = ("\(path)/\(name)", "\(path)/\(name).new")
     // What a crash left behind may be a link, or belong to somebody else.

@@ -1,0 +1,178 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// Keeps one file of the state directory up to date, in a thread of its own: nobody's packets wait for a disk.
+///
+/// The last text that it was given is written at most once in `interval`, those between are left out, and what waits is
+/// written before it ends. What cannot be written is told in the log once, by the loop's thread, and so is that it is over.
+///
+/// A power cut loses what was given in the last second. That is right for leases: a host whose lease is not known is given
+/// the same address when it asks for it by name, as hosts do.
+public final class StateWriter {
+  /// Writes a text as the file's content; what went wrong.
+  public typealias Write = @Sendable (_ text: String) -> SystemError?
+
+  private let path: String
+  private let log: Log
+  private let task: WritingTask
+  private let thread: pthread_t
+  private var news: EventSource?
+  private var complaint: String?
+
+  /// A writer of the file at `path`, which `write` replaces. An error if the system has no thread for it.
+  public init(
+    _ path: String, every interval: Duration = .seconds(1), on loop: EventLoop, log: Log, write: @escaping Write
+  ) throws(SystemError) {
+    self.path = path
+    self.log = log
+    task = WritingTask(
+      news: try FileDescriptor("eventfd") { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }, interval, write)
+    thread = try StateWriter.start(task)
+    news = EventSource(.readable(task.news.number), on: loop) { [unowned self] in report() }
+    news?.start()
+  }
+
+  deinit {
+    // Before the descriptor is closed: libevent must not watch a number that means another file.
+    news = nil
+    task.stop()
+    pthread_join(thread, nil)
+    report()
+  }
+
+  /// Lets the file have this content soon.
+  public func keep(_ text: String) { task.give(text) }
+
+  private func report() {
+    guard let outcome = task.takeOutcome() else { return }
+    if let error = outcome.error {
+      if complaint != "\(error)" {
+        log.warning("\(path) cannot be written, and is forgotten when the daemon ends: \(error)")
+      }
+      complaint = "\(error)"
+    } else if complaint != nil {
+      log.notice("\(path) can be written again")
+      complaint = nil
+    }
+  }
+
+  private static func start(_ task: WritingTask) throws(SystemError) -> pthread_t {
+    // Signals are the loop's thread's.
+    var (all, before) = (sigset_t(), sigset_t())
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(task)
+    let number = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<WritingTask>.fromOpaque(context).takeRetainedValue().run()
+        return nil
+      }, context.toOpaque())
+    guard number == 0 else {
+      context.release()
+      throw SystemError(call: "pthread_create", number: number)
+    }
+    return thread
+  }
+}
+
+/// What the loop's thread and the writing one share.
+///
+/// `@unchecked Sendable`: everything that changes is touched with the mutex held alone, and the rest never changes.
+private final class WritingTask: @unchecked Sendable {
+  /// What came of a write.
+  struct Outcome {
+    let error: SystemError?
+  }
+
+  /// Readable when there is an outcome.
+  let news: FileDescriptor
+  private let interval: Duration
+  private let write: StateWriter.Write
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  // With the mutex held:
+  private var text: String?
+  private var isStopping = false
+  private var outcome: Outcome?
+
+  init(news: consuming FileDescriptor, _ interval: Duration, _ write: @escaping StateWriter.Write) {
+    self.news = news
+    self.interval = interval
+    self.write = write
+    pthread_mutex_init(mutex, nil)
+    // A wall clock that is set must not change how long a write waits.
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  func give(_ text: String) {
+    locked { self.text = text }
+    pthread_cond_signal(condition)
+  }
+
+  func stop() {
+    locked { isStopping = true }
+    pthread_cond_signal(condition)
+  }
+
+  func takeOutcome() -> Outcome? {
+    var count: UInt64 = 0
+    _ = read(news.number, &count, MemoryLayout<UInt64>.size)
+    return locked {
+      defer { outcome = nil }
+      return outcome
+    }
+  }
+
+  func run() {
+    while let text = next() {
+      let error = write(text)
+      locked { outcome = Outcome(error: error) }
+      var one: UInt64 = 1
+      _ = Glibc.write(news.number, &one, MemoryLayout<UInt64>.size)
+      rest()
+    }
+  }
+
+  /// The text that is to be written next, as soon as there is one; `nil` when there will be none.
+  private func next() -> String? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while text == nil, !isStopping { pthread_cond_wait(condition, mutex) }
+    defer { text = nil }
+    return text
+  }
+
+  /// Waits until the next write may follow the last.
+  private func rest() {
+    var end = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &end)
+    let nanoseconds = end.tv_nsec + Int(interval / .nanoseconds(1))
+    end.tv_sec += nanoseconds / 1_000_000_000
+    end.tv_nsec = nanoseconds % 1_000_000_000
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while !isStopping, pthread_cond_timedwait(condition, mutex, &end) != ETIMEDOUT {}
+  }
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return body()
+  }
+}
