@@ -14,7 +14,7 @@ import overlay
 from fake_socks import FakeSocks
 
 MILLISECONDS_TO_INTERFACE = 50
-RESIDENT_MB = 8
+RESIDENT_MB = 10
 PACKET_PATH = pathlib.Path(__file__).parents[2] / "Sources/oncilla/packet-path.symbols"
 STRIPPED_MB = 10
 LIBRARIES = {

@@ -123,8 +123,8 @@ public final class Daemon {
       }
     }
     pump.start()
-    // Resident memory is a promise, 8 MB with two peers: 8.4 to 9.5 MB without this, 6.1 to 6.5 MB with it. The kernel
-    // would take these pages back itself, but only when others want them.
+    // Resident memory is a promise: these are two or three megabytes of it. The kernel would take the pages back itself, but
+    // only when others want them.
     oncilla_release_program_pages()
   }
 
