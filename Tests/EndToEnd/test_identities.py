@@ -282,7 +282,7 @@ def probe(run, identities, first, second, wire_peer, proxy, label, known):
 @pytest.mark.parametrize("label", LABELS)
 def test_the_other_identity_might_as_well_not_exist(run, two, wire_peer, proxy, label, known):
     first, second = two
-    for _ in range(3):  # circuits race each other, within one daemon as well: what differs for a reason always does
+    for _ in range(6):  # circuits race each other, within one daemon as well: what differs for a reason always does
         together = probe(run, [first, second], first, second, wire_peer, proxy, label, known)
         alone = probe(run, [first], first, second, wire_peer, proxy, label, known)
         if vars(together) == vars(alone):
@@ -400,7 +400,8 @@ def test_linkable_identities_share_a_listener(run, wire_peer):
 def test_a_shared_listener_waits_for_a_whole_header_of_each_caller(run, wire_peer):
     port = free_port()
     identities = Identity(onion_name("first"), port), Identity(onion_name("second"), port)
-    daemon = run(identities, options=["--linkable-identities"])
+    # An eighth of the files may be calls that wait.
+    daemon = run(identities, options=["--linkable-identities"], prefix=["prlimit", "--nofile=1024:1024"])
     files = daemon.open_files()
     slow, quick = wire_peer("slow"), wire_peer("quick")
     request = packets.echo_request(slow.address, identities[1].address, identifier=1)
@@ -421,8 +422,9 @@ def test_a_shared_listener_waits_for_a_whole_header_of_each_caller(run, wire_pee
         for _ in range(300):
             stack.enter_context(contextlib.closing(slow.dial(identities[0])))
         wait_until(lambda: daemon.open_files() > files + 60, 5, what="calls that wait")
+        time.sleep(1.1)  # more than make room in a second are turned away, whoever they are
         ask(quick, identities[1], 3)
-        assert daemon.open_files() < files + 100
+        assert daemon.open_files() < files + 150
     wait_until(lambda: daemon.open_files() < files + 20, 5, what="calls that ended to be closed")
     daemon.signal(signal.SIGUSR1)
     line = daemon.wait_for_line(r"shared listeners: (\d+) calls wait for a packet, (\d+) closed without", 5)
