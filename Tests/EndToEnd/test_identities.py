@@ -240,7 +240,7 @@ def probes(attacker, first, second):
 LABELS = [label for label, _ in probes(*[Identity(onion_name(seed), 1) for seed in "xyz"])]
 
 
-def observed(attacker, calls, requests):
+def observed(attacker, first, calls, requests):
     """All that the attacker can see, with what is random taken out."""
     seen = []
     for circuit in attacker.circuits:
@@ -248,8 +248,8 @@ def observed(attacker, calls, requests):
             content = packet.payload
             if packet.is_keepalive:
                 content = (packet.keepalive_name, [(kind, len(value)) for kind, value in packet.keepalive_tlvs])
-            elif packet.next_header == packets.ICMPV6 and content[0] == 128:
-                content = ("echo request", len(content))  # whether the peer is there: identifier and payload are random
+            elif packet.next_header == packets.ICMPV6 and content[0] == 128 and packet.source == first.address:
+                continue  # whether the peer is there: asked whenever it calls, before or after what else is to be said
             seen.append((packet.source, packet.destination, packet.next_header, packet.hop_limit, content))
         seen.append(("closed", circuit.is_closed))
     return types.SimpleNamespace(
@@ -272,7 +272,8 @@ def probe(run, identities, first, second, wire_peer, proxy, label, known):
     # The end of the script: whatever was to be seen of the probe is seen before the answer to this.
     ask(attacker, first, 0x7777)
     ask(attacker, first, 0x7778)
-    result = observed(attacker, [call], [request for request in proxy.requests[mark:] if request.name == attacker.name])
+    dials = [request for request in proxy.requests[mark:] if request.name == attacker.name]
+    result = observed(attacker, first, [call], dials)
     daemon.stop()
     attacker.close()
     return result

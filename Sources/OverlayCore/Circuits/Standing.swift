@@ -4,7 +4,7 @@ enum Standing: Int, CaseIterable {
   case unproven
   /// It has brought one, from whoever it claims or was dialled to be.
   case stranger
-  /// It claims to be a peer that the operator named, on the command line or in a hosts file, or was dialled to one. A claim
-  /// is no proof, but who makes it must know the name.
+  /// It claims to be a peer that the operator configured, or was dialled to one. A claim is no proof, but who makes it must
+  /// know the name.
   case known
 }

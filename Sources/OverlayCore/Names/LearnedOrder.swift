@@ -20,9 +20,10 @@ struct LearnedOrder {
     names.append((address, mark))
   }
 
-  /// Takes out names that are gone.
+  /// Takes out names that are gone, and all but the first place of one that was gone and came again.
   mutating func forget(where isGone: (IPv6Address, _ mark: UInt64) -> Bool) {
-    names = names[first...].filter { !isGone($0.address, $0.mark) }
+    var kept: Set<IPv6Address> = []
+    names = names[first...].filter { !isGone($0.address, $0.mark) && kept.insert($0.address).inserted }
     first = 0
   }
 

@@ -67,9 +67,9 @@ struct NameTable {
   /// The name that `address` stands for, if one is known.
   func name(of address: IPv6Address) -> OnionName? { entry(of: address)?.name }
 
-  /// Whether the operator named the peer that has `address`: the hosts file is his, too.
+  /// Whether the operator configured the peer that has `address`. A hosts file can name thousands: it is no such promise.
   func isKnown(_ address: IPv6Address) -> Bool {
-    entries[address].map { $0.source > .keepalive } ?? (hostsName(of: address) != nil)
+    entries[address]?.source == .configuration
   }
 
   /// What the holder of a name has said that it can do; `nil` if it has said nothing beyond its name.

@@ -12,7 +12,8 @@ struct DialTurns {
 
   private var all: TokenBucket
   private var others: TokenBucket
-  private var queue: [OnionName] = []
+  // Before `first` are those whose turn has been: as many as there may be without their being taken out one by one.
+  private(set) var queue: [OnionName] = []
   private var first = 0
   private var queued: Set<OnionName> = []
 
@@ -52,7 +53,10 @@ struct DialTurns {
     guard inFlight < limit, all.has(at: now), first < queue.count else { return nil }
     let name = queue[first]
     first += 1
-    if first == queue.count { (queue, first) = ([], 0) }
+    if 2 * first >= queue.count {
+      queue.removeFirst(first)
+      first = 0
+    }
     queued.remove(name)
     return name
   }

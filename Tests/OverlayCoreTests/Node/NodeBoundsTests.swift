@@ -49,15 +49,18 @@ struct NodeBoundsTests {
     #expect([bounds.strangerDials, bounds.strangerLines, bounds.reportedPeers] == [2, 1, 1])
   }
 
-  private func host(_ identities: Int = 128) -> FakeHost {
-    FakeHost(NodeSettings(name: alice, peers: [], bounds: NodeBounds(identities: identities, circuits: 16_384)))
+  private func host(_ identities: Int = 128, peers: [OnionName] = []) -> FakeHost {
+    FakeHost(
+      NodeSettings(
+        name: alice, peers: peers.map { ConfiguredPeer(name: $0) },
+        bounds: NodeBounds(identities: identities, circuits: 16_384)))
   }
 
   @Test("full queues leave room for cut packets: their circuits live")
   func queuesLeaveRoom() throws {
     let world = FakeWorld()
     let peers = try (2...5 as ClosedRange<UInt64>).map { try OnionName.sample($0) }
-    let host = world.start(host(), knowing: peers)
+    let host = world.start(host(peers: peers))
     for peer in peers { world.send(host.packet(to: peer.address), from: host) }
     for circuit in world.circuits { circuit.room = 0 }
     for _ in 0..<600 {

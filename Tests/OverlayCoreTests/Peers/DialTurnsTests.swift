@@ -56,4 +56,13 @@ struct DialTurnsTests {
     #expect(rest == [names[1], names[2], names[0], nil])
     #expect(!turns.isAwaited)
   }
+
+  @Test("a queue that is never empty takes no more memory than those who wait in it")
+  func neverEmpty() throws {
+    var turns = DialTurns(limit: 2, rate: 100)
+    for name in try (1...4 as ClosedRange<UInt64>).map({ try OnionName.sample($0) }) { turns.wait(name) }
+    for _ in 0..<1_000 { if let next = turns.next(at: Self.start) { turns.wait(next) } }
+    #expect(turns.isAwaited)
+    #expect(turns.queue.count <= 8)
+  }
 }
