@@ -90,9 +90,9 @@ public struct InterfaceMonitor: ~Copyable {
     case RTM_DELADDR:
       guard let lost = AddressRecord(record) else { return }
       if lost.interface == index, isOurs(lost) { body(.addressLost) }
-      if settings.serves(lost) { body(.servedAddressChanged) }
+      if isSource(lost) { body(.servedAddressChanged) }
     case RTM_NEWADDR:
-      if let new = AddressRecord(record), settings.serves(new) { body(.servedAddressChanged) }
+      if let new = AddressRecord(record), isSource(new) { body(.servedAddressChanged) }
       if let new = AddressRecord(record), new.interface == index, settings.isUnwanted(new) {
         body(.linkLocalAddressAdded)
       }
@@ -138,6 +138,12 @@ public struct InterfaceMonitor: ~Copyable {
       if change == .prefixRouteLost ? ours.takesPlace(route) : ours.matches(route) { return body(change) }
     }
     if let index, KernelRoute(connected: settings.prefix, to: index).matches(route) { body(.prefixRouteLost) }
+  }
+
+  /// Whether the host may speak from the address along our routes. What we set on the interface ourselves is no news: to act
+  /// on it would set it again.
+  private func isSource(_ address: AddressRecord) -> Bool {
+    address.interface != index && settings.serves(address)
   }
 
   private func isOurs(_ address: AddressRecord) -> Bool {

@@ -85,6 +85,23 @@ struct RoutedPrefixTests {
     #expect(tunnel.index > 1)
   }
 
+  @Test("an address that we set ourselves in what is served is no news: it was set again every ten seconds, for ever")
+  func ownAddressInServedPrefix() throws {
+    let namespace = try TestNamespace()
+    var wanted = try settings(in: namespace)
+    wanted.served = [try #require(IPPrefix("10.30.0.0/16"))]
+    var privileges = try Privileges(wanted)
+    _ = try privileges.installLeakGuard()
+    let tunnel = try privileges.openTunnel()
+    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
+    var monitor = try privileges.openMonitor()
+    monitor.watch(tunnel)
+    _ = try privileges.perform(.restoreInterface)
+    try namespace.ip("link", "set", tunnel.name, "mtu", "9000")
+    try namespace.ip("link", "set", tunnel.name, "down")
+    #expect(!monitor.changes(through: .addressLost).contains(.servedAddressChanged))
+  }
+
   @Test(
     "what others remove is told and restored",
     arguments: [
