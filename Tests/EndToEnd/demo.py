@@ -169,7 +169,9 @@ For real, on each of two machines (README.md has it step by step):
    # cat >> /etc/tor/torrc
    HiddenServiceDir /var/lib/tor/oncilla
    HiddenServicePort 8060 127.0.0.1:8060
-   # systemctl restart tor
+   # systemctl restart tor@default
+   # install -m 644 contrib/oncilla.nft /etc/oncilla.nft
+   # nft -f /etc/oncilla.nft        (peers may ping and use SSH, nothing else)
    # oncilla run --hostname-file /var/lib/tor/oncilla/hostname --peer THE-OTHER-NAME.onion
 
 and then ping6, ssh or copy to the other's address, which `oncilla address THE-OTHER-NAME.onion` prints.
