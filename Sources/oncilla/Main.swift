@@ -15,6 +15,7 @@ enum Main {
       case .daemon(let options): return runDaemon(options)
       }
     } catch {
+      if !error.output.isEmpty { _ = Console.print(error.output) }
       Console.complain(error.description)
       return error.exitStatus
     }

@@ -93,6 +93,12 @@ def test_a_bridged_lan(namespaces, daemons, proxy, follow):
     desk.ip(f"-6 addr add {own.address}/48 dev eth0")
     wait_until(lambda: desk.can_ping(alice.address), 30, what="the desk to reach alice")
     wait_until(lambda: daemon.host.can_ping(own.address), 10, what="alice to reach the desk")
+    # The machine itself, with an address on the bridge, as the manual has it, and as alice would if she were on the LAN.
+    [itself] = [block for block in re.findall(r"\.nf\n(.*?)\.fi\n", manual(), re.DOTALL) if "dev br0 nodad" in block]
+    third = Identity(overlay.onion_name("machine"), 8063)
+    assert follow(itself, machine, oncilla=third).wait(10) == 0
+    wait_until(lambda: machine.can_ping(own.address), 10, what="the machine to reach the desk")
+    wait_until(lambda: desk.can_ping(third.address), 10, what="the desk to reach the machine")
 
 
 @pytest.mark.parametrize("heading", ["Routed", "IPv4"])

@@ -15,6 +15,7 @@ final class OverlayInterface {
   private var hasInterface = false
   private var hasSaidNoRules = false
   private var overridingRules: Set<UInt32> = []
+  private var overridingRoutes: Set<IPPrefix> = []
 
   /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else sets
   /// how long a packet the interface carries may be, `failed` that it is gone for good; the log says why.
@@ -107,12 +108,17 @@ final class OverlayInterface {
       hasSaidNoRules = true
       log.warning("this kernel has no policy rules: the overlay's routes stand in the main table alone")
     }
-    let new = report.overridingRules.subtracting(overridingRules)
-    overridingRules = report.overridingRules
-    guard let first = new.min() else { return }
-    log.warning(
-      "a policy rule of priority \(first) comes before ours (\(PolicyRule.priority)) and can lead what is for peers "
-        + "elsewhere: 'ip rule' and 'ip -6 rule' show it")
+    if let first = report.overridingRules.subtracting(overridingRules).min() {
+      log.warning(
+        "a policy rule of priority \(first) would lead what is for peers elsewhere before ours are asked: ours are moved "
+          + "before it; 'ip rule' and 'ip -6 rule' show all of them")
+    }
+    if let first = report.overridingRoutes.subtracting(overridingRoutes).first {
+      log.warning(
+        "somebody's route to \(first) is better than ours and leads what is for peers elsewhere: 'ip route' and "
+          + "'ip -6 route' show it")
+    }
+    (overridingRules, overridingRoutes) = (report.overridingRules, report.overridingRoutes)
   }
 
   private func finish(_ request: PrivilegedRequest, failure: String?) {

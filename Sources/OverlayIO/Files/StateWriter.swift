@@ -142,7 +142,11 @@ private final class WritingTask: @unchecked Sendable {
   func run() {
     while let text = next() {
       let error = write(text)
-      locked { outcome = Outcome(error: error) }
+      locked {
+        outcome = Outcome(error: error)
+        // It is tried again, and for the last time at the end: nothing newer may ever come.
+        if error != nil, !isStopping, self.text == nil { self.text = text }
+      }
       var one: UInt64 = 1
       _ = Glibc.write(news.number, &one, MemoryLayout<UInt64>.size)
       rest()

@@ -24,6 +24,8 @@ public enum InterfaceChange: Hashable, Sendable {
   case leakGuardLost
   /// Somebody added a policy rule that takes packets of ours elsewhere before our rules are asked.
   case overridingRuleAdded
+  /// Somebody added a route that takes packets of ours elsewhere.
+  case overridingRouteAdded
   /// `lo`, which the leak guard hangs on, was set up.
   case loopbackCameUp
   /// Messages were lost: anything can have happened.

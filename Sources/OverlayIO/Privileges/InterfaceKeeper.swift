@@ -21,6 +21,10 @@ public struct InterfaceKeeper {
   private var pace = RestorePace()
   private var guardLosses: Set<GuardLoss> = []
   private var guardPace = RestorePace(interval: .seconds(1))
+  private var said: [String: Instant] = [:]
+
+  /// A line that was said is not said again for so long: one deed of somebody else can be several messages of the kernel.
+  private static let repetition = Duration.seconds(1)
 
   private enum Loss {
     case link, address, bareness, prefixRoute, route, source, bridge, messages
@@ -86,7 +90,7 @@ public struct InterfaceKeeper {
     case .deleted: if end == .none { end = .due }
     case .mtuChanged(let bytes): mtu = bytes
     case .leakGuardLost: guardLosses.insert(.leakGuard)
-    case .overridingRuleAdded: guardLosses.insert(.overridden)
+    case .overridingRuleAdded, .overridingRouteAdded: guardLosses.insert(.overridden)
     case .loopbackCameUp: guardLosses.insert(.loopback)
     case .overflow:
       losses.insert(.messages)
@@ -109,7 +113,7 @@ public struct InterfaceKeeper {
   private mutating func guardActions(at now: Instant) -> [InterfaceAction] {
     let isRetry = failures[.installLeakGuard].map { $0.retry <= now } ?? false
     guard isRetry || !guardLosses.isEmpty, guardPace.take(at: now) else { return [] }
-    let actions = guardNotices.map(InterfaceAction.report) + [.perform(.installLeakGuard)]
+    let actions = news(guardNotices, at: now) + [.perform(.installLeakGuard)]
     failures[.installLeakGuard]?.retry = now + RestorePace.failureInterval
     guardLosses = []
     return actions
@@ -118,7 +122,7 @@ public struct InterfaceKeeper {
   private mutating func interfaceActions(at now: Instant) -> [InterfaceAction] {
     let isRetry = failures[.restoreInterface].map { $0.retry <= now } ?? false
     guard hasNews || isRetry, pace.take(at: now) else { return [] }
-    var actions = notices.map(InterfaceAction.report)
+    var actions = news(notices, at: now)
     if isRetry || !losses.isDisjoint(with: [.link, .address, .bareness, .prefixRoute, .route, .source, .messages]) {
       actions.append(.perform(.restoreInterface))
     }
@@ -128,6 +132,14 @@ public struct InterfaceKeeper {
     reportedUp = isUp
     reportedMTU = mtu
     return actions
+  }
+
+  /// The lines that were not just said.
+  private mutating func news(_ notices: [InterfaceNotice], at now: Instant) -> [InterfaceAction] {
+    said = said.filter { $0.value + InterfaceKeeper.repetition > now }
+    let new = notices.filter { said[$0.text] == nil }
+    for notice in new { said[notice.text] = now }
+    return new.map(InterfaceAction.report)
   }
 
   /// Takes note of what came of a request, `nil` for success, and says what there is to log of it: a failure once and

@@ -13,6 +13,8 @@ public struct InterfaceMonitor: ~Copyable {
   private var link: LinkRecord?
   private var loopbackIsUp: Bool
   private var asksForLinks = false
+  // Where our rules stand that have been added since, by where they stand by themselves.
+  private var rules: [PolicyRule: PolicyRule] = [:]
 
   /// What the socket subscribes to (`<linux/rtnetlink.h>`).
   static func groups(for settings: InterfaceSettings) -> Int32 {
@@ -100,14 +102,22 @@ public struct InterfaceMonitor: ~Copyable {
       if let lost = RouteRecord(record) { handle(lost: lost, body) }
     case RTM_NEWROUTE:
       // A route that is replaced is told of by the new one alone.
-      guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0, let new = RouteRecord(record) else { return }
+      guard let new = RouteRecord(record) else { return }
+      if settings.isOverridden(by: new) { body(.overridingRouteAdded) }
+      guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0 else { return }
       for (route, change) in kept(to: new.prefix) where route.takesPlace(new) && !route.matches(new) { body(change) }
     case RTM_DELRULE:
-      if let lost = RuleRecord(record), guardedPrefixes.contains(where: { PolicyRule(prefix: $0).matches(lost) }) {
-        body(.leakGuardLost)
+      guard let lost = RuleRecord(record).flatMap({ PolicyRule($0) }), guardedPrefixes.contains(lost.prefix) else {
+        return
       }
+      // One that was moved by ourselves stands elsewhere already.
+      if rules[PolicyRule(lost.kind, for: lost.prefix)] ?? lost == lost { body(.leakGuardLost) }
     case RTM_NEWRULE:
-      if let new = RuleRecord(record), guardedPrefixes.contains(where: new.overrides) { body(.overridingRuleAdded) }
+      guard let new = RuleRecord(record) else { return }
+      if let ours = PolicyRule(new), guardedPrefixes.contains(ours.prefix) {
+        rules[PolicyRule(ours.kind, for: ours.prefix)] = ours
+      }
+      if guardedPrefixes.contains(where: new.overrides) { body(.overridingRuleAdded) }
     case Int(NLMSG_ERROR):
       // The answer to `askForLinks`.
       if let index, record.acknowledgement == ENODEV, record.header.nlmsg_seq == UInt32(bitPattern: index) {
@@ -133,10 +143,7 @@ public struct InterfaceMonitor: ~Copyable {
   }
 
   private func handle(lost route: RouteRecord, _ body: (InterfaceChange) -> Void) {
-    for (ours, change) in kept(to: route.prefix) {
-      // The place of the overlay's route is free, too, when another daemon ends.
-      if change == .prefixRouteLost ? ours.takesPlace(route) : ours.matches(route) { return body(change) }
-    }
+    for (ours, change) in kept(to: route.prefix) where ours.matches(route) { return body(change) }
     if let index, KernelRoute(connected: settings.prefix, to: index).matches(route) { body(.prefixRouteLost) }
   }
 
@@ -156,17 +163,8 @@ public struct InterfaceMonitor: ~Copyable {
   /// The routes to this prefix that the program keeps, and what it means to lose them.
   private func kept(to prefix: IPPrefix) -> [(route: KernelRoute, change: InterfaceChange)] {
     guard guardedPrefixes.contains(prefix) else { return [] }
-    var kept: [(route: KernelRoute, change: InterfaceChange)] = []
-    for table in KernelRoute.tables {
-      kept.append((KernelRoute(guarding: prefix).standing(in: table), .leakGuardLost))
-      guard let index, settings.hasAddress else { continue }
-      let route = KernelRoute(to: prefix, through: index).standing(in: table)
-      if routedPrefixes.contains(prefix) {
-        kept.append((route, .routeLost))
-      } else if table != KernelRoute.mainTable {
-        kept.append((route, .prefixRouteLost))
-      }
-    }
-    return kept
+    let leakGuard = (KernelRoute(guarding: prefix), InterfaceChange.leakGuardLost)
+    guard let index, routedPrefixes.contains(prefix) else { return [leakGuard] }
+    return [leakGuard, (KernelRoute(to: prefix, through: index), .routeLost)]
   }
 }

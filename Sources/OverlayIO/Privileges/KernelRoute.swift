@@ -3,10 +3,8 @@ import Glibc
 import OverlayCore
 
 /// A route that the program keeps: one into the interface, or the leak guard that takes what is for the same prefix when
-/// the interface's own route is gone, so that it does not leave through the default route in the clear.
-///
-/// Each stands twice: in the program's own table, to which its policy rules lead before those of others are asked, and in
-/// the main table, which is there without a rule, too.
+/// the interface's own route is gone, so that it does not leave through the default route in the clear. All stand in the
+/// main table, where a route to a part of the prefix, such as a LAN's, goes before ours.
 struct KernelRoute: Equatable {
   /// Where it leads packets.
   enum Target: Equatable {
@@ -22,8 +20,6 @@ struct KernelRoute: Equatable {
   let target: Target
   /// Who is said to have made it (`RTPROT_…`).
   let origin: UInt8
-  /// The table that holds it.
-  var table = KernelRoute.mainTable
   /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by itself.
   var initialWindow: UInt32 = 0
   /// The host's own address that its packets along the route come from (`RTA_PREFSRC`), its errors about others' packets
@@ -38,10 +34,8 @@ struct KernelRoute: Equatable {
   /// Greater, and so of less weight, than what interfaces (256), static routes and router advertisements (1024) get.
   static let leakGuardMetric: UInt32 = 4096
 
-  /// The table that every kernel asks.
+  /// The table that holds it, which every kernel asks.
   static let mainTable = UInt32(RT_TABLE_MAIN.rawValue)
-  /// The tables in which each of the program's routes stands.
-  static let tables = [PolicyRule.table, mainTable]
 
   /// The route into the interface of this number.
   init(to prefix: IPPrefix, through interface: Int32) {
@@ -82,31 +76,18 @@ struct KernelRoute: Equatable {
   /// The request that removes the route, and fails with ESRCH where there is none.
   var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
 
-  /// The request for the routes of this version of IP among which ours is: those of all tables that bear its mark, or all
-  /// of its table where it has none.
+  /// The request for the routes of this version of IP among which ours is: those that bear its mark, or all where it has
+  /// none.
   var query: NetlinkMessage {
-    var header = rtmsg()
-    header.rtm_family = prefix.family
-    if origin != KernelRoute.mark { header.rtm_table = UInt8(table) }
-    if origin == KernelRoute.mark { header.rtm_protocol = origin }
-    return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
+    KernelRoute.query(family: prefix.family, origin: origin == KernelRoute.mark ? origin : 0)
   }
 
-  /// The route in another table.
-  func standing(in table: UInt32) -> KernelRoute {
-    var route = self
-    route.table = table
-    return route
-  }
-
-  /// Where the route stands, whatever else it says.
-  var place: RoutePlace { RoutePlace(prefix: prefix, table: table) }
-
-  /// The request for all routes of the main table of this family.
-  static func query(family: UInt8) -> NetlinkMessage {
+  /// The request for all routes of the main table of this family, or those of one origin.
+  static func query(family: UInt8, origin: UInt8 = 0) -> NetlinkMessage {
     var header = rtmsg()
     header.rtm_family = family
     header.rtm_table = UInt8(mainTable)
+    header.rtm_protocol = origin
     return NetlinkMessage("look for routes", type: RTM_GETROUTE, flags: Int32(NLM_F_DUMP), header: header)
   }
 
@@ -124,14 +105,14 @@ struct KernelRoute: Equatable {
 
   /// Whether the route stands where this one does, whoever made it.
   func takesPlace(_ route: RouteRecord) -> Bool {
-    route.prefix == prefix && route.table == table && route.metric == metric
+    route.prefix == prefix && route.table == KernelRoute.mainTable && route.metric == metric
   }
 
   private func message(_ verb: String, type: Int, flags: Int32 = 0) -> NetlinkMessage {
     var header = rtmsg()
     header.rtm_family = prefix.family
     header.rtm_dst_len = UInt8(prefix.length)
-    header.rtm_table = UInt8(table)
+    header.rtm_table = UInt8(KernelRoute.mainTable)
     header.rtm_protocol = origin
     header.rtm_scope = UInt8(RT_SCOPE_UNIVERSE.rawValue)
     header.rtm_type = UInt8(RTN_UNREACHABLE)
@@ -154,12 +135,6 @@ struct KernelRoute: Equatable {
     }
     return message
   }
-}
-
-/// A prefix of a table.
-struct RoutePlace: Hashable {
-  let prefix: IPPrefix
-  let table: UInt32
 }
 
 extension IPPrefix {

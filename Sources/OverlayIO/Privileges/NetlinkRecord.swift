@@ -24,6 +24,12 @@ struct NetlinkRecord {
     guard Int32(header.nlmsg_type) == NLMSG_ERROR, payload.count >= 4 else { return nil }
     return 0 &- payload.loadUnaligned(as: Int32.self)
   }
+
+  /// The error number with which the answer to a dump ends, 0 for success; `nil` for any other message.
+  var dumpEnd: Int32? {
+    guard Int32(header.nlmsg_type) == NLMSG_DONE else { return nil }
+    return payload.count >= 4 ? max(0, 0 &- payload.loadUnaligned(as: Int32.self)) : 0
+  }
 }
 
 /// The messages in one received datagram. Ends at the first that is not whole.

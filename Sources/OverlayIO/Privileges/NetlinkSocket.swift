@@ -102,7 +102,10 @@ struct NetlinkSocket: ~Copyable {
           if number == 0 { return }
           throw SystemError(call: message.purpose, number: number)
         }
-        if Int32(record.header.nlmsg_type) == NLMSG_DONE { return }
+        if let number = record.dumpEnd {
+          if number == 0 { return }
+          throw SystemError(call: message.purpose, number: number)
+        }
         body(record)
       }
     }

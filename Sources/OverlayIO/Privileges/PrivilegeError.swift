@@ -49,8 +49,8 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
     case .protocolDisabled(nil):
       "the kernel has no IPv6: start it without ipv6.disable=1"
     case .protocolDisabled(let interface?):
-      "IPv6 is disabled on \(interface), and cannot be enabled from here: set sysctl "
-        + "net.ipv6.conf.\(interface).disable_ipv6 to 0, and leave that of other interfaces as it is"
+      "IPv6 is disabled on \(interface), and cannot be enabled: let the daemon write "
+        + "/proc/sys/net/ipv6/conf/\(interface)/disable_ipv6, which belongs to that interface alone"
     case .interfaceExists(let name):
       "interface \(name) exists already: stop the program that holds it or choose another name with --interface"
     case .interfaceGone(let name):

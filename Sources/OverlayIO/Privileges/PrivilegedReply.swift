@@ -24,6 +24,8 @@ public struct LeakGuardReport: Equatable, Sendable {
   public var hasPolicyRules = true
   /// The priorities of policy rules, of others, that take packets for guarded prefixes elsewhere before ours are asked.
   public var overridingRules: Set<UInt32> = []
+  /// The prefixes of routes, of others, that take packets for guarded prefixes elsewhere.
+  public var overridingRoutes: Set<IPPrefix> = []
 }
 
 /// What became of the wish for a leak guard.

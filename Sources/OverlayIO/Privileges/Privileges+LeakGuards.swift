@@ -2,69 +2,108 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// The leak guards: for each prefix of the overlay and behind peers an `unreachable` route in each table, and the policy
-/// rule that leads to the program's own. They outlive the daemon, however it ends: a connection that stood sends on, and
+/// The leak guards: for each prefix of the overlay and behind peers an `unreachable` route, and the policy rules that lead
+/// there, and nowhere else, before those of others. They outlive the daemon, however it ends: a connection that stood sends on, and
 /// its packets tell in the clear who talks with whom.
 extension Privileges {
-  /// Puts up what is missing of them.
+  /// Puts up what is missing of them. What cannot be put up keeps nothing else from it.
   mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardReport {
     if !hasInterface { try refuseTakenPlaces() }
     let rules = try policyRules(of: Set(settings.guardedPrefixes.map(\.family)))
     var report = LeakGuardReport(state: .adopted, hasPolicyRules: hasPolicyRules)
-    let routes = settings.guardedPrefixes.flatMap { places(of: KernelRoute(guarding: $0)) }
+    report.overridingRoutes = try overridingRoutes()
+    var firstError: PrivilegeError?
+    let routes = settings.guardedPrefixes.map { KernelRoute(guarding: $0) }
     let standing = try standing(among: routes)
-    for route in routes where standing[route.place] == nil {
-      switch try add(route) {
-      case .added: if report.state == .adopted { report.state = .installed }
-      case .taken: throw .leakGuardTaken(route.prefix, metric: route.metric)
-      case .linkDown: report.state = .loopbackDown
+    for route in routes where standing[route.prefix] == nil {
+      do throws(PrivilegeError) {
+        try addLeakGuard(route, report: &report)
+      } catch {
+        firstError = firstError ?? error
       }
     }
-    guard hasPolicyRules else { return report }
-    for prefix in settings.guardedPrefixes {
-      let rule = PolicyRule(prefix: prefix)
-      for found in rules where found.overrides(prefix) { report.overridingRules.insert(found.priority) }
-      guard !rules.contains(where: rule.matches) else { continue }
+    for prefix in settings.guardedPrefixes where hasPolicyRules {
+      do throws(PrivilegeError) {
+        try addRules(for: prefix, among: rules, report: &report)
+      } catch {
+        firstError = firstError ?? error
+      }
+    }
+    if let firstError { throw firstError }
+    return report
+  }
+
+  private mutating func addLeakGuard(_ route: KernelRoute, report: inout LeakGuardReport) throws(PrivilegeError) {
+    switch try add(route) {
+    case .added: if report.state == .adopted { report.state = .installed }
+    case .linkDown: report.state = .loopbackDown
+    case .taken:
+      // By ourselves, perhaps, in another process in this moment.
+      guard try standing(among: [route]).isEmpty else { return }
+      throw .leakGuardTaken(route.prefix, metric: route.metric)
+    }
+  }
+
+  /// Sees to it that our rules for a prefix stand, before those of others that would take it elsewhere.
+  private mutating func addRules(
+    for prefix: IPPrefix, among rules: [RuleRecord], report: inout LeakGuardReport
+  ) throws(PrivilegeError) {
+    var first = PolicyRule.firstPriority
+    for found in rules where found.overrides(prefix) {
+      report.overridingRules.insert(found.priority)
+      first = min(first, max(found.priority, 3) - 2)
+    }
+    let ours = rules.compactMap { PolicyRule($0) }.filter { $0.prefix == prefix }
+    let wanted = PolicyRule.Kind.allCases.map { PolicyRule($0, for: prefix, first: first) }
+    for rule in wanted where !ours.contains(rule) {
       try change(rule.addition, unless: EEXIST)
       if report.state == .adopted { report.state = .installed }
     }
-    return report
+    for rule in ours where !wanted.contains(rule) { try change(rule.removal, unless: ENOENT) }
   }
 
   /// Takes all of them away, of whichever prefixes they are: the rules first, which lead to the routes.
   mutating func dropLeakGuards() throws(PrivilegeError) {
-    for rule in try policyRules(of: Privileges.families) where rule.origin == KernelRoute.mark {
-      try change(PolicyRule(prefix: rule.prefix).removal, unless: ENOENT)
+    for rule in try policyRules(of: Privileges.families).compactMap({ PolicyRule($0) }) {
+      try change(rule.removal, unless: ENOENT)
     }
-    for route in try leakGuards() {
+    for prefix in try leakGuards() {
       // Another route of this prefix stays: the request names ours by its mark.
-      try change(KernelRoute(guarding: route.prefix).standing(in: route.table).removal, unless: ESRCH)
+      try change(KernelRoute(guarding: prefix).removal, unless: ESRCH)
     }
   }
 
-  /// The prefixes that are guarded wholly: by a route in each table and a rule.
+  /// The prefixes that are guarded wholly: by a route and both rules.
   mutating func guardedPrefixes() throws(PrivilegeError) -> [IPPrefix] {
-    let rules = try policyRules(of: Privileges.families)
-    var tables: [IPPrefix: Set<UInt32>] = [:]
-    for route in try leakGuards() { tables[route.prefix, default: []].insert(route.table) }
-    let wanted = hasPolicyRules ? Set(KernelRoute.tables) : [KernelRoute.mainTable]
-    let guarded = tables.filter { prefix, tables in
-      tables.isSuperset(of: wanted) && (!hasPolicyRules || rules.contains(where: PolicyRule(prefix: prefix).matches))
+    let rules = try policyRules(of: Privileges.families).compactMap { PolicyRule($0) }
+    let guarded = try leakGuards().filter { prefix in
+      !hasPolicyRules
+        || PolicyRule.Kind.allCases.allSatisfy { kind in rules.contains { $0.prefix == prefix && $0.kind == kind } }
     }
-    return guarded.keys.sorted { "\($0)" < "\($1)" }
+    return guarded.sorted { "\($0)" < "\($1)" }
   }
 
   private static let families: Set<UInt8> = [UInt8(AF_INET6), UInt8(AF_INET)]
 
-  /// The `unreachable` routes of ours, of every prefix and table.
-  private mutating func leakGuards() throws(PrivilegeError) -> [RouteRecord] {
-    var found: [RouteRecord] = []
-    for prefix in ["::/0", "0.0.0.0/0"].compactMap({ IPPrefix($0) }) {
-      try look(KernelRoute(guarding: prefix).query) { record in
-        guard let route = RouteRecord(record), route.origin == KernelRoute.mark,
-          KernelRoute(guarding: route.prefix).standing(in: route.table).matches(route)
-        else { return }
-        found.append(route)
+  /// The prefixes of the `unreachable` routes of ours.
+  private mutating func leakGuards() throws(PrivilegeError) -> [IPPrefix] {
+    var found: [IPPrefix] = []
+    for family in Privileges.families {
+      try look(KernelRoute.query(family: family, origin: KernelRoute.mark)) { record in
+        guard let route = RouteRecord(record), KernelRoute(guarding: route.prefix).matches(route) else { return }
+        found.append(route.prefix)
+      }
+    }
+    return found
+  }
+
+  /// The prefixes of the routes of others that are better than ours. What this host serves is not asked of peers.
+  private mutating func overridingRoutes() throws(PrivilegeError) -> Set<IPPrefix> {
+    var found: Set<IPPrefix> = []
+    for family in Set(settings.guardedPrefixes.map(\.family)) {
+      let settings = settings
+      try look(KernelRoute.query(family: family)) { record in
+        if let route = RouteRecord(record), settings.isOverridden(by: route) { found.insert(route.prefix) }
       }
     }
     return found

@@ -7,24 +7,17 @@ extension Privileges {
   /// Leads what lies behind peers into the interface of this number, which is up and carries so many bytes. It all goes
   /// with the interface.
   mutating func addRoutes(through index: Int32, mtu: Int) throws(PrivilegeError) {
-    let own = IPPrefix.ipv6(settings.prefix)
     let sources = try sourceAddresses()
-    let routes = settings.routedPrefixes.flatMap { prefix in
+    let routes = settings.routedPrefixes.map { prefix in
       var route = KernelRoute(to: prefix, through: index).widened(for: mtu)
       route.preferredSource = sources[prefix.family]
-      return places(of: route)
+      return route
     }
-    // The overlay's own prefix stands in the main table with the address.
-    let ownRoute = KernelRoute(to: own, through: index).widened(for: mtu)
-    let all = routes + places(of: ownRoute).filter { $0.table != KernelRoute.mainTable }
-    let standing = try standing(among: all)
-    for route in all {
-      if let found = standing[route.place] {
-        if route.prefix != own, found.preferredSource != route.preferredSource { try replace(route) }
-        continue
-      }
-      // Another daemon in this namespace may have the overlay's prefix, which is warned of, and serves until it ends.
-      if case .taken = try add(route), route.prefix != own {
+    let standing = try standing(among: routes)
+    for route in routes {
+      if let found = standing[route.prefix] {
+        if found.preferredSource != route.preferredSource { try replace(route) }
+      } else if case .taken = try add(route) {
         throw .routeTaken(route.prefix, metric: route.metric)
       }
     }
@@ -76,11 +69,6 @@ extension Privileges {
     case added, taken, linkDown
   }
 
-  /// The route in each table in which it is to stand.
-  func places(of route: KernelRoute) -> [KernelRoute] {
-    hasPolicyRules ? KernelRoute.tables.map { route.standing(in: $0) } : [route]
-  }
-
   /// Adds a route.
   mutating func add(_ route: KernelRoute) throws(PrivilegeError) -> Addition {
     do throws(SystemError) {
@@ -97,19 +85,16 @@ extension Privileges {
     }
   }
 
-  /// Those routes that stand already. Asked once for all of them: each answer holds every route of ours.
-  mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> [RoutePlace: RouteRecord] {
-    var wanted: [RoutePlace: KernelRoute] = [:]
-    var queries: [UInt8: NetlinkMessage] = [:]
-    for route in routes {
-      wanted[route.place] = route
-      queries[route.prefix.family] = route.query
-    }
-    var standing: [RoutePlace: RouteRecord] = [:]
+  /// Those routes that stand already, by their prefixes, which differ. Asked once for all of them: each answer holds every
+  /// route of ours.
+  mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> [IPPrefix: RouteRecord] {
+    let wanted = Dictionary(routes.map { ($0.prefix, $0) }) { first, _ in first }
+    let queries = Dictionary(routes.map { ($0.prefix.family, $0.query) }) { first, _ in first }
+    var standing: [IPPrefix: RouteRecord] = [:]
     for query in queries.values {
       try look(query) { record in
-        if let found = RouteRecord(record), wanted[found.place]?.matches(found) == true {
-          standing[found.place] = found
+        if let found = RouteRecord(record), wanted[found.prefix]?.matches(found) == true {
+          standing[found.prefix] = found
         }
       }
     }
@@ -121,6 +106,8 @@ extension Privileges {
     do throws(SystemError) {
       try requests.request(query, body)
     } catch {
+      // What a dump of a table without routes ends with.
+      if error.number == ENOENT { return }
       throw explain(error, query.purpose)
     }
   }
@@ -131,12 +118,35 @@ extension InterfaceSettings {
   var routedPrefixes: [IPPrefix] { hasAddress ? outsidePrefixes : [] }
 
   /// What must not leave in the clear.
-  var guardedPrefixes: [IPPrefix] { [.ipv6(prefix)] + outsidePrefixes }
+  var guardedPrefixes: [IPPrefix] {
+    let own = IPPrefix.ipv6(prefix)
+    return [own] + outsidePrefixes.filter { $0 != own }
+  }
+
+  /// Whether somebody's route takes along what our routes are for, except to what this host serves.
+  func isOverridden(by route: RouteRecord) -> Bool {
+    guardedPrefixes.contains(where: route.overrides) && !served.contains { $0.contains(route.prefix) }
+  }
 
   private var outsidePrefixes: [IPPrefix] {
-    guard let ipv4Address, ipv4Address.prefix.length < 32 else { return routes }
-    let connected = IPPrefix.ipv4(ipv4Address.prefix)
-    return routes.contains(connected) ? routes : routes + [connected]
+    let connected = ipv4Address.map(\.prefix).flatMap { $0.length < 32 ? IPPrefix.ipv4($0) : nil }
+    var known: Set<IPPrefix> = []
+    return (routes + [connected].compactMap(\.self)).flatMap(\.halvesIfAll).filter { known.insert($0).inserted }
+  }
+}
+
+extension IPPrefix {
+  /// The two halves of all addresses, in place of the prefix of length 0, or else the prefix itself. A default route is
+  /// less specific than either, whatever its metric, and the kernel takes a rule that is for all addresses for any other
+  /// of its priority.
+  fileprivate var halvesIfAll: [IPPrefix] {
+    guard length == 0 else { return [self] }
+    let halves =
+      switch self {
+      case .ipv4: ["0.0.0.0/1", "128.0.0.0/1"]
+      case .ipv6: ["::/1", "8000::/1"]
+      }
+    return halves.compactMap { IPPrefix($0) }
   }
 }
 

@@ -38,6 +38,12 @@ struct RouteRecord: Equatable {
     interface = attributes.value(Int(RTA_OIF.rawValue), as: Int32.self) ?? 0
   }
 
-  /// Where it stands.
-  var place: RoutePlace { RoutePlace(prefix: prefix, table: table) }
+  /// Whether it is somebody's way for packets of a prefix, or of a part of it, that is better than ours. Those that the
+  /// kernel makes for networks that the host is in are none: they are to count.
+  func overrides(_ other: IPPrefix) -> Bool {
+    guard table == KernelRoute.mainTable, Int(type) == RTN_UNICAST, origin != KernelRoute.mark,
+      origin != UInt8(RTPROT_KERNEL), other.contains(prefix)
+    else { return false }
+    return prefix != other || metric < KernelRoute(to: other, through: interface).metric
+  }
 }

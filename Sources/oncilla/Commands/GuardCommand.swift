@@ -25,6 +25,8 @@ extension Command {
       guard let verb = GuardVerb(rawValue: word) else {
         throw .argument(word, reason: "on, off or status is accepted")
       }
+      var shown = ""
+      if verb == .on { try parsed.draft.check() }
       do throws(PrivilegeError) {
         switch verb {
         case .on: return .output(try parsed.draft.turnOn())
@@ -32,11 +34,12 @@ extension Command {
         case .status:
           let (text, isGuarded) = try parsed.draft.status()
           if isGuarded { return .output(text) }
+          shown = text
         }
       } catch {
         throw .failed(error.description)
       }
-      throw .failed(verb.failure)
+      throw .failed(verb.failure, after: shown)
     })
 }
 
@@ -80,6 +83,18 @@ struct GuardDraft {
     ]
   }
 
+  /// Refuses what cannot be behind a peer: it would be taken from this host alone.
+  func check() throws(CommandError) {
+    let rules = PrefixRules(isInNamespace: settings.namespace != nil, carriesIPv4: true, connections: [])
+    var known: Set<IPPrefix> = []
+    for prefix in settings.routes {
+      try CommandError.naming("--route", "\(prefix)") { () throws(Value.Refusal) in
+        guard known.insert(prefix).inserted else { throw Value.Refusal("this prefix is already given") }
+        try rules.check(prefix, isRoute: true)
+      }
+    }
+  }
+
   /// Puts up what is missing; a line for each prefix that is guarded then.
   func turnOn() throws(PrivilegeError) -> String {
     var privileges = try Privileges(guarding: settings)
@@ -92,7 +107,8 @@ struct GuardDraft {
   func turnOff() throws(PrivilegeError) -> Bool {
     var privileges = try Privileges(guarding: settings)
     _ = try privileges.perform(.removeLeakGuards)
-    for _ in 0..<10 {
+    // A daemon that has put them back again and again waits for a second before it does.
+    for _ in 0..<40 {
       usleep(30_000)
       if try !privileges.lookForLeakGuards().isEmpty { return false }
     }

@@ -24,12 +24,17 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case conflict(String, String)
   /// An argument of a command is refused, for this reason.
   case argument(String, reason: String)
-  /// The command line is right and the work failed.
-  case failed(String)
+  /// The command line is right and the work failed, after so much was to be printed.
+  case failed(String, after: String = "")
 
   /// The process's exit status: 2 for a wrong command line, 1 for anything else.
   var exitStatus: Int32 {
     if case .failed = self { 1 } else { 2 }
+  }
+
+  /// What the command has to say before the line, on standard output.
+  var output: String {
+    if case .failed(_, let output) = self { output } else { "" }
   }
 
   /// The line, without the program's name.
@@ -49,7 +54,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .incomplete(let command, let needs): "\(command) needs \(needs)"
     case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"
     case .argument(let argument, let reason): "'\(quoted(argument))': \(quoted(reason, limit: 400))"
-    case .failed(let text): quoted(text, limit: 1000)
+    case .failed(let text, _): quoted(text, limit: 1000)
     }
   }
 

@@ -153,7 +153,7 @@ extension RunDraft {
 
 extension CommandError {
   /// Does `body` for an option's value, whose refusal becomes the command's error.
-  fileprivate static func naming(
+  static func naming(
     _ option: String, _ value: String, _ body: () throws(Value.Refusal) -> Void
   ) throws(CommandError) {
     do throws(Value.Refusal) {

@@ -67,6 +67,25 @@ struct StateWriterTests {
     while !isDone() { usleep(2_000) }
   }
 
+  @Test("what a disk refused is written when it takes it again, though nothing newer comes, at the end at the latest")
+  func triedAgain() throws {
+    disk.refuse(ENOSPC)
+    var first: StateWriter? = try writer(every: .milliseconds(20))
+    first?.keep("leases")
+    usleep(50_000)
+    #expect(disk.written == [])
+    disk.refuse(nil)
+    wait { disk.written == ["leases"] }
+    first = nil
+    disk.refuse(ENOSPC)
+    var second: StateWriter? = try writer(every: .seconds(30))
+    second?.keep("more leases")
+    usleep(100_000)
+    disk.refuse(nil)
+    second = nil
+    #expect(disk.written == ["leases", "more leases"])
+  }
+
   @Test("what is given in a burst costs two writes and no wait, and the last of it is there at the end")
   func burst() throws {
     var writer: StateWriter? = try writer(every: .seconds(30))

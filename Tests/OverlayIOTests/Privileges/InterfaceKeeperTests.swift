@@ -36,6 +36,18 @@ struct InterfaceKeeperTests {
     #expect(keeper.nextTime == nil)
   }
 
+  @Test("says once what comes in several messages, and again when it happens again")
+  func saysOnce() {
+    var keeper = keeper()
+    let lines = [0, 1, 2, 1_500].map { milliseconds in
+      keeper.observe(.leakGuardLost)
+      let actions = keeper.actions(at: start + .milliseconds(milliseconds))
+      #expect(actions.compactMap(\.request) == [.installLeakGuard])
+      return actions.compactMap(\.line).count
+    }
+    #expect(lines == [1, 0, 0, 1])
+  }
+
   @Test("waits with the address until a link that was set down is up")
   func waits() {
     var keeper = keeper()
