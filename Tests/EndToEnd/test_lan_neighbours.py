@@ -282,6 +282,51 @@ def test_an_advertisement_teaches_and_one_of_a_peers_address_does_not(stage):
     wait_until(stage.answers, 2, what="the daemon to speak for the peer still")
 
 
+def hidden(stage, kind, body):
+    """A message of neighbour discovery for a1 that says to come from the peer, behind every chain of headers in which a
+    kernel would find it."""
+    source, destination = stage.peer.address, stage.a1.address
+    message = packets.icmpv6(source, destination, kind, 0, body, hop_limit=255)[40:]
+    options = struct.pack("!BB", packets.ICMPV6, 0) + bytes([1, 4, 0, 0, 0, 0])
+
+    def packet(next_header, payload):
+        return packets.ipv6(source, destination, next_header, payload, hop_limit=255)
+
+    def fragment(next_header, payload, offset=0, more=False):
+        return struct.pack("!BBHI", next_header, 0, offset | more, kind) + payload
+
+    yield "bare", [packet(packets.ICMPV6, message)]
+    yield "behind options", [packet(60, options + message)]
+    yield "as an only fragment", [packet(44, fragment(packets.ICMPV6, message))]
+    yield "in the second fragment, behind options in the first", [
+        packet(44, fragment(60, options, more=True)), packet(44, fragment(60, message, offset=8))]
+    yield "cut within its first eight bytes' reach", [
+        packet(44, fragment(packets.ICMPV6, message[:8], more=True)),
+        packet(44, fragment(packets.ICMPV6, message[8:], offset=8))]
+    yield "behind an authentication header", [packet(51, struct.pack("!BBHII", packets.ICMPV6, 1, 0, 7, 1) + message)]
+    yield "behind a mobility header", [packet(135, struct.pack("!BBBBHH", packets.ICMPV6, 0, 0, 0, 0, 0) + message)]
+    yield "behind a header that nobody knows", [packet(253, struct.pack("!BB6x", packets.ICMPV6, 0) + message)]
+
+
+def test_neighbour_discovery_reaches_no_host_whatever_it_hides_behind(stage):
+    neighbour = packets.address_bytes(stage.a2.address)
+    body = bytes([OVERRIDE, 0, 0, 0]) + neighbour + link_layer_option(2, stage.port.mac)
+    with contextlib.closing(stage.peer.call(stage.a1.identity)) as call, RawPort(stage.a1.namespace, "eth0") as seen:
+        for kind in (NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, ethernet.ROUTER_ADVERTISEMENT, ethernet.REDIRECT):
+            for _, chain in hidden(stage, kind, body):
+                for packet in chain:
+                    call.send(packet)
+        call.send(packets.icmpv6(stage.peer.address, stage.a1.address, 128, 0, b"\0\1\0\1last", hop_limit=255))
+        from_peer = lambda frame: frame.packet is not None and frame.packet.source == stage.peer.address  # noqa: E731
+        wait_until(lambda: any(b"last" in frame.raw for frame in seen.received(from_peer)), 10, what="the last packet")
+        arrived = [frame.packet for frame in seen.received(from_peer)]
+    # A cut message whose first part says what it is was never let in; what follows it may come, and is no packet alone.
+    assert not [packet for packet in arrived if packet.hop_limit == 255]
+    later = [packet for packet in arrived if packet.next_header == 44 and packet.payload[3] & 0xF8]
+    assert len(arrived) - len(later) == 1, arrived
+    assert stage.a2.address not in stage.a1.namespace.ip("-6 neigh show dev eth0")
+
+
 def test_a_peer_does_not_tell_hosts_where_their_neighbours_are(stage):
     """On its way no hop limit is counted down, which a kernel takes for a proof that its neighbour speaks."""
     elsewhere, own, peer = "02:00:5e:00:00:66", stage.a1.address, stage.peer.address

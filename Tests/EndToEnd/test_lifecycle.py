@@ -477,7 +477,8 @@ def test_with_a_hostname_file_that_holds_no_name(daemons, host, proxy, tmp_path)
 def test_with_a_log_file_that_cannot_be_opened(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address,
                   options=["--log", "/nonexistent/oncilla.log"])
-    fails_with_a_line(one, "--log: open /nonexistent/oncilla.log")
+    fails_with_a_line(one, "--log: open /nonexistent/oncilla.log: No such file or directory; "
+                           "its directory /nonexistent is not there")
 
 
 @pytest.mark.parametrize("target", ["file", "syslog"])

@@ -35,7 +35,8 @@ struct CommandTests {
     arguments: [
       ("fd87:d87e:eb43:f947:ad24:ec81:8abe:753e", "7fd22jhmqgfl45j6\n"),
       ("FD87:D87E:EB43:5B1F:3F7E:D46D:FE89:9B03", "lmpt67wunx7itgyd\n"), ("fd87:d87e:eb43::", "aaaaaaaaaaaaaaaa\n"),
-      (" fd87:d87e:eb43::\n", "aaaaaaaaaaaaaaaa\n"),
+      (" fd87:d87e:eb43::\n", "aaaaaaaaaaaaaaaa\n"), ("[fd87:d87e:eb43::]", "aaaaaaaaaaaaaaaa\n"),
+      ("fd87:d87e:eb43::/48", "aaaaaaaaaaaaaaaa\n"),
     ])
   func name(address: String, text: String) throws {
     #expect(try output(["name", address]) == text)
@@ -83,7 +84,7 @@ struct CommandTests {
     (["help", "runn"], "unknown command 'runn' (did you mean run?); 'oncilla --help' lists the commands"),
     (["--verison"], "unknown option --verison (did you mean --version?); 'oncilla --help' lists what is accepted"),
     (["address"], "address needs NAME or --hostname-file FILE"),
-    (["address", "abc"], "'abc': its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
+    (["address", "abc"], "'abc': an onion name has 56 characters before .onion (16 in version 2), not 3"),
     (
       ["address", "7fd22jhmqgfl45j6", "7fd22jhmqgfl45j1"],
       "'7fd22jhmqgfl45j1': an onion name is written with the letters a to z and the digits 2 to 7 only"
@@ -102,6 +103,7 @@ struct CommandTests {
     ),
     (["address", "--hostname-file="], "--hostname-file '': a path is accepted, which cannot be empty"),
     (["name"], "name needs ADDRESS"),
+    (["name", "fd87:d87e:eb43::/129"], "'fd87:d87e:eb43::/129': this is not an IPv6 address"),
     (["name", "7fd22jhmqgfl45j6"], "'7fd22jhmqgfl45j6': this is not an IPv6 address"),
     (
       ["name", "fd87:d87e:eb42::1"],

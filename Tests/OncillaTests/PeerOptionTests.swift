@@ -32,8 +32,8 @@ struct PeerOptionTests {
   }
 
   static let refusals: [([String], String, String)] = [
-    ([], "abc=abc", "its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
-    ([], carol.prefix(50) + "", "its label has 50 characters, an onion name's has 56 (or 16, version 2)"),
+    ([], "abc=abc", "an onion name has 56 characters before .onion (16 in version 2), not 3"),
+    ([], carol.prefix(50) + "", "an onion name has 56 characters before .onion (16 in version 2), not 50"),
     ([], "alice", "after a petname, '=' and the onion name are accepted: alice=NAME"),
     ([], "alice:\(carol)", "after a petname, '=' and the onion name are accepted: alice=NAME"),
     ([], "alice \(carol):8060", "after a petname, '=' and the onion name are accepted: alice=NAME"),

@@ -97,8 +97,8 @@ struct PrefixOptionTests {
     ),
     (
       ["--route", "fd00:1::/64,via=a_b"],
-      "--route 'fd00:1::/64,via=a_b': 'a_b' is not an onion name: its label has 3 characters, an onion name's has 56 "
-        + "(or 16, version 2)"
+      "--route 'fd00:1::/64,via=a_b': 'a_b' is not accepted: an onion name has 56 characters before "
+        + ".onion (16 in version 2), not 3"
     ),
     (["--route", "fd00:1::/64,via=\(own)"], "--route 'fd00:1::/64,via=\(own)': via= is this host's own name"),
     (

@@ -165,8 +165,8 @@ struct RunOptionsTests {
   }
 
   static let badNames: [(String, String)] = [
-    ("abc", "its label has 3 characters, an onion name's has 56 (or 16, version 2)"),
-    ("", "its label has 0 characters, an onion name's has 56 (or 16, version 2)"),
+    ("abc", "an onion name has 56 characters before .onion (16 in version 2), not 3"),
+    ("", "an onion name has 56 characters before .onion (16 in version 2), not 0"),
     ("\(alice),port=1", "after NAME, ',listen=HOST:PORT' and ',mac=MAC' are accepted"),
     ("\(alice),", "after NAME, ',listen=HOST:PORT' and ',mac=MAC' are accepted"),
     ("\(alice),listen=127.0.0.1:1,listen=127.0.0.1:2", "'listen=' is accepted once"),

@@ -76,7 +76,10 @@ struct LeaseTable {
   /// The address that a client is offered; `nil` if every one is taken. `wanted`: those that it would like to have.
   mutating func offer(to client: LeaseClient, wanted: [IPv6Address], at now: Instant) -> IPv6Address? {
     guard let index = choice(for: client, wanted, now) else { return nil }
-    if case .leased(let holder, _, _) = entries[index].state, holder.macAddress == client.macAddress {
+    // An offer takes nothing from whoever has the address: another station can name itself by the same DUID.
+    if case .leased(let holder, let until, _) = entries[index].state,
+      holder.macAddress == client.macAddress || until > now
+    {
       return entries[index].address
     }
     forget(client.macAddress, except: index)

@@ -20,7 +20,7 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
   /// What was wrong and what is accepted, for the operator.
   public var description: String {
     switch self {
-    case .length(let count): "its label has \(count) characters, an onion name's has 56 (or 16, version 2)"
+    case .length(let count): "an onion name has 56 characters before .onion (16 in version 2), not \(count)"
     case .dots: "it has another dot than that of .onion: the name is accepted without subdomains"
     case .alphabet: "an onion name is written with the letters a to z and the digits 2 to 7 only"
     case .checksum: "its checksum does not match: it is mistyped or damaged"

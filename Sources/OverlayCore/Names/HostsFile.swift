@@ -79,7 +79,7 @@ private enum HostsLineError: LineError {
     switch self {
     case .address: "the first field is not an IP address; an address and its onion name are accepted"
     case .nameless: "no onion name follows the address"
-    case .name(let error): "what follows the address is not an onion name: \(error)"
+    case .name(let error): "the name after the address is not accepted: \(error)"
     case .mismatch: "the address is not that of the name, which 'oncilla address' prints"
     case .taken: "an earlier line has another name of the same address"
     case .excess: "only the first \(HostsFile.mostNames) names of a file are used"

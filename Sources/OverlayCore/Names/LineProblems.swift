@@ -13,7 +13,7 @@ public struct LineProblems: Equatable, Sendable {
     public var description: String { "line \(line): \(text)" }
   }
 
-  /// The first problems, at most `mostTold`.
+  /// The first problems, at most `mostTold`, and the one that ended the reading.
   public private(set) var told: [Problem] = []
   /// How many problems there are beyond those.
   public private(set) var untold = 0
@@ -39,7 +39,7 @@ public struct LineProblems: Equatable, Sendable {
       do throws(Failure) {
         try take(fields.map { String(decoding: $0, as: UTF8.self) })
       } catch {
-        if told.count < LineProblems.mostTold {
+        if told.count < LineProblems.mostTold || error.endsReading {
           told.append(Problem(line: number, text: error.description))
         } else {
           untold += 1
@@ -54,7 +54,8 @@ public struct LineProblems: Equatable, Sendable {
 
   /// The problems of the file that is called `file`, for the log: a line for each that is told, and one for the rest.
   public func report(of file: String) -> [String] {
-    told.map { "\(file), \($0)" } + (untold > 0 ? ["\(file): \(untold) more lines are not understood"] : [])
+    let rest = "\(file): \(untold) more line\(untold == 1 ? " is" : "s are") not understood"
+    return told.map { "\(file), \($0)" } + (untold > 0 ? [rest] : [])
   }
 }
 

@@ -1,7 +1,8 @@
 /// Which onion name an overlay address stands for, and how much that is trusted.
 ///
 /// Names from here are never displaced by learned ones. Of two learned ones for an address the one that can be reached
-/// keeps it, as long as it is valid; one that nobody ever reached, or that was dialled in vain last, makes way. What Tor
+/// keeps it, as long as it is valid; one that was dialled in vain last, or that was never reached and that no open circuit
+/// claims, makes way. What Tor
 /// cannot dial is not learned. Learned names are bounded, those that were never reached and the others each for
 /// themselves. A crowd of names that nobody ever dialled displaces itself alone: first those make room whose circuits are
 /// closed, the longest closed first, then the one that was confirmed longest ago.
@@ -22,16 +23,10 @@ struct NameTable {
     var capabilities: Capabilities?
     var isReached = false
     var hasFailed = false
-    // Of a name that was never reached: how many open circuits claim it, when there were none any more, and how long a
-    // packet for it is worth a dial.
-    var claims = 0
+    // Of a name that was never reached: when the last circuit that claimed it was closed, and how long a packet for it is
+    // worth a dial.
     var abandoned: UInt64 = 0
     var wantedUntil = Instant(nanoseconds: 0)
-
-    /// Whether the name makes way for another that a keepalive claims.
-    func makesWay(at now: Instant) -> Bool {
-      source == .keepalive && (!isReached || hasFailed || validUntil < now)
-    }
   }
 
   // Of the hosts file's names only those that something was noted of.
@@ -45,6 +40,8 @@ struct NameTable {
   private var abandoned = LearnedOrder()
   private var lastAbandoned: UInt64 = 0
   private var reached = LearnedOrder()
+  // How many open circuits claim a name, whether or not it has its address.
+  private var claims: [OnionName: Int] = [:]
 
   /// A table without names, which has none for the addresses `onThisSide`, whatever the hosts file says, and keeps so many
   /// learned names.
@@ -119,7 +116,7 @@ struct NameTable {
         if held.source == .keepalive { entries[name.address]?.validUntil = validUntil }
         return .confirmed
       }
-      guard !name.isVersion2, held.makesWay(at: now) else { return .conflict }
+      guard !name.isVersion2, makesWay(held, at: now) else { return .conflict }
     }
     guard !name.isVersion2 else { return .undiallable }
     set(Entry(name: name, source: .keepalive, validUntil: validUntil))
@@ -139,15 +136,14 @@ struct NameTable {
 
   /// A circuit claims the name from now on, as long as it is open.
   mutating func hold(_ name: OnionName) {
-    guard isUnreached(name) else { return }
-    entries[name.address]?.claims += 1
+    claims[name, default: 0] += 1
   }
 
   /// A circuit that claimed the name is closed.
   mutating func release(_ name: OnionName) {
-    guard isUnreached(name), let claims = entries[name.address]?.claims else { return }
-    entries[name.address]?.claims = max(0, claims - 1)
-    guard claims <= 1 else { return }
+    guard let count = claims[name] else { return }
+    claims[name] = count > 1 ? count - 1 : nil
+    guard count == 1, isUnreached(name) else { return }
     lastAbandoned += 1
     entries[name.address]?.abandoned = lastAbandoned
     abandoned.requeue(name.address, lastAbandoned)
@@ -195,6 +191,12 @@ struct NameTable {
     }
   }
 
+  /// Whether a name makes way for another that a keepalive claims: one that is still claimed is tried before.
+  private func makesWay(_ entry: Entry, at now: Instant) -> Bool {
+    guard entry.source == .keepalive else { return false }
+    return entry.hasFailed || entry.validUntil < now || !entry.isReached && claims[entry.name] == nil
+  }
+
   private func entry(of address: IPv6Address) -> Entry? {
     entries[address]
       ?? hostsName(of: address).map { Entry(name: $0, source: .hostsFile, validUntil: .distantFuture) }
@@ -227,7 +229,7 @@ struct NameTable {
 
   private func isAbandoned(_ address: IPv6Address, _ mark: UInt64) -> Bool {
     guard let entry = entries[address], NameTable.isLearned(entry, reached: false) else { return false }
-    return entry.claims == 0 && entry.abandoned == mark
+    return claims[entry.name] == nil && entry.abandoned == mark
   }
 
   private mutating func dropOldest(reached isReached: Bool) {

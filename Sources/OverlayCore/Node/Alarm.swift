@@ -10,6 +10,9 @@ struct Alarm {
     return true
   }
 
+  /// Whether this is the time that is asked for.
+  func isSet(to time: Instant) -> Bool { self.time == time }
+
   /// Whether the deadline that came at `time` is the one; it is then over.
   mutating func rings(at time: Instant) -> Bool {
     guard self.time == time else { return false }

@@ -2,7 +2,7 @@
 /// before its time: whoever looks finds that there is nothing to do, or asks to look again later.
 struct DeadlineQueue {
   /// Something that has a deadline.
-  enum Subject: Equatable {
+  enum Subject: Hashable {
     /// A circuit's idleness, keepalive, or time to be granted.
     case circuit(CircuitIdentifier)
     /// Whether the peer is still there that a circuit was dialled to.
@@ -31,9 +31,10 @@ struct DeadlineQueue {
   /// How many there are, those included that will be found to be of no use.
   var count: Int { heap.count }
 
-  /// Drops those that `isWanted` is false for, and the memory that they took.
-  mutating func keep(where isWanted: (Subject) -> Bool) {
-    let wanted = heap.filter { isWanted($0.subject) }
+  /// Drops those that `isWanted` is false for, all but one of a subject, and the memory that they took.
+  mutating func keep(where isWanted: (_ time: Instant, Subject) -> Bool) {
+    var kept: Set<Subject> = []
+    let wanted = heap.filter { isWanted($0.time, $0.subject) && kept.insert($0.subject).inserted }
     heap = []
     for (time, subject) in wanted { insert(subject, at: time) }
   }

@@ -186,7 +186,7 @@ extension Node {
     let isNewClaim = if case .accepted(.name) = circuits[circuit].state { false } else { true }
     circuits[circuit].state = .accepted(.name(name))
     let outcome = names.learn(name, at: now)
-    if isNewClaim || outcome == .new { names.hold(name) }
+    if isNewClaim { names.hold(name) }
     switch outcome {
     case .new:
       log(.debug, "\(name): learned from its keepalive")
@@ -197,6 +197,8 @@ extension Node {
       circuits[circuit].sender = nil
       circuits[circuit].standing = .unproven
       lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
+      // Which of the two can be reached shows when the other is tried.
+      if let held = names.name(of: name.address), names.isUnreached(held) { _ = dial(held, at: now) }
       if strangerLogLimit.take(at: now) {
         log(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")
       }
@@ -204,6 +206,7 @@ extension Node {
     case .undiallable:
       // An old peer, known by its address: nobody can call it back.
       counters[.undiallableName] += 1
+      names.release(name)
       circuits[circuit].state = .accepted(.address(name.address))
       circuits[circuit].sender = name.address
       return

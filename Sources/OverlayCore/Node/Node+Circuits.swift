@@ -26,7 +26,6 @@ extension Node {
     _ bytes: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
     guard circuits.contains(circuit) else { return }
-    circuits[circuit].traffic.received &+= UInt64(bytes.count)
     var input = bytes
     if case .requested(let name, var reply) = circuits[circuit].state {
       var rest = UnsafeRawBufferPointer(bytes)
@@ -43,6 +42,7 @@ extension Node {
       input = UnsafeMutableRawBufferPointer(rebasing: bytes.suffix(rest.count))
       granted(circuit, to: name, at: now)
     }
+    circuits[circuit].traffic.received &+= UInt64(input.count)
     (bringsBulkAlone, bulkBytes) = (true, 0)
     do throws(StreamError) {
       try takePackets(from: &input, on: circuit, at: now, device: &device)
@@ -156,7 +156,8 @@ extension Node {
   mutating func adapt(_ circuit: CircuitIdentifier, offered: Int, taken: Int, at now: Instant) {
     let isBlocked = taken < offered
     circuits[circuit].rate.took(taken, isBlocked: isBlocked, at: now)
-    circuits[circuit].traffic.sent &+= UInt64(clamping: taken)
+    // What Tor is asked for reaches no peer.
+    if circuits[circuit].isOpen { circuits[circuit].traffic.sent &+= UInt64(clamping: taken) }
     circuits[circuit].quota =
       isBlocked
       ? max(Circuit.smallestQuota, min(circuits[circuit].quota, taken))

@@ -35,10 +35,6 @@ extension Node {
   /// Begins a circuit to `name`, or finds that one may not be begun now. `isTurn`: to a stranger whose turn it is.
   mutating func dial(_ name: OnionName, isTurn: Bool = false, at now: Instant) -> CircuitIdentifier? {
     guard tor != .unreachable else { return nil }
-    guard circuits.count < settings.bounds.circuits else {
-      counters[.circuitLimit] += 1
-      return nil
-    }
     let isSelf = name == settings.name
     var peer =
       peers[name]
@@ -46,10 +42,16 @@ extension Node {
         name: name, label: isSelf ? Node.ownLabel : "\(name.address)", isPermanent: false, isSelf: isSelf,
         userIdentifier: makeUserIdentifier())
     guard peer.link == .none, peer.pace.nextAttempt(from: now) <= now else { return nil }
-    if names.isUnreached(name), !isTurn, !mayDialStranger(name, at: now) { return nil }
+    guard makeRoomToDial(isConfigured: peer.isPermanent) else {
+      counters[.circuitLimit] += 1
+      return nil
+    }
+    let isStranger = names.isUnreached(name)
+    if isStranger, !isTurn, !mayDialStranger(name, at: now) { return nil }
     guard dialTurns.take(isConfigured: peer.isPermanent, at: now) else {
       counters[.dialLimit] += 1
       if peer.isPermanent { awaitTurn(name, at: now) }
+      if isStranger, !isTurn { awaitStrangersTurn(name, at: now) }
       return nil
     }
     let token: [UInt8] = isSelf ? (0..<16).map { _ in random.next() } : []

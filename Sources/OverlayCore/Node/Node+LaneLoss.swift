@@ -34,6 +34,7 @@ extension Node {
     circuits[heir].flows.clear(lane)
     circuits[heir].lastHeard = circuit.lastHeard
     circuits[heir].awaitsSignOfLife = circuit.awaitsSignOfLife
+    circuits[heir].unansweredSince = circuit.unansweredSince == nil ? nil : now
     peer.link = .open(heir)
     // The next circuit for bulk must not be joined to this one, nor to that which was lost.
     peer.userIdentifier = peer.bulk[lane - 1].userIdentifier

@@ -4,9 +4,14 @@ extension Node {
   mutating func mayDialStranger(_ name: OnionName, at now: Instant) -> Bool {
     if strangerTurns.takeAtOnce(at: now) { return true }
     counters[.strangerLimit] += 1
-    names.want(name, until: now + StrangerTurns.patience)
-    awaitStrangersTurn(at: now)
+    awaitStrangersTurn(name, at: now)
     return false
+  }
+
+  /// Lets a name wait for a turn.
+  mutating func awaitStrangersTurn(_ name: OnionName, at now: Instant) {
+    names.want(name, until: now + StrangerTurns.patience)
+    lookForStrangersTurn(at: now)
   }
 
   /// Gives the turn whose time has come: to an accepted circuit that is still open and has brought a packet, each circuit
@@ -24,10 +29,10 @@ extension Node {
     if strangerTurns.take(at: now) {
       circuits[drawn].hasHadTurn = dial(name, isTurn: true, at: now) != nil
     }
-    awaitStrangersTurn(at: now)
+    lookForStrangersTurn(at: now)
   }
 
-  private mutating func awaitStrangersTurn(at now: Instant) {
+  private mutating func lookForStrangersTurn(at now: Instant) {
     if let time = strangerTurns.wait(at: now) { deadlines.insert(.strangerTurn, at: time) }
   }
 
@@ -35,6 +40,7 @@ extension Node {
     guard case .accepted(.name(let name)) = circuits[circuit].state, !circuits[circuit].hasHadTurn,
       circuits[circuit].standing != .unproven, names.isWanted(name, at: now)
     else { return false }
-    return peers[name]?.link.circuit == nil
+    guard let peer = peers[name] else { return true }
+    return peer.link == .none && peer.pace.nextAttempt(from: now) <= now
   }
 }

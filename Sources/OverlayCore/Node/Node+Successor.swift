@@ -11,7 +11,7 @@ extension Node {
     guard tor != .unreachable, peers[name]?.successor == nil,
       let pace = peers[name]?.pace, pace.nextAttempt(from: now) <= now
     else { return }
-    guard circuits.count < settings.bounds.circuits else {
+    guard makeRoomToDial(isConfigured: peers[name]?.isPermanent == true) else {
       counters[.circuitLimit] += 1
       return
     }

@@ -139,17 +139,22 @@ public struct Node: ~Copyable {
     Base32.encode((0..<10).map { _ in random.next() })
   }
 
-  /// Drops what deadlines of circuits and peers that are gone have left, once it is more than what is there: they are
-  /// bounded by circuits and peers, however often those change.
+  /// Drops deadlines that will be found to be of no use, of circuits and peers that are gone or asked for another time,
+  /// once they are many: they are bounded by circuits and peers, however often those change.
   mutating func forgetStaleDeadlines() {
     guard deadlines.count > 4 * (circuits.count + peers.count) + 64 else { return }
     var queue = DeadlineQueue()
     swap(&queue, &deadlines)
-    queue.keep { subject in
+    queue.keep { time, subject in
       switch subject {
-      case .circuit(let circuit), .liveness(let circuit): circuits.contains(circuit)
-      case .peer(let name): peers[name] != nil
-      case .tor, .dials, .moves, .device, .tidying, .strangerTurn: true
+      case .circuit(let circuit): circuits.contains(circuit) && circuits[circuit].alarm.isSet(to: time)
+      case .liveness(let circuit): circuits.contains(circuit) && circuits[circuit].livenessAlarm.isSet(to: time)
+      case .peer(let name): peers[name]?.alarm.isSet(to: time) == true
+      case .tor: torAlarm.isSet(to: time)
+      case .dials: dialAlarm.isSet(to: time)
+      case .moves: moveAlarm.isSet(to: time)
+      case .device: deviceAlarm.isSet(to: time)
+      case .tidying, .strangerTurn: true
       }
     }
     swap(&queue, &deadlines)

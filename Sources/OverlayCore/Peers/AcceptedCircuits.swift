@@ -3,10 +3,15 @@
 /// Half of the places are for newcomers: any call gets one, and a newcomer drawn at random makes room for it, as often in a
 /// second as there are such places at the most. So nobody can foresee whom a crowd of calls displaces, and a caller has time
 /// to say who he is. The other half is for those that have brought a packet or that the operator knows. A known peer gets a
-/// place there at once: a stranger makes room for it, another known one if there is none. A stranger gets one that is free,
-/// or, once a second, another stranger's; without, he stays among the newcomers. Of two drawn at random the one that was
-/// silent for longer makes room. The counters `crowdedOut` and `circuitLimit` show what was closed and refused.
+/// place there at once: a stranger makes room for it, and without one it takes a place of the newcomers. Past `mostOfPeer`
+/// circuits of one peer another one of its own makes room: whoever claims its name displaces nobody else. A stranger gets a
+/// place that is free, or, once a second, another stranger's; without, he stays among the newcomers. A call displaces a known
+/// peer at that pace, too, and only where there is nobody else. Of two drawn at random the one that was silent for longer
+/// makes room. The counters `crowdedOut` and `circuitLimit` show what was closed and refused.
 struct AcceptedCircuits {
+  /// How many places a known peer can have: for as many circuits as it may dial, and one that takes another's place.
+  static let mostOfPeer = 9
+
   /// Where a circuit has its place.
   private struct Place {
     var group = Standing.unproven
@@ -59,7 +64,14 @@ struct AcceptedCircuits {
     guard turnover.take(at: now) else { return nil }
     if let newcomer = groups[Standing.unproven.rawValue].randomElement(using: &random) { return newcomer }
     if let stranger = silent(of: .stranger, using: &random, circuits) { return stranger }
-    return silent(of: .known, using: &random, circuits)
+    return displacement.take(at: now) ? silent(of: .known, using: &random, circuits) : nil
+  }
+
+  /// Which circuit is to be closed so that a configured peer can be dialled; `nil` if all are of such peers.
+  func leastWanted(
+    using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable
+  ) -> CircuitIdentifier? {
+    groups[Standing.unproven.rawValue].randomElement(using: &random) ?? silent(of: .stranger, using: &random, circuits)
   }
 
   /// Gives a circuit a place among the established, where all have `limit` places together.
@@ -68,15 +80,15 @@ struct AcceptedCircuits {
     using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable
   ) -> Placement {
     guard places[circuit.slot].group.rawValue < standing.rawValue else { return .taken }
-    var other: CircuitIdentifier?
+    var other = standing == .known ? surplus(of: circuits[circuit].sender, circuits) : nil
     let isNew = places[circuit.slot].group == .unproven
-    if isNew, count - groups[Standing.unproven.rawValue].count >= limit - AcceptedCircuits.newcomerPlaces(of: limit) {
+    if other == nil, isNew,
+      count - groups[Standing.unproven.rawValue].count >= limit - AcceptedCircuits.newcomerPlaces(of: limit)
+    {
       if standing == .stranger {
         guard groups[Standing.stranger.rawValue].count > 0, displacement.take(at: now) else { return .none }
       }
       other = silent(of: .stranger, using: &random, circuits)
-      if standing == .known, other == nil { other = silent(of: .known, using: &random, circuits) }
-      guard other != nil else { return .none }
     }
     take(circuit)
     add(circuit, to: standing)
@@ -84,6 +96,18 @@ struct AcceptedCircuits {
   }
 
   private static func newcomerPlaces(of limit: Int) -> Int { max(1, limit / 2) }
+
+  /// The circuit of a known peer that is to be closed because it has as many as it may have: the one that was silent for
+  /// longest.
+  private func surplus(of sender: IPv6Address?, _ circuits: borrowing CircuitTable) -> CircuitIdentifier? {
+    var count = 0
+    var silent: CircuitIdentifier?
+    for circuit in groups[Standing.known.rawValue] where sender != nil && circuits[circuit].sender == sender {
+      count += 1
+      if silent.map({ circuits[circuit].lastReceived < circuits[$0].lastReceived }) ?? true { silent = circuit }
+    }
+    return count < AcceptedCircuits.mostOfPeer ? nil : silent
+  }
 
   private func silent(
     of standing: Standing, using random: inout any RandomNumberGenerator, _ circuits: borrowing CircuitTable

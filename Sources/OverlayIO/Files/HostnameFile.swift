@@ -29,7 +29,7 @@ public enum HostnameFileError: Error, Equatable, CustomStringConvertible {
     case .empty(let path): "\(path) is empty"
     case .unreadable(let error): "\(error)"
     case .lines(let path): "\(path) holds more than one line; one onion name is accepted, as Tor writes it"
-    case .invalid(let path, let error): "\(path) does not hold an onion name: \(error)"
+    case .invalid(let path, let error): "\(path) does not hold a name that is accepted: \(error)"
     }
   }
 }

@@ -17,7 +17,7 @@ public func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -
 }
 
 /// The directory that the file at `path` is to be in, if it does not exist.
-func missingDirectory(of path: String) -> String? {
+public func missingDirectory(of path: String) -> String? {
   guard let slash = path.lastIndex(of: "/") else { return nil }
   let directory = String(path[..<slash])
   guard !directory.isEmpty else { return nil }

@@ -22,7 +22,7 @@ extension Command {
       var names: [OnionName] = []
       for text in parsed.operands {
         do throws(OnionNameError) {
-          names.append(try OnionName(pasted: text))
+          names.append(try PastedName(text).name)
         } catch {
           throw .argument(text, reason: error.description)
         }

@@ -19,13 +19,21 @@ extension Command {
       if parsed.wantsHelp { return nil }
       guard let text = parsed.operands.first else { throw .incomplete(command: "name", needs: "ADDRESS") }
       if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
-      guard let address = IPv6Address(String(PastedName.trimmed(text[...]))) else {
-        throw .argument(text, reason: "this is not an IPv6 address")
-      }
+      guard let address = pastedAddress(text) else { throw .argument(text, reason: "this is not an IPv6 address") }
       let network = OverlayNetwork.tor
       guard let label = network.label(of: address) else {
         throw .argument(text, reason: "this is not an overlay address: one of \(network.prefix) is accepted")
       }
       return .output(label + "\n")
     })
+
+  /// The address that a person wrote or pasted: as it stands in a URL, or with the length of its prefix, as `ip address`
+  /// shows it.
+  private static func pastedAddress(_ text: String) -> IPv6Address? {
+    var rest = PastedName.trimmed(text[...])
+    if rest.hasPrefix("["), rest.hasSuffix("]") { return IPv6Address(String(rest.dropFirst().dropLast())) }
+    let length = rest.drop { $0 != "/" }.dropFirst()
+    if let length = Int(decimal: String(length)), (0...128).contains(length) { rest = rest.prefix { $0 != "/" } }
+    return IPv6Address(String(rest))
+  }
 }

@@ -6,7 +6,9 @@ func runDaemon(_ options: RunOptions) -> Int32 {
   do throws(SystemError) {
     log = try Log(level: options.logLevel, target: options.logTarget)
   } catch {
-    Console.complain("--log: \(error)")
+    var directory: String?
+    if case .file(let path) = options.logTarget { directory = missingDirectory(of: path) }
+    Console.complain("--log: \(error)\(directory.map { "; its directory \($0) is not there" } ?? "")")
     return 1
   }
   guard let daemon = Daemon(options.daemon, log: log) else {

@@ -55,7 +55,7 @@ struct RouteOption {
       if petname != nil, case .length = error {
         throw Value.Refusal("'\(via)' is neither an onion name nor the petname of a --peer")
       }
-      throw Value.Refusal("'\(via)' is not an onion name: \(error)")
+      throw Value.Refusal("'\(via)' is not accepted: \(error)")
     }
   }
 }

@@ -25,6 +25,24 @@ struct DHCPv6ServerTests {
       addresses: [.init(address: address, preferred: 3_600, valid: 7_200)])
   }
 
+  @Test("a question from another station with a host's identifier takes nothing from the host")
+  func sameIdentifier() throws {
+    let link = FakeLink(2)
+    var (host, neighbour, other, third) = (
+      FakeDHCPv6Client(1), FakeDHCPv6Client(2), FakeDHCPv6Client(9), FakeDHCPv6Client(3)
+    )
+    let first = try #require(link.join(&host))
+    _ = try #require(link.join(&neighbour))
+    other.identifier = host.identifier
+    link.seconds = 10
+    #expect(link.ask(&other, Kind.solicit, association(first))?.address == first)
+    link.seconds = 11
+    #expect(link.ask(&third, Kind.solicit, association())?.address == nil)
+    link.seconds = 100
+    #expect(link.ask(&third, Kind.solicit, association())?.address == nil)
+    #expect(link.service.leases.map(\.macAddress) == [host.macAddress, neighbour.macAddress])
+  }
+
   @Test("a host's whole life: solicit, request, renew, rebind, confirm, decline, begin again, release")
   func life() throws {
     let link = FakeLink(2)

@@ -95,7 +95,7 @@ struct OnionNameTests {
   @Test("each error says what is accepted or what happened")
   func descriptions() {
     #expect(
-      OnionNameError.length(3).description == "its label has 3 characters, an onion name's has 56 (or 16, version 2)")
+      OnionNameError.length(3).description == "an onion name has 56 characters before .onion (16 in version 2), not 3")
     #expect(OnionNameError.dots.description.contains("without subdomains"))
     #expect(OnionNameError.alphabet.description.contains("a to z and the digits 2 to 7"))
     #expect(OnionNameError.checksum.description.contains("checksum"))

@@ -38,12 +38,12 @@ struct HostsFileTests {
       ("nonsense", "the first field is not an IP address; an address and its onion name are accepted"),
       (
         "fd87:d87e:eb43::1 abc.onion",
-        "what follows the address is not an onion name: its label has 3 characters, an onion name's has 56 (or 16, "
-          + "version 2)"
+        "the name after the address is not accepted: an onion name has 56 characters before .onion "
+          + "(16 in version 2), not 3"
       ),
       (
         "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd wq52ql3uxgcxqjon.onion:80",
-        "what follows the address is not an onion name: its port is 80, and all peers are dialled at port 8060, which "
+        "the name after the address is not accepted: its port is 80, and all peers are dialled at port 8060, which "
           + "--service-port changes"
       ),
       (
@@ -138,6 +138,22 @@ struct HostsFileTests {
       report.first
         == "/etc/onions, line 1: the first field is not an IP address; an address and its onion name are accepted")
     #expect(report.last == "/etc/onions: 980 more lines are not understood")
+  }
+
+  @Test("that a file is cut is told, however many problems were before, and a single one more is one")
+  func cutAfterProblems() throws {
+    var text = String(repeating: "x\n", count: 21)
+    for number in 0...UInt64(HostsFile.mostNames) {
+      let name = try OnionName.sample(number)
+      text += "\(name.address) \(name)\n"
+    }
+    let report = parse(text).problems.report(of: "hosts")
+    #expect(report.count == LineProblems.mostTold + 2)
+    #expect(
+      report.suffix(2) == [
+        "hosts, line \(HostsFile.mostNames + 22): only the first 10000 names of a file are used",
+        "hosts: 1 more line is not understood",
+      ])
   }
 
   @Test("the names are bounded, and the first line beyond is told")

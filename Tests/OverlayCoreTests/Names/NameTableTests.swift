@@ -51,6 +51,11 @@ struct NameTableTests {
     var table = NameTable()
     _ = table.learn(name.rival, at: Self.start)
     #expect(table.learn(name, at: Self.start) == .new)
+    table.hold(name)
+    #expect(table.learn(name.rival, at: Self.start) == .conflict, "it is claimed, and nobody has tried it")
+    table.failed(name)
+    #expect(table.learn(name.rival, at: Self.start) == .new)
+    #expect(table.learn(name, at: Self.start) == .new)
     table.reached(name)
     #expect(table.learn(name.rival, at: Self.start) == .conflict)
     table.failed(name)
@@ -75,6 +80,31 @@ struct NameTableTests {
     table.reached(name.rival)
     #expect(table.name(of: name.address) == name)
     #expect(table.count == 1)
+  }
+
+  @Test("a circuit that claimed in vain counts for its own name alone, also when it is closed")
+  func claimsOfEachName() throws {
+    let (name, crowd) = (try OnionName.sample(1), try (0..<40).map { try OnionName.sample(100 + $0) })
+    var table = NameTable(unreachedLimit: 32)
+    _ = table.learn(name.rival, at: Self.start)
+    table.hold(name.rival)
+    // A first circuit claims the name in vain, the other name fails, a second one has it then, and the first is closed.
+    #expect(table.learn(name, at: Self.start) == .conflict)
+    table.hold(name)
+    table.failed(name.rival)
+    #expect(table.learn(name, at: Self.start) == .new)
+    table.hold(name)
+    table.release(name)
+    for other in crowd {
+      _ = table.learn(other, at: Self.start + .seconds(1))
+      table.hold(other)
+      table.release(other)
+    }
+    #expect(table.name(of: name.address) == name)
+    table.release(name)
+    for other in crowd { _ = table.learn(other, at: Self.start + .seconds(2)) }
+    for number in 0..<UInt64(32) { _ = table.learn(try .sample(200 + number), at: Self.start + .seconds(3)) }
+    #expect(table.name(of: name.address) == nil)
   }
 
   @Test("a learned name that is valid no more is displaced, and holds its address until then")

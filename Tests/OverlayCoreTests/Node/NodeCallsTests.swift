@@ -164,4 +164,62 @@ struct NodeCallsTests {
     }
     #expect(host.count(.crowdedOut) > 100)
   }
+
+  @Test("configured peers do not crowd each other out as long as there are places, however often each comes again")
+  func knownPeersTogether() throws {
+    let peers = try (0..<40).map { FakeHost(try .sample(100 + $0)) }
+    let host = world.start(
+      FakeHost(alice, peers: peers.map { ConfiguredPeer(name: $0.name) }, circuitLimit: 128))
+    for _ in 0..<10 {
+      for peer in peers {
+        let call = try #require(world.call(host))
+        world.say(peer.keepalive(to: alice.address), on: call)
+        world.pass(.milliseconds(10))
+        world.cut(call)
+      }
+    }
+    let calls = try peers.map { peer in
+      let call = try #require(world.call(host))
+      world.say(peer.keepalive(to: alice.address), on: call)
+      return call
+    }
+    #expect(calls.allSatisfy { !$0.isClosed })
+    #expect(host.count(.crowdedOut) == 0)
+    // Many calls in the name of one of them displace its own.
+    for _ in 0..<60 {
+      let call = try #require(world.call(host))
+      world.say(peers[0].keepalive(to: alice.address), on: call)
+      world.pass(.milliseconds(10))
+    }
+    #expect(calls.dropFirst().allSatisfy { !$0.isClosed })
+  }
+
+  @Test("a configured peer is dialled though strangers whom we dialled, and their calls, take every place")
+  func roomToDial() throws {
+    world.outcomes["\(bob.name)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob.name)], circuitLimit: 32))
+    for number in 0..<UInt64(200) {
+      let stranger = FakeHost(try .sample(1_000 + number))
+      if let call = world.call(host) {
+        world.say(stranger.keepalive(to: alice.address) + stranger.packet(to: alice.address), on: call)
+      }
+      world.send(host.packet(to: stranger.address), from: host)
+      world.pass(.seconds(10))
+      for call in world.circuits where !call.isClosed && call.acceptor === host {
+        world.say(stranger.packet(to: alice.address), on: call)
+      }
+      for circuit in host.dialledCircuits where circuit.isGranted {
+        guard let name = circuit.request?.name, let onion = try? OnionName(name) else { continue }
+        world.send(host.packet(to: onion.address), from: host)
+      }
+    }
+    let dialled = host.dialledCircuits.count
+    #expect(dialled > 4)
+    world.outcomes = [:]
+    world.pass(.seconds(60))
+    world.send(host.packet(to: bob.address), from: host)
+    world.pass(.seconds(10))
+    #expect(host.dialledCircuits.contains { $0.request?.name == "\(bob.name)" })
+    #expect(host.node.circuits.count <= 32)
+  }
 }

@@ -229,4 +229,31 @@ struct NodeLivenessTests {
     world.say(FakeHost(bob).keepalive(to: alice.address, extensions: [.init(type: 9, value: token)]), on: call)
     #expect(first.count(.answered) == answered)
   }
+
+  @Test(
+    "a peer from which an answer is awaited is asked though a circuit for bulk took the first one's place meanwhile")
+  func promoted() throws {
+    let stage = try LaneStage()
+    let host = try stage.connected(circuits: 2)
+    stage.world.pass(.seconds(31))
+    stage.sendBulk(1, 0..<60, from: host)
+    #expect(stage.world.circuits.count == 2)
+    stage.world.pass(.seconds(9))
+    let asked = host.count(.asked)
+    stage.world.cut(stage.world.circuits[0])
+    stage.world.pass(.seconds(11))
+    #expect(host.count(.asked) > asked)
+  }
+
+  @Test("what is to be looked at is bounded by circuits and peers, however often somebody calls in a peer's name")
+  func deadlines() throws {
+    let (first, second) = pair()
+    for _ in 0..<4_000 {
+      guard let call = world.call(first) else { continue }
+      world.say(second.keepalive(to: first.address), on: call)
+      world.cut(call)
+      world.pass(.milliseconds(5))
+    }
+    #expect(first.node.deadlines.count < 200)
+  }
 }

@@ -114,4 +114,50 @@ struct NodeStrangerTurnsTests {
     #expect(host.node.names.name(of: bob.address) == bob)
     #expect(host.node.names.count == NameTable.unreachedLimit)
   }
+
+  @Test("a rival who claims a peer's address again and again is tried, and the peer dialled when it is back")
+  mutating func rival() throws {
+    let rival = bob.rival
+    var isUp = true
+    var circuit: CircuitIdentifier? = try call(bob, bringing: true)
+    let attack = try call(rival, bringing: true)
+    var lastDial: Instant?
+    var toBob: CircuitIdentifier?
+    for second in 0..<400 {
+      now = now + .seconds(1)
+      host.node.advance(to: now, device: &host.device)
+      host.receive(Keepalive(name: rival).packet(to: host.address, flowLabel: 1), on: attack, at: now)
+      ask(rival, on: attack)
+      answer(bob)
+      switch second {
+      case 60:
+        isUp = false
+        if let circuit { host.node.ended(circuit, .closed, at: now, device: &host.device) }
+        circuit = nil
+        if let toBob { host.node.ended(toBob, .closed, at: now, device: &host.device) }
+      case 80:
+        isUp = true
+        circuit = try call(bob, bringing: true)
+      default:
+        guard let circuit else { break }
+        ask(bob, on: circuit)
+        if second % 60 == 0 {
+          host.receive(Keepalive(name: bob).packet(to: host.address, flowLabel: 1), on: circuit, at: now)
+        }
+      }
+      while let action = host.node.nextAction() {
+        guard case .dial(let circuit) = action else { continue }
+        guard host.node.circuits[circuit].dialledPeer == bob, isUp else {
+          host.node.ended(circuit, .failure("refused"), at: now, device: &host.device)
+          continue
+        }
+        (lastDial, toBob) = (now, circuit)
+        host.node.connected(circuit)
+        _ = host.node.transmit(circuit, at: now) { $0.reduce(0) { $0 + $1.count } }
+        host.receive([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit, at: now)
+      }
+    }
+    let seconds = try #require(lastDial).seconds(since: Instant(nanoseconds: 1_000_000_000_000))
+    #expect(seconds > 80)
+  }
 }

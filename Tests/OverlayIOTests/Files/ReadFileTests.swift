@@ -61,7 +61,7 @@ struct ReadFileTests {
       ),
       (
         "example.com\n",
-        " does not hold an onion name: it has another dot than that of .onion: the name is accepted without subdomains",
+        " does not hold a name that is accepted: it has another dot than that of .onion: the name is accepted without subdomains",
         false
       ),
     ])
