@@ -6,9 +6,7 @@
 # make fuzz         attacks the core: TARGET=decoders|segments|link|node SECONDS=60 INPUT=file-to-run-again
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
-# sudo make packet-path  lists anew, for the linker, the functions that a packet runs through, and links again
-#
-# demo, check, bench and packet-path install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
+# demo, check and bench install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
 # contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
@@ -35,7 +33,7 @@ $(BINARY): Package.swift $(shell find Sources -type f)
 clean:
 	rm -rf .build
 
-demo check bench bench-tor packet-path: root
+demo check bench bench-tor: root
 	contrib/install-dependencies $@
 	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
 	  $(GIVE_BACK); exit $$status
@@ -64,16 +62,11 @@ bench-as-root: all
 bench-tor-as-root: all
 	@$(PYTHON) Benchmarks/tor.py
 
-packet-path-as-root: all
-	@$(PYTHON) Benchmarks/packet_path.py
-	@rm -f $(BINARY)
-	$(BUILD)
-
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: network namespaces and interfaces need root: use sudo make" >&2; exit 1; }
 
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install clean fuzz demo check bench bench-tor packet-path root swift
-.PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root packet-path-as-root
+.PHONY: all install clean fuzz demo check bench bench-tor root swift
+.PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root

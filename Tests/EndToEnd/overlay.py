@@ -545,6 +545,10 @@ class Daemon:
         """Resident bytes."""
         return self._status("VmRSS") * 1024
 
+    def anonymous_memory(self):
+        """The bytes that are the program's own: no file holds them."""
+        return self._status("RssAnon") * 1024
+
     def peak_rss(self):
         return self._status("VmHWM") * 1024
 

@@ -77,15 +77,10 @@ final class FuzzShell {
     }
   }
 
-  func send(_ packet: [UInt8], _ offload: OffloadHeader, isAlone: Bool) {
+  func send(_ packet: [UInt8], _ offload: OffloadHeader) {
     // A device that does nothing of it says nothing of it.
     let offload = settings.isOffloading ? offload : .none
-    withCopy(of: packet) {
-      node.receive(fromDevice: $0, offload, isAlone: isAlone, at: now, device: &device)
-      if let circuit = node.lonePacketCircuit { flush(circuit, room: room) }
-      if isAlone { performAll() }
-      node.keepLonePacket(at: now)
-    }
+    withCopy(of: packet) { node.receive(fromDevice: $0, offload, at: now, device: &device) }
   }
 
   /// A socket takes up to `room` bytes.
@@ -160,7 +155,7 @@ final class FuzzShell {
       finish()
     }
     check(node.store.lentBytes == 0, "\(node.store.lentBytes) bytes are lent when all circuits are gone")
-    let isForgotten = node.lonePacket == nil && node.moves.isEmpty && node.congested == nil
+    let isForgotten = node.moves.isEmpty && node.congested == nil
     check(isForgotten, "a circuit that is gone is remembered")
   }
 
@@ -278,7 +273,6 @@ final class FuzzShell {
     let all = node.store.lentBytes
     check(lent + cut == all, "queues hold \(lent + cut) bytes of \(all) that are lent")
     check(node.store.lentBytes <= settings.bounds.packetBytes, "\(node.store.lentBytes) bytes are lent")
-    check(node.lonePacket == nil, "a packet is remembered that is gone")
     check(there.count <= settings.bounds.circuits, "\(there.count) circuits")
   }
 }

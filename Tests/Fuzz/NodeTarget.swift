@@ -89,13 +89,14 @@ enum NodeTarget {
     let offload = isPartial ? FuzzPacket.offload(of: made, size: size, isCut: input.flag()) : .none
     // A burst is of many flows, or of one that goes on.
     let isOfMany = input.flag()
-    let isAlone = count == 1 && input.flag()
+    // A choice that is none any more: the inputs that found something keep their meaning.
+    if count == 1 { _ = input.flag() }
     for number in 0..<count {
       var packet = made
       if isOfMany, packet.headerSize >= 8, packet.start + 2 <= packet.bytes.count {
         packet.bytes[packet.start] = UInt8(truncatingIfNeeded: number)
       }
-      shell.send(packet.bytes, offload, isAlone: isAlone)
+      shell.send(packet.bytes, offload)
     }
   }
 
@@ -107,7 +108,8 @@ enum NodeTarget {
     let isAlmostRight = input.flag()
     var offload = FuzzPacket.offload(of: made, size: input.number(), isCut: true)
     if !isAlmostRight { offload = FuzzPacket.hostileOffload(&input) }
-    shell.send(made.bytes, offload, isAlone: input.flag())
+    _ = input.flag()
+    shell.send(made.bytes, offload)
   }
 
   private static func refuse(_ input: inout FuzzInput, _ shell: FuzzShell) {

@@ -60,8 +60,4 @@ int oncilla_accept(int listener);
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);
 
-// Unmaps, until they are needed again, the program and library pages that only starting needed: dl_iterate_phdr is a GNU
-// extension, which Swift's Glibc hides. Segments that are written to are left alone.
-void oncilla_release_program_pages(void);
-
 #endif

@@ -112,10 +112,6 @@ extension Node {
   ) -> Bool {
     guard circuits.contains(circuit) else { return false }
     circuits[circuit].isFlushRequested = false
-    if let packet = lonePacket, packet.circuit == circuit {
-      lonePacket = nil
-      return transmit(packet, at: now, using: write)
-    }
     let isOpen = circuits[circuit].isOpen
     if isOpen { settle(circuit, at: now) }
     let preamble = circuits[circuit].preamble

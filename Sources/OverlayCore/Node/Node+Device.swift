@@ -1,11 +1,9 @@
 extension Node {
-  /// Takes a packet that this host sends, or one behind it; `offload` says what the kernel left to be done to it, and
-  /// `isAlone` that there is something to be sent on `lonePacketCircuit` if that is set, and that `keepLonePacket` is called
-  /// before the packet's memory is used again, so that it need not be copied. Its hop limit stays as it is: the kernels on
-  /// either side, which forward it, count.
+  /// Takes a packet that this host sends, or one behind it; `offload` says what the kernel left to be done to it. Its hop
+  /// limit stays as it is: the kernels on either side, which forward it, count.
   public mutating func receive<Device: PacketSink & ~Copyable>(
-    fromDevice packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, isAlone: Bool = false,
-    at now: Instant, device: inout Device
+    fromDevice packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, at now: Instant,
+    device: inout Device
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
     guard let offload = ChecksumCompletion.prepare(packet, offload) else {
@@ -13,18 +11,18 @@ extension Node {
       return
     }
     if let header = IPv6Header(bytes) {
-      follow(router.route(header), packet, offload, isAlone: isAlone, at: now, device: &device)
+      follow(router.route(header), packet, offload, at: now, device: &device)
     } else if !settings.carriesIPv4, bytes.count >= IPv4Header.size, bytes[0] >> 4 == 4 {
       counters[.ipv4] += 1
     } else if settings.carriesIPv4, let header = IPv4Header(bytes) {
-      follow(router.route(header), packet, offload, isAlone: isAlone, at: now, device: &device)
+      follow(router.route(header), packet, offload, at: now, device: &device)
     } else {
       counters[.malformed] += 1
     }
   }
 
   private mutating func follow<Device: PacketSink & ~Copyable>(
-    _ decision: Router.Decision, _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, isAlone: Bool,
+    _ decision: Router.Decision, _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader,
     at now: Instant, device: inout Device
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
@@ -32,7 +30,7 @@ extension Node {
     case .peer(let address):
       if let circuit = circuit(to: address) {
         if circuits[circuit].unansweredSince == nil { awaitAnswer(on: circuit, at: now) }
-        enqueue(packet, offload, isAlone: isAlone, on: circuit, at: now)
+        enqueue(packet, offload, on: circuit, at: now)
       } else if let name = names.name(of: address) {
         send(packet, offload, to: name, at: now, device: &device)
       } else {
@@ -42,7 +40,7 @@ extension Node {
       }
     case .selfCall:
       if let circuit = circuit(to: OverlayNetwork.tor.circuitResponder) {
-        enqueue(packet, offload, isAlone: isAlone, on: circuit, at: now)
+        enqueue(packet, offload, on: circuit, at: now)
       } else {
         send(packet, offload, to: settings.name, at: now, device: &device)
       }
@@ -96,7 +94,7 @@ extension Node {
     device: inout Device
   ) {
     if let circuit = dial(name, at: now) {
-      enqueue(packet, offload, isAlone: false, on: circuit, at: now)
+      enqueue(packet, offload, on: circuit, at: now)
     } else {
       hasten(name, at: now)
       refuse(UnsafeRawBufferPointer(packet), .addressUnreachable, at: now, device: &device)

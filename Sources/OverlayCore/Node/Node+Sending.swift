@@ -12,7 +12,7 @@ extension Node {
   /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
   /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
   mutating func enqueue(
-    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, isAlone: Bool, on sparse: CircuitIdentifier,
+    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, on sparse: CircuitIdentifier,
     at now: Instant
   ) {
     let bytes = UnsafeRawBufferPointer(packet)
@@ -27,12 +27,7 @@ extension Node {
       counters[.malformed] += 1
       return
     }
-    if isAlone, mayBeSentAlone(bytes, on: circuit) {
-      lonePacket = LonePacket(circuit: circuit, flow: flow, bytes: bytes)
-      circuits[circuit].lastSent = now
-    } else {
-      _ = append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
-    }
+    _ = append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
   }
 
   /// How the packet is to be cut for this circuit now.

@@ -14,8 +14,6 @@ public struct Node: ~Copyable {
   var store: PacketStore
   // Where what is written next is listed.
   let runs = WriteRuns(limit: Node.runLimit)
-  // What is written next without having waited.
-  var lonePacket: LonePacket?
   var joiner = SegmentJoiner()
   // Whether what is received now has brought no packet yet that has to be delivered soon.
   var bringsBulkAlone = true

@@ -123,9 +123,6 @@ public final class Daemon {
       }
     }
     pump.start()
-    // Resident memory is a promise: these are two or three megabytes of it. The kernel would take the pages back itself, but
-    // only when others want them.
-    oncilla_release_program_pages()
   }
 
   private func claim(_ name: OnionName) {

@@ -6,8 +6,8 @@ import OverlayCore
 final class DevicePort {
   /// What is told of the device.
   struct Handlers {
-    /// There may be packets: takes a batch of them by `next`, and does what they cause. Whether there were any.
-    var readable: (_ now: Instant) -> Bool
+    /// There may be packets: takes a batch of them by `next`, and does what they cause.
+    var readable: (_ now: Instant) -> Void
     /// Takes what a host of the link asks its routers and servers for.
     var requested: (_ packet: UnsafeRawBufferPointer, _ station: MACAddress, _ now: Instant) -> Void
     /// Takes what the link wants done.
@@ -62,9 +62,6 @@ final class DevicePort {
   private var source: EventSource?
   private var timer: TimerSource?
   private var holders = 0
-  // Whether this host answered when a packet was delivered alone; if not, when it was that nobody asked.
-  private var answersAtOnce = true
-  private var unasked = Instant(nanoseconds: 0)
 
   /// A port at which nothing is read before `start`.
   init(_ device: consuming OverlayDevice, on loop: EventLoop) throws(SystemError) {
@@ -102,21 +99,6 @@ final class DevicePort {
     if let deadline = device.link?.nextDeadline { timer?.start(at: deadline) }
   }
 
-  /// Takes what this host has sent by now if packets were delivered to it: the kernel answers a ping, or acknowledges
-  /// what TCP brought, before the delivery returns, and a turn of the loop for the answer would be the longer way. A packet
-  /// that came alone is mostly of the kind that came before: if that was not answered, as an answer is not, nobody asks.
-  func takeAnswers(toOnePacket isAlone: Bool) {
-    guard device.hasDelivered else { return }
-    device.hasDelivered = false
-    guard answersAtOnce || !isAlone else {
-      unasked = device.now
-      return
-    }
-    let isAnswered = handlers?.readable(device.now) ?? false
-    if isAlone { answersAtOnce = isAnswered }
-    settle(at: device.now)
-  }
-
   private func advance() {
     device.now = loop.now
     device.advance()
@@ -145,8 +127,7 @@ final class DevicePort {
   private func read() {
     let now = loop.now
     device.now = now
-    if now.isSoon(after: unasked) { answersAtOnce = true }
-    _ = handlers?.readable(now)
+    handlers?.readable(now)
     settle(at: now)
   }
 
@@ -163,12 +144,5 @@ final class DevicePort {
     case .consumed:
       return .consumed
     }
-  }
-}
-
-extension Instant {
-  /// Whether the loop has hardly waited since then, if at all: a turn with a packet takes less, a quiet moment more.
-  func isSoon(after then: Instant) -> Bool {
-    nanoseconds &- then.nanoseconds < 200_000
   }
 }

@@ -53,14 +53,6 @@ final class Identity {
     node.receive(fromDevice: packet, offload, at: now, device: &port.device)
   }
 
-  /// Takes a packet that came from the device and may be the only one, and does what it causes.
-  func receiveAlone(_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant) {
-    node.receive(fromDevice: packet, offload, isAlone: true, at: now, device: &port.device)
-    if let circuit = node.lonePacketCircuit { flush(circuit, at: now) }
-    finish(at: now)
-    node.keepLonePacket(at: now)
-  }
-
   /// Takes the hosts file's names in place of those that it held before.
   func replaceHosts(with names: HostNames) {
     turn { now in node.replaceHosts(with: names, at: now, device: &port.device) }
@@ -168,11 +160,9 @@ final class Identity {
 
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
-    var count = 0
     let now = begin()
     switch socket.stream.read(into: room(for: socket)) {
-    case .bytes(let some):
-      count = some
+    case .bytes(let count):
       receive(count, on: circuit, at: now)
     case .nothing:
       if socket.isReadInTurns { receive(0, on: circuit, at: now) }
@@ -181,10 +171,7 @@ final class Identity {
     case .failed(let error):
       drop(circuit, .failure("\(error)"), at: now)
     }
-    // An answer waits in the device, and nothing waits for what else there is to do.
-    port.takeAnswers(toOnePacket: count <= StreamSocket.mostAlone)
     end(at: now)
-    socket.stream.acknowledge(count)
     if (node.readsInTurns(circuit) && socket.stream.isTCP) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
   }
 

@@ -11,8 +11,6 @@ struct OverlayDevice: ~Copyable {
   let hasLink: Bool
   /// The time of what is being done: set before anything is delivered.
   var now = Instant(nanoseconds: 0)
-  /// Whether a packet was delivered since this was last set to `false`.
-  var hasDelivered = false
 
   /// A device without a link, or with one.
   init(_ tunnel: consuming TunnelDevice, link: consuming EthernetLink?) {
@@ -41,7 +39,6 @@ struct OverlayDevice: ~Copyable {
 
 extension OverlayDevice: PacketSink {
   mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
-    hasDelivered = true
     guard hasLink else { return tunnel.deliver(runs, header) }
     return link?.deliver(runs, header, at: now, wire: &tunnel) ?? false
   }

@@ -8,9 +8,6 @@ final class Pump {
   private let addressServer: AddressServer?
   private let log: Log
   private let deviceGone: () -> Void
-  // Whether the device held one packet when there was any last, and when it was read.
-  private var wasAlone = true
-  private var lastRead = Instant(nanoseconds: 0)
 
   /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
   /// other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet will ever
@@ -92,37 +89,23 @@ final class Pump {
 
   /// Gives a batch of the device's packets to the identities that send them, as many as one write takes, so that none is
   /// left for a write of its own. It ends early where an identity wants the device to wait: so many super-packets are more
-  /// than a circuit's queue holds. A packet that comes after a quiet moment is expected to be alone: it is sent before it
-  /// is known whether there is another, which the loop tells. Whether there was any.
-  private func drain(at now: Instant) -> Bool {
+  /// than a circuit's queue holds.
+  private func drain(at now: Instant) {
     let (port, identities) = (port, identities)
-    let isQuiet = wasAlone && !now.isSoon(after: lastRead)
-    lastRead = now
-    if isQuiet {
-      switch port.next(at: now) {
-      case .packet(let packet, let offload): sender(of: packet).receiveAlone(packet, offload, at: now)
-      case .consumed: wasAlone = false
-      case .nothing: return false
-      }
-      return true
-    }
-    var (count, reads) = (0, 0)
-    reading: while reads < Node.batchPackets {
+    var isAny = false
+    reading: for _ in 0..<Node.batchPackets {
       switch port.next(at: now) {
       case .nothing: break reading
-      case .consumed: reads += 1
+      case .consumed: break
       case .packet(let packet, let offload):
-        (reads, count) = (reads + 1, count + 1)
+        isAny = true
         let sender = sender(of: packet)
         sender.receive(packet, offload, at: now)
         if sender.wantsDeviceToWait { break reading }
       }
     }
-    guard reads > 0 else { return false }
-    wasAlone = reads == 1
-    guard count > 0 else { return true }
+    guard isAny else { return }
     for identity in identities { identity.finish(at: now) }
-    return true
   }
 
   private func handle(_ event: EthernetLink.Event) {

@@ -33,9 +33,6 @@ struct StreamSocket: ~Copyable {
 
   /// How many bytes the kernel may hold beside those that the other side has room for.
   private static let mostUnsent: Int32 = 16 << 10
-  /// What is no longer, is mostly a packet that came alone. The kernel acknowledges more than the shortest segment that
-  /// every host takes (RFC 9293, section 3.7.1) before it is read.
-  static let mostAlone = 536
 
   private let file: FileDescriptor
   /// Whether it is a TCP socket: a UNIX socket has no delays of its own, and no low-water mark that polling heeds.
@@ -126,27 +123,12 @@ struct StreamSocket: ~Copyable {
     }
   }
 
-  /// Acknowledges `count` bytes that were read, once they are where they were going. Left to itself the kernel does that
-  /// before it hands over what completes a small write, and a packet waits for the way of its acknowledgement. To be
-  /// called after every read: a sender may hold back more until it is told.
-  func acknowledge(_ count: Int) {
-    guard isTCP, count > 0 else { return }
-    // An even number: now, and no more by itself if that was due, as it is for so little; zero: no more by itself,
-    // whatever was due (tcp(7), net/ipv4/tcp.c). Every second one of large segments is acknowledged as it comes all the
-    // same.
-    StreamSocket.set(TCP_QUICKACK, to: 2, of: file.number)
-    if count > StreamSocket.mostAlone { StreamSocket.set(TCP_QUICKACK, to: 0, of: file.number) }
-  }
-
   /// Whether it is a TCP socket; a UNIX socket knows none of these, and has no such delays.
   private static func sendAtOnce(_ socket: Int32) -> Bool {
-    // Nor is what comes first acknowledged before it is read.
-    set(TCP_QUICKACK, to: 0, of: socket)
     // What the kernel holds, no queue of ours can put into another order.
-    return set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
+    set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
   }
 
-  @discardableResult
   private static func set(_ option: Int32, to value: Int32, of socket: Int32) -> Bool {
     var value = value
     return setsockopt(socket, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0

@@ -47,19 +47,6 @@ final class FakeWorld {
     settle()
   }
 
-  /// `host` sends `packet`, behind which nothing is in the device, and what follows happens before its memory is used
-  /// for something else.
-  func sendAlone(_ packet: [UInt8], _ offload: OffloadHeader = .none, from host: FakeHost) {
-    var packet = packet
-    packet.withUnsafeMutableBytes {
-      host.node.receive(fromDevice: $0, offload, isAlone: true, at: now, device: &host.device)
-      if let circuit = host.node.lonePacketCircuit { host.sockets[circuit]?.isFlushRequested = true }
-      settle()
-      host.node.keepLonePacket(at: now)
-      $0.initializeMemory(as: UInt8.self, repeating: 0xff)
-    }
-  }
-
   /// Tor grants a circuit that it was silent about; the test plays the other side.
   func grant(_ circuit: FakeCircuit) {
     circuit.isGranted = true
