@@ -70,7 +70,7 @@ def test_name(name, address, form):
 
 
 @pytest.mark.parametrize("address", ["", "x", "::1", "fd87:d87e:eb44::1", "fd87:d87e:eb43", "127.0.0.1",
-                                     "fd87::d87e::1", "fd87:d87e:eb43::1%lo", "fd87:d87e:eb43::1/48"])
+                                     "fd87::d87e::1", "fd87:d87e:eb43::1%lo", "fd87:d87e:eb43::1/129"])
 def test_name_of_what_is_no_overlay_address(address):
     result = oncilla("name", address)
     assert result.returncode in (1, 2), result
