@@ -21,7 +21,7 @@ let package = Package(
     .target(name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
     .executableTarget(name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean),
     .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
-    .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore", "PacketSamples"]),
+    .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore", "OverlayIO", "PacketSamples"]),
     .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux", "PacketSamples"]),
     .testTarget(name: "OncillaTests", dependencies: ["oncilla", "OverlayIO", "OverlayCore"]),
   ]

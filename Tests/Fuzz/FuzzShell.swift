@@ -113,7 +113,7 @@ final class FuzzShell {
   }
 
   func look(_ number: UInt8) {
-    _ = node.report(at: now)
+    _ = node.status(at: now)
     _ = node.isLive(FuzzWorld.address(number))
     if let circuit = circuit(number) { _ = node.readsInTurns(circuit) }
   }
@@ -174,7 +174,7 @@ final class FuzzShell {
     case .flush(let circuit): flush(circuit, room: room)
     case .close(let circuit): forget(circuit)
     case .probeTor: node.torProbed(isReachable: tor != .isNotThere, at: now)
-    case .torReachable, .trimMemory, .log: break
+    case .torReachable, .trimMemory, .tell: break
     }
   }
 

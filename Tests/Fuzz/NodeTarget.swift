@@ -173,6 +173,6 @@ enum FuzzWorld {
       circuitsPerPeer: 1 + Int(second & 7), isOffloading: second & 8 != 0, mtu: second & 16 == 0 ? 1_500 : 9_000,
       routes: routes, served: served, carriesIPv4: isWithIPv4,
       ipv4Address: isWithIPv4 && second & 32 != 0 ? served4 : nil, egress: second & 64 != 0 ? .mtu : .none,
-      bounds: bounds, logLevel: second & 128 != 0 ? .debug : .notice)
+      bounds: bounds)
   }
 }

@@ -170,10 +170,7 @@ extension Node {
       counters[.badKeepalive] += 1
       if claim != .selfCall, !told.ownName {
         told.ownName = true
-        log(
-          .warning,
-          "a circuit says to come from this host's own onion name: if another oncilla or OnionCat has the same key, end it"
-        )
+        tell(.ownNameClaimed)
       }
       return
     }
@@ -189,7 +186,7 @@ extension Node {
     if isNewClaim { names.hold(name) }
     switch outcome {
     case .new:
-      log(.debug, "\(name): learned from its keepalive")
+      tell(.learned(name))
     case .confirmed:
       break
     case .conflict:
@@ -199,9 +196,7 @@ extension Node {
       lookAgain(at: circuit, when: now + Node.firstPacketTimeout)
       // Which of the two can be reached shows when the other is tried.
       if let held = names.name(of: name.address), names.isUnreached(held) { _ = dial(held, at: now) }
-      if strangerLogLimit.take(at: now) {
-        log(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")
-      }
+      if strangerLogLimit.take(at: now) { tell(.nameConflict) }
       return
     case .undiallable:
       // An old peer, known by its address: nobody can call it back.

@@ -80,6 +80,6 @@ extension Node {
     counters[.crowdedOut] += 1
     perform(.close(circuit))
     _ = takeOut(circuit)
-    log(.debug, "an accepted circuit made room for another")
+    tell(.crowdedOut)
   }
 }

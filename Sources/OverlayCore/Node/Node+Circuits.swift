@@ -50,7 +50,7 @@ extension Node {
       counters[error == .noRoom ? .noRoom : .badStream] += 1
       if error == .proxyLine, !told.proxyLine, circuits[circuit].dialledPeer == nil {
         told.proxyLine = true
-        log(.warning, StreamError.proxyLineAdvice)
+        tell(.proxyLine)
       }
       close(circuit, .failure("sent \(error)"), at: now, device: &device)
     }
@@ -251,7 +251,7 @@ extension Node {
     if let name = circuit.dialledPeer {
       dialledEnded(circuit, identifier, to: name, end, at: now, device: &device)
     } else {
-      log(.debug, "an accepted circuit ended: \(end)")
+      tell(.callEnded(end))
     }
   }
 }

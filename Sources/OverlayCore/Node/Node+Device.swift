@@ -62,13 +62,13 @@ extension Node {
     }
   }
 
-  /// Says at the level debug that nobody knows the name of an address, once for each: at most `mostUnknownTold` of them,
-  /// and then anew, at most one a second in the long run.
+  /// Tells that nobody knows the name of an address, once for each: at most `mostUnknownTold` of them, and then anew, at
+  /// most one a second in the long run.
   private mutating func tellUnknown(_ address: IPv6Address, at now: Instant) {
-    guard settings.logLevel >= .debug, !unknownTold.contains(address), unknownLogLimit.take(at: now) else { return }
+    guard !unknownTold.contains(address), unknownLogLimit.take(at: now) else { return }
     if unknownTold.count == Node.mostUnknownTold { unknownTold = [] }
     unknownTold.insert(address)
-    log(.debug, "\(address): its name is not known from --peer, --hosts or a keepalive, and packets to it are refused")
+    tell(.unknownName(address))
   }
 
   /// How many addresses without a known name are remembered.

@@ -64,7 +64,7 @@ extension Node {
     peer.link = .dialling(circuit)
     peers[name] = peer
     dialled[destination(of: peer)] = circuit
-    log(.debug, "\(name): dialling")
+    tell(.dialling(name, circuit: 0))
     return circuit
   }
 
@@ -98,7 +98,7 @@ extension Node {
     } else if circuits[circuit].lane == FlowTable.sparseLane {
       peers[name]?.link = .open(circuit)
       names.reached(name)
-      say(name, .connected, "connected")
+      if let change = change(of: name, to: .connected) { tell(.connected(change)) }
       circuits[circuit].lastHeard = now
       circuits[circuit].unansweredSince = nil
       if circuits[circuit].waiting.count > 0 { awaitAnswer(on: circuit, at: now) }
@@ -169,9 +169,9 @@ extension Node {
       isWanted = true
       let userIdentifier = makeUserIdentifier()
       peers[name]?.userIdentifier = userIdentifier
-      let message = wasOpen ? "lost: \(why)" : "not reached: \(why)"
-      peers[name]?.lastError = (message, now)
-      say(name, .lost, wasOpen ? message : "\(message); \(nextTry(of: name, at: now))")
+      let reason: NodeEvent.Disconnection = wasOpen ? .lost(why) : .notReached(why, nextTry(of: peer, at: now))
+      peers[name]?.lastError = (reason, now)
+      if let change = change(of: name, to: .lost) { tell(.disconnected(change, reason)) }
     }
     keepQueue(&circuit.queue, in: &circuit.waiting)
     closeBulkLanes(of: name, keeping: &circuit.waiting)
@@ -199,12 +199,11 @@ extension Node {
     perform(.torReachable(false))
   }
 
-  /// Says how a peer is, once per change: to the operator of those that he configured, of others in debug alone.
-  private mutating func say(_ name: OnionName, _ reachability: Peer.Reachability, _ message: String) {
-    guard let peer = peers[name] else { return }
-    log(.debug, "\(name): \(message)")
-    guard peer.isPermanent, peer.reachability != reachability else { return }
+  /// Takes note of how a peer is; what there is to tell of it.
+  private mutating func change(of name: OnionName, to reachability: Peer.Reachability) -> NodeEvent.PeerChange? {
+    guard let peer = peers[name] else { return nil }
     peers[name]?.reachability = reachability
-    log(.notice, "\(peer.label): \(message)")
+    return NodeEvent.PeerChange(
+      name: name, label: peer.label, isNews: peer.isPermanent && peer.reachability != reachability)
   }
 }

@@ -48,7 +48,7 @@ extension Node {
     moveQueue(&circuit.queue, to: heir, at: now)
     lookAgain(at: heir, when: now)
     lookAtLiveness(of: heir, when: now)
-    log(.debug, "\(name): lost the first circuit (\(end)), circuit \(lane + 1) takes its place")
+    tell(.promoted(name, circuit: lane, after: end))
   }
 
   /// The sparse circuit is gone and none takes its place: those for bulk go with it, and what waits on them waits for the

@@ -79,7 +79,7 @@ extension Node {
     let circuit = beginCircuit(
       to: name, lane: index + 1, selfCallToken: circuits[sparse].selfCallToken, timeout: Node.dialTimeout, at: now)
     peers[name]?.bulk[index].circuit = circuit
-    log(.debug, "\(name): dialling circuit \(index + 2)")
+    tell(.dialling(name, circuit: index + 1))
     return true
   }
 }

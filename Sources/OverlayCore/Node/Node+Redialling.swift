@@ -36,12 +36,4 @@ extension Node {
   private mutating func lookAtTurns(when time: Instant) {
     if dialAlarm.set(to: time) { deadlines.insert(.dials, at: time) }
   }
-
-  /// When a peer that was not reached is dialled again, in words for the log.
-  func nextTry(of name: OnionName, at now: Instant) -> String {
-    guard let peer = peers[name] else { return "no next try" }
-    let wait = peer.pace.nextAttempt(from: now) - now
-    let seconds = (wait + .nanoseconds(999_999_999)).components.seconds
-    return "next try in \(seconds) s" + (peer.isPermanent ? "" : " at the earliest")
-  }
 }

@@ -25,7 +25,7 @@ extension Node {
     peers[name]?.successor = Peer.Successor(circuit: circuit, userIdentifier: userIdentifier)
     peers[name]?.pace.attempted(at: now)
     peers[name]?.liveness.dialsSuccessor(at: now)
-    log(.debug, "\(name): does not answer, dialling another circuit")
+    tell(.doubted(name))
   }
 
   /// The second circuit stands: what is asked along it tells whether it is better.
@@ -45,7 +45,7 @@ extension Node {
     perform(.close(sparse))
     inherit(&old, sparse, to: name, at: now)
     peers[name]?.liveness.replaced(at: now)
-    log(.debug, "\(name): the first circuit brought no answer, another took its place")
+    tell(.replaced(name))
   }
 
   /// What a first circuit that is gone leaves goes to the second one, which may still be being built. Those for bulk, of which
@@ -94,7 +94,7 @@ extension Node {
     guard let sparse = peers[name]?.link.circuit else { return }
     circuits[sparse].awaitsSignOfLife = false
     lookAtLiveness(of: sparse, when: now)
-    log(.debug, "\(name): no other circuit: \(end)")
+    tell(.noReplacement(name, end))
   }
 
   /// The second circuit is needed no more.

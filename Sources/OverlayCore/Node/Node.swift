@@ -61,13 +61,6 @@ public struct Node: ~Copyable {
   /// What has happened so far.
   public internal(set) var counters = Counters()
 
-  /// Whether the SOCKS server takes connections.
-  enum TorReachability: Equatable {
-    case unknown
-    case reachable
-    case unreachable
-  }
-
   /// A node that has done nothing yet.
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
     self.random = random
@@ -174,8 +167,7 @@ public struct Node: ~Copyable {
     actions.append(action)
   }
 
-  mutating func log(_ level: LogLevel, _ message: @autoclosure () -> String) {
-    guard level <= settings.logLevel else { return }
-    actions.append(.log(level, message()))
+  mutating func tell(_ event: NodeEvent) {
+    actions.append(.tell(event))
   }
 }

@@ -12,6 +12,6 @@ public enum NodeAction: Equatable, Sendable {
   case torReachable(Bool)
   /// Give memory that was freed back to the system.
   case trimMemory
-  /// Write a line to the log.
-  case log(LogLevel, String)
+  /// Tell whoever wants to know.
+  case tell(NodeEvent)
 }

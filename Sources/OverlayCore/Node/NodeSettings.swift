@@ -31,8 +31,6 @@ public struct NodeSettings: Sendable {
   public let egress: EgressLimit
   /// How much it takes of what others can make it take.
   public let bounds: NodeBounds
-  /// What the log lets through: lines below are not even made.
-  public let logLevel: LogLevel
 
   /// The settings of a node.
   public init(
@@ -41,7 +39,7 @@ public struct NodeSettings: Sendable {
     idle: Duration = .seconds(180), circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500,
     routes: [Route] = [], served: [IPPrefix] = [],
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
-    bounds: NodeBounds = NodeBounds(), logLevel: LogLevel = .notice
+    bounds: NodeBounds = NodeBounds()
   ) {
     self.name = name
     self.peers = peers
@@ -58,6 +56,5 @@ public struct NodeSettings: Sendable {
     self.ipv4Address = ipv4Address
     self.egress = egress
     self.bounds = bounds
-    self.logLevel = logLevel
   }
 }

@@ -26,11 +26,6 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// What to do about `proxyLine`, for the operator.
-  public static let proxyLineAdvice =
-    "a circuit that begins with a PROXY line was closed: if torrc says HiddenServiceExportCircuitID for an onion service "
-    + "of this host, remove that"
-
   /// What a PROXY line begins with.
   public static let proxyLineStart = Array("PROXY ".utf8)
 }

@@ -66,7 +66,7 @@ struct Peer {
   /// What went over its circuits that are gone.
   var traffic = Traffic()
   /// Why the last dial failed, or the last circuit was lost, and when.
-  var lastError: (text: String, time: Instant)?
+  var lastError: (reason: NodeEvent.Disconnection, time: Instant)?
   /// When it may be dialled again.
   var pace = DialPace()
   /// When it asks to be dialled again.

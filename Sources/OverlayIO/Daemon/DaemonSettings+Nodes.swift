@@ -9,14 +9,13 @@ extension DaemonSettings {
   /// `siblings` are the addresses of all identities, among which `circuitLimit`, the circuits of the daemon, and every other
   /// bound is shared out.
   func node(
-    _ name: OnionName, isFirst: Bool, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int,
-    logLevel: LogLevel
+    _ name: OnionName, isFirst: Bool, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int
   ) -> NodeSettings {
     NodeSettings(
       name: name, peers: peers, siblings: siblings, dialsPeers: isFirst, servicePort: servicePort, idle: idle,
       circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
       served: isFirst ? served : [], carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
-      bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit), logLevel: logLevel)
+      bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))
   }
 }

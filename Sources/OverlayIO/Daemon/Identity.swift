@@ -82,7 +82,7 @@ final class Identity {
   }
 
   /// The peers and counters, a line each.
-  func report() -> [String] { node.report(at: loop.now) }
+  func report() -> [String] { node.status(at: loop.now).lines }
 
   /// Does all that the node wants done, and sets the timer for what comes next.
   func finish(at now: Instant) {
@@ -119,7 +119,7 @@ final class Identity {
     case .probeTor: tor.look()
     case .torReachable(let isReachable): tor.note(isReachable: isReachable)
     case .trimMemory: oncilla_trim_memory()
-    case .log(let level, let message): log.write(level, message)
+    case .tell(let event): log.write(event)
     }
   }
 

@@ -27,8 +27,7 @@ final class Pump {
     let siblings = Set(addresses)
     let identities = try names.enumerated().map { number, name throws(SystemError) in
       let node = settings.node(
-        name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit,
-        logLevel: log.level)
+        name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit)
       return try Identity(node, at: port, through: tor, on: loop, log: log)
     }
     indices = Dictionary(zip(addresses, identities.indices), uniquingKeysWith: { first, _ in first })

@@ -95,7 +95,7 @@ final class CallSorter {
     guard count == start.count, start[0] >> 4 == 6 else {
       if start.starts(with: StreamError.proxyLineStart), !hasToldProxyLine {
         hasToldProxyLine = true
-        log.warning(StreamError.proxyLineAdvice)
+        log.write(NodeEvent.proxyLine)
       }
       closed += 1
       return

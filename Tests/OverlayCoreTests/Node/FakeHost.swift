@@ -1,3 +1,4 @@
+import OverlayIO
 import PacketSamples
 import Testing
 
@@ -33,8 +34,10 @@ final class FakeHost {
   var torChanges: [Bool] = []
   /// How often the node wanted freed memory to be given back.
   var trims = 0
-  /// The lines of the log.
-  var log: [(level: LogLevel, text: String)] = []
+  /// What the node has told of.
+  var events: [NodeEvent] = []
+  /// The same, as the lines of a log.
+  var log: [(level: LogLevel, text: String)] { events.flatMap(\.lines) }
 
   var address: IPv6Address { name.address }
 
@@ -53,7 +56,7 @@ final class FakeHost {
     node = Node(
       NodeSettings(
         name: name, peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: mtu,
-        bounds: bounds, logLevel: .debug),
+        bounds: bounds),
       random: SeededGenerator(seed: seed))
   }
 

@@ -167,8 +167,8 @@ final class FakeWorld {
         host.torChanges.append(isReachable)
       case .trimMemory:
         host.trims += 1
-      case .log(let level, let text):
-        host.log.append((level, text))
+      case .tell(let event):
+        host.events.append(event)
       }
     }
     return isAny

@@ -1,3 +1,4 @@
+import OverlayIO
 import Testing
 
 @testable import OverlayCore
@@ -64,6 +65,6 @@ struct NodeCrowdTests {
       world.send(host.packet(to: stranger.address), from: host)
       world.pass(.seconds(6))
     }
-    #expect(host.node.report(at: world.now).count { $0.hasPrefix("fd87:") && $0.contains(" sent, ") } == 10)
+    #expect(host.node.status(at: world.now).lines.count { $0.hasPrefix("fd87:") && $0.contains(" sent, ") } == 10)
   }
 }

@@ -1,3 +1,4 @@
+import OverlayIO
 import Testing
 
 @testable import OverlayCore
@@ -94,7 +95,7 @@ struct NodeLaneHeirTests: LaneTesting {
     #expect(world.circuits.map(\.isClosed) == [true, false])
     #expect(world.circuits[1].packets.whole.count { $0[6] == 58 } >= 10)
     #expect(host.log.filter { $0.level == .notice && $0.text.contains("lost") }.isEmpty)
-    let report = host.node.report(at: world.now).joined()
+    let report = host.node.status(at: world.now).lines.joined()
     #expect(report.contains("circuit open for 600 s, 0 more for bulk"))
   }
 

@@ -1,3 +1,4 @@
+import OverlayIO
 import Testing
 
 @testable import OverlayCore
@@ -97,7 +98,7 @@ struct NodeNamesTests {
     world.cut(world.circuits[1])
     world.pass(.seconds(5))
     _ = world.call(host)
-    let report = host.node.report(at: world.now)
+    let report = host.node.status(at: world.now).lines
     #expect(report.first == "\(alice.address) is \(alice), 2 names known, Tor is reachable")
     #expect(
       report.contains {
@@ -116,13 +117,13 @@ struct NodeNamesTests {
     world.outcomes = ["\(bob)": .refused(0x5b)]
     _ = world.start(host)
     world.pass(.seconds(1))
-    let line = try #require(host.node.report(at: world.now).first { $0.hasPrefix("peer bob") })
+    let line = try #require(host.node.status(at: world.now).lines.first { $0.hasPrefix("peer bob") })
     #expect(line.hasPrefix("peer bob (\(bob.address)): no circuit; "))
     #expect(line.contains("; last error 1 s ago: not reached: "))
     #expect(line.contains("; next try in "))
     world.isTorReachable = false
     world.pass(.seconds(600))
-    let later = try #require(host.node.report(at: world.now).first { $0.hasPrefix("peer bob") })
+    let later = try #require(host.node.status(at: world.now).lines.first { $0.hasPrefix("peer bob") })
     #expect(later.hasSuffix("; next try when Tor is back"))
   }
 
@@ -140,14 +141,17 @@ struct NodeNamesTests {
     // What Tor is asked for, and answers, is no peer's.
     #expect(traffic.received == UInt64(incoming.count))
     #expect(traffic.sent == UInt64(circuit.arrived.count))
-    #expect(host.node.report(at: world.now).contains { $0.contains("\(bob.address): no circuit; \(traffic)") })
+    #expect(
+      host.node.status(at: world.now).lines.contains {
+        $0.contains("\(bob.address): no circuit; \(traffic.sent) bytes sent, 1.1 kB received")
+      })
   }
 
   @Test("our own call is called so in a report")
   func reportOfOwnCall() {
     let host = world.start(FakeHost(alice))
     world.send(Sample.echoRequest(from: alice.address, to: OverlayNetwork.tor.circuitResponder), from: host)
-    let report = host.node.report(at: world.now)
+    let report = host.node.status(at: world.now).lines
     #expect(report.contains { $0.hasPrefix("own onion service (feed:beef): circuit open for ") })
   }
 
@@ -157,7 +161,7 @@ struct NodeNamesTests {
     let stranger = FakeHost(try .sample(9))
     world.say(stranger.keepalive(to: alice.address), on: try #require(world.call(host)))
     for name in [carol, stranger.name] { world.send(host.packet(to: name.address), from: host) }
-    let report = host.node.report(at: world.now).joined(separator: "\n")
+    let report = host.node.status(at: world.now).lines.joined(separator: "\n")
     for name in [bob, carol, stranger.name] {
       #expect(!report.contains(name.label))
       #expect(report.contains("\(name.address)"))
@@ -181,7 +185,7 @@ struct NodeNamesTests {
   @Test("a report of a node that has done nothing says so")
   func emptyReport() {
     let host = FakeHost(alice)
-    let report = host.node.report(at: world.now)
+    let report = host.node.status(at: world.now).lines
     #expect(
       report == [
         "\(alice.address) is \(alice), 0 names known, Tor is unknown", "accepted circuits: 0", "counters: none",

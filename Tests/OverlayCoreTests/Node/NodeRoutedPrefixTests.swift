@@ -21,7 +21,7 @@ struct TwoLANs {
           name: try .sample(own), peers: [], isOffloading: isOffloading, mtu: mtu,
           routes: try otherLAN.map { Route(prefix: try .sample($0), via: peer) },
           served: try lan.map { try .sample($0) }, carriesIPv4: carriesIPv4,
-          ipv4Address: try address.map { try .sample($0) }, egress: egress, logLevel: .debug),
+          ipv4Address: try address.map { try .sample($0) }, egress: egress),
         seed: own)
     }
     let lans = (alice: ["fd00:a::/64", "10.1.0.0/16"], bob: ["fd00:b::/64", "10.2.0.0/16"])

@@ -21,7 +21,7 @@ struct DaemonSettingsTests {
   private func node(_ number: Int) -> NodeSettings {
     settings.node(
       names[number], isFirst: number == 0, beside: Set(names.prefix(2).map(\.address)), isOffloading: true,
-      circuitLimit: 100, logLevel: .notice)
+      circuitLimit: 100)
   }
 
   @Test("IPv4 and what is served are the first identity's: a packet to another's service is answered by none")

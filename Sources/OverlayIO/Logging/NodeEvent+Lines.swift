@@ -1,0 +1,79 @@
+import OverlayCore
+
+extension NodeEvent {
+  /// The event in words for the log: a line for each level that has something to say. A peer's name stands in lines of
+  /// the level debug alone.
+  public var lines: [(level: LogLevel, text: String)] {
+    switch self {
+    case .dialling(let name, let circuit):
+      [(.debug, "\(name): dialling" + (circuit == 0 ? "" : " circuit \(circuit + 1)"))]
+    case .connected(let peer): peer.lines("connected")
+    case .disconnected(let peer, let reason): peer.lines(reason.text(withNextTry: true))
+    case .promoted(let name, let circuit, let end):
+      [(.debug, "\(name): lost the first circuit (\(end)), circuit \(circuit + 1) takes its place")]
+    case .doubted(let name): [(.debug, "\(name): does not answer, dialling another circuit")]
+    case .replaced(let name): [(.debug, "\(name): the first circuit brought no answer, another took its place")]
+    case .noReplacement(let name, let end): [(.debug, "\(name): no other circuit: \(end)")]
+    case .callEnded(let end): [(.debug, "an accepted circuit ended: \(end)")]
+    case .crowdedOut: [(.debug, "an accepted circuit made room for another")]
+    case .learned(let name): [(.debug, "\(name): learned from its keepalive")]
+    case .nameConflict:
+      [(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")]
+    case .unknownName(let address):
+      [(.debug, "\(address): its name is not known from --peer, --hosts or a keepalive, and packets to it are refused")]
+    case .ownNameClaimed:
+      [
+        (
+          .warning,
+          "a circuit says to come from this host's own onion name: if another oncilla or OnionCat has the same key, end it"
+        )
+      ]
+    case .proxyLine:
+      [
+        (
+          .warning,
+          "a circuit that begins with a PROXY line was closed: if torrc says HiddenServiceExportCircuitID for an onion "
+            + "service of this host, remove that"
+        )
+      ]
+    }
+  }
+}
+
+extension Log {
+  /// Writes what there is to say of an event.
+  func write(_ event: NodeEvent) {
+    for line in event.lines { write(line.level, line.text) }
+  }
+}
+
+extension NodeEvent.PeerChange {
+  /// What the log says of it: to the operator of what is news, by what he calls it, and of all in debug.
+  fileprivate func lines(_ text: String) -> [(level: LogLevel, text: String)] {
+    [(.debug, "\(name): \(text)")] + (isNews ? [(.notice, "\(label): \(text)")] : [])
+  }
+}
+
+extension NodeEvent.Disconnection {
+  /// The reason in words, with when it is tried again or without.
+  func text(withNextTry hasNextTry: Bool) -> String {
+    switch self {
+    case .lost(let why): "lost: \(why)"
+    case .notReached(let why, let next):
+      "not reached: \(why)" + (hasNextTry ? "; \(next.map(\.text) ?? "no next try")" : "")
+    }
+  }
+}
+
+extension NextTry {
+  /// When that is, in words.
+  var text: String {
+    switch self {
+    case .after(let wait): "next try in \(NextTry.seconds(wait)) s"
+    case .ifWanted(let wait): "next try in \(NextTry.seconds(wait)) s at the earliest"
+    case .whenTorIsBack: "next try when Tor is back"
+    }
+  }
+
+  private static func seconds(_ wait: Duration) -> Int64 { (wait + .nanoseconds(999_999_999)).components.seconds }
+}

@@ -1,0 +1,60 @@
+import OverlayCore
+
+extension NodeStatus {
+  /// The peers and counters, a line each. Peers are called by their petnames and addresses: the lines stand in a log at
+  /// levels that are not to hold their names.
+  public var lines: [String] {
+    var lines = ["\(name.address) is \(name), \(knownNames) names known, Tor is \(tor)"]
+    lines += peers.map(\.line)
+    if otherPeers > 0 { lines.append("and \(otherPeers) more peers") }
+    lines.append("accepted circuits: \(acceptedCircuits)")
+    lines.append("counters: \(counters.summary)")
+    return lines
+  }
+}
+
+extension PeerStatus {
+  fileprivate var line: String {
+    let place = isConfigured ? "\(label) (\(name.address))" : label
+    var parts = ["\(place): \(stateText)", traffic.text]
+    if let roundTrip { parts.append("round trip \(Int(roundTrip / .milliseconds(1))) ms") }
+    if let lastError {
+      parts.append("last error \(PeerStatus.text(lastError.age)) ago: \(lastError.reason.text(withNextTry: false))")
+    }
+    if let nextTryText { parts.append(nextTryText) }
+    return parts.joined(separator: "; ")
+  }
+
+  private var stateText: String {
+    switch state {
+    case .idle: "no circuit"
+    case .connecting(let time): "dialling for \(PeerStatus.text(time))"
+    case .up(let time, let bulkCircuits):
+      "circuit open for \(PeerStatus.text(time)), \(bulkCircuits) more for bulk"
+    }
+  }
+
+  /// That a peer may be dialled at once is worth no word where nobody does it unasked.
+  private var nextTryText: String? {
+    if case .ifWanted(let wait) = nextTry, wait < .seconds(1) { return nil }
+    return nextTry?.text
+  }
+
+  private static func text(_ time: Duration) -> String { "\(time.components.seconds) s" }
+}
+
+extension Traffic {
+  /// Both directions in words.
+  var text: String { "\(Traffic.text(sent)) sent, \(Traffic.text(received)) received" }
+
+  /// So many bytes, with the unit in which they have one to three digits before the point.
+  static func text(_ bytes: UInt64) -> String {
+    var (value, units) = (bytes, ["kB", "MB", "GB", "TB", "PB", "EB"][...])
+    guard value >= 1_000 else { return "\(value) bytes" }
+    while value >= 1_000_000, units.count > 1 {
+      value /= 1_000
+      units.removeFirst()
+    }
+    return "\(value / 1_000).\(value % 1_000 / 100) \(units.first ?? "")"
+  }
+}
