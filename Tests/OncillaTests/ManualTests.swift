@@ -26,8 +26,8 @@ struct ManualTests {
   @Test("it has every option of run in the table's order, with the same value and the same default")
   func runOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla run" }
-    #expect(documented.map(\.tag) == RunDraft.options.map(\.synopsis))
-    for (entry, option) in zip(documented, RunDraft.options) {
+    #expect(documented.map(\.tag) == RunOptions.all.map(\.synopsis))
+    for (entry, option) in zip(documented, RunOptions.all) {
       #expect(entry.defaultValue == option.defaultValue, "\(option.name)")
       #expect(entry.text.contains("Repeatable") == option.isRepeatable, "\(option.name)")
     }
@@ -49,7 +49,7 @@ struct ManualTests {
   func help() {
     let words = { (text: String) in text.split { $0 == " " || $0 == "\n" }.joined(separator: " ") }
     let text = words(Command.run.helpText)
-    for option in RunDraft.options {
+    for option in RunOptions.all {
       let expected = [option.synopsis, words(option.summary), option.defaultValue.map { "(default: \($0))" }]
       #expect(text.contains(expected.compactMap { $0 }.joined(separator: " ")))
     }

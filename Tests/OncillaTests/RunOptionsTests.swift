@@ -10,7 +10,7 @@ struct RunOptionsTests {
   static let alice = "7fd22jhmqgfl45j6.onion"
   static let bob = "wq52ql3uxgcxqjon.onion"
 
-  func options(_ arguments: String...) throws -> RunOptions {
+  func options(_ arguments: String...) throws -> RunSettings {
     try #require(try RunOptions.parse(["--onion", RunOptionsTests.own] + arguments))
   }
 
@@ -30,7 +30,7 @@ struct RunOptionsTests {
     daemon.circuitsPerPeer = 2
     daemon.stateDirectory = "/var/lib/oncilla"
     daemon.control = "/run/oncilla/control.sock"
-    #expect(try options() == RunOptions(daemon: daemon, logLevel: .notice, logTarget: .standardError))
+    #expect(try options() == RunSettings(daemon: daemon, logLevel: .notice, logTarget: .standardError))
     #expect(daemon.routes.isEmpty && daemon.served.isEmpty && daemon.hasAddress)
     #expect(!daemon.ipv4 && !daemon.dhcpv6 && !daemon.linkableIdentities)
   }
@@ -78,7 +78,7 @@ struct RunOptionsTests {
     daemon.circuitsPerPeer = 4
     daemon.stateDirectory = "s"
     daemon.control = "c"
-    #expect(options == RunOptions(daemon: daemon, logLevel: .debug, logTarget: .file("/var/log/oncilla")))
+    #expect(options == RunSettings(daemon: daemon, logLevel: .debug, logTarget: .file("/var/log/oncilla")))
   }
 
   static let listeners: [(String, [String], [String])] = [

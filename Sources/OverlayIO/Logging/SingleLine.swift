@@ -16,6 +16,9 @@ extension String {
     return line
   }
 
+  /// What somebody wrote, fit for a part of one line: shortened to `limit` bytes, and then with its escapes.
+  public func quotedLine(limit: Int = 120) -> String { cut(toBytes: limit).singleLine }
+
   /// The text, or as many of its characters as fit into `limit` bytes with an ellipsis after them.
   public func cut(toBytes limit: Int) -> String {
     guard utf8.count > limit else { return self }

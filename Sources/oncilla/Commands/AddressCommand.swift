@@ -47,9 +47,8 @@ struct AddressDraft {
   static var options: [Option<AddressDraft>] {
     [
       Option("--hostname-file", "FILE", "Read the name from a file such as Tor's hostname.") {
-        draft, value throws(Option<AddressDraft>.Refusal) in
-        guard !value.isEmpty else { throw .init("a path is accepted, which cannot be empty") }
-        draft.hostnameFile = value
+        draft, value throws(SettingValue.Refusal) in
+        draft.hostnameFile = try SettingValue.path(value)
       }
     ]
   }

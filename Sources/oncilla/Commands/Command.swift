@@ -1,3 +1,5 @@
+import OverlayIO
+
 /// One of the things that the program does.
 struct Command: Sendable {
   /// What a command line amounts to.
@@ -5,7 +7,7 @@ struct Command: Sendable {
     /// A text for standard output.
     case output(String)
     /// The daemon is to run.
-    case daemon(RunOptions)
+    case daemon(RunSettings)
   }
 
   /// The word that calls it.

@@ -26,7 +26,9 @@ extension Command {
         throw .argument(word, reason: "on, off or status is accepted")
       }
       var shown = ""
-      if verb == .on { try parsed.draft.check() }
+      if verb == .on {
+        do throws(SettingError) { try parsed.draft.check() } catch { throw .setting(error) }
+      }
       do throws(PrivilegeError) {
         switch verb {
         case .on: return .output(try parsed.draft.turnOn())
@@ -64,32 +66,26 @@ struct GuardDraft {
   static var options: [Option<GuardDraft>] {
     [
       Option("--netns", "NAME", "The network namespace of the daemon's interface.") {
-        draft, value throws(Option<GuardDraft>.Refusal) in
-        do throws(Value.Refusal) { draft.settings.namespace = try Value.namespace(value) } catch {
-          throw .init(error.reason)
-        }
+        draft, value throws(SettingValue.Refusal) in
+        draft.settings.namespace = try SettingValue.namespace(value)
       },
       Option(
         "--route", "PREFIX", isRepeatable: true,
         "A prefix behind a peer that 'on' guards, beside the overlay. Repeatable."
-      ) { draft, value throws(Option<GuardDraft>.Refusal) in
+      ) { draft, value throws(SettingValue.Refusal) in
         let count = draft.settings.routes.count + 1
-        do throws(Value.Refusal) {
-          draft.settings.routes.append(try PrefixOption.prefix(value, count: count))
-        } catch {
-          throw .init(error.reason)
-        }
+        draft.settings.routes.append(try SettingValue.prefix(value, count: count))
       },
     ]
   }
 
   /// Refuses what cannot be behind a peer: it would be taken from this host alone.
-  func check() throws(CommandError) {
+  func check() throws(SettingError) {
     let rules = PrefixRules(isInNamespace: settings.namespace != nil, carriesIPv4: true, connections: [])
     var known: Set<IPPrefix> = []
     for prefix in settings.routes {
-      try CommandError.naming("--route", "\(prefix)") { () throws(Value.Refusal) in
-        guard known.insert(prefix).inserted else { throw Value.Refusal("this prefix is already given") }
+      try GivenValue("\(prefix)", from: .option("--route")).reading { () throws(SettingValue.Refusal) in
+        guard known.insert(prefix).inserted else { throw SettingValue.Refusal("this prefix is already given") }
         try rules.check(prefix, isRoute: true)
       }
     }

@@ -1,17 +1,17 @@
 import OverlayIO
 
 /// Runs the daemon until it is told to stop or cannot go on; the process's exit status.
-func runDaemon(_ options: RunOptions) -> Int32 {
+func runDaemon(_ settings: RunSettings) -> Int32 {
   let log: Log
   do throws(SystemError) {
-    log = try Log(level: options.logLevel, target: options.logTarget)
+    log = try Log(level: settings.logLevel, target: settings.logTarget)
   } catch {
     var directory: String?
-    if case .file(let path) = options.logTarget { directory = missingDirectory(of: path) }
+    if case .file(let path) = settings.logTarget { directory = missingDirectory(of: path) }
     Console.complain("--log: \(error)\(directory.map { "; its directory \($0) is not there" } ?? "")")
     return 1
   }
-  guard let daemon = Daemon(options.daemon, log: log) else {
+  guard let daemon = Daemon(settings.daemon, log: log) else {
     Console.complain("libevent finds no way to wait for events")
     return 1
   }

@@ -11,7 +11,7 @@ extension Command {
       """,
       "HOST is an IPv4 address, an IPv6 address in brackets or localhost; names are never resolved.",
     ],
-    optionRows: RunDraft.options.map { HelpText.row($0) },
+    optionRows: RunOptions.all.map { HelpText.row($0) },
     perform: { arguments throws(CommandError) in
       try RunOptions.parse(arguments).map { .daemon($0) }
     })

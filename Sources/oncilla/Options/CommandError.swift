@@ -14,13 +14,13 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case unexpectedValue(option: String)
   /// The option, which stands for one value, was given again.
   case repeated(option: String)
-  /// The option's value is refused, for this reason.
-  case refused(option: String, value: String, reason: String)
+  /// What the options say is refused.
+  case setting(SettingError)
   /// `command` takes no argument such as this.
   case unexpectedArgument(String, command: String)
   /// `command` is missing what it needs.
   case incomplete(command: String, needs: String)
-  /// Two options cannot be used together.
+  /// An argument and an option cannot be used together.
   case conflict(String, String)
   /// An argument of a command is refused, for this reason.
   case argument(String, reason: String)
@@ -42,26 +42,23 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .noCommand: "a command is missing; 'oncilla --help' lists them"
     case .unknownCommand(let name, let suggestion):
-      "unknown command '\(quoted(name))'\(hint(suggestion)); 'oncilla --help' lists the commands"
+      "unknown command '\(name.quotedLine())'\(hint(suggestion)); 'oncilla --help' lists the commands"
     case .unknownOption(let name, let command, let suggestion):
-      "unknown option \(quoted(name))\(hint(suggestion)); '\(command) --help' lists what is accepted"
+      "unknown option \(name.quotedLine())\(hint(suggestion)); '\(command) --help' lists what is accepted"
     case .missingValue(let option, let placeholder): "\(option) needs a value: \(option) \(placeholder)"
     case .unexpectedValue(let option): "\(option) takes no value"
     case .repeated(let option): "\(option) is given twice and accepted once"
-    case .refused(let option, let value, let reason): "\(option) '\(quoted(value))': \(quoted(reason, limit: 400))"
+    case .setting(let error): error.description
     case .unexpectedArgument(let argument, let command):
-      "unexpected argument '\(quoted(argument))'; '\(command) --help' tells what is accepted"
+      "unexpected argument '\(argument.quotedLine())'; '\(command) --help' tells what is accepted"
     case .incomplete(let command, let needs): "\(command) needs \(needs)"
     case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"
-    case .argument(let argument, let reason): "'\(quoted(argument))': \(quoted(reason, limit: 400))"
-    case .failed(let text, _): quoted(text, limit: 1000)
+    case .argument(let argument, let reason): "'\(argument.quotedLine())': \(reason.quotedLine(limit: 400))"
+    case .failed(let text, _): text.quotedLine(limit: 1000)
     }
   }
 
   private func hint(_ suggestion: String?) -> String {
     suggestion.map { " (did you mean \($0)?)" } ?? ""
   }
-
-  /// What a user wrote, fit for one line.
-  private func quoted(_ text: String, limit: Int = 120) -> String { text.cut(toBytes: limit).singleLine }
 }

@@ -1,15 +1,10 @@
-/// One option of a command, which is read into a `Draft`. Everything that is to be known of it stands here: the
-/// parser, `--help` and the test of the manual page read the same table.
+import OverlayIO
+
+/// One option of a command, which is read into a `Draft`. The parser, `--help` and the test of the manual page read the
+/// same table of them. Those of `oncilla run` are made from the table of settings.
 struct Option<Draft> {
-  /// Why a value is refused: what was wrong with it, or what is accepted.
-  struct Refusal: Error {
-    let reason: String
-
-    init(_ reason: String) { self.reason = reason }
-  }
-
   /// What takes a value into the draft.
-  typealias Reader = (inout Draft, String) throws(Refusal) -> Void
+  typealias Reader = (inout Draft, GivenValue) throws(SettingError) -> Void
 
   /// With its two hyphens: `--mtu`.
   let name: String
@@ -21,31 +16,36 @@ struct Option<Draft> {
   let isRepeatable: Bool
   /// What it does, in a sentence or two for `--help`.
   let summary: String
-  /// Reads the value into the draft.
+  /// Reads the value into the draft; an empty one for an option that takes none.
   let read: Reader
 
+  /// An option of one command alone. It takes a value and has no default.
   init(
-    _ name: String, _ placeholder: String, default defaultValue: String? = nil, isRepeatable: Bool = false,
-    _ summary: String, read: @escaping Reader
+    _ name: String, _ placeholder: String, isRepeatable: Bool = false, _ summary: String,
+    read: @escaping (inout Draft, String) throws(SettingValue.Refusal) -> Void
   ) {
     self.name = name
     self.placeholder = placeholder
-    self.defaultValue = defaultValue
+    defaultValue = nil
     self.isRepeatable = isRepeatable
     self.summary = summary
-    self.read = read
-  }
-
-  /// An option that takes no value.
-  init(_ name: String, _ summary: String, read: @escaping (inout Draft) -> Void) {
-    self.name = name
-    placeholder = nil
-    defaultValue = nil
-    isRepeatable = false
-    self.summary = summary
-    self.read = { draft, _ in read(&draft) }
+    self.read = { draft, given throws(SettingError) in
+      try given.reading { () throws(SettingValue.Refusal) in try read(&draft, given.text) }
+    }
   }
 
   /// The option as texts name it: `--mtu N`.
   var synopsis: String { placeholder.map { "\(name) \($0)" } ?? name }
+}
+
+extension Option<SettingsDraft> {
+  /// The option that gives a setting.
+  init(_ setting: Setting) {
+    name = "--" + setting.name
+    placeholder = setting.placeholder
+    defaultValue = setting.defaultText
+    isRepeatable = setting.isRepeatable
+    summary = setting.text
+    read = { draft, given throws(SettingError) in try draft.read(setting, given) }
+  }
 }

@@ -1,11 +1,11 @@
+import OverlayIO
+
 /// What a command line says: options read into a draft, and the other arguments in their order.
 struct ParsedArguments<Draft> {
-  /// What the options said, defaults included.
+  /// What the options said.
   var draft: Draft
   /// The arguments that belong to no option.
   var operands: [String] = []
-  /// The options that were given.
-  var given: Set<String> = []
   /// Whether help was asked for; then nothing after it was read.
   var wantsHelp = false
 }
@@ -18,10 +18,10 @@ struct OptionParser<Draft> {
   /// The options that it accepts, beside `--help` and `-h`.
   let options: [Option<Draft>]
 
-  /// What `arguments` say, or the first thing that is wrong with them. Options that are not given and have a default
-  /// are read from it.
+  /// What `arguments` say. Throws the first thing that is wrong with them.
   func parse(_ arguments: some Sequence<String>, into draft: Draft) throws(CommandError) -> ParsedArguments<Draft> {
     var result = ParsedArguments(draft: draft)
+    var given: Set<String> = []
     var rest = Array(arguments)[...]
     while let argument = rest.popFirst() {
       if argument == "--" {
@@ -42,7 +42,7 @@ struct OptionParser<Draft> {
         let suggestion = Suggestion.nearest(to: name, among: options.map(\.name))
         throw .unknownOption(name, command: command, suggestion: suggestion)
       }
-      guard result.given.insert(name).inserted || option.isRepeatable else { throw .repeated(option: name) }
+      guard given.insert(name).inserted || option.isRepeatable else { throw .repeated(option: name) }
       guard let placeholder = option.placeholder else {
         guard attached == nil else { throw .unexpectedValue(option: name) }
         try OptionParser.read("", of: option, into: &result.draft)
@@ -53,19 +53,16 @@ struct OptionParser<Draft> {
       }
       try OptionParser.read(value, of: option, into: &result.draft)
     }
-    for option in options where !result.given.contains(option.name) {
-      if let value = option.defaultValue { try OptionParser.read(value, of: option, into: &result.draft) }
-    }
     return result
   }
 
   private static func read(
     _ value: String, of option: Option<Draft>, into draft: inout Draft
   ) throws(CommandError) {
-    do throws(Option<Draft>.Refusal) {
-      try option.read(&draft, value)
+    do throws(SettingError) {
+      try option.read(&draft, GivenValue(value, from: .option(option.name)))
     } catch {
-      throw .refused(option: option.name, value: value, reason: error.reason)
+      throw .setting(error)
     }
   }
 

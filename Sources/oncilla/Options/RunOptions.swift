@@ -1,25 +1,20 @@
-import OverlayCore
 import OverlayIO
 
-/// All that `oncilla run` was told, checked.
-struct RunOptions: Equatable {
-  /// What the daemon is to do.
-  var daemon: DaemonSettings
-  /// The least important level that is logged.
-  var logLevel: LogLevel
-  /// Where the log goes.
-  var logTarget: LogTarget
-}
+/// The options of `oncilla run`: one for each setting.
+enum RunOptions {
+  /// All of them, in the order of the help text.
+  static var all: [Option<SettingsDraft>] { Setting.all.map { Option($0) } }
 
-extension RunOptions {
-  /// The options that `arguments` give; `nil` if they ask for help.
-  static func parse(_ arguments: some Sequence<String>) throws(CommandError) -> RunOptions? {
-    let parser = OptionParser(command: "oncilla run", options: RunDraft.options)
-    let parsed = try parser.parse(arguments, into: RunDraft())
+  /// The settings that `arguments` give; `nil` if they ask for help.
+  static func parse(_ arguments: some Sequence<String>) throws(CommandError) -> RunSettings? {
+    let parser = OptionParser(command: "oncilla run", options: all)
+    let parsed = try parser.parse(arguments, into: SettingsDraft())
     if parsed.wantsHelp { return nil }
     if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-    let draft = parsed.draft
-    return RunOptions(
-      daemon: try draft.settings(given: parsed.given), logLevel: draft.logLevel, logTarget: draft.logTarget)
+    do throws(SettingError) {
+      return try parsed.draft.settings()
+    } catch {
+      throw .setting(error)
+    }
   }
 }

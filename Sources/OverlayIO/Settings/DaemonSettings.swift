@@ -28,8 +28,8 @@ public struct DaemonSettings: Equatable, Sendable {
     }
   }
 
-  /// Who this host is, at most `mostIdentities`: the first is the one that the interface and permanent peers get. No two
-  /// have the same address. A name from a file stands alone.
+  /// Who this host is, at most `mostIdentities`: the first is the one that the interface and permanent peers get. No
+  /// two have the same address. A name from a file stands alone.
   public var identities: [Identity]
   /// Whether identities may share a listener, at which anyone can find out that they belong together.
   public var linkableIdentities = false

@@ -1,60 +1,63 @@
 import OverlayCore
 
-/// The value of `--peer`: `[PETNAME=][ADDRESS/]NAME`.
-struct PeerOption {
+/// The value of `peer`: `[PETNAME=][ADDRESS/]NAME`.
+struct PeerSetting {
   /// The peer.
   let peer: ConfiguredPeer
   /// The port that was given with the name.
   let port: UInt16?
 
   /// The peer that `text` describes, unless it is in the way of one of `earlier`.
-  static func read(_ text: String, after earlier: [ConfiguredPeer]) throws(Value.Refusal) -> PeerOption {
+  static func read(_ text: String, after earlier: [ConfiguredPeer]) throws(SettingValue.Refusal) -> PeerSetting {
     let (label, place) = split(text[...], at: "=")
-    let petname = try label.map { label throws(Value.Refusal) in try readPetname(label) }
+    let petname = try label.map { label throws(SettingValue.Refusal) in try readPetname(label) }
     let (addressText, nameText) = splitAddress(place)
     let pasted = try readName(nameText, isAfterPetname: petname != nil)
     let name = pasted.name
     if let addressText { try check(addressText, of: name) }
     for peer in earlier {
-      if peer.name == name { throw Value.Refusal("this peer is already given") }
+      if peer.name == name { throw SettingValue.Refusal("this peer is already given") }
       if peer.name.address == name.address {
-        throw Value.Refusal("\(peer.name) is already given and has the same address \(name.address)")
+        throw SettingValue.Refusal("\(peer.name) is already given and has the same address \(name.address)")
       }
       if let petname, peer.petname == petname {
-        throw Value.Refusal("the petname '\(petname)' is already that of another peer")
+        throw SettingValue.Refusal("the petname '\(petname)' is already that of another peer")
       }
     }
-    return PeerOption(peer: ConfiguredPeer(name: name, petname: petname), port: pasted.port)
+    return PeerSetting(peer: ConfiguredPeer(name: name, petname: petname), port: pasted.port)
   }
 
-  private static func readPetname(_ text: Substring) throws(Value.Refusal) -> Petname {
+  private static func readPetname(_ text: Substring) throws(SettingValue.Refusal) -> Petname {
     if let petname = Petname(text) { return petname }
     guard IPv6Address(String(text)) == nil else {
-      throw Value.Refusal("an address is followed by '/', a petname by '=': [PETNAME=][ADDRESS/]NAME is accepted")
+      throw SettingValue.Refusal(
+        "an address is followed by '/', a petname by '=': [PETNAME=][ADDRESS/]NAME is accepted")
     }
-    throw Value.Refusal(
+    throw SettingValue.Refusal(
       "the petname '\(text)' is not a DNS label: 1 to 63 letters, digits and inner hyphens are accepted")
   }
 
-  private static func readName(_ text: Substring, isAfterPetname: Bool) throws(Value.Refusal) -> PastedName {
-    guard !text.isEmpty else { throw Value.Refusal("the name is missing: [PETNAME=][ADDRESS/]NAME is accepted") }
+  private static func readName(_ text: Substring, isAfterPetname: Bool) throws(SettingValue.Refusal) -> PastedName {
+    guard !text.isEmpty else {
+      throw SettingValue.Refusal("the name is missing: [PETNAME=][ADDRESS/]NAME is accepted")
+    }
     do {
       return try PastedName(text)
     } catch {
       if !isAfterPetname, let petname = lonePetname(text) ?? petname(in: text) {
-        throw Value.Refusal("after a petname, '=' and the onion name are accepted: \(petname)=NAME")
+        throw SettingValue.Refusal("after a petname, '=' and the onion name are accepted: \(petname)=NAME")
       }
-      throw Value.Refusal(error.description)
+      throw SettingValue.Refusal(error.description)
     }
   }
 
-  private static func check(_ text: Substring, of name: OnionName) throws(Value.Refusal) {
+  private static func check(_ text: Substring, of name: OnionName) throws(SettingValue.Refusal) {
     guard let address = IPv6Address(String(text)) else {
       let advice = Petname(text).map { "; a petname is followed by '=': \($0)=NAME is accepted" } ?? ""
-      throw Value.Refusal("'\(text)' is not an IPv6 address\(advice)")
+      throw SettingValue.Refusal("'\(text)' is not an IPv6 address\(advice)")
     }
     guard address == name.address else {
-      throw Value.Refusal("\(address) is not the address of this name, which is \(name.address)")
+      throw SettingValue.Refusal("\(address) is not the address of this name, which is \(name.address)")
     }
   }
 

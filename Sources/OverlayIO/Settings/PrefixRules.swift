@@ -1,14 +1,20 @@
 import OverlayCore
-import OverlayIO
 
 /// Which prefixes can be routed to a peer, or served.
-struct PrefixRules {
+public struct PrefixRules {
   /// Whether the interface lies where Tor's own traffic does not pass.
   let isInNamespace: Bool
   /// Whether IPv4 is carried.
   let carriesIPv4: Bool
   /// Where this host and Tor connect to each other.
   let connections: [SocketAddress]
+
+  /// Rules for these circumstances.
+  public init(isInNamespace: Bool, carriesIPv4: Bool, connections: [SocketAddress]) {
+    self.isInNamespace = isInNamespace
+    self.carriesIPv4 = carriesIPv4
+    self.connections = connections
+  }
 
   /// What no route of ours can lead to.
   private static let reserved: [(prefix: String, meaning: String)] = [
@@ -26,22 +32,22 @@ struct PrefixRules {
   ]
 
   /// Refuses a prefix that cannot be routed, or served, here.
-  func check(_ prefix: IPPrefix, isRoute: Bool) throws(Value.Refusal) {
-    if case .ipv4 = prefix, !carriesIPv4 { throw Value.Refusal("an IPv4 prefix needs --ipv4") }
+  public func check(_ prefix: IPPrefix, isRoute: Bool) throws(SettingValue.Refusal) {
+    if case .ipv4 = prefix, !carriesIPv4 { throw SettingValue.Refusal("an IPv4 prefix needs --ipv4") }
     for (text, meaning) in PrefixRules.reserved {
       guard let reserved = IPPrefix(text), reserved.contains(prefix) else { continue }
-      throw Value.Refusal("it lies in \(reserved): \(meaning)")
+      throw SettingValue.Refusal("it lies in \(reserved): \(meaning)")
     }
     guard !isInNamespace else { return }
     if isRoute { try checkThatTorPasses(prefix) }
     for (text, meaning) in PrefixRules.reserved {
       guard let reserved = IPPrefix(text), prefix.contains(reserved) else { continue }
-      throw Value.Refusal("it covers \(reserved): \(meaning); with --netns it is accepted")
+      throw SettingValue.Refusal("it covers \(reserved): \(meaning); with --netns it is accepted")
     }
   }
 
   /// What Tor sends must not come back to it through the interface.
-  private func checkThatTorPasses(_ prefix: IPPrefix) throws(Value.Refusal) {
+  private func checkThatTorPasses(_ prefix: IPPrefix) throws(SettingValue.Refusal) {
     for connection in connections {
       let isCovered =
         switch connection {
@@ -50,13 +56,13 @@ struct PrefixRules {
         case .unix: false
         }
       if isCovered {
-        throw Value.Refusal("it covers \(connection), which leads to Tor; with --netns it is accepted")
+        throw SettingValue.Refusal("it covers \(connection), which leads to Tor; with --netns it is accepted")
       }
     }
     let shortest = if case .ipv4 = prefix { 24 } else { 48 }
     if prefix.length >= shortest { return }
     if PrefixRules.inner.contains(where: { IPPrefix($0)?.contains(prefix) == true }) { return }
-    throw Value.Refusal(
+    throw SettingValue.Refusal(
       "it is wide enough to cover Tor's own traffic: public prefixes of /\(shortest) or longer are accepted, any with "
         + "--netns")
   }

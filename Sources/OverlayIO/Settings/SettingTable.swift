@@ -1,0 +1,126 @@
+import OverlayCore
+
+extension Setting {
+  /// Every setting, in the order of the help text. They are a promise to the scripts of others.
+  public static let all: [Setting] = [
+    .form(
+      "onion", "NAME[,listen=HOST:PORT][,mac=MAC]", isRepeatable: true, needsRestart: true,
+      "This host's onion name, where it listens for circuits, and which host of the LAN gets it by --dhcpv6. "
+        + "Repeatable: several identities."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.onions.append(try OnionSetting.read(given, after: draft.onions))
+    },
+    .flag(
+      "linkable-identities", needsRestart: true,
+      "Let identities share a listener: whoever finds one there can prove that the others are this host, too."
+    ) { $0.daemon.linkableIdentities = true },
+    .form(
+      "hostname-file", "FILE", needsRestart: true,
+      "Read the name from Tor's hostname file; wait for it if it is not there."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.hostnameFile = (given.origin, try SettingValue.path(given.text))
+    },
+    .form(
+      "peer", "[PETNAME=][ADDRESS/]NAME", isRepeatable: true, needsRestart: false,
+      "A permanent peer: dialled at start and again for ever. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      let setting = try PeerSetting.read(given.text, after: draft.daemon.peers)
+      draft.daemon.peers.append(setting.peer)
+      if let port = setting.port { draft.peersWithPort.append((given, port)) }
+    },
+    .form("hosts", "FILE", needsRestart: false, "More names: lines 'address name'. Re-read when it changes.") {
+      draft, given throws(SettingValue.Refusal) in
+      draft.daemon.hostsFile = try SettingValue.path(given.text)
+    },
+    .form(
+      "socks", "HOST:PORT|unix:PATH", default: "127.0.0.1:9050", needsRestart: true, "Tor's SOCKS port."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.socks = try SettingValue.socketAddress(given.text)
+    },
+    .form(
+      "listen", "HOST:PORT", default: "127.0.0.1:8060", isRepeatable: true, needsRestart: true,
+      "Where Tor's HiddenServicePort line leads. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      let address = try SettingValue.internetAddress(given.text)
+      guard !draft.listen.contains(where: { $0.address == address }) else {
+        throw SettingValue.Refusal("this address is already given")
+      }
+      draft.listen.append((given.origin, address))
+    },
+    .number(
+      "service-port", "PORT", 1...65535, default: Int(OverlayNetwork.servicePort), needsRestart: true,
+      "The port of peers' onion services.", at: \.daemon.servicePort, as: UInt16.init(exactly:)),
+    .form(
+      "interface", "NAME", bytes: 1...15, default: "\(InterfaceName.standard)", needsRestart: true,
+      "The network interface to make."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.interface.name = try SettingValue.interface(given.text)
+    },
+    .word(
+      "mode", InterfaceMode.allCases, as: \.rawValue, default: .tun, needsRestart: true,
+      "What it carries: IP packets, or Ethernet frames for a bridge.", at: \.daemon.interface.mode),
+    .form(
+      "netns", "NAME", needsRestart: true, "Put the interface into this network namespace; sockets stay outside."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.interface.namespace = try SettingValue.namespace(given.text)
+    },
+    .number(
+      "mtu", "N", InterfaceMTU.range, default: InterfaceMTU.standard.bytes, needsRestart: true,
+      "The interface's MTU in bytes, 1280 to 65535.", at: \.daemon.interface.mtu, as: InterfaceMTU.init(bytes:)),
+    .flag(
+      "no-offload", needsRestart: true, "Leave the cutting of packets and their checksums to the kernel: slower."
+    ) { $0.daemon.interface.offload = false },
+    .flag(
+      "no-address", needsRestart: true,
+      "Give the interface no address: it is a bridge's port and no more. Needs --mode tap."
+    ) { $0.daemon.interface.hasAddress = false },
+    .form(
+      "route", "PREFIX,via=NAME", isRepeatable: true, needsRestart: false,
+      "What lies behind a peer, by its onion name or petname. Repeatable; the longest match counts."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.routes.append(try RouteSetting.read(given, count: draft.routes.count + 1))
+    },
+    .form(
+      "serve", "PREFIX", isRepeatable: true, needsRestart: false,
+      "What lies behind this host, for its peers. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.served.append((given, try SettingValue.prefix(given.text, count: draft.served.count + 1)))
+    },
+    .flag("ipv4", needsRestart: true, "Carry IPv4, too, where --route and --serve say.") {
+      $0.daemon.interface.carriesIPv4 = true
+    },
+    .form("ipv4-address", "A/LEN", needsRestart: true, "The interface's IPv4 address. Needs --ipv4.") {
+      draft, given throws(SettingValue.Refusal) in
+      draft.ipv4Address = (given, try SettingValue.ipv4Address(given.text))
+    },
+    .flag("dhcpv6", needsRestart: true, "Give this host's identities to hosts of the LAN by DHCPv6. Needs --mode tap.")
+    {
+      $0.daemon.dhcpv6 = true
+    },
+    .number(
+      "idle", "SECONDS", 1...86400, default: 180, needsRestart: false,
+      "Close a circuit that was silent so long, 1 to 86400.", at: \.daemon.idle, as: { .seconds($0) }),
+    .number(
+      "circuits", "N", 1...8, default: 2, needsRestart: false,
+      "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.", at: \.daemon.circuitsPerPeer, as: { $0 }),
+    .form("state-dir", "DIR", default: "/var/lib/oncilla", needsRestart: true, "What is remembered between runs.") {
+      draft, given throws(SettingValue.Refusal) in
+      draft.daemon.stateDirectory = try SettingValue.path(given.text)
+    },
+    .form(
+      "control", "PATH", bytes: 1...SocketAddress.longestPath, default: "/run/oncilla/control.sock",
+      needsRestart: true, "The control socket. Reserved."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.control = try SettingValue.socketPath(given.text)
+    },
+    .word(
+      "log-level", LogLevel.allCases, as: \.name, default: .notice, needsRestart: false, "How much is logged.",
+      at: \.logLevel),
+    .form(
+      "log", "stderr|syslog|FILE", default: "stderr", needsRestart: false,
+      "Where to. A FILE has a '/'; SIGHUP opens it again."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.logTarget = try SettingValue.target(given.text)
+    },
+  ]
+}

@@ -1,0 +1,90 @@
+import OverlayCore
+
+extension SettingsDraft {
+  /// The daemon's settings, once everything is read, defaults included. Throws the first contradiction among them.
+  func daemonSettings() throws(SettingError) -> DaemonSettings {
+    var settings = daemon
+    settings.identities = try identities()
+    try checkMode()
+    try checkHosts()
+    try checkPorts()
+    let rules = PrefixRules(
+      isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
+      connections: [settings.socks] + settings.identities.flatMap(\.listen))
+    settings.routes = try checkedRoutes(rules)
+    settings.served = try checkedServed(rules)
+    settings.interface.routes = settings.routes.map(\.prefix)
+    settings.interface.served = settings.served
+    if let (given, address) = ipv4Address {
+      guard settings.ipv4 else { throw .incomplete(given.origin, needs: "--ipv4") }
+      try given.reading { () throws(SettingValue.Refusal) in try rules.check(.ipv4(address.prefix), isRoute: true) }
+      settings.interface.ipv4Address = address
+    }
+    return settings
+  }
+
+  private func checkMode() throws(SettingError) {
+    guard daemon.mode == .tun else {
+      if let address = origins["no-address"], let ipv4Address { throw .conflict(address, ipv4Address.given.origin) }
+      let (bytes, range) = (daemon.interface.mtu.bytes, InterfaceMTU.ethernetRange)
+      if let origin = origins["mtu"], !range.contains(bytes) {
+        throw .refused(
+          GivenValue("\(bytes)", from: origin),
+          reason: "with --mode tap a number from \(range.lowerBound) to \(range.upperBound) is accepted")
+      }
+      return
+    }
+    for name in ["no-address", "dhcpv6"] {
+      if let origin = origins[name] { throw .incomplete(origin, needs: "--mode tap") }
+    }
+  }
+
+  /// An identity is kept for a host of the LAN only where it can be handed out.
+  private func checkHosts() throws(SettingError) {
+    for (number, onion) in onions.enumerated() where onion.macAddress != nil {
+      guard daemon.dhcpv6 else { throw .refused(onion.given, reason: "'mac=' needs --dhcpv6") }
+      guard number > 0 || !daemon.hasAddress else {
+        throw .refused(
+          onion.given, reason: "'mac=' needs --no-address: the first identity's address is that of the interface")
+      }
+    }
+  }
+
+  /// Names are pasted with the port that the other side told, and all are dialled at one.
+  private func checkPorts() throws(SettingError) {
+    let accepted = daemon.servicePort
+    let own = onions.compactMap { onion in onion.port.map { (given: onion.given, port: $0) } }
+    for (given, port) in own + peersWithPort where port != accepted {
+      throw .refused(given, reason: OnionNameError.port(port, accepted: accepted).description)
+    }
+  }
+
+  private func checkedRoutes(_ rules: PrefixRules) throws(SettingError) -> [Route] {
+    let own = Set(onions.map(\.name))
+    var taken: Set<IPPrefix> = []
+    var checked: [Route] = []
+    for route in routes {
+      try route.given.reading { () throws(SettingValue.Refusal) in
+        guard taken.insert(route.prefix).inserted else { throw SettingValue.Refusal("this prefix is already given") }
+        try rules.check(route.prefix, isRoute: true)
+        let via = try route.peer(among: daemon.peers, servicePort: daemon.servicePort)
+        guard !own.contains(via) else { throw SettingValue.Refusal("via= is this host's own name") }
+        checked.append(Route(prefix: route.prefix, via: via))
+      }
+    }
+    return checked
+  }
+
+  private func checkedServed(_ rules: PrefixRules) throws(SettingError) -> [IPPrefix] {
+    let routed = Set(routes.map(\.prefix))
+    var taken: Set<IPPrefix> = []
+    for (given, prefix) in served {
+      try given.reading { () throws(SettingValue.Refusal) in
+        guard taken.insert(prefix).inserted else { throw SettingValue.Refusal("this prefix is already given") }
+        guard !routed.contains(prefix) else { throw SettingValue.Refusal("this prefix is behind a peer, by --route") }
+        try rules.check(prefix, isRoute: false)
+      }
+    }
+    return served.map(\.prefix)
+  }
+}

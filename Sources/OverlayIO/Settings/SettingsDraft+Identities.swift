@@ -1,0 +1,48 @@
+import OverlayCore
+
+extension SettingsDraft {
+  /// Who this host is, and where each of them listens. Throws if nothing tells, or if it would show unasked that they
+  /// belong together.
+  func identities() throws(SettingError) -> [DaemonSettings.Identity] {
+    let common = listen.map(\.address)
+    switch (onions.first, hostnameFile) {
+    case (_?, nil): break
+    case (nil, let file?): return [DaemonSettings.Identity(.hostnameFile(file.path), listen: common)]
+    case (let onion?, let file?): throw .conflict(onion.given.origin, file.origin)
+    case (nil, nil): throw .nameless
+    }
+    let listenIsGiven = origins["listen"] != nil
+    if onions.count > 1, !daemon.linkableIdentities { try requireListeners(listenIsGiven: listenIsGiven) }
+    return onions.map { onion in
+      var identity = DaemonSettings.Identity(.onion(onion.name), listen: common, macAddress: onion.macAddress)
+      guard let own = onion.listen else { return identity }
+      let others = listenIsGiven ? common : []
+      identity.listen = others.contains(own) ? others : [own] + others
+      return identity
+    }
+  }
+
+  /// Two identities that answer at one listener are known to belong together by whoever asks there for both.
+  private func requireListeners(listenIsGiven: Bool) throws(SettingError) {
+    if listenIsGiven, let (origin, address) = listen.first {
+      throw .refused(
+        GivenValue(address.description, from: origin),
+        reason: "several identities would share it; ',listen=HOST:PORT' after each --onion NAME is accepted, or "
+          + "--linkable-identities")
+    }
+    var taken: Set<SocketAddress> = []
+    for onion in onions {
+      guard let own = onion.listen else {
+        throw .refused(
+          onion.given,
+          reason: "of several identities each needs a listener of its own, NAME,listen=HOST:PORT, or "
+            + "--linkable-identities")
+      }
+      guard taken.insert(own).inserted else {
+        throw .refused(
+          onion.given,
+          reason: "\(own) is the listener of another identity; each needs its own, or --linkable-identities")
+      }
+    }
+  }
+}
