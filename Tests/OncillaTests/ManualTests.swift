@@ -33,6 +33,25 @@ struct ManualTests {
     }
   }
 
+  @Test("it tells the range of every setting that has one")
+  func ranges() throws {
+    for setting in Setting.all {
+      let documented = entries.first {
+        $0.section == "Options of oncilla run" && $0.tag.words.first == "--" + setting.name
+      }
+      let entry = try #require(documented, "\(setting.name)")
+      switch setting.kind {
+      case .number(let range, _): #expect(entry.text.contains(range.inWords), "\(setting.name)")
+      case .form(_, let bytes?):
+        let isBounded = entry.text.contains(bytes.inWords) || entry.text.contains("at most \(bytes.upperBound) bytes")
+        #expect(isBounded, "\(setting.name)")
+      case .word(let words): #expect(entry.tag.words.last == words.joined(separator: "|"), "\(setting.name)")
+      case .flag: #expect(entry.tag.words.count == 1, "\(setting.name)")
+      case .form(_, nil): break
+      }
+    }
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }
@@ -148,4 +167,14 @@ extension ManualTests.Entry {
     let parts = text.split(separator: "Default: ", omittingEmptySubsequences: false)
     return parts.count == 2 ? String(parts[1].dropLast()) : nil
   }
+}
+
+extension String {
+  /// What stands between spaces.
+  fileprivate var words: [String] { split(separator: " ").map(String.init) }
+}
+
+extension ClosedRange<Int> {
+  /// The range as texts tell it: `1 to 8`.
+  fileprivate var inWords: String { "\(lowerBound) to \(upperBound)" }
 }

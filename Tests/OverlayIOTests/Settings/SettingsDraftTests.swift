@@ -1,0 +1,87 @@
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+@Suite("Settings that are read")
+struct SettingsDraftTests {
+  static let alice = "7fd22jhmqgfl45j6.onion"
+  static let bob = "wq52ql3uxgcxqjon.onion"
+
+  /// A draft in which these settings were given by options, in this order.
+  func draft(_ values: KeyValuePairs<String, String>) throws -> SettingsDraft {
+    var draft = SettingsDraft()
+    for (name, text) in values {
+      let setting = try #require(Setting.all.first { $0.name == name })
+      try draft.read(setting, GivenValue(text, from: .option("--" + name)))
+    }
+    return draft
+  }
+
+  @Test("what is not given has the default that the daemon's settings have by themselves")
+  func defaults() throws {
+    let identity = DaemonSettings.Identity(
+      .onion(try OnionName(SettingsDraftTests.alice)), listen: [.ipv4(0x7f00_0001, port: 8060)])
+    let expected = RunSettings(
+      daemon: DaemonSettings(identities: [identity]), logLevel: .notice, logTarget: .standardError)
+    #expect(try draft(["onion": SettingsDraftTests.alice]).settings() == expected)
+  }
+
+  @Test("what is read later replaces a value and adds to a repeatable one")
+  func sources() throws {
+    let settings = try draft([
+      "onion": SettingsDraftTests.alice, "mtu": "1280", "serve": "fd00:1::/64", "listen": "127.0.0.1:1", "mtu": "1400",
+      "serve": "fd00:2::/64", "listen": "127.0.0.1:2",
+    ]).settings().daemon
+    #expect(settings.interface.mtu.bytes == 1400)
+    #expect(settings.served.map(\.description) == ["fd00:1::/64", "fd00:2::/64"])
+    #expect(settings.identities.map { $0.listen.map(\.description) } == [["127.0.0.1:1", "127.0.0.1:2"]])
+  }
+
+  @Test("a value that is refused is told with its origin")
+  func refused() throws {
+    let error = try #require(throws: SettingError.self) { try draft(["mtu": "12"]) }
+    let reason = "a number from 1280 to 65535 is accepted"
+    #expect(error == .refused(GivenValue("12", from: .option("--mtu")), reason: reason))
+    #expect(error.description == "--mtu '12': \(reason)")
+    let value = GivenValue("12", from: .table("mtu"))
+    #expect(SettingError.refused(value, reason: reason).description == "the default of mtu '12': \(reason)")
+  }
+
+  static let contradictions: [(KeyValuePairs<String, String>, SettingError)] = [
+    ([:], .nameless), (["mtu": "1280"], .nameless),
+    (["onion": alice, "hostname-file": "f"], .conflict(.option("--onion"), .option("--hostname-file"))),
+    (["onion": alice, "dhcpv6": ""], .incomplete(.option("--dhcpv6"), needs: "--mode tap")),
+    (["onion": alice, "ipv4-address": "10.0.0.1/8"], .incomplete(.option("--ipv4-address"), needs: "--ipv4")),
+    (
+      ["onion": alice, "mode": "tap", "no-address": "", "ipv4-address": "10.0.0.1/8"],
+      .conflict(.option("--no-address"), .option("--ipv4-address"))
+    ),
+    (
+      ["onion": alice, "mode": "tap", "mtu": "65535"],
+      .refused(
+        GivenValue("65535", from: .option("--mtu")), reason: "with --mode tap a number from 1280 to 65521 is accepted")
+    ),
+    (
+      ["onion": alice, "route": "fd00:1::/64,via=\(alice)"],
+      .refused(
+        GivenValue("fd00:1::/64,via=\(alice)", from: .option("--route")), reason: "via= is this host's own name")
+    ),
+    (
+      ["onion": alice, "serve": "fe80::/64"],
+      .refused(GivenValue("fe80::/64", from: .option("--serve")), reason: "it lies in fe80::/10: link-local")
+    ),
+    (
+      ["onion": alice, "peer": "\(bob):80"],
+      .refused(
+        GivenValue("\(bob):80", from: .option("--peer")),
+        reason: "its port is 80, and all peers are dialled at port 8060, which --service-port changes")
+    ),
+  ]
+
+  @Test("settings that contradict each other are told with the origin of each", arguments: contradictions)
+  func contradiction(values: KeyValuePairs<String, String>, expected: SettingError) throws {
+    let read = try draft(values)
+    #expect(throws: expected) { try read.settings() }
+  }
+}
