@@ -57,3 +57,10 @@ public struct IPv6Address: Hashable, Sendable {
   /// Whether it means this link alone: `fe80::/10`.
   public var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
 }
+
+extension ByteCursor {
+  /// The next 16 bytes as an address; `nil` and nothing taken if it is cut off.
+  mutating func address() -> IPv6Address? {
+    bytes(IPv6Address.size).map { IPv6Address(loading: $0, at: 0) }
+  }
+}

@@ -24,13 +24,8 @@ struct ByteCursor {
   /// The next number of 32 bits in network byte order; `nil` and nothing taken if it is cut off.
   mutating func number32() -> UInt32? { number(of: 4) }
 
-  /// The next 16 bytes as an address; `nil` and nothing taken if it is cut off.
-  mutating func address() -> IPv6Address? {
-    take(IPv6Address.size).map { IPv6Address(loading: $0, at: 0) }
-  }
-
   /// A cursor over the next `count` bytes alone; `nil` and nothing taken if there are fewer.
-  mutating func part(_ count: Int) -> ByteCursor? { take(count).map(ByteCursor.init) }
+  mutating func part(_ count: Int) -> ByteCursor? { bytes(count).map(ByteCursor.init) }
 
   /// All that is left.
   mutating func remainder() -> [UInt8] {
@@ -38,20 +33,14 @@ struct ByteCursor {
     return Array(rest)
   }
 
-  private mutating func number(of size: Int) -> UInt32? {
-    take(size)?.reduce(0) { $0 << 8 | UInt32($1) }
-  }
-
-  private mutating func take(_ count: Int) -> UnsafeRawBufferPointer? {
+  /// The next `count` bytes; `nil` and nothing taken if there are fewer.
+  mutating func bytes(_ count: Int) -> UnsafeRawBufferPointer? {
     guard count <= rest.count else { return nil }
     defer { rest = rest.dropFirst(count) }
     return UnsafeRawBufferPointer(rebasing: rest.prefix(count))
   }
-}
 
-extension [UInt8] {
-  /// Appends a number in network byte order.
-  mutating func append(bigEndian number: some FixedWidthInteger) {
-    Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+  private mutating func number(of size: Int) -> UInt32? {
+    bytes(size)?.reduce(0) { $0 << 8 | UInt32($1) }
   }
 }

@@ -11,3 +11,10 @@ extension UnsafeMutableRawBufferPointer {
     storeBytes(of: number.bigEndian, toByteOffset: offset, as: UInt16.self)
   }
 }
+
+extension [UInt8] {
+  /// Appends a number in network byte order.
+  mutating func append(bigEndian number: some FixedWidthInteger) {
+    Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+  }
+}
