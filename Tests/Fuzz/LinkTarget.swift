@@ -181,7 +181,7 @@ enum LinkTarget {
         at: now, wallClock: 1_800_000_000, random: FuzzGenerator(seed: 3))
     }
 
-    private var wallClock: Int64 { 1_800_000_000 + Int64(now.seconds(since: start)) }
+    private var wallClock: Int64 { 1_800_000_000 + (now - start).wholeSeconds }
 
     mutating func receive(_ frame: [UInt8], _ offload: OffloadHeader, isLive: Bool) {
       withCopy(of: frame) { memory in

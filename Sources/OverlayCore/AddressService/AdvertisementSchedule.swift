@@ -8,10 +8,10 @@ struct AdvertisementSchedule {
   private var initialsLeft = initials
 
   private static let initials = 3
-  private static let interval = 200.0...600.0
-  private static let initialInterval = 16.0
-  private static let longestDelay = 0.5
-  private static let shortestGap = 3.0
+  private static let interval = Duration.seconds(200)...Duration.seconds(600)
+  private static let initialInterval = Duration.seconds(16)
+  private static let longestDelay = Duration.milliseconds(500)
+  private static let shortestGap = Duration.seconds(3)
 
   /// A schedule whose first advertisement is due at once.
   init(from start: Instant) {
@@ -20,7 +20,7 @@ struct AdvertisementSchedule {
 
   /// Somebody has asked for one.
   mutating func solicit(at now: Instant, random: inout some RandomNumberGenerator) {
-    let delayed = now.advanced(bySeconds: Double.random(in: 0...AdvertisementSchedule.longestDelay, using: &random))
+    let delayed = now + Duration.random(in: .zero...AdvertisementSchedule.longestDelay, using: &random)
     next = min(next, max(delayed, allowed(at: now)))
   }
 
@@ -31,7 +31,7 @@ struct AdvertisementSchedule {
   }
 
   private func allowed(at now: Instant) -> Instant {
-    max(now, last?.advanced(bySeconds: AdvertisementSchedule.shortestGap) ?? now)
+    max(now, last.map { $0 + AdvertisementSchedule.shortestGap } ?? now)
   }
 
   /// Whether one is to be sent now, which then counts as sent.
@@ -39,9 +39,9 @@ struct AdvertisementSchedule {
     guard now >= next else { return false }
     if initialsLeft > 0 { initialsLeft -= 1 }
     last = now
-    var seconds = Double.random(in: AdvertisementSchedule.interval, using: &random)
-    if initialsLeft > 0 { seconds = min(seconds, AdvertisementSchedule.initialInterval) }
-    next = now.advanced(bySeconds: seconds)
+    var gap = Duration.random(in: AdvertisementSchedule.interval, using: &random)
+    if initialsLeft > 0 { gap = min(gap, AdvertisementSchedule.initialInterval) }
+    next = now + gap
     return true
   }
 }

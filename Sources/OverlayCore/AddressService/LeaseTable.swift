@@ -35,8 +35,8 @@ struct LeaseTable {
   /// By how much the expiry that is remembered may lie before that which the host was told, seconds: a host that renews
   /// its lease again and again changes nothing that has to be written.
   private static let renewalGrain: Int64 = 1_800
-  private static let offerTime = 60.0
-  private static let declineTime = 86_400.0
+  private static let offerTime = Duration.seconds(60)
+  private static let declineTime = Duration.seconds(86_400)
 
   /// A table of the addresses that may be handed out, with what is remembered of them. A lease of an address that is no
   /// longer there or is another host's by configuration is forgotten, and none lasts longer than one that is given now,
@@ -57,7 +57,7 @@ struct LeaseTable {
       let told = overflow ? 0 : left.addingReportingOverflow(LeaseTable.renewalGrain).partialValue
       let seconds = max(0, min(told, Int64(LeaseTable.validLifetime)))
       entries[index].state = .leased(
-        client, until: now.advanced(bySeconds: Double(seconds)), expiry: lease.expiry)
+        client, until: now + .seconds(seconds), expiry: lease.expiry)
     }
   }
 
@@ -84,7 +84,7 @@ struct LeaseTable {
     }
     forget(client.macAddress, except: index)
     if case .leased = entries[index].state { hasChanged = true }
-    entries[index].state = .offered(client, until: now.advanced(bySeconds: LeaseTable.offerTime))
+    entries[index].state = .offered(client, until: now + LeaseTable.offerTime)
     return entries[index].address
   }
 
@@ -118,7 +118,7 @@ struct LeaseTable {
     switch entries[index].state {
     case .declined(let holder, _): return LeaseTable.isSame(holder, client)
     case .leased(let holder, _, _) where LeaseTable.isSame(holder, client):
-      entries[index].state = .declined(client, until: now.advanced(bySeconds: LeaseTable.declineTime))
+      entries[index].state = .declined(client, until: now + LeaseTable.declineTime)
       hasChanged = true
       return true
     default: return false
@@ -193,7 +193,7 @@ struct LeaseTable {
     } else {
       hasChanged = true
     }
-    let until = now.advanced(bySeconds: Double(LeaseTable.validLifetime))
+    let until = now + .seconds(LeaseTable.validLifetime)
     entries[index].state = .leased(client, until: until, expiry: expiry)
     return entries[index].address
   }

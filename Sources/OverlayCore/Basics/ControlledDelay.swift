@@ -3,10 +3,10 @@
 struct ControlledDelay {
   /// How long a packet may wait, and for how long that may last, before one is dropped.
   struct Pace: Equatable {
-    /// The delay that is always allowed, in seconds.
-    var target: Double
-    /// About the longest round trip, in seconds: the time that a sender has to react.
-    var interval: Double
+    /// The delay that is always allowed.
+    var target: Duration
+    /// About the longest round trip: the time that a sender has to react.
+    var interval: Duration
   }
 
   private var firstAbove: Instant?
@@ -18,30 +18,30 @@ struct ControlledDelay {
   /// Whether the packet that leaves now, queued at `queued`, should be dropped or marked. `isLast`: nothing, or less than
   /// a packet's worth, stands behind it.
   mutating func shouldDrop(queued: Instant, isLast: Bool, at now: Instant, _ pace: Pace) -> Bool {
-    guard now.seconds(since: queued) >= pace.target, !isLast else {
+    guard now - queued >= pace.target, !isLast else {
       firstAbove = nil
       isDropping = false
       return false
     }
     guard let firstAbove else {
-      self.firstAbove = now.advanced(bySeconds: pace.interval)
+      self.firstAbove = now + pace.interval
       return false
     }
     if isDropping {
       guard now >= nextDrop else { return false }
       dropCount += 1
-      nextDrop = nextDrop.advanced(bySeconds: step(pace))
+      nextDrop = nextDrop + step(pace)
       return true
     }
     guard now >= firstAbove else { return false }
     isDropping = true
     // A queue that stood lately starts where it left off (RFC 8289 section 5.4).
     let recent = dropCount &- lastDropCount
-    dropCount = recent > 1 && now.seconds(since: nextDrop) < pace.interval * 16 ? recent : 1
+    dropCount = recent > 1 && now - nextDrop < pace.interval * 16 ? recent : 1
     lastDropCount = dropCount
-    nextDrop = now.advanced(bySeconds: step(pace))
+    nextDrop = now + step(pace)
     return true
   }
 
-  private func step(_ pace: Pace) -> Double { pace.interval / Double(dropCount).squareRoot() }
+  private func step(_ pace: Pace) -> Duration { pace.interval * (1 / Double(dropCount).squareRoot()) }
 }

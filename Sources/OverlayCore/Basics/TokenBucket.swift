@@ -15,7 +15,7 @@ public struct TokenBucket: Sendable {
   /// The first moment from `now` on at which it may happen, if it does not before.
   func nextTake(from now: Instant) -> Instant {
     let tokens = level(at: now)
-    return tokens >= 1 ? now : now.advanced(bySeconds: (1 - tokens) / rate)
+    return tokens >= 1 ? now : now + .seconds((1 - tokens) / rate)
   }
 
   /// Whether it may happen now, which is then counted.
@@ -32,6 +32,6 @@ public struct TokenBucket: Sendable {
 
   private func level(at now: Instant) -> Double {
     let elapsed = now > filled ? now - filled : .zero
-    return min(burst, tokens + rate * (elapsed / .seconds(1)))
+    return min(burst, tokens + rate * elapsed.seconds)
   }
 }

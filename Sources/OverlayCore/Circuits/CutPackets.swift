@@ -75,7 +75,7 @@ struct CutPackets {
         guard first != CutPackets.none else { continue }
         let holding = holdings[Int(first)]
         // A moment is added, so that of those that came just now the one that holds most goes.
-        let held = Double(holding.memory) * (now.seconds(since: holding.since) + 0.001)
+        let held = Double(holding.memory) * (now - holding.since + .milliseconds(1)).seconds
         let weight = standing == .unproven ? held * CutPackets.unprovenWeight : held
         if worst.map({ weight > $0.weight }) ?? true { worst = (holding.circuit, weight) }
       }

@@ -1,9 +1,9 @@
 /// How fast a circuit takes bytes, measured while there is more to send than it takes: an idle circuit says nothing.
 struct DrainRate {
-  /// How many seconds a measurement lasts at the least: shorter ones see single buffers being emptied.
-  private static let window = 0.020
-  /// For how many seconds a rate is believed after the circuit last was too slow.
-  private static let validity = 10.0
+  /// How long a measurement lasts at the least: shorter ones see single buffers being emptied.
+  private static let window = Duration.milliseconds(20)
+  /// For how long a rate is believed after the circuit last was too slow.
+  private static let validity = Duration.seconds(10)
   /// How much of the estimate a new measurement makes up.
   private static let weight = 0.25
 
@@ -14,13 +14,13 @@ struct DrainRate {
 
   /// Bytes per second; `nil` if the circuit has not been too slow lately.
   func bytesPerSecond(at now: Instant) -> Double? {
-    now.seconds(since: measured) < DrainRate.validity ? estimate : nil
+    now - measured < DrainRate.validity ? estimate : nil
   }
 
-  /// How many seconds the circuit takes for so many bytes; zero if it has not been too slow lately.
-  func seconds(for bytes: Int, at now: Instant) -> Double {
-    guard let rate = bytesPerSecond(at: now) else { return 0 }
-    return Double(bytes) / rate
+  /// How long the circuit takes for so many bytes; zero if it has not been too slow lately.
+  func time(for bytes: Int, at now: Instant) -> Duration {
+    guard let rate = bytesPerSecond(at: now) else { return .zero }
+    return .seconds(Double(bytes) / rate)
   }
 
   /// The circuit took so many bytes, and would not take more: `isBlocked`.
@@ -30,9 +30,9 @@ struct DrainRate {
       return
     }
     windowBytes += bytes
-    let elapsed = now.seconds(since: start)
+    let elapsed = now - start
     if elapsed >= DrainRate.window {
-      let sample = max(Double(windowBytes) / elapsed, 1)
+      let sample = max(Double(windowBytes) / elapsed.seconds, 1)
       estimate = bytesPerSecond(at: now).map { $0 + (sample - $0) * DrainRate.weight } ?? sample
       measured = now
       windowStart = nil

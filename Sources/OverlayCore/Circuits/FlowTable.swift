@@ -5,29 +5,28 @@
 struct FlowTable: ~Copyable {
   /// The circuit for sparse, latency-sensitive flows.
   static let sparseLane = 0
-  // Times are in nanoseconds: a packet that comes after a quiet moment would wait for each constant of another kind.
   /// A flow that was silent for so long is over.
-  private static let lifetime: Int64 = 10_000_000_000
+  private static let lifetime = Duration.seconds(10)
   /// A flow that has proven to be bulk, and was then silent for so long, wants no circuit of its own: at the rate of bulk
   /// it would have sent dozens of packets.
-  private static let bulkPause: Int64 = 1_000_000_000
+  private static let bulkPause = Duration.seconds(1)
 
   private static let ways = 8
   private static let sets = 32
   /// A flow that keeps below so many bytes a second is sparse…
-  private static let sparseRate: Int64 = 32_768
+  private static let sparseRate = 32_768
   /// …and so is one that sends more, until it has sent for so long what it may send: 64 KiB.
-  private static let sparseBurst: Int64 = 2_000_000_000
+  private static let sparseBurst = Duration.seconds(2)
 
   private struct Record {
     var hash: UInt32 = 0
     var lane: Int16 = 0
     var hasProvenBulk = false
     // The time that it has not used of what passed.
-    var credit: Int64 = 0
+    var credit = Duration.zero
     var lastSeen = Instant(nanoseconds: 0)
 
-    func silence(at now: Instant) -> Int64 { Int64(bitPattern: now.nanoseconds &- lastSeen.nanoseconds) }
+    func silence(at now: Instant) -> Duration { now - lastSeen }
   }
 
   private var records: UnsafeMutableBufferPointer<Record>?
@@ -59,12 +58,12 @@ struct FlowTable: ~Copyable {
       records[index] = Record(hash: hash, credit: FlowTable.sparseBurst, lastSeen: now)
     }
     let credit = records[index].credit + records[index].silence(at: now)
-    records[index].credit = min(FlowTable.sparseBurst, credit) - Int64(bytes) * 1_000_000_000 / FlowTable.sparseRate
+    records[index].credit = min(FlowTable.sparseBurst, credit) - Duration.seconds(1) * bytes / FlowTable.sparseRate
     records[index].lastSeen = now
-    let isBulk = records[index].credit < 0
+    let isBulk = records[index].credit < .zero
     let isNewlyBulk = isBulk && !records[index].hasProvenBulk
     if isBulk {
-      records[index].credit = -1
+      records[index].credit = .nanoseconds(-1)
       records[index].hasProvenBulk = true
     }
     return Flow(index: index, lane: Int(records[index].lane), isBulk: isBulk, isNewlyBulk: isNewlyBulk)
@@ -83,7 +82,7 @@ struct FlowTable: ~Copyable {
   /// How many flows on the sparse lane are bulk at this time: each wants a circuit of its own.
   func waitingCount(at now: Instant) -> Int {
     records?.count {
-      $0.lane == FlowTable.sparseLane && $0.credit < 0 && $0.silence(at: now) <= FlowTable.bulkPause
+      $0.lane == FlowTable.sparseLane && $0.credit < .zero && $0.silence(at: now) <= FlowTable.bulkPause
     } ?? 0
   }
 

@@ -6,8 +6,8 @@
 /// Nobody is to wait for what a turn delays: they are taken on a circuit that brings nothing but TCP's bulk, and once its
 /// rate grows no more, as the first seconds of a flow need every answer soon.
 struct ReadingTurns {
-  /// How many seconds a measurement lasts: longer than the lulls of a Tor circuit.
-  private static let window = 1.0
+  /// How long a measurement lasts: longer than the lulls of a Tor circuit.
+  private static let window = Duration.seconds(1)
   /// The rates at which turns are taken, in bytes per second: below, a turn has nothing to save; above, it is not Tor.
   private static let rates = 500_000.0...12_500_000
   /// How much a rate may exceed the one before it without being called growth.
@@ -32,9 +32,9 @@ struct ReadingTurns {
       return
     }
     windowBytes += bytes
-    let elapsed = now.seconds(since: start)
+    let elapsed = now - start
     guard elapsed >= ReadingTurns.window else { return }
-    let rate = Double(windowBytes) / elapsed
+    let rate = Double(windowBytes) / elapsed.seconds
     areTaken = ReadingTurns.rates.contains(rate) && (areTaken || rate <= lastRate * ReadingTurns.tolerance)
     lastRate = rate
     windowStart = now

@@ -29,10 +29,10 @@ struct NeighbourTable {
 
   /// How many hosts are known at the most.
   static let limit = 128
-  /// After how many seconds without a word of it a host is forgotten.
-  static let lifetime = 120.0
-  /// After how many seconds without a word of it a host is asked, when a packet goes there.
-  static let freshness = 30.0
+  /// After how long without a word of it a host is forgotten.
+  static let lifetime = Duration.seconds(120)
+  /// After how long without a word of it a host is asked, when a packet goes there.
+  static let freshness = Duration.seconds(30)
 
   private var entries: [Entry] = []
   // Where an address probably stands, by a few of its bits: a flow of packets finds its host at once. Nothing is wrong
@@ -88,7 +88,7 @@ struct NeighbourTable {
       return true
     }
     guard let victim = victim(for: isOwn, now) else { return false }
-    let isExpired = now.seconds(since: entries[victim].heard) > NeighbourTable.lifetime
+    let isExpired = now - entries[victim].heard > NeighbourTable.lifetime
     entries[victim] = entry
     return isExpired
   }
@@ -96,11 +96,11 @@ struct NeighbourTable {
   /// Where the host with `address` is. A host that has been asked three times and has said nothing is unknown.
   mutating func find(_ address: IPv6Address, _ now: Instant) -> Finding {
     guard let index = index(of: address) else { return .unknown }
-    let age = now.seconds(since: entries[index].heard)
+    let age = now - entries[index].heard
     guard age > NeighbourTable.freshness || entries[index].isDoubted else {
       return .known(entries[index].macAddress, isDoubtful: false)
     }
-    if let probed = entries[index].probed, now.seconds(since: probed) < Solicitation.interval {
+    if let probed = entries[index].probed, now - probed < Solicitation.interval {
       return .known(entries[index].macAddress, isDoubtful: false)
     }
     guard age <= NeighbourTable.lifetime, entries[index].probes < Solicitation.limit else {
@@ -130,7 +130,7 @@ struct NeighbourTable {
   private func victim(for isOwn: Bool, _ now: Instant) -> Int? {
     var victim: Int?
     for index in entries.indices {
-      let isExpired = now.seconds(since: entries[index].heard) > NeighbourTable.lifetime
+      let isExpired = now - entries[index].heard > NeighbourTable.lifetime
       guard !entries[index].isOwn || isOwn || isExpired else { continue }
       guard let best = victim else {
         victim = index
@@ -148,6 +148,6 @@ struct NeighbourTable {
 enum Solicitation {
   /// How often: MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT.
   static let limit = 3
-  /// How many seconds there are from one time to the next, and from the last to giving up: RETRANS_TIMER.
-  static let interval = 1.0
+  /// How long it takes from one time to the next, and from the last to giving up: RETRANS_TIMER.
+  static let interval = Duration.seconds(1)
 }

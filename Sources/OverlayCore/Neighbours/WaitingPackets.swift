@@ -22,7 +22,7 @@ struct WaitingPackets {
     var byteCount = 0
 
     /// When its next turn is: to be asked again, or given up after the last.
-    var next: Instant { began.advanced(bySeconds: Double(turns) * Solicitation.interval) }
+    var next: Instant { began + Solicitation.interval * turns }
   }
 
   /// What is to be done when a destination's time has come.
@@ -99,7 +99,7 @@ struct WaitingPackets {
   /// The next destination whose time has come.
   mutating func turn(at now: Instant) -> Turn? {
     guard let index = destinations.firstIndex(where: { $0.next <= now }) else { return nil }
-    let end = destinations[index].began.advanced(bySeconds: Double(Solicitation.limit) * Solicitation.interval)
+    let end = destinations[index].began + Solicitation.interval * Solicitation.limit
     guard now < end else { return .giveUp(destinations.remove(at: index)) }
     // One question is enough for those turns that nobody came for.
     while destinations[index].next <= now { destinations[index].turns += 1 }

@@ -1,6 +1,6 @@
 extension Node {
-  /// For how many seconds a circuit may take no bytes while there are some to send.
-  static let stallTimeout = 60.0
+  /// For how long a circuit may take no bytes while there are some to send.
+  static let stallTimeout = Duration.seconds(60)
   /// How long a permanent peer's circuit may be silent before a keepalive goes out.
   static let keepaliveInterval = Duration.seconds(60)
 
@@ -10,10 +10,10 @@ extension Node {
   /// sent in part.
   public static let batchPackets = runLimit - 2
   /// How long a queue may stand that sparse flows share.
-  static let sparsePace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
+  static let sparsePace = ControlledDelay.Pace(target: .milliseconds(5), interval: .milliseconds(100))
   /// How long one may stand that is for bulk alone: about a round trip of an onion circuit, so that a flow that has just
   /// slowed down still fills it, and nobody but bulk waits behind it.
-  static let bulkPace = ControlledDelay.Pace(target: 0.100, interval: 1.000)
+  static let bulkPace = ControlledDelay.Pace(target: .milliseconds(100), interval: .seconds(1))
 
   /// How much memory cut packets of all circuits of a daemon take together, in bytes.
   static let reassemblyLimit = 16 << 20
@@ -139,7 +139,7 @@ extension Node {
   mutating func settle(_ circuit: CircuitIdentifier, at now: Instant) {
     let rate = circuits[circuit].rate
     let least = circuits[circuit].lane == FlowTable.sparseLane ? Node.sparsePace : Node.bulkPace
-    let target = max(least.target, rate.seconds(for: 2 * FlowQueue.quantum, at: now))
+    let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
     circuits[circuit].queue.settle(
       bytes: circuits[circuit].quota, packets: Node.batchPackets, at: now,
       pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store)
@@ -205,7 +205,7 @@ extension Node {
   mutating func put(_ slot: PacketStore.Slot, flow: UInt32, on circuit: CircuitIdentifier, at now: Instant) {
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
-      lookAgain(at: circuit, when: now.advanced(bySeconds: Node.stallTimeout))
+      lookAgain(at: circuit, when: now + Node.stallTimeout)
     }
     let limit = share(of: circuits[circuit].queue.memory + store.size(of: slot))
     let dropped = circuits[circuit].queue.append(slot, flow: flow, limit: limit, at: now, store: &store)

@@ -1,10 +1,10 @@
 /// When packets had better stay in the device: where a circuit has much to send, and takes it fast.
 extension Node {
-  /// For how many seconds' worth of waiting bytes the device waits.
-  static let deviceWait = 0.005
-  /// For how many seconds the device waits for a circuit that takes nothing: as long as the next process on the way may
+  /// The device waits while a circuit needs less than this for the bytes that wait.
+  static let deviceWait = Duration.milliseconds(5)
+  /// For how long the device waits for a circuit that takes nothing: as long as the next process on the way may
   /// have to wait for a processor.
-  static let devicePatience = 0.025
+  static let devicePatience = Duration.milliseconds(25)
   /// From how many waiting bytes on the device waits for a fast circuit.
   static let congestionBytes = 256 << 10
 
@@ -17,10 +17,10 @@ extension Node {
       return
     }
     if !moves.isEmpty { endMoves(to: circuit) }
-    let isFast = circuits[circuit].rate.seconds(for: bytes, at: now) < Node.deviceWait
-    if isFast, now.seconds(since: circuits[circuit].lastProgress) < Node.devicePatience {
+    let isFast = circuits[circuit].rate.time(for: bytes, at: now) < Node.deviceWait
+    if isFast, now - circuits[circuit].lastProgress < Node.devicePatience {
       congested = circuit
-      let end = now.advanced(bySeconds: Node.devicePatience)
+      let end = now + Node.devicePatience
       if deviceAlarm.set(to: end) { deadlines.insert(.device, at: end) }
     } else if congested == circuit {
       congested = nil

@@ -1,10 +1,10 @@
 extension Node {
   /// How long a circuit for bulk stays without any.
   static let bulkIdle = Duration.seconds(30)
-  /// For how many seconds flows that found no circuit for bulk do not look for one again, unless one came or went.
-  static let laneLookInterval = 0.010
+  /// For how long flows that found no circuit for bulk do not look for one again, unless one came or went.
+  static let laneLookInterval = Duration.milliseconds(10)
   /// The same where the limit of circuits was the reason: each time counts as a refusal.
-  static let laneLimitInterval = 1.0
+  static let laneLimitInterval = Duration.seconds(1)
 
   /// The circuit that a packet to the peer goes out on: the sparse one, unless its flow is bulk and there is another.
   mutating func lane(
@@ -40,7 +40,7 @@ extension Node {
   private mutating func bulkLane(
     of sparse: CircuitIdentifier, at now: Instant
   ) -> (lane: Int, circuit: CircuitIdentifier)? {
-    circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLookInterval)
+    circuits[sparse].nextLaneLook = now + Node.laneLookInterval
     var best: (lane: Int, circuit: CircuitIdentifier)?
     var fewest = Int.max
     for index in circuits[sparse].bulk.indices {
@@ -68,12 +68,12 @@ extension Node {
     // Bulk can share: the other half of the limit is for first circuits to peers, and for those that peers dial.
     guard circuits.count < settings.bounds.circuits / 2 else {
       counters[.circuitLimit] += 1
-      circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
+      circuits[sparse].nextLaneLook = now + Node.laneLimitInterval
       return coming > 0
     }
     guard dialTurns.take(isConfigured: false, at: now) else {
       counters[.dialLimit] += 1
-      circuits[sparse].nextLaneLook = now.advanced(bySeconds: Node.laneLimitInterval)
+      circuits[sparse].nextLaneLook = now + Node.laneLimitInterval
       return coming > 0
     }
     let circuit = beginCircuit(

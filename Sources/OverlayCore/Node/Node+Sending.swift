@@ -1,6 +1,6 @@
 extension Node {
-  /// For how many seconds one packet may occupy a circuit: a longer one is cut, so that others get their turn.
-  static let frameTime = 0.005
+  /// For how long one packet may occupy a circuit: a longer one is cut, so that others get their turn.
+  static let frameTime = Duration.milliseconds(5)
   /// The length that a super-packet is cut to at the most where it arrives, and that the segments in it have at the least
   /// where it is sent: it does not tell how long they were. So no piece is longer than a segment that its sender made, and
   /// whoever has announced less, a host or a link behind the peer, is obeyed: that flow is cut here.
@@ -40,7 +40,7 @@ extension Node {
       Int(offload.headerLength(of: packet)) + Int(size) >= Node.superSegment
     else { return offload.segmentation }
     guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
-    let most = Int(rate * Node.frameTime)
+    let most = Int(rate * Node.frameTime.seconds)
     guard packet.count > most else { return .none }
     // Packets of several segments each: as many as fit.
     let together = max(1, most / max(Int(size), 1)) * Int(size)

@@ -21,7 +21,7 @@ extension Node {
     var drawn: CircuitIdentifier?
     var lots = 0.0
     for circuit in circuits.identifiers where isWaitingForTurn(circuit, at: now) {
-      let own = 0.001 + now.seconds(since: circuits[circuit].began)
+      let own = (now - circuits[circuit].began + .milliseconds(1)).seconds
       lots += own
       if Double.random(in: 0..<lots, using: &random) < own { drawn = circuit }
     }

@@ -40,11 +40,11 @@ extension Node {
       let timeout = isSuccessor(circuit) ? Liveness.replacementInterval : Node.dialTimeout
       due = circuits[circuit].began + timeout
       if due <= now {
-        let seconds = timeout.components.seconds
+        let seconds = timeout.wholeSeconds
         return close(circuit, .failure("Tor built no circuit in \(seconds) s"), at: now, device: &device)
       }
     case .open(let name):
-      if !circuits[circuit].queue.isEmpty, now.seconds(since: circuits[circuit].lastProgress) >= Node.stallTimeout {
+      if !circuits[circuit].queue.isEmpty, now - circuits[circuit].lastProgress >= Node.stallTimeout {
         counters[.stalled] += 1
         return close(circuit, .failure("the circuit took nothing for too long"), at: now, device: &device)
       }
@@ -52,7 +52,7 @@ extension Node {
         counters[.idleClosed] += 1
         return close(circuit, .unneeded, at: now, device: &device)
       }
-      let stalled = circuits[circuit].lastProgress.advanced(bySeconds: Node.stallTimeout)
+      let stalled = circuits[circuit].lastProgress + Node.stallTimeout
       due = circuits[circuit].queue.isEmpty ? next : min(next, stalled)
     case .accepted(let claim):
       due = end(ofCall: circuit, claim)

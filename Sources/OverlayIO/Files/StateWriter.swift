@@ -166,7 +166,7 @@ private final class WritingTask: @unchecked Sendable {
   private func rest() {
     var end = timespec()
     clock_gettime(CLOCK_MONOTONIC, &end)
-    let nanoseconds = end.tv_nsec + Int(interval / .nanoseconds(1))
+    let nanoseconds = end.tv_nsec + Int(interval.nanoseconds)
     end.tv_sec += nanoseconds / 1_000_000_000
     end.tv_nsec = nanoseconds % 1_000_000_000
     pthread_mutex_lock(mutex)

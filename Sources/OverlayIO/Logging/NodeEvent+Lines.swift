@@ -75,5 +75,5 @@ extension NextTry {
     }
   }
 
-  private static func seconds(_ wait: Duration) -> Int64 { (wait + .nanoseconds(999_999_999)).components.seconds }
+  private static func seconds(_ wait: Duration) -> Int64 { (wait + .nanoseconds(999_999_999)).wholeSeconds }
 }

@@ -40,7 +40,7 @@ extension PeerStatus {
     return nextTry?.text
   }
 
-  private static func text(_ time: Duration) -> String { "\(time.components.seconds) s" }
+  private static func text(_ time: Duration) -> String { "\(time.wholeSeconds) s" }
 }
 
 extension Traffic {

@@ -29,7 +29,7 @@ final class FakeLink {
       leases: leases, at: FakeLink.start, wallClock: epoch, random: SeededGenerator(seed: 1))
   }
 
-  var now: Instant { Instant(nanoseconds: FakeLink.start.nanoseconds + UInt64(seconds * 1e9)) }
+  var now: Instant { FakeLink.start + .seconds(seconds) }
   var wallClock: Int64 { epoch + Int64(seconds) }
 
   /// What comes back for a packet.

@@ -126,10 +126,10 @@ struct AdvertisementScheduleTests {
     var events = (solicited.map { ($0, false) } + changed.map { ($0, true) }).sorted { $0.0 < $1.0 }[...]
     var sent: [Double] = []
     while true {
-      let next = schedule.next.seconds(since: start)
+      let next = (schedule.next - start).seconds
       if let (second, isChange) = events.first, second < next {
         events.removeFirst()
-        let now = start.advanced(bySeconds: second)
+        let now = start + .seconds(second)
         if isChange { schedule.restart(at: now) } else { schedule.solicit(at: now, random: &random) }
         continue
       }

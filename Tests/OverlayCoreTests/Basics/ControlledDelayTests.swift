@@ -4,7 +4,7 @@ import Testing
 
 @Suite("CoDel")
 struct ControlledDelayTests {
-  private static let pace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
+  private static let pace = ControlledDelay.Pace(target: .milliseconds(5), interval: .milliseconds(100))
 
   private static func time(_ milliseconds: Double) -> Instant {
     Instant(nanoseconds: UInt64(1e12 + milliseconds * 1e6))
@@ -84,7 +84,7 @@ struct ControlledDelayTests {
   @Test("the pace may change at any time: a slower one waits longer")
   func pace() {
     var codel = ControlledDelay()
-    let slow = ControlledDelay.Pace(target: 0.050, interval: 1)
+    let slow = ControlledDelay.Pace(target: .milliseconds(50), interval: .seconds(1))
     let drops = (0..<2_000).filter {
       codel.shouldDrop(queued: Self.time(Double($0) - 40), isLast: false, at: Self.time(Double($0)), slow)
     }
@@ -150,33 +150,5 @@ private struct ReferenceDelay {
     }
     drops += 1
     return true
-  }
-}
-
-@Suite("Congestion mark")
-struct CongestionMarkTests {
-  @Test(
-    "a packet whose sender understands marks is marked, another is not",
-    arguments: [(0b00, false), (0b01, true), (0b10, true), (0b11, true)] as [(UInt8, Bool)])
-  func codepoints(_ codepoint: UInt8, _ isMarked: Bool) {
-    var random = SeededGenerator(seed: 510)
-    var packet = Sample.packet(payload: 30, &random)
-    // A differentiated services code point and a flow label around it.
-    packet[0] = 0x6a
-    packet[1] = 0x8f | codepoint << 4
-    let before = packet
-    let isSet = packet.withUnsafeMutableBytes { CongestionMark.set(in: $0) }
-    #expect(isSet == isMarked)
-    #expect(packet[1] == (isMarked ? 0xbf : before[1]))
-    packet[1] = before[1]
-    #expect(packet == before)
-  }
-
-  @Test("what is shorter than an IPv6 header is left alone")
-  func short() {
-    var bytes = [UInt8](repeating: 0xff, count: 39)
-    let isSet = bytes.withUnsafeMutableBytes { CongestionMark.set(in: $0) }
-    #expect(!isSet)
-    #expect(bytes == [UInt8](repeating: 0xff, count: 39))
   }
 }

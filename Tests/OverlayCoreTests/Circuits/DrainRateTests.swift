@@ -18,7 +18,7 @@ struct DrainRateTests {
     var rate = DrainRate()
     for step in 0..<100 { rate.took(1_000_000, isBlocked: false, at: Self.time(step)) }
     #expect(rate.bytesPerSecond(at: Self.time(100)) == nil)
-    #expect(rate.seconds(for: 1_000_000, at: Self.time(100)) == 0)
+    #expect(rate.time(for: 1_000_000, at: Self.time(100)) == .zero)
   }
 
   @Test("a single full buffer says nothing: a measurement takes 20 milliseconds")
@@ -48,7 +48,7 @@ struct DrainRateTests {
     Self.measure(0..<50, bytes: bytes, &rate)
     let known = rate.bytesPerSecond(at: Self.time(500)) ?? 0
     #expect(abs(known / Double(bytes * 100) - 1) < 1e-6)
-    #expect(abs(rate.seconds(for: bytes * 100, at: Self.time(500)) - 1) < 1e-6)
+    #expect(abs(rate.time(for: bytes * 100, at: Self.time(500)).seconds - 1) < 1e-6)
   }
 
   @Test("a change is followed, a quarter with each measurement")
@@ -81,6 +81,6 @@ struct DrainRateTests {
     var rate = DrainRate()
     Self.measure(0..<10, bytes: 0, &rate)
     #expect(rate.bytesPerSecond(at: Self.time(100)) == 1)
-    #expect(rate.seconds(for: 50, at: Self.time(100)) == 50)
+    #expect(rate.time(for: 50, at: Self.time(100)) == .seconds(50))
   }
 }

@@ -5,7 +5,7 @@ import Testing
 /// How a flow queue keeps itself short: a circuit that takes so many packets a second, and senders who do not care.
 @Suite("Ageing of a flow queue")
 struct FlowQueueAgeingTests {
-  private static let pace = ControlledDelay.Pace(target: 0.005, interval: 0.100)
+  private static let pace = ControlledDelay.Pace(target: .milliseconds(5), interval: .milliseconds(100))
 
   private static func packet(_ number: Int, isECNCapable: Bool = false) -> [UInt8] {
     var random = SeededGenerator(seed: UInt64(700_000 + number))

@@ -5,7 +5,7 @@ import Testing
 /// A queue with its store and its clock. Which flow a packet was added to is known by its bytes.
 struct QueueBench: ~Copyable {
   /// How long the queue may stand if nothing else is said: for ever.
-  static let patience = ControlledDelay.Pace(target: 1_000_000, interval: 1_000_000)
+  static let patience = ControlledDelay.Pace(target: .seconds(1_000_000), interval: .seconds(1_000_000))
 
   var store = PacketStore()
   var queue = FlowQueue()

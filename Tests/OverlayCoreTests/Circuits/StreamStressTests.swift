@@ -19,7 +19,7 @@ struct StreamStressTests {
     return random.bytes(2 * 65_536)
   }()
   // Nothing is dropped for its age.
-  private static let patience = ControlledDelay.Pace(target: 3_600, interval: 3_600)
+  private static let patience = ControlledDelay.Pace(target: .seconds(3_600), interval: .seconds(3_600))
   private static let now = Instant(nanoseconds: 1_000_000_000)
 
   /// What stands in a packet, known from its flow and its number in it.

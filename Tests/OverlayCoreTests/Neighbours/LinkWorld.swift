@@ -72,7 +72,7 @@ struct LinkWorld: ~Copyable {
 
   /// Lets time pass, as far as the link asks to be called on the way.
   mutating func pass(_ seconds: Double) {
-    let end = now.advanced(bySeconds: seconds)
+    let end = now + .seconds(seconds)
     while let next = link.nextDeadline, next <= end {
       now = max(now, next)
       link.advance(to: now, wire: &wire)

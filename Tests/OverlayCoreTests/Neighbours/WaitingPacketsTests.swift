@@ -134,7 +134,7 @@ struct WaitingPacketsTests {
     var world = LinkWorld()
     _ = world.deliver(Self.packet())
     _ = world.sent()
-    world.now = world.now.advanced(bySeconds: 2.5)
+    world.now = world.now + .milliseconds(2_500)
     world.pass(0)
     #expect(world.sent().count == 1)
     world.pass(0.5)

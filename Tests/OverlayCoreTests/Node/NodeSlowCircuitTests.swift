@@ -10,16 +10,16 @@ struct NodeSlowCircuitTests {
   func eightFlows(_ bytesPerSecond: Int, _ seconds: Int) throws {
     let rate = Double(bytesPerSecond)
     var load = try SlowCircuitLoad(bytesPerSecond: rate)
-    try load.run(seconds: Double(seconds) / 2)
+    try load.run(for: .seconds(seconds) / 2)
     load.forget()
-    try load.run(seconds: Double(seconds))
+    try load.run(for: .seconds(seconds))
     #expect(Double(load.arrivedBytes) >= 0.97 * rate * Double(seconds))
     #expect(Double(load.lostCount) <= 0.12 * Double(load.sentCount))
     // What is settled, and two packets a flow.
     let queue = load.queueBytes.sorted()[load.queueBytes.count / 2]
     #expect(queue <= Circuit.smallestQuota + 8 * 2 * 1_248)
     let ping = load.pings.sorted()[load.pings.count / 2]
-    #expect(ping <= Double(Circuit.smallestQuota + 3 * FlowQueue.quantum) / rate)
+    #expect(ping.seconds <= Double(Circuit.smallestQuota + 3 * FlowQueue.quantum) / rate)
   }
 
   // One packet takes 12 to 25 ms: with CoDel's usual target of 5 ms, which such a queue can never reach, this flow lost
@@ -29,11 +29,11 @@ struct NodeSlowCircuitTests {
     arguments: [(50_000, 20), (100_000, 24)])
   func stretchedTarget(_ bytesPerSecond: Int, _ window: Int) throws {
     var load = try SlowCircuitLoad(bytesPerSecond: Double(bytesPerSecond), flows: 1, windowLimit: window)
-    try load.run(seconds: 60)
+    try load.run(for: .seconds(60))
     #expect(load.host.count(.queueAged) == 0)
     #expect(Double(load.arrivedBytes) >= 0.98 * Double(bytesPerSecond) * 60)
     var greedy = try SlowCircuitLoad(bytesPerSecond: Double(bytesPerSecond), flows: 1, windowLimit: window + 3)
-    try greedy.run(seconds: 60)
+    try greedy.run(for: .seconds(60))
     #expect(greedy.host.count(.queueAged) > 0)
   }
 }

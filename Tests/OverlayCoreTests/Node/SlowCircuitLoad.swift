@@ -13,8 +13,8 @@ struct SlowCircuitLoad {
     var lastHalved = Instant(nanoseconds: 0)
   }
 
-  private static let step = 0.005
-  private static let roundTrip = 0.1
+  private static let step = Duration.milliseconds(5)
+  private static let roundTrip = Duration.milliseconds(100)
 
   /// How many bytes of the flows have arrived.
   private(set) var arrivedBytes = 0
@@ -24,8 +24,8 @@ struct SlowCircuitLoad {
   private(set) var lostCount = 0
   /// How many bytes waited to be sent, step by step.
   private(set) var queueBytes: [Int] = []
-  /// How many seconds each ping took to leave.
-  private(set) var pings: [Double] = []
+  /// How long each ping took to leave.
+  private(set) var pings: [Duration] = []
 
   private let stage: LaneStage
   let host: FakeHost
@@ -56,16 +56,16 @@ struct SlowCircuitLoad {
     pings = []
   }
 
-  /// Lets so many seconds pass.
-  mutating func run(seconds: Double) throws {
+  /// Lets the time pass.
+  mutating func run(for duration: Duration) throws {
     let circuit = stage.world.circuits[0]
     let identifier = try #require(circuit.diallerIdentifier)
-    for _ in 0..<Int(seconds / Self.step) {
-      stage.world.now = stage.world.now.advanced(bySeconds: Self.step)
+    for _ in 0..<Int(duration / Self.step) {
+      stage.world.now = stage.world.now + Self.step
       host.node.advance(to: stage.world.now, device: &host.device)
       acknowledge()
       send()
-      room = min(room + bytesPerSecond * Self.step, max(1_500, bytesPerSecond * 2 * Self.step))
+      room = min(room + bytesPerSecond * Self.step.seconds, max(1_500, bytesPerSecond * 2 * Self.step.seconds))
       circuit.room = Int(room)
       stage.world.settle()
       room -= Double(Int(room) - circuit.room)
@@ -99,10 +99,10 @@ struct SlowCircuitLoad {
       let flow = Int(packet[40]) << 8 + Int(packet[41]) - 1_000
       let number = (0..<4).reduce(0) { $0 | Int(packet[48 + $1]) << ($1 * 8) }
       arrivedBytes += packet.count
-      acknowledgements.append((now.advanced(bySeconds: Self.roundTrip), flow, number))
+      acknowledgements.append((now + Self.roundTrip, flow, number))
     }
     for packet in whole where packet[6] == 58 {
-      pings.append(now.seconds(since: pinged[Int(packet[46]) << 8 | Int(packet[47])]))
+      pings.append(now - pinged[Int(packet[46]) << 8 | Int(packet[47])])
     }
   }
 
@@ -115,7 +115,7 @@ struct SlowCircuitLoad {
       lostCount += missing
       if missing == 0 {
         senders[first.flow].window = min(windowLimit, senders[first.flow].window + 1 / senders[first.flow].window)
-      } else if now.seconds(since: senders[first.flow].lastHalved) > Self.roundTrip {
+      } else if now - senders[first.flow].lastHalved > Self.roundTrip {
         senders[first.flow].window = max(2, senders[first.flow].window / 2)
         senders[first.flow].lastHalved = now
       }
