@@ -41,24 +41,55 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
 ///
 /// (Tor's rend-spec-v3, section "Encoding onion addresses".)
 public struct OnionName: Hashable, Sendable, CustomStringConvertible {
-  /// The name without its suffix, in lower case.
-  public let label: String
-  /// The overlay address that the last 16 characters of the label are. Not a proof of the name: others may map
-  /// to it too.
-  public let address: IPv6Address
+  // The decoded label, of 35 or 10 bytes, at the end of 40 bytes whose first says how many those are: words in host byte
+  // order, the first one first. So no name takes memory of its own, and in both versions the last ten bytes, which the
+  // address holds, stand in the same place.
+  private let words: (UInt64, UInt64, UInt64, UInt64, UInt64)
 
-  /// Hashes the address alone: two words instead of 56 characters, and few names share an address.
-  public func hash(into hasher: inout Hasher) {
-    hasher.combine(address)
-  }
+  private static let size = 40
+  private static let bytesOfVersion3 = 35
 
   /// How many bytes the longest full name takes.
   public static let longest = 56 + ".onion".utf8.count
 
-  /// Whether it is of version 2, which Tor serves no more since 0.4.6.
-  public var isVersion2: Bool { label.utf8.count == OverlayNetwork.labelCharactersInAddress }
+  /// The name whose decoded label is `bytes`, at most 39 of them. Nothing is checked.
+  init(unverified bytes: [UInt8]) {
+    let padding = [UInt8(bytes.count)] + [UInt8](repeating: 0, count: OnionName.size - 1 - bytes.count)
+    words = (padding + bytes).withUnsafeBytes { bytes in
+      let word = { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+      return (word(0), word(1), word(2), word(3), word(4))
+    }
+  }
 
-  /// The full name, with `.onion`.
+  private var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(OnionName.size)
+    for word in [words.0, words.1, words.2, words.3, words.4] { bytes.append(bigEndian: word) }
+    return bytes.suffix(Int(bytes[0]))
+  }
+
+  /// Two names are equal if their versions and all bytes of their labels are.
+  public static func == (left: OnionName, right: OnionName) -> Bool { left.words == right.words }
+
+  /// Hashes the last 16 bytes alone: few names share them.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(words.3)
+    hasher.combine(words.4)
+  }
+
+  /// The overlay address that the last 16 characters of the label are. Not a proof of the name: others may map
+  /// to it too.
+  public var address: IPv6Address {
+    OverlayNetwork.tor.address(hostPart: (high: UInt16(truncatingIfNeeded: words.3), low: words.4))
+  }
+
+  /// Whether it is of version 2, which Tor serves no more since 0.4.6.
+  public var isVersion2: Bool { words.0 >> 56 != OnionName.bytesOfVersion3 }
+
+  /// The name without its suffix, in lower case; made anew whenever it is asked for.
+  public var label: String { Base32.encode(bytes) }
+
+  /// The full name, with `.onion`; made anew whenever it is asked for.
   public var description: String { label + OverlayNetwork.tor.suffix }
 
   /// 32 bytes that tell the name from any other, and do not tell the name.
@@ -75,12 +106,8 @@ extension OnionName {
     guard network.labelLengths.contains(label.utf8.count) else { throw .length(label.utf8.count) }
     guard let bytes = Base32.decode(label.utf8) else { throw .alphabet }
     if bytes.count == OnionName.bytesOfVersion3 { try OnionName.verify(bytes) }
-    guard let address = network.address(hostPart: bytes.suffix(10)) else { throw .length(label.utf8.count) }
-    self.label = label
-    self.address = address
+    self.init(unverified: bytes)
   }
-
-  private static let bytesOfVersion3 = 35
 
   private static func verify(_ bytes: [UInt8]) throws(OnionNameError) {
     let version = bytes[34]

@@ -22,9 +22,9 @@ public struct OverlayNetwork: Hashable, Sendable {
   /// Whether `address` is one of the network's.
   public func contains(_ address: IPv6Address) -> Bool { prefix.contains(address) }
 
-  /// The address whose last 80 bits are these 10 bytes; `nil` for any other count.
-  public func address(hostPart bytes: some Collection<UInt8>) -> IPv6Address? {
-    IPv6Address(bytes: prefix.address.bytes.prefix(6) + bytes)
+  /// The address whose last 80 bits are these, in host byte order.
+  public func address(hostPart: (high: UInt16, low: UInt64)) -> IPv6Address {
+    IPv6Address(high: prefix.address.high | UInt64(hostPart.high), low: hostPart.low)
   }
 
   /// The 16 last characters of every label that maps to `address`; `nil` for an address of another network.

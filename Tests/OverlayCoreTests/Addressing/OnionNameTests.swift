@@ -27,6 +27,30 @@ struct OnionNameTests {
     #expect(OverlayNetwork.tor.label(of: address) == String(label.suffix(16)))
   }
 
+  @Test("a name lies in 40 bytes, and its text is made of them", arguments: vectors)
+  func inline(label: String, address: String) throws {
+    #expect(MemoryLayout<OnionName>.size == 40)
+    let name = try OnionName(label.uppercased())
+    #expect(name.label == label)
+    #expect(try Set([name, OnionName(label)]) == [name])
+  }
+
+  @Test("names that differ in one byte are two, and so are those of two versions with the same bytes")
+  func equality() throws {
+    let bytes = [UInt8](repeating: 0, count: 25) + (1...10).map { UInt8($0) }
+    let name = OnionName(unverified: bytes)
+    for place in bytes.indices {
+      var other = bytes
+      other[place] ^= 0x80
+      #expect(OnionName(unverified: other) != name)
+      #expect(OnionName(unverified: other).label == Base32.encode(other))
+    }
+    let version2 = OnionName(unverified: bytes.suffix(10))
+    #expect(version2 != name)
+    #expect(version2.address == name.address)
+    #expect(version2.isVersion2 && !name.isVersion2)
+  }
+
   @Test("the two versions are told apart")
   func versions() throws {
     #expect(try OnionName("7fd22jhmqgfl45j6").isVersion2)

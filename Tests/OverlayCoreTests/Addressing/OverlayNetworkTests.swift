@@ -19,8 +19,13 @@ struct OverlayNetworkTests {
     #expect(OverlayNetwork.tor.label(of: try #require(IPv6Address(text))) == nil)
   }
 
-  @Test("only ten bytes make an address", arguments: [0, 9, 11, 16])
-  func hostPart(count: Int) {
-    #expect(OverlayNetwork.tor.address(hostPart: [UInt8](repeating: 1, count: count)) == nil)
+  @Test(
+    "a host's part is the last ten bytes of its address",
+    arguments: [
+      (0, 0, "fd87:d87e:eb43::"), (0xf947, 0xad24_ec81_8abe_753e, "fd87:d87e:eb43:f947:ad24:ec81:8abe:753e"),
+      (.max, .max, "fd87:d87e:eb43:ffff:ffff:ffff:ffff:ffff"),
+    ] as [(UInt16, UInt64, String)])
+  func hostPart(high: UInt16, low: UInt64, text: String) {
+    #expect(OverlayNetwork.tor.address(hostPart: (high: high, low: low)).description == text)
   }
 }

@@ -161,7 +161,7 @@ struct HostsFileTests {
     var text = ""
     for number in 0...(HostsFile.mostNames + 5) {
       let host = (0..<10).map { $0 < 8 ? UInt8(0) : UInt8(truncatingIfNeeded: number >> (8 * (9 - $0))) }
-      let address = try #require(OverlayNetwork.tor.address(hostPart: host))
+      let address = OverlayNetwork.tor.address(hostPart: (high: 0, low: UInt64(number)))
       text += "\(address) \(Base32.encode(host)).onion\n"
     }
     let file = parse(text)

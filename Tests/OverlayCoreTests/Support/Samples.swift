@@ -12,7 +12,9 @@ extension OnionName {
   }
 
   /// A name like one of version 3 that maps to the same address: a true one takes 2^72 keys to find.
-  var rival: OnionName { OnionName(label: String(repeating: "b", count: 40) + label.suffix(16), address: address) }
+  var rival: OnionName {
+    OnionName(unverified: Base32.decode(Array(repeating: UInt8(ascii: "b"), count: 40) + label.utf8.suffix(16)) ?? [])
+  }
 
   /// The version 2 name that maps to the same address.
   var twin: OnionName {
