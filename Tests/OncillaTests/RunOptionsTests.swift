@@ -18,11 +18,11 @@ struct RunOptionsTests {
   func defaults() throws {
     var daemon = DaemonSettings(identities: [
       DaemonSettings.Identity(
-        .onion(try OnionName(RunOptionsTests.own)), listen: [.ipv4(0x7f00_0001, port: 8060)])
+        .onion(try OnionName(RunOptionsTests.own)), listen: [.ipv4(.loopback, port: 8060)])
     ])
     daemon.peers = []
     daemon.hostsFile = nil
-    daemon.socks = .ipv4(0x7f00_0001, port: 9050)
+    daemon.socks = .ipv4(.loopback, port: 9050)
     daemon.servicePort = 8060
     daemon.interface = InterfaceSettings(
       name: .standard, namespace: nil, mode: .tun, mtu: .standard, prefix: OverlayNetwork.tor.prefix, offload: true)

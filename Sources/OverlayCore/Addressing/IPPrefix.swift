@@ -20,9 +20,7 @@ public enum IPPrefix: Hashable, Sendable {
   public init?(masking text: String) {
     guard let (address, length) = IPPrefix.parts(of: text) else { return nil }
     if let address = IPv4Address(address) {
-      guard (0...32).contains(length) else { return nil }
-      let mask = ~UInt32(0) << UInt32(32 - length)
-      guard let prefix = IPv4Prefix(IPv4Address(value: address.value & mask), length: length) else { return nil }
+      guard let prefix = IPv4Prefix(address, length: length) else { return nil }
       self = .ipv4(prefix)
     } else {
       guard let address = IPv6Address(address), let prefix = IPv6Prefix(address, length: length) else { return nil }
@@ -61,21 +59,29 @@ public enum IPPrefix: Hashable, Sendable {
     contains(other) || other.contains(self)
   }
 
-  private static func parts(of text: String) -> (address: String, length: Int)? {
+  private static func parts(of text: String) -> (address: Substring, length: Int)? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, (1...3).contains(parts[1].utf8.count),
-      parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), parts[1] == "0" || !parts[1].hasPrefix("0"),
-      let length = Int(parts[1])
-    else { return nil }
-    return (String(parts[0]), length)
+    guard parts.count == 2, let length = Int(canonical: parts[1]) else { return nil }
+    return (parts[0], length)
   }
+}
+
+extension IPPrefix {
+  /// The prefixes in which no host beyond its own link can have an address, each with what its addresses are, for the
+  /// operator. `isHost` of an address says whether it lies in none of them.
+  public static let hostless: [(prefix: IPPrefix, meaning: String)] = [
+    ("::/128", "no address at all"), ("::1/128", "loopback"), ("fe80::/10", "link-local"), ("ff00::/8", "multicast"),
+    ("::ffff:0:0/96", "IPv4 inside IPv6"),
+    ("0.0.0.0/8", "this network alone"), ("127.0.0.0/8", "loopback"), ("169.254.0.0/16", "link-local"),
+    ("224.0.0.0/4", "multicast"), ("240.0.0.0/4", "reserved"), ("224.0.0.0/3", "multicast and reserved"),
+  ].compactMap { text, meaning in IPPrefix(text).map { ($0, meaning) } }
 }
 
 extension IPPrefix: CustomStringConvertible {
   /// The prefix as `address/length`.
   public var description: String {
     switch self {
-    case .ipv4(let prefix): "\(prefix.address)/\(prefix.length)"
+    case .ipv4(let prefix): "\(prefix)"
     case .ipv6(let prefix): "\(prefix)"
     }
   }

@@ -5,12 +5,21 @@ public struct IPv4Prefix: Hashable, Sendable {
   /// How many leading bits the addresses share, 0 to 32.
   public let length: Int
 
-  /// The prefix of `length` bits that begins with `address`; `nil` if a bit past them is set, or if `length` is not 0
-  /// to 32.
+  /// The prefix of `length` bits, 0 to 32, that `address` lies in; `nil` for any other length.
   public init?(_ address: IPv4Address, length: Int) {
-    guard (0...32).contains(length), address.value & IPv4Prefix.mask(length) == address.value else { return nil }
-    self.address = address
+    guard (0...32).contains(length) else { return nil }
+    self.init(masking: address, length: length)
+  }
+
+  // The length must be 0 to 32.
+  private init(masking address: IPv4Address, length: Int) {
+    self.address = IPv4Address(value: address.value & IPv4Prefix.mask(length))
     self.length = length
+  }
+
+  /// The prefix of this address alone.
+  public init(_ address: IPv4Address) {
+    self.init(masking: address, length: 32)
   }
 
   /// Whether `address` lies in the prefix.
@@ -20,4 +29,9 @@ public struct IPv4Prefix: Hashable, Sendable {
 
   // Smart shifts: one by all 32 bits leaves nothing.
   private static func mask(_ length: Int) -> UInt32 { ~UInt32(0) << (32 - length) }
+}
+
+extension IPv4Prefix: CustomStringConvertible {
+  /// The prefix as RFC 4632 section 3.1 writes it: address, slash, length.
+  public var description: String { "\(address)/\(length)" }
 }

@@ -50,12 +50,92 @@ public struct IPv6Address: Hashable, Sendable {
   public var groups: [UInt16] {
     [high, low].flatMap { half in (0..<4).map { UInt16(truncatingIfNeeded: half >> UInt64(48 - 16 * $0)) } }
   }
+}
+
+extension IPv6Address {
+  /// The address that stands for an IPv4 address where only IPv6 ones can: `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2).
+  public init(mapping address: IPv4Address) {
+    self.init(high: 0, low: 0xffff_0000_0000 | UInt64(address.value))
+  }
+
+  /// The IPv4 address that it stands for; `nil` if it stands for none.
+  public var mappedAddress: IPv4Address? {
+    high == 0 && low >> 32 == 0xffff ? IPv4Address(value: UInt32(truncatingIfNeeded: low)) : nil
+  }
+
+  /// Whether it means the host that uses it: `::1` (RFC 4291 section 2.5.3).
+  public var isLoopback: Bool { high == 0 && low == 1 }
 
   /// Whether it names a group of hosts: `ff00::/8`.
   public var isMulticast: Bool { high >> 56 == 0xff }
 
   /// Whether it means this link alone: `fe80::/10`.
   public var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
+
+  /// Whether a host beyond this link can have it. No host has the unspecified address, the loopback address, a
+  /// link-local one, a group's, or one that stands for an IPv4 address. `IPPrefix.hostless` lists the same addresses as
+  /// prefixes.
+  public var isHost: Bool {
+    !isMulticast && !isLinkLocal && (high != 0 || low > 1 && mappedAddress == nil)
+  }
+}
+
+extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
+  /// The address written as RFC 5952 recommends: lower case, the longest run of two or more zero groups as `::`.
+  public var description: String {
+    let groups = groups
+    var longest = 0..<0
+    var start = 0
+    while start < groups.count {
+      var end = start
+      while end < groups.count, groups[end] == 0 { end += 1 }
+      if end - start > max(longest.count, 1) { longest = start..<end }
+      start = end + 1
+    }
+    func hexadecimal(_ range: Range<Int>) -> String {
+      groups[range].map { String($0, radix: 16) }.joined(separator: ":")
+    }
+    guard !longest.isEmpty else { return hexadecimal(0..<8) }
+    return hexadecimal(0..<longest.lowerBound) + "::" + hexadecimal(longest.upperBound..<8)
+  }
+
+  /// The address that `text` writes in any form of RFC 4291 section 2.2 without a zone; `nil` if it writes none.
+  public init?(_ text: some StringProtocol) {
+    var bytes: [UInt8] = []
+    var gap: Int?
+    var rest = Substring(text)
+    if rest.hasPrefix("::") {
+      gap = 0
+      rest = rest.dropFirst(2)
+    }
+    while !rest.isEmpty {
+      let group = rest.prefix { $0 != ":" }
+      rest = rest.dropFirst(group.utf8.count)
+      if rest.isEmpty, let quad = IPv4Address(group) {
+        bytes += quad.bytes
+        break
+      }
+      // The standard library's reading of numbers takes a sign, too.
+      guard (1...4).contains(group.utf8.count), group.first?.isHexDigit == true,
+        let value = UInt16(group, radix: 16)
+      else { return nil }
+      bytes += [UInt8(value >> 8), UInt8(value & 0xff)]
+      if rest.isEmpty { break }
+      rest = rest.dropFirst()
+      if rest.first == ":" {
+        guard gap == nil else { return nil }
+        gap = bytes.count
+        rest = rest.dropFirst()
+      } else if rest.isEmpty {
+        return nil
+      }
+    }
+    if let gap {
+      guard bytes.count <= IPv6Address.size - 2 else { return nil }
+      bytes.insert(contentsOf: repeatElement(0, count: IPv6Address.size - bytes.count), at: gap)
+    }
+    self.init(bytes: bytes)
+  }
 }
 
 extension ByteCursor {

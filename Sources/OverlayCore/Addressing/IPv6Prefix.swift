@@ -1,5 +1,5 @@
-/// All addresses that begin with the same bits, such as `fd87:d87e:eb43::/48`.
-public struct IPv6Prefix: Hashable, Sendable, CustomStringConvertible {
+/// All IPv6 addresses that begin with the same bits, such as `fd87:d87e:eb43::/48` (RFC 4291 section 2.3).
+public struct IPv6Prefix: Hashable, Sendable {
   /// The prefix's first address: every bit past `length` is zero.
   public let address: IPv6Address
   /// How many leading bits the addresses share, 0 to 128.
@@ -11,10 +11,16 @@ public struct IPv6Prefix: Hashable, Sendable, CustomStringConvertible {
     self.init(masking: address, length: length)
   }
 
+  // The length must be 0 to 128.
   init(masking address: IPv6Address, length: Int) {
     let mask = IPv6Prefix.mask(length)
     self.address = IPv6Address(high: address.high & mask.high, low: address.low & mask.low)
     self.length = length
+  }
+
+  /// The prefix of this address alone.
+  public init(_ address: IPv6Address) {
+    self.init(masking: address, length: 128)
   }
 
   /// Whether `address` lies in the prefix.
@@ -23,10 +29,13 @@ public struct IPv6Prefix: Hashable, Sendable, CustomStringConvertible {
     return address.high & mask.high == self.address.high && address.low & mask.low == self.address.low
   }
 
-  /// The prefix as RFC 4291 section 2.3 writes it: address, slash, length.
-  public var description: String { "\(address)/\(length)" }
-
+  // Smart shifts: one by all 64 bits leaves nothing.
   private static func mask(_ length: Int) -> (high: UInt64, low: UInt64) {
     (high: ~UInt64(0) << (64 - min(length, 64)), low: ~UInt64(0) << (128 - max(length, 64)))
   }
+}
+
+extension IPv6Prefix: CustomStringConvertible {
+  /// The prefix as RFC 4291 section 2.3 writes it: address, slash, length.
+  public var description: String { "\(address)/\(length)" }
 }

@@ -29,8 +29,7 @@ public struct PastedName: Equatable, Sendable {
     }
     name = try OnionName(rest[..<colon])
     let digits = rest[rest.index(after: colon)...]
-    guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let port = UInt16(digits)
-    else { throw .portText }
+    guard let port = UInt16(decimal: digits) else { throw .portText }
     self.port = port
   }
 

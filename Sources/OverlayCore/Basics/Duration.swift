@@ -7,11 +7,11 @@ public struct Duration: Comparable, Hashable, Sendable {
   public let nanoseconds: Int64
 
   /// No time at all.
-  public static let zero = Duration(nanoseconds: 0)
+  public static var zero: Duration { Duration(nanoseconds: 0) }
   /// The longest duration.
-  public static let longest = Duration(nanoseconds: .max)
+  public static var longest: Duration { Duration(nanoseconds: .max) }
   /// The most negative duration.
-  public static let mostNegative = Duration(nanoseconds: .min)
+  public static var mostNegative: Duration { Duration(nanoseconds: .min) }
 
   /// The duration of so many nanoseconds.
   public init(nanoseconds: Int64) {

@@ -10,7 +10,7 @@ public struct Instant: Comparable, Hashable, Sendable {
   }
 
   /// Later than any event.
-  public static let distantFuture = Instant(nanoseconds: .max)
+  public static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
   /// An earlier instant is the smaller one.
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -41,7 +41,7 @@ public struct HostsFile: Equatable, Sendable {
       $0.lowercasedASCII.hasSuffix(OverlayNetwork.tor.suffix)
         || $0.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") })
     }
-    guard let address = IPv6Address(String(fields[0].prefix { $0 != "%" })) else {
+    guard let address = IPv6Address(fields[0].prefix { $0 != "%" }) else {
       guard IPv4Address(fields[0]) != nil else { throw .address }
       guard onions.isEmpty else { throw .mismatch }
       return nil
@@ -85,4 +85,21 @@ private enum HostsLineError: LineError {
     case .excess: "only the first \(HostsFile.mostNames) names of a file are used"
     }
   }
+}
+
+/// The names of a hosts file, by address. Copies share their memory: all identities of a daemon have one.
+public struct HostNames: Sendable {
+  private var byAddress: [IPv6Address: OnionName] = [:]
+
+  /// These names; of two with one address the first.
+  public init(_ names: [OnionName] = []) {
+    byAddress.reserveCapacity(names.count)
+    for name in names where byAddress[name.address] == nil { byAddress[name.address] = name }
+  }
+
+  /// All names, in no order.
+  var names: some Collection<OnionName> { byAddress.values }
+
+  /// The name that `address` stands for, if there is one.
+  subscript(address: IPv6Address) -> OnionName? { byAddress[address] }
 }

@@ -13,8 +13,8 @@ extension EthernetLink {
       return deliver(packet, offload, EtherType.ipv6, to: destination, at: now, wire: &wire)
     case 4 where first.count >= 20 && settings.carriesIPv4:
       let destination = IPv4Address(loading: first, at: 16)
-      guard LinkSettings.isHost(destination) else { return refuse(.multicast) }
-      let key = NeighbourTable.key(destination)
+      guard destination.isHost else { return refuse(.multicast) }
+      let key = IPv6Address(mapping: destination)
       return deliver(packet, offload, EtherType.ipv4, to: key, at: now, wire: &wire)
     default: return refuse(.malformed)
     }
@@ -70,14 +70,14 @@ extension EthernetLink {
     learn(address, isOwn: settings.isOwn(address), at: station, now, wire: &wire)
   }
 
-  /// The same for an address of either kind (see `NeighbourTable.key`) that can be a host's.
+  /// The same for an address of either kind (see `NeighbourTable.Entry`) that can be a host's.
   mutating func learn<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, isOwn: Bool, at station: MACAddress, _ now: Instant, wire: inout Wire
   ) {
     guard station != settings.macAddress, !station.isGroup, station.value != 0 else { return }
     if !table.learn(address, at: station, isOwn: isOwn, now) { counters[.neighbourTableFull] += 1 }
     guard !waiting.isEmpty else { return }
-    let type = NeighbourTable.ipv4Address(address) == nil ? EtherType.ipv6 : EtherType.ipv4
+    let type = address.mappedAddress == nil ? EtherType.ipv6 : EtherType.ipv4
     for packet in waiting.take(address) {
       packet.bytes.withUnsafeBytes { bytes in
         withUnsafePointer(to: bytes) {

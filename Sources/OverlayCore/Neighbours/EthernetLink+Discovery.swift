@@ -21,7 +21,7 @@ extension EthernetLink {
   ) {
     if let address = message.linkLayerAddress { learn(message.source, at: address, now, wire: &wire) }
     if settings.isElsewhere(message.source), !settings.network.contains(message.source) {
-      noteMisplaced(IPv6Prefix(message.source, length: 128).map(IPPrefix.ipv6))
+      noteMisplaced(.ipv6(IPv6Prefix(message.source)))
     }
     let isLink = message.target == linkLocalAddress
     guard isLink || settings.isElsewhere(message.target) else { return }
@@ -89,9 +89,9 @@ extension EthernetLink {
       return
     }
     if settings.canBeNeighbour(packet.senderAddress) {
-      learn(NeighbourTable.key(packet.senderAddress), isOwn: false, at: packet.senderMACAddress, now, wire: &wire)
+      learn(IPv6Address(mapping: packet.senderAddress), isOwn: false, at: packet.senderMACAddress, now, wire: &wire)
     } else if settings.isElsewhere(packet.senderAddress) {
-      noteMisplaced(IPv4Prefix(packet.senderAddress, length: 32).map(IPPrefix.ipv4))
+      noteMisplaced(.ipv4(IPv4Prefix(packet.senderAddress)))
     }
     // A probe (RFC 5227) asks whether anybody here has the address: we have not. Who announces its own and is answered
     // would give it up.
@@ -104,7 +104,7 @@ extension EthernetLink {
     if send(reply, to: packet.senderMACAddress, wire: &wire) { counters[.neighbourAnswered] += 1 }
   }
 
-  /// Asks the host with `address` (see `NeighbourTable.key`) where it is: all of the link, or, if it is known, the
+  /// Asks the host with `address` (see `NeighbourTable.Entry`) where it is: all of the link, or, if it is known, the
   /// station where it was.
   mutating func solicit<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, at station: MACAddress?, _ now: Instant, wire: inout Wire
@@ -114,7 +114,7 @@ extension EthernetLink {
       return
     }
     let isSent: Bool
-    if let address = NeighbourTable.ipv4Address(address) {
+    if let address = address.mappedAddress {
       let probe = ARPPacket(
         .request, from: (settings.macAddress, .unspecified), to: (MACAddress(value: 0), address))
       isSent = send(probe, to: station ?? .broadcast, wire: &wire)

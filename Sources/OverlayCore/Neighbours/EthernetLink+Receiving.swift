@@ -70,10 +70,10 @@ extension EthernetLink {
     guard let offload = ChecksumCompletion.prepare(packet, offload) else { return drop(.badFrame) }
     let source = IPv4Address(loading: UnsafeRawBufferPointer(packet), at: 12)
     let destination = IPv4Address(loading: UnsafeRawBufferPointer(packet), at: 16)
-    guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
+    guard !header.destination.isGroup, destination.isHost, source.isHost else {
       return drop(.multicast)
     }
-    let key = NeighbourTable.key(source)
+    let key = IPv6Address(mapping: source)
     if !table.confirm(key, at: header.source, now), settings.canBeNeighbour(source) {
       learn(key, isOwn: false, at: header.source, now, wire: &wire)
     }

@@ -82,9 +82,9 @@ public struct EthernetLink: ~Copyable {
   }
 
   /// Notes that a host on this side says that it has an address behind a peer.
-  mutating func noteMisplaced(_ address: IPPrefix?) {
+  mutating func noteMisplaced(_ address: IPPrefix) {
     counters[.misplacedNeighbour] += 1
-    if counters[.misplacedNeighbour] == 1, let address { note(.misplaced(address)) }
+    if counters[.misplacedNeighbour] == 1 { note(.misplaced(address)) }
   }
 
   mutating func note(_ event: Event) {

@@ -49,7 +49,7 @@ public struct LinkSettings: Sendable {
 
   /// Whether `address` is behind a peer, as above.
   func isElsewhere(_ address: IPv4Address) -> Bool {
-    LinkSettings.isHost(address)
+    address.isHost
       && LinkSettings.longest(ipv4Routes, address) > LinkSettings.longest(servedIPv4, address)
   }
 
@@ -63,7 +63,7 @@ public struct LinkSettings: Sendable {
 
   /// Whether `address` can be a host's on this side, as above.
   func canBeNeighbour(_ address: IPv4Address) -> Bool {
-    LinkSettings.isHost(address) && !isElsewhere(address)
+    address.isHost && !isElsewhere(address)
   }
 
   /// Whether the daemon itself, or its like at the end of a circuit, answers for `address`.
@@ -71,17 +71,9 @@ public struct LinkSettings: Sendable {
     address == network.localResponder || address == network.circuitResponder
   }
 
-  /// Whether a host beyond this link can have `address`. None is in `::/64`: there are the unspecified address, the
-  /// loopback's, and IPv4 addresses in other words.
-  static func isHost(_ address: IPv6Address) -> Bool {
-    !address.isMulticast && !address.isLinkLocal && address.high != 0
-  }
-
-  /// Whether a host beyond this link can have `address`: none in `0.0.0.0/8`, `127.0.0.0/8` and `224.0.0.0/3`.
-  static func isHost(_ address: IPv4Address) -> Bool {
-    let first = address.value >> 24
-    return first != 0 && first != 127 && first < 224 && !address.isLinkLocal
-  }
+  /// Whether a host beyond this link can have `address`. The link takes no other address of `::/64` for a host's,
+  /// either: all that is defined there means none.
+  static func isHost(_ address: IPv6Address) -> Bool { address.isHost && address.high != 0 }
 
   private static func longest(_ prefixes: [IPv6Prefix], _ address: IPv6Address) -> Int {
     prefixes.reduce(-1) { $1.contains(address) ? max($0, $1.length) : $0 }

@@ -3,7 +3,7 @@
 struct NeighbourTable {
   /// What is known of a host.
   struct Entry {
-    /// Its address, see `NeighbourTable.key`.
+    /// Its address; an IPv4 one as the IPv6 address that it is mapped to, which no packet may have.
     let address: IPv6Address
     /// Where it is.
     var macAddress: MACAddress
@@ -46,16 +46,6 @@ struct NeighbourTable {
 
   /// How many hosts are known, those included that were not heard of for too long and are in nobody's way.
   var count: Int { entries.count }
-
-  /// The address that stands for `address` in the table: that of RFC 4291 section 2.5.5.2, which no packet may have.
-  static func key(_ address: IPv4Address) -> IPv6Address {
-    IPv6Address(high: 0, low: 0xffff_0000_0000 | UInt64(address.value))
-  }
-
-  /// The IPv4 address that `key` stands for; `nil` if it is an IPv6 address.
-  static func ipv4Address(_ key: IPv6Address) -> IPv4Address? {
-    key.high == 0 && key.low >> 32 == 0xffff ? IPv4Address(value: UInt32(truncatingIfNeeded: key.low)) : nil
-  }
 
   /// Notes that the host with `address` was heard of just now if it is known to be at `macAddress`: false if it is not.
   mutating func confirm(_ address: IPv6Address, at macAddress: MACAddress, _ now: Instant) -> Bool {

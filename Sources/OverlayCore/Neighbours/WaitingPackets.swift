@@ -10,7 +10,7 @@ struct WaitingPackets {
 
   /// One destination's packets.
   struct Destination {
-    /// The destination, see `NeighbourTable.key`.
+    /// The destination; see `NeighbourTable.Entry`.
     let address: IPv6Address
     /// Whether it is an identity.
     let isOwn: Bool

@@ -84,10 +84,16 @@ enum ICMPv4Error {
   }
 
   private static func mayBeAnswered(_ header: IPv4Header, _ packet: UnsafeRawBufferPointer) -> Bool {
-    guard header.fragmentOffset == 0, header.source.isHost, header.destination.isHost else { return false }
+    guard header.fragmentOffset == 0, isSingleHost(header.source), isSingleHost(header.destination) else {
+      return false
+    }
     guard header.protocolNumber == protocolNumber else { return true }
     return header.headerSize < packet.count && questions.contains(packet[header.headerSize])
   }
+
+  /// Whether an error may be about a packet from or to `address` (RFC 1122 section 3.2.2): it names one host, which may
+  /// be one of this link.
+  private static func isSingleHost(_ address: IPv4Address) -> Bool { address.isHost || address.isLinkLocal }
 
   /// The ICMP messages that are no errors: echo, router discovery, timestamp, information, address mask, extended echo.
   /// What is unknown is taken for an error.

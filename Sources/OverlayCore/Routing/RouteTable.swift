@@ -64,16 +64,48 @@ public struct RouteTable: Sendable {
     reserved.contains { $0.contains(prefix) }
   }
 
-  /// The overlay; the unspecified address, loopback, IPv4 in IPv6's clothes, link-local and multicast (RFC 4291 section
-  /// 2.4, RFC 1122 section 3.2.1.3, RFC 3927).
-  private static let reserved: [IPPrefix] =
-    [.ipv6(OverlayNetwork.tor.prefix)]
-    + ["::/128", "::1/128", "::ffff:0.0.0.0/96", "fe80::/10", "ff00::/8"].compactMap { IPPrefix($0) }
-    + ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"].compactMap { IPPrefix($0) }
+  /// The overlay, and where no host can have an address.
+  private static let reserved: [IPPrefix] = [.ipv6(OverlayNetwork.tor.prefix)] + IPPrefix.hostless.map(\.prefix)
 }
 
 extension UInt128 {
   fileprivate init(_ address: IPv6Address) {
     self = UInt128(address.high) << 64 | UInt128(address.low)
+  }
+}
+
+/// A prefix that lies behind a peer.
+public struct Route: Sendable, Equatable {
+  /// The addresses that are reached through the peer, and that packets from it may come from.
+  public let prefix: IPPrefix
+  /// The peer.
+  public let via: OnionName
+
+  /// The route to `prefix` through `via`.
+  public init(prefix: IPPrefix, via: OnionName) {
+    self.prefix = prefix
+    self.via = via
+  }
+}
+
+/// Why prefixes cannot be routed and served as they were told to be.
+public enum RouteError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The prefix is said to lie behind two peers.
+  case twoPeers(IPPrefix)
+  /// The prefix is said to lie behind a peer and behind this host.
+  case routedAndServed(IPPrefix)
+  /// The prefix lies within addresses that are never routed: the overlay's own, groups, loopback, link-local ones.
+  case reserved(IPPrefix)
+  /// There are more than `RouteTable.limit`.
+  case tooMany
+
+  /// What was wrong, in a line.
+  public var description: String {
+    switch self {
+    case .twoPeers(let prefix): "\(prefix) is routed to two peers"
+    case .routedAndServed(let prefix): "\(prefix) is both routed and served"
+    case .reserved(let prefix): "\(prefix) is never routed: it is of the overlay, a group, this host or a link"
+    case .tooMany: "more than \(RouteTable.limit) prefixes are routed and served"
+    }
   }
 }

@@ -20,7 +20,7 @@ extension DaemonSettings {
     }
     link.carriesIPv4 = ipv4
     // The interface itself has this one, whatever lies around it.
-    if let own = ipv4Address?.address, let prefix = IPv4Prefix(own, length: 32) { link.servedIPv4.append(prefix) }
+    if let own = ipv4Address?.address { link.servedIPv4.append(IPv4Prefix(own)) }
     return EthernetLink(link)
   }
 

@@ -65,9 +65,7 @@ public struct IPv4InterfaceAddress: Hashable, Sendable, CustomStringConvertible 
 
   /// The address with a prefix of `length` bits, 1 to 32; `nil` for another length.
   public init?(_ address: IPv4Address, length: Int) {
-    guard (1...32).contains(length) else { return nil }
-    let mask = ~UInt32(0) << UInt32(32 - length)
-    guard let prefix = IPv4Prefix(IPv4Address(value: address.value & mask), length: length) else { return nil }
+    guard length > 0, let prefix = IPv4Prefix(address, length: length) else { return nil }
     self.address = address
     self.prefix = prefix
   }

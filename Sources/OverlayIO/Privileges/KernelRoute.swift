@@ -154,14 +154,3 @@ extension IPPrefix {
     }
   }
 }
-
-extension IPv4Address {
-  /// The four bytes in network byte order.
-  var bytes: [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
-
-  /// The address of four bytes in network byte order; `nil` for any other count.
-  init?(bytes: UnsafeRawBufferPointer) {
-    guard bytes.count == IPv4Address.size else { return nil }
-    self.init(loading: bytes, at: 0)
-  }
-}

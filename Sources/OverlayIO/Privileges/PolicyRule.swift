@@ -138,7 +138,7 @@ extension IPPrefix {
       guard let prefix = IPv6Prefix(address, length: length) else { return nil }
       self = .ipv6(prefix)
     case AF_INET:
-      let address = attribute.flatMap { IPv4Address(bytes: $0) } ?? IPv4Address(value: 0)
+      let address = attribute.flatMap { IPv4Address(bytes: $0) } ?? .unspecified
       guard let prefix = IPv4Prefix(address, length: length) else { return nil }
       self = .ipv4(prefix)
     default: return nil

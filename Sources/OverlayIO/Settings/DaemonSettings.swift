@@ -38,7 +38,7 @@ public struct DaemonSettings: Equatable, Sendable {
   /// A file of further names, read again when it changes.
   public var hostsFile: String?
   /// Tor's SOCKS port.
-  public var socks = SocketAddress.ipv4(0x7f00_0001, port: 9050)
+  public var socks = SocketAddress.ipv4(.loopback, port: 9050)
   /// The port of peers' onion services.
   public var servicePort = OverlayNetwork.servicePort
   /// The interface and where it is put: its kind, and what of the following the kernel gets to know.

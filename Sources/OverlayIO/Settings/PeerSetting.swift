@@ -29,7 +29,7 @@ struct PeerSetting {
 
   private static func readPetname(_ text: Substring) throws(SettingValue.Refusal) -> Petname {
     if let petname = Petname(text) { return petname }
-    guard IPv6Address(String(text)) == nil else {
+    guard IPv6Address(text) == nil else {
       throw SettingValue.Refusal(
         "an address is followed by '/', a petname by '=': [PETNAME=][ADDRESS/]NAME is accepted")
     }
@@ -52,7 +52,7 @@ struct PeerSetting {
   }
 
   private static func check(_ text: Substring, of name: OnionName) throws(SettingValue.Refusal) {
-    guard let address = IPv6Address(String(text)) else {
+    guard let address = IPv6Address(text) else {
       let advice = Petname(text).map { "; a petname is followed by '=': \($0)=NAME is accepted" } ?? ""
       throw SettingValue.Refusal("'\(text)' is not an IPv6 address\(advice)")
     }

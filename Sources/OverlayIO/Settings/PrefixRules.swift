@@ -17,13 +17,8 @@ public struct PrefixRules {
   }
 
   /// What no route of ours can lead to.
-  private static let reserved: [(prefix: String, meaning: String)] = [
-    (OverlayNetwork.tor.prefix.description, "the overlay, which needs no route"),
-    ("::/128", "no address at all"), ("::1/128", "loopback"), ("fe80::/10", "link-local"), ("ff00::/8", "multicast"),
-    ("::ffff:0:0/96", "IPv4 inside IPv6"),
-    ("0.0.0.0/8", "this network alone"), ("127.0.0.0/8", "loopback"), ("169.254.0.0/16", "link-local"),
-    ("224.0.0.0/4", "multicast"), ("240.0.0.0/4", "reserved"),
-  ]
+  private static let reserved: [(prefix: IPPrefix, meaning: String)] =
+    [(.ipv6(OverlayNetwork.tor.prefix), "the overlay, which needs no route")] + IPPrefix.hostless
 
   /// What networks number themselves from: unique local (RFC 4193), private (RFC 1918), shared (RFC 6598), and
   /// benchmarks (RFC 2544).
@@ -34,14 +29,12 @@ public struct PrefixRules {
   /// Refuses a prefix that cannot be routed, or served, here.
   public func check(_ prefix: IPPrefix, isRoute: Bool) throws(SettingValue.Refusal) {
     if case .ipv4 = prefix, !carriesIPv4 { throw SettingValue.Refusal("an IPv4 prefix needs --ipv4") }
-    for (text, meaning) in PrefixRules.reserved {
-      guard let reserved = IPPrefix(text), reserved.contains(prefix) else { continue }
+    for (reserved, meaning) in PrefixRules.reserved where reserved.contains(prefix) {
       throw SettingValue.Refusal("it lies in \(reserved): \(meaning)")
     }
     guard !isInNamespace else { return }
     if isRoute { try checkThatTorPasses(prefix) }
-    for (text, meaning) in PrefixRules.reserved {
-      guard let reserved = IPPrefix(text), prefix.contains(reserved) else { continue }
+    for (reserved, meaning) in PrefixRules.reserved where prefix.contains(reserved) {
       throw SettingValue.Refusal("it covers \(reserved): \(meaning); with --netns it is accepted")
     }
   }
@@ -51,7 +44,7 @@ public struct PrefixRules {
     for connection in connections {
       let isCovered =
         switch connection {
-        case .ipv4(let address, _): prefix.contains(IPv4Address(value: address))
+        case .ipv4(let address, _): prefix.contains(address)
         case .ipv6(let address, _): prefix.contains(address)
         case .unix: false
         }

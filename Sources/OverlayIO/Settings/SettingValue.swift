@@ -129,7 +129,7 @@ public enum SettingValue {
   /// An address with the length of its prefix, `A/LEN`, that a host of IPv4 can have.
   static func ipv4Address(_ text: String) throws(Refusal) -> IPv4InterfaceAddress {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, let address = IPv4Address(String(parts[0])), let length = Int(decimal: parts[1]),
+    guard parts.count == 2, let address = IPv4Address(parts[0]), let length = Int(decimal: parts[1]),
       let found = IPv4InterfaceAddress(address, length: length)
     else { throw Refusal("A/LEN is accepted: an IPv4 address and 1 to 32, such as 10.20.0.1/16") }
     // RFC 1122 section 3.2.1.3; a prefix of 31 bits has neither (RFC 3021).

@@ -3,8 +3,8 @@ import OverlayCore
 
 /// Where a socket listens or connects to: numbers or a path, never a name that would have to be resolved.
 public enum SocketAddress: Hashable, Sendable {
-  /// An IPv4 address and a TCP port, both in host byte order.
-  case ipv4(UInt32, port: UInt16)
+  /// An IPv4 address, and a TCP port in host byte order.
+  case ipv4(IPv4Address, port: UInt16)
   /// An IPv6 address without a zone, and a TCP port in host byte order.
   case ipv6(IPv6Address, port: UInt16)
   /// The path of a UNIX socket, 1 to `longestPath` bytes.
@@ -25,8 +25,8 @@ public enum SocketAddress: Hashable, Sendable {
   /// Whether only this host can be at the other end.
   public var isLoopback: Bool {
     switch self {
-    case .ipv4(let address, _): address >> 24 == 127
-    case .ipv6(let address, _): address.high == 0 && (address.low == 1 || address.low >> 24 == 0xffff7f)
+    case .ipv4(let address, _): address.isLoopback
+    case .ipv6(let address, _): address.isLoopback || address.mappedAddress?.isLoopback == true
     case .unix: true
     }
   }
@@ -41,7 +41,7 @@ public enum SocketAddress: Hashable, Sendable {
       var layout = sockaddr_in()
       layout.sin_family = sa_family_t(AF_INET)
       layout.sin_port = port.bigEndian
-      layout.sin_addr.s_addr = address.bigEndian
+      layout.sin_addr.s_addr = address.value.bigEndian
       return try SocketAddress.lend(layout, body)
     case .ipv6(let address, let port):
       var layout = sockaddr_in6()

@@ -28,7 +28,7 @@ extension SocketAddress: CustomStringConvertible {
   public var description: String {
     switch self {
     case .ipv4(let address, let port):
-      [24, 16, 8, 0].map { String(address >> $0 & 0xff) }.joined(separator: ".") + ":\(port)"
+      "\(address):\(port)"
     case .ipv6(let address, let port): "[\(address)]:\(port)"
     case .unix(let path): "unix:\(path)"
     }
@@ -48,11 +48,11 @@ extension SocketAddress: CustomStringConvertible {
     let host = String(text[..<colon])
     let digits = String(text[bytes.index(after: colon)...])
     if host.hasPrefix("["), host.hasSuffix("]") {
-      guard let address = IPv6Address(String(host.dropFirst().dropLast())) else { throw .host(host) }
+      guard let address = IPv6Address(host.dropFirst().dropLast()) else { throw .host(host) }
       self = .ipv6(address, port: try SocketAddress.port(digits))
     } else {
       guard !host.utf8.contains(UInt8(ascii: ":")), !host.isEmpty else { throw .form }
-      guard let address = SocketAddress.dottedQuad(host) else { throw .host(host) }
+      guard let address = SocketAddress.ipv4Address(host) else { throw .host(host) }
       self = .ipv4(address, port: try SocketAddress.port(digits))
     }
   }
@@ -62,18 +62,7 @@ extension SocketAddress: CustomStringConvertible {
     return port
   }
 
-  private static func dottedQuad(_ text: String) -> UInt32? {
-    if text.lowercased() == "localhost" { return 0x7f00_0001 }
-    // IPv6's text knows this form: as the end of an address, after which nothing else can stand.
-    guard text.utf8.contains(UInt8(ascii: ".")), let mapped = IPv6Address("::ffff:" + text) else { return nil }
-    return UInt32(truncatingIfNeeded: mapped.low)
-  }
-}
-
-extension FixedWidthInteger {
-  /// The number that `text` writes in the digits 0 to 9 alone, where the standard library accepts signs too.
-  public init?(decimal text: some StringProtocol) {
-    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
-    self.init(text)
+  private static func ipv4Address(_ text: String) -> IPv4Address? {
+    text.lowercased() == "localhost" ? .loopback : IPv4Address(text)
   }
 }

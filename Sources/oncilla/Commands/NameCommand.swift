@@ -31,9 +31,9 @@ extension Command {
   /// shows it.
   private static func pastedAddress(_ text: String) -> IPv6Address? {
     var rest = PastedName.trimmed(text[...])
-    if rest.hasPrefix("["), rest.hasSuffix("]") { return IPv6Address(String(rest.dropFirst().dropLast())) }
+    if rest.hasPrefix("["), rest.hasSuffix("]") { return IPv6Address(rest.dropFirst().dropLast()) }
     let length = rest.drop { $0 != "/" }.dropFirst()
-    if let length = Int(decimal: String(length)), (0...128).contains(length) { rest = rest.prefix { $0 != "/" } }
-    return IPv6Address(String(rest))
+    if let length = Int(decimal: length), (0...128).contains(length) { rest = rest.prefix { $0 != "/" } }
+    return IPv6Address(rest)
   }
 }

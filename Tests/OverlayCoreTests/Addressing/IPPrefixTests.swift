@@ -48,4 +48,46 @@ struct IPPrefixTests {
     #expect(try IPPrefix.sample(outer).contains(IPPrefix.sample(inner)) == isContained)
     if isContained { #expect(try IPPrefix.sample(inner).overlaps(IPPrefix.sample(outer))) }
   }
+
+  @Test("the prefixes without hosts and an address' own word agree at every border, and on each side of it")
+  func hostless() throws {
+    for (prefix, meaning) in IPPrefix.hostless {
+      #expect(!meaning.isEmpty)
+      switch prefix {
+      case .ipv4(let prefix):
+        let last = prefix.address.value | ~(~UInt32(0) << (32 - prefix.length))
+        for value in [prefix.address.value &- 1, prefix.address.value, last, last &+ 1] {
+          let address = IPv4Address(value: value)
+          let isHost = !IPPrefix.hostless.contains { $0.prefix.contains(address) }
+          #expect(address.isHost == isHost, "\(address)")
+        }
+      case .ipv6(let prefix):
+        let first = UInt128(prefix.address.high) << 64 | UInt128(prefix.address.low)
+        let last = first | ~(~UInt128(0) << (128 - prefix.length))
+        for value in [first &- 1, first, last, last &+ 1] {
+          let address = IPv6Address(high: UInt64(value >> 64), low: UInt64(truncatingIfNeeded: value))
+          let isHost = !IPPrefix.hostless.contains { $0.prefix.contains(address) }
+          #expect(address.isHost == isHost, "\(address)")
+        }
+      }
+    }
+  }
+
+  @Test(
+    "which addresses a host can have",
+    arguments: [
+      ("10.0.0.1", true), ("100.64.0.1", true), ("192.0.2.1", true), ("223.255.255.255", true), ("1.0.0.0", true),
+      ("126.255.255.255", true), ("128.0.0.0", true), ("0.0.0.0", false), ("0.1.2.3", false), ("127.0.0.1", false),
+      ("169.254.0.1", false), ("224.0.0.1", false), ("240.0.0.1", false), ("255.255.255.255", false),
+      ("fd87:d87e:eb43::1", true), ("2001:db8::1", true), ("fe00::1", true), ("fec0::1", true), ("::2", true),
+      ("64:ff9b::1.2.3.4", true), ("::", false), ("::1", false), ("::ffff:10.0.0.1", false), ("fe80::1", false),
+      ("febf::1", false), ("ff02::1", false),
+    ])
+  func host(text: String, isHost: Bool) throws {
+    if let address = IPv4Address(text) {
+      #expect(address.isHost == isHost)
+    } else {
+      #expect(try #require(IPv6Address(text)).isHost == isHost)
+    }
+  }
 }

@@ -10,7 +10,7 @@ struct DescriptorLimitTests {
     try (0..<count).map { number in
       let label = "a" + String(UnicodeScalar(UInt8(97 + number / 26))) + String(UnicodeScalar(UInt8(97 + number % 26)))
       let name = try OnionName("aaaaaaaaaaaaa\(label).onion")
-      return .init(.onion(name), listen: [.ipv4(0x7f00_0001, port: UInt16(8_000 + number % listeners))])
+      return .init(.onion(name), listen: [.ipv4(.loopback, port: UInt16(8_000 + number % listeners))])
     }
   }
 
@@ -34,7 +34,7 @@ struct DescriptorLimitTests {
   @Test("an identity may have several listeners")
   func severalListeners() throws {
     var identity = try identities(1, listeners: 1)[0]
-    identity.listen.append(.ipv4(0x7f00_0001, port: 9_000))
+    identity.listen.append(.ipv4(.loopback, port: 9_000))
     #expect(DescriptorLimit.circuits(of: 1_024, for: [identity]) == 953)
   }
 }
