@@ -21,7 +21,7 @@ struct SettingsDraftTests {
   @Test("what is not given has the default that the daemon's settings have by themselves")
   func defaults() throws {
     let identity = DaemonSettings.Identity(
-      .onion(try OnionName(SettingsDraftTests.alice)), listen: [.ipv4(0x7f00_0001, port: 8060)])
+      .onion(try OnionName(SettingsDraftTests.alice)), listen: [.ipv4(IPv4Address(value: 0x7f00_0001), port: 8060)])
     let expected = RunSettings(
       daemon: DaemonSettings(identities: [identity]), logLevel: .notice, logTarget: .standardError)
     #expect(try draft(["onion": SettingsDraftTests.alice]).settings() == expected)
