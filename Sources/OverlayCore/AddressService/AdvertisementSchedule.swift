@@ -1,8 +1,8 @@
-/// When router advertisements are sent (RFC 4861 sections 6.2.4 and 6.2.6): all to the whole link, three soon after the
-/// start or after a change of what they say, then one every 200 to 600 s, and one within half a second of a
-/// solicitation, but never two within 3 s.
+/// The schedule of router advertisements (RFC 4861 sections 6.2.4 and 6.2.6). Three are sent soon after the start and
+/// after each change of their content, then one every 200 to 600 s. A solicitation is answered within half a second.
+/// Two are never less than 3 s apart. All are for the whole link.
 struct AdvertisementSchedule {
-  /// When the next one is due.
+  /// When the next advertisement is due.
   private(set) var next: Instant
   private var last: Instant?
   private var initialsLeft = initials
@@ -13,18 +13,18 @@ struct AdvertisementSchedule {
   private static let longestDelay = Duration.milliseconds(500)
   private static let shortestGap = Duration.seconds(3)
 
-  /// A schedule whose first advertisement is due at once.
+  /// Makes a schedule whose first advertisement is due at `start`.
   init(from start: Instant) {
     next = start
   }
 
-  /// Somebody has asked for one.
+  /// Notes that a host has asked for an advertisement.
   mutating func solicit(at now: Instant, random: inout some RandomNumberGenerator) {
     let delayed = now + Duration.random(in: .zero...AdvertisementSchedule.longestDelay, using: &random)
     next = min(next, max(delayed, allowed(at: now)))
   }
 
-  /// What they say is another than before: they begin anew, as section 6.2.4 permits.
+  /// Begins the schedule anew because the content has changed, as section 6.2.4 permits.
   mutating func restart(at now: Instant) {
     initialsLeft = AdvertisementSchedule.initials
     next = min(next, allowed(at: now))
@@ -34,7 +34,7 @@ struct AdvertisementSchedule {
     max(now, last.map { $0 + AdvertisementSchedule.shortestGap } ?? now)
   }
 
-  /// Whether one is to be sent now, which then counts as sent.
+  /// Returns whether an advertisement is to be sent now, and counts it as sent.
   mutating func takeDue(at now: Instant, random: inout some RandomNumberGenerator) -> Bool {
     guard now >= next else { return false }
     if initialsLeft > 0 { initialsLeft -= 1 }

@@ -1,12 +1,12 @@
-/// A DHCPv6 client: known by the MAC address that its frames come from. What it calls itself is remembered, so that a
-/// host that has got another MAC address may go on with its address.
+/// A DHCPv6 client. The MAC address from which its frames come identifies it. Its own identifier is remembered, too, so
+/// that a host with a new MAC address may keep its address.
 struct LeaseClient: Equatable {
   let macAddress: MACAddress
   let identifier: DUID
 }
 
-/// Which host has which address. There are as many leases as addresses, and one for a host: a new one takes what was
-/// free for the longest time, so that hosts that come back find what they had.
+/// The lease table tells which host has which address. Each address has at most one lease, and so has each host. A new
+/// lease takes the address that was free for longest, so that hosts that come back get what they had.
 struct LeaseTable {
   private enum State {
     /// Nobody's, ever.
@@ -27,10 +27,10 @@ struct LeaseTable {
   }
 
   private var entries: [Entry]
-  /// Whether `leases` is another than when this was last set to false.
+  /// Whether `leases` has changed since this was last set to false.
   var hasChanged = false
 
-  /// How long a lease lasts without renewal, seconds.
+  /// The time that a lease lasts without renewal, in seconds.
   static let validLifetime: UInt32 = 7_200
   /// By how much the expiry that is remembered may lie before that which the host was told, seconds: a host that renews
   /// its lease again and again changes nothing that has to be written.
@@ -38,9 +38,9 @@ struct LeaseTable {
   private static let offerTime = Duration.seconds(60)
   private static let declineTime = Duration.seconds(86_400)
 
-  /// A table of the addresses that may be handed out, with what is remembered of them. A lease of an address that is no
-  /// longer there or is another host's by configuration is forgotten, and none lasts longer than one that is given now,
-  /// whatever the clock said when it was.
+  /// Makes a table of the addresses that may be handed out, with the leases that are remembered. It forgets a lease of
+  /// an address that is no longer there, or that configuration gives to another host. No lease lasts longer than one
+  /// that is given now, whatever the clock said when it was made.
   init(_ settings: AddressServiceSettings, leases: [Lease], at now: Instant, wallClock: Int64) {
     var known: Set<IPv6Address> = []
     let addresses = settings.addresses.dropFirst(settings.isFirstReserved ? 1 : 0).filter { known.insert($0).inserted }
@@ -61,10 +61,11 @@ struct LeaseTable {
     }
   }
 
-  /// Whether `address` is one that may be handed out.
+  /// Returns whether `address` may be handed out.
   func contains(_ address: IPv6Address) -> Bool { index(of: address) != nil }
 
-  /// What is to be remembered over a restart, in the order of the addresses. Offers and declined addresses are not.
+  /// The leases that are to be remembered over a restart, in the order of the addresses. Offers and declined addresses
+  /// are not among them.
   var leases: [Lease] {
     entries.compactMap { entry in
       guard case .leased(let client, _, let expiry) = entry.state else { return nil }
@@ -73,7 +74,8 @@ struct LeaseTable {
     }
   }
 
-  /// The address that a client is offered; `nil` if every one is taken. `wanted`: those that it would like to have.
+  /// Offers the client an address and returns it; `nil` if every address is taken. `wanted` are the addresses that the
+  /// client asks for.
   mutating func offer(to client: LeaseClient, wanted: [IPv6Address], at now: Instant) -> IPv6Address? {
     guard let index = choice(for: client, wanted, now) else { return nil }
     // An offer takes nothing from whoever has the address: another station can name itself by the same DUID.
@@ -88,7 +90,7 @@ struct LeaseTable {
     return entries[index].address
   }
 
-  /// The address that a client has from now on; `nil` if every one is taken.
+  /// Leases the client an address and returns it; `nil` if every address is taken.
   mutating func lease(
     to client: LeaseClient, wanted: [IPv6Address], at now: Instant, wallClock: Int64
   ) -> IPv6Address? {
@@ -96,13 +98,13 @@ struct LeaseTable {
     return lease(index, to: client, now, wallClock)
   }
 
-  /// Whether the client may have just this address, which is its own from now on then.
+  /// Leases the client just this address. It returns false if the client cannot have it.
   mutating func claim(_ address: IPv6Address, for client: LeaseClient, at now: Instant, wallClock: Int64) -> Bool {
     guard let index = choice(for: client, [address], now), entries[index].address == address else { return false }
     return lease(index, to: client, now, wallClock) == address
   }
 
-  /// Ends the lease of `address`; false if it is not the client's.
+  /// Ends the lease of `address`. It returns false if the address is not the client's.
   mutating func release(_ address: IPv6Address, by client: LeaseClient, at now: Instant, wallClock: Int64) -> Bool {
     guard let index = index(of: address), case .leased(let holder, let until, let expiry) = entries[index].state,
       LeaseTable.isSame(holder, client)
@@ -112,7 +114,7 @@ struct LeaseTable {
     return true
   }
 
-  /// Takes `address` back and hands it to nobody for a day; false if it is not the client's.
+  /// Takes `address` back and hands it to nobody for a day. It returns false if the address is not the client's.
   mutating func decline(_ address: IPv6Address, by client: LeaseClient, at now: Instant) -> Bool {
     guard let index = index(of: address) else { return false }
     switch entries[index].state {
@@ -146,7 +148,7 @@ struct LeaseTable {
     return candidates.min { ($0.since, $0.expiry, $0.index) < ($1.since, $1.expiry, $1.index) }?.index
   }
 
-  /// Since when the entry is free: later than now if it is merely offered, `nil` if it is not free.
+  /// Returns since when the entry is free. That is later than now if it is merely offered, and `nil` if it is not free.
   private func freeSince(_ index: Int, _ now: Instant) -> Instant? {
     switch entries[index].state {
     case .free: Instant(nanoseconds: 0)
@@ -160,7 +162,7 @@ struct LeaseTable {
     return until > now
   }
 
-  /// Whether configuration lets the client have the entry.
+  /// Returns whether configuration lets the client have the entry.
   private func isPermitted(_ index: Int, _ client: LeaseClient) -> Bool {
     entries[index].reservation == nil || entries[index].reservation == client.macAddress
   }

@@ -1,8 +1,8 @@
-/// The base32 of onion names: RFC 4648 section 6's alphabet, written in lower case and without padding.
+/// The base32 of onion names: the alphabet of RFC 4648 section 6 in lower case, without padding.
 public enum Base32 {
   private static let alphabet: [UInt8] = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
 
-  /// The text of `bytes`: eight characters for every five bytes, the last group filled up with zero bits.
+  /// Returns the text of `bytes`: eight characters for every five bytes. Zero bits fill up the last group.
   public static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var characters: [UInt8] = []
     var accumulator: UInt32 = 0
@@ -19,8 +19,8 @@ public enum Base32 {
     return String(decoding: characters, as: UTF8.self)
   }
 
-  /// The bytes of `text`, in either case; `nil` for any other character, or where the bits that fill up the last
-  /// group are not zero, so that two texts never mean the same bytes.
+  /// Returns the bytes of `text`, which may be in either case. It is `nil` if `text` holds another character. It is
+  /// also `nil` if the bits that fill up the last group are not zero, so that two texts never mean the same bytes.
   public static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
     var bytes: [UInt8] = []
     var accumulator: UInt32 = 0

@@ -5,8 +5,8 @@ public enum IPPrefix: Hashable, Sendable {
   /// A prefix of IPv6 addresses.
   case ipv6(IPv6Prefix)
 
-  /// The prefix that `text` writes as `address/length`; `nil` if it writes none, or if a bit of the address past the
-  /// length is set: `init(masking:)` tells which prefix that would be.
+  /// Reads a prefix that is written as `address/length`. It is `nil` for any other text, and if a bit of the address
+  /// past the length is set.
   public init?(_ text: String) {
     guard let (address, _) = IPPrefix.parts(of: text), let prefix = IPPrefix(masking: text) else { return nil }
     switch prefix {
@@ -16,7 +16,8 @@ public enum IPPrefix: Hashable, Sendable {
     self = prefix
   }
 
-  /// The prefix that the address in `text`, of the form `address/length`, lies in; `nil` if `text` is of another form.
+  /// Reads a prefix that is written as `address/length`, where the address may be any of the prefix. It is `nil` for
+  /// any other text.
   public init?(masking text: String) {
     guard let (address, length) = IPPrefix.parts(of: text) else { return nil }
     if let address = IPv4Address(address) {
@@ -28,7 +29,7 @@ public enum IPPrefix: Hashable, Sendable {
     }
   }
 
-  /// How many leading bits the addresses share: 0 to 32, or 0 to 128.
+  /// The number of leading bits that the addresses share: 0 to 32, or 0 to 128.
   public var length: Int {
     switch self {
     case .ipv4(let prefix): prefix.length
@@ -36,17 +37,17 @@ public enum IPPrefix: Hashable, Sendable {
     }
   }
 
-  /// Whether `address` lies in the prefix; false for one of the other version.
+  /// Returns whether `address` is in the prefix. It is not if the two are of different versions of IP.
   public func contains(_ address: IPv4Address) -> Bool {
     if case .ipv4(let prefix) = self { prefix.contains(address) } else { false }
   }
 
-  /// Whether `address` lies in the prefix; false for one of the other version.
+  /// Returns whether `address` is in the prefix. It is not if the two are of different versions of IP.
   public func contains(_ address: IPv6Address) -> Bool {
     if case .ipv6(let prefix) = self { prefix.contains(address) } else { false }
   }
 
-  /// Whether every address of `other` lies in the prefix.
+  /// Returns whether every address of `other` is in the prefix.
   public func contains(_ other: IPPrefix) -> Bool {
     switch other {
     case .ipv4(let prefix): length <= other.length && contains(prefix.address)
@@ -54,7 +55,7 @@ public enum IPPrefix: Hashable, Sendable {
     }
   }
 
-  /// Whether some address lies in both.
+  /// Returns whether any address is in both.
   public func overlaps(_ other: IPPrefix) -> Bool {
     contains(other) || other.contains(self)
   }
@@ -67,8 +68,8 @@ public enum IPPrefix: Hashable, Sendable {
 }
 
 extension IPPrefix {
-  /// The prefixes in which no host beyond its own link can have an address, each with what its addresses are, for the
-  /// operator. `isHost` of an address says whether it lies in none of them.
+  /// The prefixes whose addresses no host beyond its own link can have. Each comes with what its addresses are, for the
+  /// operator. An address is in none of them exactly if its `isHost` is true.
   public static let hostless: [(prefix: IPPrefix, meaning: String)] = [
     ("::/128", "no address at all"), ("::1/128", "loopback"), ("fe80::/10", "link-local"), ("ff00::/8", "multicast"),
     ("::ffff:0:0/96", "IPv4 inside IPv6"),

@@ -1,11 +1,11 @@
 /// All IPv4 addresses that begin with the same bits, such as `10.20.0.0/16` (RFC 4632).
 public struct IPv4Prefix: Hashable, Sendable {
-  /// The prefix's first address: every bit past `length` is zero.
+  /// The first address of the prefix. Every bit past `length` is zero.
   public let address: IPv4Address
-  /// How many leading bits the addresses share, 0 to 32.
+  /// The number of leading bits that the addresses share, 0 to 32.
   public let length: Int
 
-  /// The prefix of `length` bits, 0 to 32, that `address` lies in; `nil` for any other length.
+  /// Makes the prefix of `length` bits that `address` is in; `nil` if `length` is not 0 to 32.
   public init?(_ address: IPv4Address, length: Int) {
     guard (0...32).contains(length) else { return nil }
     self.init(masking: address, length: length)
@@ -17,12 +17,12 @@ public struct IPv4Prefix: Hashable, Sendable {
     self.length = length
   }
 
-  /// The prefix of this address alone.
+  /// Makes the prefix of this address alone.
   public init(_ address: IPv4Address) {
     self.init(masking: address, length: 32)
   }
 
-  /// Whether `address` lies in the prefix.
+  /// Returns whether `address` is in the prefix.
   public func contains(_ address: IPv4Address) -> Bool {
     address.value & IPv4Prefix.mask(length) == self.address.value
   }

@@ -1,23 +1,23 @@
 /// An IPv6 address (RFC 4291), as two halves in host byte order so that it is compared and hashed in two words.
 public struct IPv6Address: Hashable, Sendable {
-  /// The first eight bytes: the subnet's half.
+  /// The first eight bytes as a number: the subnet's half.
   public var high: UInt64
-  /// The last eight bytes: the interface identifier's half.
+  /// The last eight bytes as a number: the interface identifier's half.
   public var low: UInt64
 
-  /// How many bytes an address takes in a packet.
+  /// The number of bytes of an address in a packet.
   public static let size = 16
 
   /// `::`, which stands for no address.
   public static let unspecified = IPv6Address(high: 0, low: 0)
 
-  /// The address of these two halves, in host byte order.
+  /// Makes the address of these two halves in host byte order.
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
 
-  /// The address of 16 bytes in network byte order; `nil` for any other count.
+  /// Makes the address of 16 bytes in network byte order; `nil` for any other count.
   public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == IPv6Address.size else { return nil }
     var halves: (UInt64, UInt64) = (0, 0)
@@ -27,14 +27,14 @@ public struct IPv6Address: Hashable, Sendable {
     self.init(high: halves.0, low: halves.1)
   }
 
-  /// The address that stands in network byte order at `offset`; 16 bytes must be there.
+  /// Reads the address at `offset`, in network byte order. The packet must hold its 16 bytes.
   @inlinable
   public init(loading packet: UnsafeRawBufferPointer, at offset: Int) {
     high = UInt64(bigEndian: packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     low = UInt64(bigEndian: packet.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
   }
 
-  /// Writes the 16 bytes in network byte order at `offset`; there must be room.
+  /// Writes the 16 bytes at `offset`, in network byte order. The packet must have room for them.
   @inlinable
   public func store(into packet: UnsafeMutableRawBufferPointer, at offset: Int) {
     packet.storeBytes(of: high.bigEndian, toByteOffset: offset, as: UInt64.self)
@@ -46,19 +46,20 @@ public struct IPv6Address: Hashable, Sendable {
     [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * $0)) } }
   }
 
-  /// The eight groups of 16 bits, in the order they are written.
+  /// The eight groups of 16 bits, in the order in which they are written.
   public var groups: [UInt16] {
     [high, low].flatMap { half in (0..<4).map { UInt16(truncatingIfNeeded: half >> UInt64(48 - 16 * $0)) } }
   }
 }
 
 extension IPv6Address {
-  /// The address that stands for an IPv4 address where only IPv6 ones can: `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2).
+  /// Makes the address that represents an IPv4 address where only IPv6 ones can be: `::ffff:a.b.c.d` (RFC 4291 section
+  /// 2.5.5.2).
   public init(mapping address: IPv4Address) {
     self.init(high: 0, low: 0xffff_0000_0000 | UInt64(address.value))
   }
 
-  /// The IPv4 address that it stands for; `nil` if it stands for none.
+  /// The IPv4 address that it represents; `nil` if it represents none.
   public var mappedAddress: IPv4Address? {
     high == 0 && low >> 32 == 0xffff ? IPv4Address(value: UInt32(truncatingIfNeeded: low)) : nil
   }
@@ -72,16 +73,16 @@ extension IPv6Address {
   /// Whether it means this link alone: `fe80::/10`.
   public var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
 
-  /// Whether a host beyond this link can have it. No host has the unspecified address, the loopback address, a
-  /// link-local one, a group's, or one that stands for an IPv4 address. `IPPrefix.hostless` lists the same addresses as
-  /// prefixes.
+  /// Whether a host beyond this link can have it. No such host has the unspecified address, the loopback address, a
+  /// link-local address, a group's address, or one that represents an IPv4 address. `IPPrefix.hostless` lists the same
+  /// addresses as prefixes.
   public var isHost: Bool {
     !isMulticast && !isLinkLocal && (high != 0 || low > 1 && mappedAddress == nil)
   }
 }
 
 extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
-  /// The address written as RFC 5952 recommends: lower case, the longest run of two or more zero groups as `::`.
+  /// The address as RFC 5952 recommends it: in lower case, with `::` for the longest run of two or more zero groups.
   public var description: String {
     let groups = groups
     var longest = 0..<0
@@ -99,7 +100,8 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
     return hexadecimal(0..<longest.lowerBound) + "::" + hexadecimal(longest.upperBound..<8)
   }
 
-  /// The address that `text` writes in any form of RFC 4291 section 2.2 without a zone; `nil` if it writes none.
+  /// Reads an address that is written in any form of RFC 4291 section 2.2, without a zone. It is `nil` for any other
+  /// text.
   public init?(_ text: some StringProtocol) {
     var bytes: [UInt8] = []
     var gap: Int?
@@ -139,7 +141,7 @@ extension IPv6Address: CustomStringConvertible, LosslessStringConvertible {
 }
 
 extension ByteCursor {
-  /// The next 16 bytes as an address; `nil` and nothing taken if it is cut off.
+  /// Takes the next 16 bytes as an address.
   mutating func address() -> IPv6Address? {
     bytes(IPv6Address.size).map { IPv6Address(loading: $0, at: 0) }
   }

@@ -1,11 +1,11 @@
 /// All IPv6 addresses that begin with the same bits, such as `fd87:d87e:eb43::/48` (RFC 4291 section 2.3).
 public struct IPv6Prefix: Hashable, Sendable {
-  /// The prefix's first address: every bit past `length` is zero.
+  /// The first address of the prefix. Every bit past `length` is zero.
   public let address: IPv6Address
-  /// How many leading bits the addresses share, 0 to 128.
+  /// The number of leading bits that the addresses share, 0 to 128.
   public let length: Int
 
-  /// The prefix of `length` bits, 0 to 128, that `address` lies in; `nil` for any other length.
+  /// Makes the prefix of `length` bits that `address` is in; `nil` if `length` is not 0 to 128.
   public init?(_ address: IPv6Address, length: Int) {
     guard (0...128).contains(length) else { return nil }
     self.init(masking: address, length: length)
@@ -18,12 +18,12 @@ public struct IPv6Prefix: Hashable, Sendable {
     self.length = length
   }
 
-  /// The prefix of this address alone.
+  /// Makes the prefix of this address alone.
   public init(_ address: IPv6Address) {
     self.init(masking: address, length: 128)
   }
 
-  /// Whether `address` lies in the prefix.
+  /// Returns whether `address` is in the prefix.
   public func contains(_ address: IPv6Address) -> Bool {
     let mask = IPv6Prefix.mask(length)
     return address.high & mask.high == self.address.high && address.low & mask.low == self.address.low

@@ -1,4 +1,4 @@
-/// Why a text is no onion name.
+/// The reason why a text is no onion name.
 public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The label has this many characters; 16 or 56 are accepted.
   case length(Int)
@@ -33,8 +33,8 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 }
 
-/// The full name of an onion service: an identity. That one exists proves that it is well formed and, for version 3,
-/// that its checksum and version are right.
+/// The full name of an onion service, which identifies a host. A value of this type is well formed, and if it is of
+/// version 3, its checksum and version are right.
 ///
 ///     version 3:  base32( key[32] | checksum[2] | version[1] = 3 ) ".onion"
 ///     checksum:   first 2 bytes of SHA3-256( ".onion checksum" | key | version )
@@ -49,10 +49,10 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   private static let size = 40
   private static let bytesOfVersion3 = 35
 
-  /// How many bytes the longest full name takes.
+  /// The number of bytes of the longest full name.
   public static let longest = 56 + ".onion".utf8.count
 
-  /// The name whose decoded label is `bytes`, at most 39 of them. Nothing is checked.
+  /// Makes the name whose decoded label is `bytes`, without checking it. There are at most 39.
   init(unverified bytes: [UInt8]) {
     let padding = [UInt8(bytes.count)] + [UInt8](repeating: 0, count: OnionName.size - 1 - bytes.count)
     words = (padding + bytes).withUnsafeBytes { bytes in
@@ -68,36 +68,36 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
     return bytes.suffix(Int(bytes[0]))
   }
 
-  /// Two names are equal if their versions and all bytes of their labels are.
+  /// Returns whether the two have the same version and the same label.
   public static func == (left: OnionName, right: OnionName) -> Bool { left.words == right.words }
 
-  /// Hashes the last 16 bytes alone: few names share them.
+  /// Hashes the last 16 bytes of the label alone. Few names share them.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(words.3)
     hasher.combine(words.4)
   }
 
-  /// The overlay address that the last 16 characters of the label are. Not a proof of the name: others may map
-  /// to it too.
+  /// The overlay address, which holds the last 16 characters of the label. It does not prove the name: other names may
+  /// have the same address.
   public var address: IPv6Address {
     OverlayNetwork.tor.address(hostPart: (high: UInt16(truncatingIfNeeded: words.3), low: words.4))
   }
 
-  /// Whether it is of version 2, which Tor serves no more since 0.4.6.
+  /// Whether it is of version 2, which Tor has not served since 0.4.6.
   public var isVersion2: Bool { words.0 >> 56 != OnionName.bytesOfVersion3 }
 
-  /// The name without its suffix, in lower case; made anew whenever it is asked for.
+  /// The name without its suffix, in lower case. Each use makes the text anew.
   public var label: String { Base32.encode(bytes) }
 
-  /// The full name, with `.onion`; made anew whenever it is asked for.
+  /// The full name, with `.onion`. Each use makes the text anew.
   public var description: String { label + OverlayNetwork.tor.suffix }
 
-  /// 32 bytes that tell the name from any other, and do not tell the name.
+  /// A hash of 32 bytes that distinguishes the name from any other without telling it.
   public var fingerprint: [UInt8] { SHA3.sha256(Array("oncilla identity ".utf8) + label.utf8) }
 }
 
 extension OnionName {
-  /// The name that `text` writes, with or without `.onion`, in any case.
+  /// Reads a name that is written with or without `.onion`, in upper or lower case.
   public init(_ text: some StringProtocol) throws(OnionNameError) {
     let network = OverlayNetwork.tor
     var label = text.lowercasedASCII

@@ -1,14 +1,14 @@
-/// An onion name as people write and paste it: with blanks around it, in any case, as the beginning of a URL, or with its
-/// port. What a peer sends is read by `OnionName` itself, which takes none of that.
+/// An onion name as people write and paste it: with blanks around it, in any case, as the beginning of a URL, or with a
+/// port. `OnionName` itself takes none of that; it reads what peers send.
 ///
 ///     http://657G75…ITGYD.onion:8060/
 public struct PastedName: Equatable, Sendable {
   /// The name.
   public let name: OnionName
-  /// The port that follows it, if one does.
+  /// The port that follows the name, if one does.
   public let port: UInt16?
 
-  /// The name that `text` writes.
+  /// Reads a name that a person wrote or pasted.
   public init(_ text: some StringProtocol) throws(OnionNameError) {
     // Nearly every name of a long hosts file stands alone.
     guard text.utf8.contains(where: { !PastedName.isPartOfName($0) }) else {
@@ -33,7 +33,7 @@ public struct PastedName: Equatable, Sendable {
     self.port = port
   }
 
-  /// `text` without the blanks around it, those included that cannot be seen.
+  /// Returns `text` without the blanks around it, invisible ones included.
   public static func trimmed(_ text: Substring) -> Substring {
     var scalars = text.unicodeScalars
     while let first = scalars.first, isBlank(first) { scalars.removeFirst() }
@@ -41,7 +41,7 @@ public struct PastedName: Equatable, Sendable {
     return Substring(scalars)
   }
 
-  /// Whether a byte can stand in a name: a letter, a digit, or a dot.
+  /// Returns whether a byte can be in a name: a letter, a digit, or a dot.
   private static func isPartOfName(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
       || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: ".")
@@ -54,7 +54,8 @@ public struct PastedName: Equatable, Sendable {
 }
 
 extension OnionName {
-  /// The name that a person wrote or pasted, where the port of all peers is `servicePort`: no other may follow the name.
+  /// Reads a name that a person wrote or pasted. If a port follows it, the port must be `servicePort`, at which all
+  /// peers are dialled.
   public init(
     pasted text: some StringProtocol, servicePort: UInt16 = OverlayNetwork.servicePort
   ) throws(OnionNameError) {

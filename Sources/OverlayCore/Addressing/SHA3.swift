@@ -1,8 +1,8 @@
 import CNettle
 
-/// The hash of version 3 onion names, computed by nettle.
+/// SHA-3, which onion names of version 3 hash with. Nettle computes it.
 enum SHA3 {
-  /// The 32 bytes of SHA3-256 (FIPS 202) over `bytes`.
+  /// Returns the 32 bytes of SHA3-256 (FIPS 202) over `bytes`.
   static func sha256(_ bytes: [UInt8]) -> [UInt8] {
     var context = sha3_256_ctx()
     var digest = [UInt8](repeating: 0, count: Int(SHA3_256_DIGEST_SIZE))

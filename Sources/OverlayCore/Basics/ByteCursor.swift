@@ -1,39 +1,40 @@
-/// Reads a message from its front to its end: what is taken is gone, and what is not there is `nil`.
+/// A cursor reads a message from its front to its end. Each member takes the bytes that it returns; it returns `nil`
+/// and takes nothing if the message holds fewer.
 struct ByteCursor {
   private var rest: Slice<UnsafeRawBufferPointer>
 
-  /// A cursor before the first of `bytes`, which must outlive it.
+  /// Makes a cursor before the first of `bytes`, which must outlive it.
   init(_ bytes: UnsafeRawBufferPointer) {
     rest = bytes[...]
   }
 
-  /// How many bytes are left.
+  /// The number of bytes that are left.
   var count: Int { rest.count }
 
-  /// The next byte.
+  /// Takes the next byte.
   mutating func byte() -> UInt8? { rest.popFirst() }
 
-  /// The next number of 16 bits in network byte order; `nil` and nothing taken if it is cut off.
+  /// Takes the next 16 bits as a number in network byte order.
   mutating func number16() -> UInt16? {
     number(of: 2).map { UInt16(truncatingIfNeeded: $0) }
   }
 
-  /// The next number of 24 bits in network byte order; `nil` and nothing taken if it is cut off.
+  /// Takes the next 24 bits as a number in network byte order.
   mutating func number24() -> UInt32? { number(of: 3) }
 
-  /// The next number of 32 bits in network byte order; `nil` and nothing taken if it is cut off.
+  /// Takes the next 32 bits as a number in network byte order.
   mutating func number32() -> UInt32? { number(of: 4) }
 
-  /// A cursor over the next `count` bytes alone; `nil` and nothing taken if there are fewer.
+  /// Takes the next `count` bytes and returns a cursor over them alone.
   mutating func part(_ count: Int) -> ByteCursor? { bytes(count).map(ByteCursor.init) }
 
-  /// All that is left.
+  /// Takes all bytes that are left.
   mutating func remainder() -> [UInt8] {
     defer { rest = rest.dropFirst(rest.count) }
     return Array(rest)
   }
 
-  /// The next `count` bytes; `nil` and nothing taken if there are fewer.
+  /// Takes the next `count` bytes.
   mutating func bytes(_ count: Int) -> UnsafeRawBufferPointer? {
     guard count <= rest.count else { return nil }
     defer { rest = rest.dropFirst(count) }

@@ -1,11 +1,12 @@
-/// CoDel (RFC 8289): decides, packet by packet as they leave a queue, whether the queue has stood for too long and one
-/// should be dropped, so that its sender slows down.
+/// CoDel (RFC 8289) tells a queue when to drop a packet so that its sender slows down. It is asked about each packet
+/// that leaves the queue, and judges by the time that packets have waited.
 struct ControlledDelay {
-  /// How long a packet may wait, and for how long that may last, before one is dropped.
+  /// How much waiting is allowed before a packet is dropped.
   struct Pace: Equatable {
-    /// The delay that is always allowed.
+    /// The time that every packet may wait.
     var target: Duration
-    /// About the longest round trip: the time that a sender has to react.
+    /// The time for which packets may wait longer than the target: about the longest round trip, in which a sender
+    /// reacts.
     var interval: Duration
   }
 
@@ -15,8 +16,8 @@ struct ControlledDelay {
   private var lastDropCount: UInt32 = 0
   private var isDropping = false
 
-  /// Whether the packet that leaves now, queued at `queued`, should be dropped or marked. `isLast`: nothing, or less than
-  /// a packet's worth, stands behind it.
+  /// Returns whether the packet that leaves now should be dropped or marked. It entered the queue at `queued`. `isLast`
+  /// tells that less than one packet's worth of bytes waits behind it.
   mutating func shouldDrop(queued: Instant, isLast: Bool, at now: Instant, _ pace: Pace) -> Bool {
     guard now - queued >= pace.target, !isLast else {
       firstAbove = nil

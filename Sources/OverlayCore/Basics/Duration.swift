@@ -1,7 +1,7 @@
-/// A length of time in whole nanoseconds, which may be negative. It is at most 292 years long either way: what would be
-/// longer becomes the longest.
+/// A length of time in whole nanoseconds, at most 292 years. It may be negative. Arithmetic never traps: a result that
+/// is out of range becomes the nearest duration that is not.
 ///
-/// It takes the place of the standard library's, whose 128 bits are too slow for what every packet does.
+/// The standard library's type of this name has 128 bits, which cost too much in what every packet runs through.
 public struct Duration: Comparable, Hashable, Sendable {
   /// The length in nanoseconds.
   public let nanoseconds: Int64
@@ -13,36 +13,37 @@ public struct Duration: Comparable, Hashable, Sendable {
   /// The most negative duration.
   public static var mostNegative: Duration { Duration(nanoseconds: .min) }
 
-  /// The duration of so many nanoseconds.
+  /// Makes a duration of so many nanoseconds.
   public init(nanoseconds: Int64) {
     self.nanoseconds = nanoseconds
   }
 
-  /// So many nanoseconds.
+  /// Returns a duration of so many nanoseconds.
   public static func nanoseconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1) }
 
-  /// So many microseconds.
+  /// Returns a duration of so many microseconds.
   public static func microseconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1_000) }
 
-  /// So many milliseconds.
+  /// Returns a duration of so many milliseconds.
   public static func milliseconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1_000_000) }
 
-  /// So many seconds.
+  /// Returns a duration of so many seconds.
   public static func seconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1_000_000_000) }
 
-  /// So many seconds, of which parts of nanoseconds are cut off; zero for what is not a number.
+  /// Returns a duration of so many seconds, rounded towards zero to whole nanoseconds. It is zero if `count` is not a
+  /// number.
   public static func seconds(_ count: Double) -> Duration { Duration(rounding: count * 1e9) }
 
-  /// The length in seconds, for statistics and for products: it is exact below 104 days.
+  /// The length in seconds, for rates and statistics. It is exact to the nanosecond below 104 days.
   public var seconds: Double { Double(nanoseconds) * 1e-9 }
 
-  /// The length in seconds, of which parts are cut off.
+  /// The length in seconds, rounded towards zero.
   public var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
 
-  /// The shorter duration is the smaller one, and a negative one is smaller than zero.
+  /// Returns whether `left` is the shorter one; a negative duration is shorter than zero.
   public static func < (left: Duration, right: Duration) -> Bool { left.nanoseconds < right.nanoseconds }
 
-  /// A duration that is equally probable as any other of `range`.
+  /// Returns a random duration of `range`, each with the same probability.
   static func random(in range: ClosedRange<Duration>, using random: inout some RandomNumberGenerator) -> Duration {
     let bounds = range.lowerBound.nanoseconds...range.upperBound.nanoseconds
     return Duration(nanoseconds: Int64.random(in: bounds, using: &random))
@@ -67,37 +68,38 @@ public struct Duration: Comparable, Hashable, Sendable {
 }
 
 extension Duration: AdditiveArithmetic {
-  /// Both together.
+  /// Returns the sum.
   public static func + (left: Duration, right: Duration) -> Duration {
     let (sum, isBeyond) = left.nanoseconds.addingReportingOverflow(right.nanoseconds)
     return isBeyond ? bound(isNegative: left < .zero) : Duration(nanoseconds: sum)
   }
 
-  /// What is left of `left` without `right`.
+  /// Returns the difference.
   public static func - (left: Duration, right: Duration) -> Duration {
     let (difference, isBeyond) = left.nanoseconds.subtractingReportingOverflow(right.nanoseconds)
     return isBeyond ? bound(isNegative: left < .zero) : Duration(nanoseconds: difference)
   }
 
-  /// The duration so many times.
+  /// Returns `count` times the duration.
   public static func * (duration: Duration, count: some BinaryInteger) -> Duration {
     let count = Int64(clamping: count)
     let (product, isBeyond) = duration.nanoseconds.multipliedReportingOverflow(by: count)
     return isBeyond ? bound(isNegative: (duration < .zero) != (count < 0)) : Duration(nanoseconds: product)
   }
 
-  /// The duration times a factor that need not be whole; zero for what is not a number.
+  /// Returns `factor` times the duration, rounded towards zero to whole nanoseconds. It is zero if the product is not a
+  /// number.
   public static func * (duration: Duration, factor: Double) -> Duration {
     Duration(rounding: Double(duration.nanoseconds) * factor)
   }
 
-  /// One of `count` equal parts, of which parts of nanoseconds are cut off; `count` is not zero.
+  /// Returns the duration divided by `count`, rounded towards zero to whole nanoseconds. `count` must not be zero.
   public static func / (duration: Duration, count: some BinaryInteger) -> Duration {
     let (quotient, isBeyond) = duration.nanoseconds.dividedReportingOverflow(by: Int64(clamping: count))
     return isBeyond ? bound(isNegative: duration < .zero && count > 0) : Duration(nanoseconds: quotient)
   }
 
-  /// How many times `right` goes into `left`; infinite or not a number if `right` is zero.
+  /// Returns the ratio of the two. It is infinite or not a number if `right` is zero.
   public static func / (left: Duration, right: Duration) -> Double {
     Double(left.nanoseconds) / Double(right.nanoseconds)
   }

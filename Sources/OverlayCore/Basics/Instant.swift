@@ -1,28 +1,27 @@
-/// A point of monotonic time. The core reads no clock: whoever brings an event brings the time with it.
+/// A point of monotonic time. The core reads no clock: whoever reports an event reports its time, too.
 public struct Instant: Comparable, Hashable, Sendable {
-  /// Nanoseconds since an arbitrary start, at most `Int64.max`.
+  /// Nanoseconds since the clock's start, which is arbitrary. They are at most `Int64.max`.
   public let nanoseconds: UInt64
 
-  /// The instant this many nanoseconds after the clock's start; what would be later than the distant future is the
-  /// distant future.
+  /// Makes the instant so many nanoseconds after the clock's start, but none after the distant future.
   public init(nanoseconds: UInt64) {
     self.nanoseconds = min(nanoseconds, UInt64(Int64.max))
   }
 
-  /// Later than any event.
+  /// The last instant. No event is as late.
   public static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
-  /// An earlier instant is the smaller one.
+  /// Returns whether `left` is the earlier one.
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-  /// The instant that follows after `duration`, which may be negative: never before the clock's start, and never later
-  /// than the distant future.
+  /// Returns the instant that is `duration` later, or earlier if that is negative. It is never before the clock's start
+  /// and never after the distant future.
   public static func + (instant: Instant, duration: Duration) -> Instant {
     let end = Duration(nanoseconds: Int64(bitPattern: instant.nanoseconds)) + duration
     return Instant(nanoseconds: UInt64(bitPattern: max(0, end.nanoseconds)))
   }
 
-  /// How much later than `earlier` this instant is; negative if it is earlier.
+  /// Returns the time from `earlier` to `later`. It is negative if `later` is the earlier one.
   public static func - (later: Instant, earlier: Instant) -> Duration {
     // Both are positive numbers of 63 bits.
     Duration(nanoseconds: Int64(bitPattern: later.nanoseconds &- earlier.nanoseconds))

@@ -1,30 +1,31 @@
-/// What is wrong with the lines of a file of records, one a line. Fields stand between blanks, a comment begins with `#`,
-/// and CR before a line's end and a byte order mark before the first are tolerated. A line that says anything else is left out, and leaves the others as they
-/// are.
+/// The problems that were found in a file with one record in each line. Blanks separate the fields of a record, and `#`
+/// begins a comment. A carriage return before the end of a line and a byte order mark before the first line are
+/// ignored. A line with a problem is left out; the other lines count.
 public struct LineProblems: Equatable, Sendable {
   /// A line that was left out.
   public struct Problem: Equatable, Sendable, CustomStringConvertible {
     /// The line's number; the first is 1.
     public let line: Int
-    /// What was wrong and what is accepted; nothing of the line itself.
+    /// What was wrong and what is accepted. The text quotes nothing of the line, which may hold a secret.
     public let text: String
 
-    /// The problem as a log line's end: `line 3: …`.
+    /// The problem with its line's number: `line 3: …`.
     public var description: String { "line \(line): \(text)" }
   }
 
-  /// The first problems, at most `mostTold`, and the one that ended the reading.
+  /// The first problems, at most `mostTold`, and the problem that ended the reading, if one did.
   public private(set) var told: [Problem] = []
-  /// How many problems there are beyond those.
+  /// The number of problems that are not in `told`.
   public private(set) var untold = 0
 
   // What some editors begin a file of UTF-8 with.
   private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
-  /// How many problems are kept with their text.
+  /// The number of problems that are kept with their text.
   public static let mostTold = 20
 
-  /// Reads a file whose whole content is `bytes`: `take` gets the fields of each line that has any.
+  /// Reads a file whose whole content is `bytes`. It calls `take` with the fields of each line that has any, and keeps
+  /// the errors that `take` throws.
   init<Failure: LineError>(reading bytes: [UInt8], _ take: (_ fields: [String]) throws(Failure) -> Void) {
     var rest = bytes[...]
     if rest.starts(with: LineProblems.byteOrderMark) { rest = rest.dropFirst(LineProblems.byteOrderMark.count) }
@@ -49,18 +50,20 @@ public struct LineProblems: Equatable, Sendable {
     }
   }
 
-  /// Whether no line was left out.
+  /// Whether every line was understood.
   public var isEmpty: Bool { told.isEmpty }
 
-  /// The problems of the file that is called `file`, for the log: a line for each that is told, and one for the rest.
+  /// Returns lines for the log about the file called `file`: one for each problem in `told`, and one that counts the
+  /// others.
   public func report(of file: String) -> [String] {
     let rest = "\(file): \(untold) more line\(untold == 1 ? " is" : "s are") not understood"
     return told.map { "\(file), \($0)" } + (untold > 0 ? [rest] : [])
   }
 }
 
-/// Why a line of a file is left out: what was wrong and what is accepted, and nothing of the line itself.
+/// The reason why a line of a file is left out. Its description tells what was wrong and what is accepted, and quotes
+/// nothing of the line.
 protocol LineError: Error, CustomStringConvertible {
-  /// Whether the lines after it are left out, too.
+  /// Whether the lines after this one are left out, too.
   var endsReading: Bool { get }
 }

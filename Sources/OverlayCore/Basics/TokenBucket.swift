@@ -1,24 +1,24 @@
-/// A limit on how often something may happen: `burst` times at once, then `rate` times a second.
+/// A token bucket limits how often something may happen: `burst` times at once, and after that `rate` times a second.
 public struct TokenBucket: Sendable {
   private let rate: Double
   private let burst: Double
   private var tokens: Double
   private var filled = Instant(nanoseconds: 0)
 
-  /// A full bucket.
+  /// Makes a full bucket. `rate` is in events a second.
   public init(rate: Double, burst: Double) {
     self.rate = rate
     self.burst = burst
     tokens = burst
   }
 
-  /// The first moment from `now` on at which it may happen, if it does not before.
+  /// Returns the first moment from `now` on at which a token is there.
   func nextTake(from now: Instant) -> Instant {
     let tokens = level(at: now)
     return tokens >= 1 ? now : now + .seconds((1 - tokens) / rate)
   }
 
-  /// Whether it may happen now, which is then counted.
+  /// Takes a token and returns true, or returns false if there is none.
   public mutating func take(at now: Instant) -> Bool {
     tokens = level(at: now)
     filled = max(now, filled)
@@ -27,7 +27,7 @@ public struct TokenBucket: Sendable {
     return true
   }
 
-  /// Whether it may happen now.
+  /// Returns whether a token is there.
   func has(at now: Instant) -> Bool { level(at: now) >= 1 }
 
   private func level(at now: Instant) -> Double {

@@ -1,23 +1,23 @@
-/// The names that an operator keeps in a file, one a line, in the form of hosts(5):
+/// A hosts file holds names that an operator keeps, one in each line, in the format of hosts(5):
 ///
 ///     # the address is the one that the name maps to; aliases may stand around it
 ///     fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03  657g75…itgyd.onion  alice
 ///
-/// Lines of addresses outside the overlay are for others: the file may be `/etc/hosts`. A line that says anything else is
-/// a problem to be told, and leaves the other lines as they are.
+/// Lines with addresses outside the overlay are for other programs, as the file may be `/etc/hosts`. Any other line is
+/// a problem, which is reported; the other lines count.
 public struct HostsFile: Equatable, Sendable {
   /// The names in the order of the file, no two with the same address; each carries its address.
   public let names: [OnionName]
   /// The lines that were left out.
   public let problems: LineProblems
 
-  /// How many names are taken from a file; the lines after them are one problem.
+  /// The greatest number of names of a file. The lines after them are one problem.
   public static let mostNames = 10_000
 
-  /// How many bytes of a file are read: room for as many lines with names, aliases and comments of 500 bytes.
+  /// The greatest number of bytes that are read of a file: enough for so many lines of 500 bytes.
   public static let mostBytes = 8 << 20
 
-  /// What stands in `bytes`, a file's whole content, where the port of all peers is `servicePort`.
+  /// Reads a file whose whole content is `bytes`. All peers are dialled at `servicePort`.
   public init(parsing bytes: [UInt8], servicePort: UInt16 = OverlayNetwork.servicePort) {
     var names: [OnionName] = []
     var known: [IPv6Address: OnionName] = [:]
@@ -87,11 +87,11 @@ private enum HostsLineError: LineError {
   }
 }
 
-/// The names of a hosts file, by address. Copies share their memory: all identities of a daemon have one.
+/// The names of a hosts file by address. Copies share their memory, as each identity of a daemon holds one.
 public struct HostNames: Sendable {
   private var byAddress: [IPv6Address: OnionName] = [:]
 
-  /// These names; of two with one address the first.
+  /// Makes a table of these names. Of two names with the same address it takes the first.
   public init(_ names: [OnionName] = []) {
     byAddress.reserveCapacity(names.count)
     for name in names where byAddress[name.address] == nil { byAddress[name.address] = name }
@@ -100,6 +100,6 @@ public struct HostNames: Sendable {
   /// All names, in no order.
   var names: some Collection<OnionName> { byAddress.values }
 
-  /// The name that `address` stands for, if there is one.
+  /// The name with this address, if there is one.
   subscript(address: IPv6Address) -> OnionName? { byAddress[address] }
 }

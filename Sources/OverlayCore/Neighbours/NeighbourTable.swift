@@ -1,37 +1,38 @@
-/// The MAC addresses of the hosts on this side. Bounded to 128; what has not been heard of for longest goes first, and an
-/// identity's only for another identity's, so that a flood of strangers displaces none (`neighbourTableFull`).
+/// The neighbour table holds the MAC addresses of at most 128 hosts on this side. A new host displaces the one that was
+/// silent for longest; only an identity displaces an identity, so that a flood of strangers displaces none. The counter
+/// `neighbourTableFull` shows it.
 struct NeighbourTable {
   /// What is known of a host.
   struct Entry {
-    /// Its address; an IPv4 one as the IPv6 address that it is mapped to, which no packet may have.
+    /// Its address. An IPv4 address is kept as its mapped IPv6 address, which no packet may have.
     let address: IPv6Address
-    /// Where it is.
+    /// The station where it is.
     var macAddress: MACAddress
-    /// When a frame last said so.
+    /// When a frame last confirmed it.
     var heard: Instant
-    /// When it was last asked whether it still is there.
+    /// When it was last asked whether it is still there.
     var probed: Instant?
-    /// How often it was asked since it was heard of.
+    /// How often it was asked since it was last heard of.
     var probes = 0
-    /// Whether another claimed its address.
+    /// Whether another station claimed its address.
     var isDoubted = false
     /// Whether it is an identity.
     let isOwn: Bool
   }
 
-  /// What a look for a host finds.
+  /// The result of a look for a host.
   enum Finding: Equatable {
-    /// Nothing, or nothing that can still be believed.
+    /// The table knows nothing, or nothing that can still be believed.
     case unknown
-    /// Where it is; `isDoubtful` if it is time to ask it whether it still is there.
+    /// The host is at this station. `isDoubtful` tells that it should be asked whether it is still there.
     case known(MACAddress, isDoubtful: Bool)
   }
 
-  /// How many hosts are known at the most.
+  /// The greatest number of hosts.
   static let limit = 128
-  /// After how long without a word of it a host is forgotten.
+  /// A host that was silent for so long is forgotten.
   static let lifetime = Duration.seconds(120)
-  /// After how long without a word of it a host is asked, when a packet goes there.
+  /// A host that was silent for so long is asked when a packet goes there.
   static let freshness = Duration.seconds(30)
 
   private var entries: [Entry] = []
@@ -39,15 +40,16 @@ struct NeighbourTable {
   // if it does not.
   private var hints = [UInt8](repeating: 0, count: 64)
 
-  /// An empty table.
+  /// Makes an empty table.
   init() {
     entries.reserveCapacity(NeighbourTable.limit)
   }
 
-  /// How many hosts are known, those included that were not heard of for too long and are in nobody's way.
+  /// The number of hosts. It includes those that were silent for too long and have not been displaced yet.
   var count: Int { entries.count }
 
-  /// Notes that the host with `address` was heard of just now if it is known to be at `macAddress`: false if it is not.
+  /// Notes that the host with `address` was heard of now, if the table has it at `macAddress`. It returns false if the
+  /// table does not.
   mutating func confirm(_ address: IPv6Address, at macAddress: MACAddress, _ now: Instant) -> Bool {
     guard let index = index(of: address), entries[index].macAddress == macAddress else { return false }
     entries[index].heard = now
@@ -57,16 +59,16 @@ struct NeighbourTable {
     return true
   }
 
-  /// Notes that somebody else says to be the host with `address`, but gives way to it: it is asked when it is used
-  /// (RFC 4861 section 7.2.5). False if it is not known.
+  /// Notes that another station claims `address` without insisting on it: the host is asked when it is next used (RFC
+  /// 4861 section 7.2.5). It returns false if the host is unknown.
   mutating func doubt(_ address: IPv6Address) -> Bool {
     guard let index = index(of: address) else { return false }
     entries[index].isDoubted = true
     return true
   }
 
-  /// Notes where a host is, and forgets another if there are too many; false if one was forgotten, or this one is not
-  /// remembered.
+  /// Notes where a host is. It returns false if the table was full: another host was displaced, or this one was not
+  /// added.
   mutating func learn(_ address: IPv6Address, at macAddress: MACAddress, isOwn: Bool, _ now: Instant) -> Bool {
     let entry = Entry(address: address, macAddress: macAddress, heard: now, isOwn: isOwn)
     if let index = index(of: address) {
@@ -83,7 +85,7 @@ struct NeighbourTable {
     return isExpired
   }
 
-  /// Where the host with `address` is. A host that has been asked three times and has said nothing is unknown.
+  /// Returns where the host with `address` is. A host that was asked three times and stayed silent is unknown.
   mutating func find(_ address: IPv6Address, _ now: Instant) -> Finding {
     guard let index = index(of: address) else { return .unknown }
     let age = now - entries[index].heard
@@ -101,7 +103,7 @@ struct NeighbourTable {
     return .known(entries[index].macAddress, isDoubtful: true)
   }
 
-  /// Notes that the host with `address` was asked just now whether it still is there.
+  /// Notes that the host with `address` is asked now whether it is still there.
   mutating func probed(_ address: IPv6Address, _ now: Instant) {
     guard let index = index(of: address) else { return }
     entries[index].probed = now
@@ -134,10 +136,10 @@ struct NeighbourTable {
   }
 }
 
-/// How hosts are asked where they are (RFC 4861 section 10).
+/// How often hosts are asked where they are (RFC 4861 section 10).
 enum Solicitation {
-  /// How often: MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT.
+  /// The number of questions: MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT.
   static let limit = 3
-  /// How long it takes from one time to the next, and from the last to giving up: RETRANS_TIMER.
+  /// The time between two questions, and from the last one to giving up: RETRANS_TIMER.
   static let interval = Duration.seconds(1)
 }

@@ -1,8 +1,9 @@
-/// Packets that wait until it is known where their destinations on this side are. Bounded to 32 destinations, and for
-/// each of them to 8 packets and 16 KiB. Of one destination's packets the oldest go first (RFC 4861 section 7.2.2), of
-/// the destinations the one that has waited for longest, and an identity only for another (`neighbourQueueFull`).
+/// Packets that wait until the stations of their destinations on this side are known. There are at most 32
+/// destinations, each with at most 8 packets and 16 KiB. A new packet displaces the oldest of its destination (RFC 4861
+/// section 7.2.2). A new destination displaces the one that has waited for longest; only an identity displaces an
+/// identity. The counter `neighbourQueueFull` shows it.
 struct WaitingPackets {
-  /// A packet, and what is left to be done to it.
+  /// A packet, and the offload work that is left to do.
   struct Packet {
     let bytes: [UInt8]
     let offload: OffloadHeader
@@ -16,12 +17,12 @@ struct WaitingPackets {
     let isOwn: Bool
     /// When it was first asked where it is.
     let began: Instant
-    /// How often its turn came.
+    /// The number of turns that it has had.
     var turns = 0
     var packets: [Packet] = []
     var byteCount = 0
 
-    /// When its next turn is: to be asked again, or given up after the last.
+    /// When its next turn is. It is asked again then, or given up after the last question.
     var next: Instant { began + Solicitation.interval * turns }
   }
 
@@ -33,11 +34,11 @@ struct WaitingPackets {
     case giveUp(Destination)
   }
 
-  /// For how many destinations packets wait at the most.
+  /// The greatest number of destinations.
   static let destinationLimit = 32
-  /// How many packets wait for one destination at the most.
+  /// The greatest number of packets of one destination.
   static let packetLimit = 8
-  /// How many bytes wait for one destination at the most.
+  /// The greatest number of bytes of one destination's packets.
   static let byteLimit = 16 << 10
 
   private var destinations: [Destination] = []
@@ -50,11 +51,11 @@ struct WaitingPackets {
     destinations.isEmpty ? nil : destinations.reduce(Instant.distantFuture) { min($0, $1.next) }
   }
 
-  /// Whether a packet for `address` waits, or one was too long to.
+  /// Returns whether `address` was added, even if no packet for it was short enough to wait.
   func contains(_ address: IPv6Address) -> Bool { destinations.contains { $0.address == address } }
 
-  /// Adds a destination, whose first turn is now; how many packets of another were dropped to make room, `nil` if there
-  /// is none.
+  /// Adds a destination, whose first turn is now. It returns the number of packets of another destination that were
+  /// dropped to make room, or `nil` if there is no room.
   mutating func insert(_ address: IPv6Address, isOwn: Bool, _ now: Instant) -> Int? {
     var dropped = 0
     if destinations.count >= WaitingPackets.destinationLimit {
@@ -66,8 +67,8 @@ struct WaitingPackets {
     return dropped
   }
 
-  /// Keeps a packet in `runs` of `count` bytes together for a destination that was added; how many packets were dropped,
-  /// which is the packet itself if it is too long.
+  /// Keeps a packet, whose bytes are in `runs`, for a destination that was added. It returns the number of packets that
+  /// were dropped; the packet itself is one if it is too long.
   mutating func keep(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, for address: IPv6Address
   ) -> (dropped: Int, isKept: Bool) {
@@ -90,13 +91,13 @@ struct WaitingPackets {
     return (dropped, true)
   }
 
-  /// Takes the packets for `address` out, in the order in which they came.
+  /// Removes the packets for `address` and returns them in the order in which they came.
   mutating func take(_ address: IPv6Address) -> [Packet] {
     guard let index = destinations.firstIndex(where: { $0.address == address }) else { return [] }
     return destinations.remove(at: index).packets
   }
 
-  /// The next destination whose time has come.
+  /// Returns what is to be done for the next destination whose turn has come.
   mutating func turn(at now: Instant) -> Turn? {
     guard let index = destinations.firstIndex(where: { $0.next <= now }) else { return nil }
     let end = destinations[index].began + Solicitation.interval * Solicitation.limit

@@ -1,4 +1,4 @@
-/// What all ICMPv6 errors have in common (RFC 4443 section 2.4).
+/// The format and the rules of all ICMPv6 errors (RFC 4443 section 2.4).
 ///
 ///     +---------------+---------------+-------------------------------+
 ///     |     type      |     code      |           checksum            |
@@ -8,18 +8,19 @@
 ///     |  as much of the packet as fits into 1,280 bytes altogether    |
 ///     +---------------------------------------------------------------+
 enum ICMPv6Error {
-  /// The longest error: what every IPv6 link carries.
+  /// The length of the longest error, in bytes: every IPv6 link carries so much.
   static let largestSize = 1_280
 
-  /// Where the checksum of every ICMPv6 message stands, in bytes from its start.
+  /// The offset of the checksum in every ICMPv6 message, in bytes.
   static let checksum = 2
-  /// The lowest type that is no error's.
+  /// The lowest type of a message that is no error.
   static let firstOther: UInt8 = 128
 
   private static let headersSize = IPv6Header.size + 8
 
-  /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 4443 section 2.4 (e) forbids
-  /// one: about another error, to or from a group, from the unspecified address.
+  /// Calls `body` with the error about `packet` that `source` sends. It does nothing if RFC 4443 section 2.4 (e)
+  /// forbids an error: about another error, about a packet to or from a group, and about one from the unspecified
+  /// address.
   static func withError(
     type: UInt8, code: UInt8, parameter: UInt32, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
@@ -61,23 +62,22 @@ enum ICMPv6Error {
   }
 }
 
-/// The ICMPv6 error "destination unreachable" (RFC 4443 section 3.1), by which applications learn at once that nobody
-/// will answer. Its parameter is unused.
+/// The ICMPv6 error "destination unreachable" (RFC 4443 section 3.1). It tells applications at once that nobody will
+/// answer. Its parameter is unused.
 public enum ICMPv6Unreachable {
   /// Why the packet was not delivered.
   public enum Code: UInt8, Sendable {
-    /// No route leads there: it is outside of the overlay.
+    /// No route leads to the destination, which is outside the overlay.
     case noRoute = 0
     /// The sender may not use this way.
     case prohibited = 1
-    /// The host cannot be reached: no name is known, or no circuit can be built.
+    /// The host cannot be reached, because its name is unknown or no circuit can be built.
     case addressUnreachable = 3
   }
 
   private static let type: UInt8 = 1
 
-  /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 4443 section 2.4 (e) forbids
-  /// one: about another error, to or from a group, from the unspecified address.
+  /// Calls `body` with the error about `packet` that `source` sends. It does nothing if no error may be sent.
   public static func withError(
     _ code: Code, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
@@ -86,15 +86,16 @@ public enum ICMPv6Unreachable {
   }
 }
 
-/// The ICMPv6 error "packet too big" (RFC 4443 section 3.2), by which a sender learns what the way carries. Its parameter
+/// The ICMPv6 error "packet too big" (RFC 4443 section 3.2). It tells a sender how long packets may be. Its parameter
 /// is the MTU of the link that the packet did not fit.
 enum ICMPv6TooBig {
-  /// What every IPv6 link carries, and so the least that an egress is taken for, in bytes (RFC 8200 section 5).
+  /// The smallest MTU of an IPv6 link, in bytes (RFC 8200 section 5). The MTU of an egress is never taken to be
+  /// smaller.
   static let smallestMTU = 1_280
 
   private static let type: UInt8 = 2
 
-  /// Hands `body` the error about `packet` as sent by `source`, or does nothing where none may be sent.
+  /// Calls `body` with the error about `packet` that `source` sends. It does nothing if no error may be sent.
   static func withError(
     mtu: UInt32, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void

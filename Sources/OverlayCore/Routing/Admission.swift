@@ -1,33 +1,35 @@
-/// Which packets that come over a circuit may reach the device: from a peer those of its own address and of what is
-/// routed to it, to this host and what is behind it.
+/// Admission decides which packets from a circuit may reach the device. A peer may send from its own address and from
+/// prefixes that are routed to it. It may send to this host and to what is behind this host.
 struct Admission {
   /// What is to be done with a packet.
   enum Decision: Equatable {
     /// Write it to the device.
     case deliver
-    /// It came back to us through Tor: answer it.
+    /// Answer it: this host sent it to itself through Tor.
     case reflect
-    /// Read what it says; it never reaches the device.
+    /// Read it as a keepalive, which never reaches the device.
     case keepalive
-    /// Drop it and count.
+    /// Drop it and count it.
     case drop(Counter)
   }
 
-  /// Our own address.
+  /// This host's overlay address.
   let address: IPv6Address
-  /// Our own IPv4 address, if there is one.
+  /// This host's IPv4 address, if it has one.
   var ipv4Address: IPv4Address?
-  /// What lies beside the overlay.
+  /// The prefixes outside the overlay.
   var table = RouteTable()
   private let network = OverlayNetwork.tor
 
-  /// Whether an overlay address can be a peer's: ours and the responders' cannot.
+  /// Returns whether a peer can have the overlay address `source`. The addresses of this host and of the responders are
+  /// no peer's.
   func isPeer(_ source: IPv6Address) -> Bool {
     network.contains(source) && source != address && source != network.localResponder
       && source != network.circuitResponder
   }
 
-  /// The decision for a packet with this header on a circuit of `sender`; `nil` where the sender is not known yet.
+  /// Returns the decision for a packet with this header on a circuit of `sender`, which is `nil` while the sender is
+  /// unknown.
   func admit(_ header: IPv6Header, from sender: IPv6Address?) -> Decision {
     if header.nextHeader == NextHeader.none { return .keepalive }
     guard header.destination == address || table.match(header.destination) == .served else {
@@ -39,7 +41,7 @@ struct Admission {
     return .deliver
   }
 
-  /// The same for an IPv4 packet.
+  /// Returns the decision for an IPv4 packet with this header on a circuit of `sender`.
   func admit(_ header: IPv4Header, from sender: IPv6Address?) -> Decision {
     guard header.destination == ipv4Address || table.match(header.destination) == .served else {
       return .drop(.foreignDestination)
@@ -50,7 +52,7 @@ struct Admission {
     return .deliver
   }
 
-  /// The decision for a packet with this header on a circuit that we dialled to ourselves.
+  /// Returns the decision for a packet with this header on a circuit that this host dialled to itself.
   func admitSelfCall(_ header: IPv6Header) -> Decision {
     if header.nextHeader == NextHeader.none { return .keepalive }
     guard header.source == address || table.match(header.source) == .served,

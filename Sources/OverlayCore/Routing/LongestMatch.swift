@@ -1,7 +1,7 @@
-/// Which of some prefixes an address lies in, the longest one if there are several. They are laid out side by side as
-/// ranges, so that one binary search finds the answer.
+/// A longest match finds the longest of some prefixes that holds an address. It keeps the prefixes as ranges side by
+/// side, in which one binary search finds the answer.
 struct LongestMatch<Key: FixedWidthInteger & UnsignedInteger & Sendable>: Sendable {
-  /// A prefix, as the first address of `length` leading bits, and what lies there.
+  /// A prefix: its first address, the number of its leading bits, and what it matches.
   struct Entry {
     let first: Key
     let length: Int
@@ -15,7 +15,7 @@ struct LongestMatch<Key: FixedWidthInteger & UnsignedInteger & Sendable>: Sendab
   private var starts: [Key] = [0]
   private var matches: [RouteTable.Match] = [.none]
 
-  /// The match of these prefixes, no two of which are the same.
+  /// Makes a longest match of these prefixes, no two of which are the same.
   init(_ entries: [Entry]) {
     // The prefixes that the next one may lie in, the longest last.
     var open: [Entry] = []
@@ -27,7 +27,7 @@ struct LongestMatch<Key: FixedWidthInteger & UnsignedInteger & Sendable>: Sendab
     while !open.isEmpty { close(&open) }
   }
 
-  /// What lies at an address.
+  /// Returns the match of an address.
   func match(_ key: Key) -> RouteTable.Match {
     var low = 0
     var high = starts.count

@@ -1,12 +1,13 @@
-/// What lies where beside the overlay: prefixes behind peers, and prefixes behind this host. The longest match counts;
-/// it is found in a time that grows with the logarithm of their number, which is bounded to `limit`.
+/// The route table tells which prefixes outside the overlay are behind peers, and which are behind this host. The
+/// longest prefix that holds an address decides. The search takes a time that grows with the logarithm of the number of
+/// prefixes, of which there are at most `limit`.
 ///
-/// Some addresses lie nowhere, whichever prefix covers them: those of the overlay itself, which names tell, and those
-/// that mean a group, this host or this link.
+/// Some addresses are behind nobody, even if a prefix covers them: those of the overlay, which belong to names, and
+/// those that no host can have.
 public struct RouteTable: Sendable {
-  /// What lies at an address.
+  /// Who is at an address.
   enum Match: Equatable, Sendable {
-    /// Nothing that is known of.
+    /// Nobody who is known.
     case none
     /// A host behind this one.
     case served
@@ -14,20 +15,20 @@ public struct RouteTable: Sendable {
     case peer(IPv6Address)
   }
 
-  /// How many prefixes there may be, routed and served ones together.
+  /// The greatest number of prefixes, routed and served ones together.
   public static let limit = 1_024
 
   private let version6: LongestMatch<UInt128>
   private let version4: LongestMatch<UInt32>
 
-  /// A table of nothing.
+  /// Makes an empty table.
   init() {
     version6 = LongestMatch([])
     version4 = LongestMatch([])
   }
 
-  /// The table of these routes and served prefixes; throws the first that cannot be in one. The same one may be said
-  /// twice.
+  /// Makes the table of these routes and served prefixes. It throws an error about the first that cannot be in one. The
+  /// same prefix may be given twice.
   public init(routes: [Route], served: [IPPrefix]) throws(RouteError) {
     guard routes.count + served.count <= RouteTable.limit else { throw .tooMany }
     var matches: [IPPrefix: Match] = [:]
@@ -53,18 +54,18 @@ public struct RouteTable: Sendable {
       })
   }
 
-  /// What lies at an address.
+  /// Returns who is at `address`.
   func match(_ address: IPv6Address) -> Match { version6.match(UInt128(address)) }
 
-  /// What lies at an address.
+  /// Returns who is at `address`.
   func match(_ address: IPv4Address) -> Match { version4.match(address.value) }
 
-  /// Whether a prefix lies where nothing may be routed or served.
+  /// Returns whether no address of the prefix can be routed or served.
   public static func isReserved(_ prefix: IPPrefix) -> Bool {
     reserved.contains { $0.contains(prefix) }
   }
 
-  /// The overlay, and where no host can have an address.
+  /// The overlay, and the prefixes whose addresses no host can have.
   private static let reserved: [IPPrefix] = [.ipv6(OverlayNetwork.tor.prefix)] + IPPrefix.hostless.map(\.prefix)
 }
 
@@ -76,30 +77,30 @@ extension UInt128 {
 
 /// A prefix that lies behind a peer.
 public struct Route: Sendable, Equatable {
-  /// The addresses that are reached through the peer, and that packets from it may come from.
+  /// The addresses that are reached through the peer, and from which packets of the peer may come.
   public let prefix: IPPrefix
   /// The peer.
   public let via: OnionName
 
-  /// The route to `prefix` through `via`.
+  /// Makes the route to `prefix` through `via`.
   public init(prefix: IPPrefix, via: OnionName) {
     self.prefix = prefix
     self.via = via
   }
 }
 
-/// Why prefixes cannot be routed and served as they were told to be.
+/// The reason why prefixes cannot be routed and served as asked.
 public enum RouteError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The prefix is said to lie behind two peers.
+  /// The prefix is routed to two peers.
   case twoPeers(IPPrefix)
-  /// The prefix is said to lie behind a peer and behind this host.
+  /// The prefix is routed to a peer and also served by this host.
   case routedAndServed(IPPrefix)
-  /// The prefix lies within addresses that are never routed: the overlay's own, groups, loopback, link-local ones.
+  /// The prefix holds only addresses that are never routed: those of the overlay, and those that no host can have.
   case reserved(IPPrefix)
-  /// There are more than `RouteTable.limit`.
+  /// There are more prefixes than `RouteTable.limit`.
   case tooMany
 
-  /// What was wrong, in a line.
+  /// What was wrong, in one line.
   public var description: String {
     switch self {
     case .twoPeers(let prefix): "\(prefix) is routed to two peers"

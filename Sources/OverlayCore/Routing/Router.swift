@@ -1,30 +1,30 @@
-/// Where a packet from the device goes, by its addresses alone.
+/// The router decides where a packet from the device goes. It looks at the addresses alone.
 struct Router {
   /// What is to be done with a packet.
   enum Decision: Equatable {
     /// Send it to the peer with this address.
     case peer(IPv6Address)
-    /// Answer it ourselves: `dead:beef`.
+    /// Answer it here: it is for `dead:beef`.
     case reflect
-    /// Send it through Tor to ourselves: `feed:beef`.
+    /// Send it through Tor to this host itself: it is for `feed:beef`.
     case selfCall
-    /// Its source is another host of the overlay: refuse it, unless that host is a peer, whose packet came back.
+    /// Refuse it: its source is another host of the overlay. Drop it if that host is a peer, whose packet came back.
     case foreign
-    /// Tell the sender that it will not arrive.
+    /// Tell the sender that it cannot arrive.
     case refuse(ICMPv6Unreachable.Code, Counter)
-    /// Drop it in silence.
+    /// Drop it without an answer, and count it.
     case drop(Counter)
   }
 
-  /// Our own address.
+  /// This host's overlay address.
   let address: IPv6Address
-  /// Our own IPv4 address, if there is one.
+  /// This host's IPv4 address, if it has one.
   var ipv4Address: IPv4Address?
-  /// What lies beside the overlay.
+  /// The prefixes outside the overlay.
   var table = RouteTable()
   private let network = OverlayNetwork.tor
 
-  /// The decision for a packet with this header.
+  /// Returns the decision for a packet with this header.
   func route(_ header: IPv6Header) -> Decision {
     // What every kernel says to a new link: neighbour discovery, multicast listener reports.
     if header.destination.isMulticast || header.destination.isLinkLocal { return .drop(.multicast) }
@@ -49,7 +49,7 @@ struct Router {
     }
   }
 
-  /// The decision for an IPv4 packet with this header.
+  /// Returns the decision for an IPv4 packet with this header.
   func route(_ header: IPv4Header) -> Decision {
     // What every kernel says to a new link: group membership, broadcasts of services.
     let destination = header.destination
@@ -73,10 +73,11 @@ struct Router {
   }
 }
 
-/// Turns a packet back to its sender by swapping its addresses: an echo request comes back to the kernel that sent it,
-/// which answers, and its answer, turned back too, satisfies ping. No checksum changes, for a sum does not care for order.
+/// Reflection turns a packet back to its sender by swapping its addresses. An echo request so comes back to the kernel
+/// that sent it. The kernel answers, and the answer is turned back as well, which satisfies ping. The checksum stays
+/// right, because a sum does not depend on the order of what it adds.
 enum Reflection {
-  /// Hands `body` the packet with source and destination swapped; it must be a whole IPv6 packet.
+  /// Calls `body` with a copy of the packet whose source and destination are swapped. It must be a whole IPv6 packet.
   static func of(_ packet: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
     withUnsafeTemporaryAllocation(byteCount: packet.count, alignment: 8) { reflected in
       reflected.copyMemory(from: packet)
