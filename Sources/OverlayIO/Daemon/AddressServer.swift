@@ -1,4 +1,3 @@
-import Glibc
 import OverlayCore
 
 /// Runs the address service of a TAP interface: hands it what hosts ask for, sends what it says, and keeps its leases.
@@ -57,5 +56,5 @@ final class AddressServer {
     timer?.start(at: service.nextDeadline)
   }
 
-  private static var wallClock: Int64 { Int64(time(nil)) }
+  private static var wallClock: Int64 { Int64(SystemCall.calendarTime.tv_sec) }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import OverlayCore
 
 /// How many files the process may have open.
@@ -15,12 +14,12 @@ enum DescriptorLimit {
 
   /// Raises the limit as far as it goes; how many files it is.
   static func raise() -> Int {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return unknown }
+    guard var limit = try? SystemCall.descriptorLimit() else { return unknown }
     if limit.rlim_cur < limit.rlim_max {
+      let before = limit
       limit.rlim_cur = limit.rlim_max
-      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-      getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      // Where it may not be raised, it is what it was.
+      do throws(SystemError) { try SystemCall.setDescriptorLimit(limit) } catch { limit = before }
     }
     return Int(clamping: limit.rlim_cur)
   }

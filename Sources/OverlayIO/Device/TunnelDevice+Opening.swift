@@ -25,7 +25,7 @@ extension TunnelDevice {
 
   /// The node, opened: an interface attached to it will belong to the network namespace the thread is in now.
   static func openNode() throws(SystemError) -> FileDescriptor {
-    try FileDescriptor("open \(path)") { open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC) }
+    try SystemCall.open(path, O_RDWR | O_NONBLOCK)
   }
 
   /// Makes the interface and binds it to the open node. The first of `offloads` that the kernel accepts is used, none if
@@ -36,19 +36,23 @@ extension TunnelDevice {
     let number = node.number
     if !offloads.isEmpty {
       do throws(SystemError) {
-        try attach(number, name, flags(mode) | UInt16(IFF_VNET_HDR))
-        let isOffloading = offloads.contains { oncilla_tunnel_set_offload(number, $0) == 0 }
-        return isOffloading ? .offload : .emptyHeader
+        try SystemCall.attachTunnel(number, name, flags(mode) | UInt16(IFF_VNET_HDR))
+        return offloads.contains { accepts($0, number) } ? .offload : .emptyHeader
       } catch {
         // The kernel says so of a mode that it does not know, and of a name, which the next attempt will tell.
         guard error.number == EINVAL else { throw error }
       }
     }
-    try attach(number, name, flags(mode))
+    try SystemCall.attachTunnel(number, name, flags(mode))
     return .bare
   }
 
-  private static func attach(_ number: Int32, _ name: String, _ flags: UInt16) throws(SystemError) {
-    try SystemCall.perform("TUNSETIFF \(name)") { oncilla_tunnel_attach(number, name, flags) }
+  private static func accepts(_ offloads: UInt32, _ tunnel: Int32) -> Bool {
+    do throws(SystemError) {
+      try SystemCall.setOffload(tunnel, offloads)
+      return true
+    } catch {
+      return false
+    }
   }
 }

@@ -52,13 +52,9 @@ public struct TunnelDevice: ~Copyable {
 
   /// Takes the next packet or frame that the kernel sends through the interface into `buffer`, which has `bufferSize` bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) -> TunnelRead {
-    let number = file.number
     let count: Int
     do throws(SystemError) {
-      let result = try SystemCall.attempt("read from the tunnel") {
-        Glibc.read(number, buffer.baseAddress, buffer.count)
-      }
-      guard let result else { return .nothing }
+      guard let result = try SystemCall.read(file.number, into: buffer, "read from the tunnel") else { return .nothing }
       count = min(result, buffer.count)
     } catch {
       // So the driver answers instead of a packet that its header has no words for. Nothing else but an interface that is
@@ -87,15 +83,13 @@ public struct TunnelDevice: ~Copyable {
     guard let first = runs.first, runs.count <= runLimit, isOffloading || header == .none else {
       return .refused(SystemError(call: TunnelDevice.writing, number: EINVAL))
     }
-    let number = file.number
-    if runs.count == 1, !framing.hasHeader { return wrote { Glibc.write(number, first.baseAddress, first.count) } }
+    if runs.count == 1, !framing.hasHeader { return write(frame: first) }
     header.store(into: self.header, headerLength: headerLength(of: runs, header))
     vectors[0] = iovec(iov_base: self.header.baseAddress, iov_len: OffloadHeader.size)
     for (index, run) in runs.enumerated() {
       vectors[1 + index] = iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count)
     }
-    let frame = vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)]
-    return wrote { writev(number, UnsafeBufferPointer(rebasing: frame).baseAddress, Int32(frame.count)) }
+    return write(frame: UnsafeBufferPointer(rebasing: vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)]))
   }
 
   /// How many bytes of headers the packet begins with: they stand in its first run, or in the one behind an Ethernet
@@ -112,13 +106,28 @@ public struct TunnelDevice: ~Copyable {
     return length == 0 ? 0 : length &+ UInt16(truncatingIfNeeded: runs[0].count)
   }
 
-  private func wrote(_ call: () -> Int) -> TunnelWrite {
+  private func write(frame: UnsafeRawBufferPointer) -> TunnelWrite {
     do throws(SystemError) {
-      try SystemCall.perform(TunnelDevice.writing, call)
-      return .written
+      return outcome(try SystemCall.write(file.number, frame, TunnelDevice.writing))
     } catch {
-      return error.number == EBADFD ? .gone(error) : .refused(error)
+      return outcome(error)
     }
+  }
+
+  private func write(frame: UnsafeBufferPointer<iovec>) -> TunnelWrite {
+    do throws(SystemError) {
+      return outcome(try SystemCall.write(file.number, frame, TunnelDevice.writing))
+    } catch {
+      return outcome(error)
+    }
+  }
+
+  private func outcome(_ count: Int?) -> TunnelWrite {
+    count == nil ? .refused(SystemError(call: TunnelDevice.writing, number: EAGAIN)) : .written
+  }
+
+  private func outcome(_ error: SystemError) -> TunnelWrite {
+    error.number == EBADFD ? .gone(error) : .refused(error)
   }
 
   private static let writing = "write to the tunnel"

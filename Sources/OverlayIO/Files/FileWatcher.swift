@@ -21,7 +21,7 @@ public final class FileWatcher {
   public init(path: String) throws(SystemError) {
     self.path = path
     (directories, names) = FileWatcher.way(to: path)
-    queue = try FileDescriptor("inotify_init1") { inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) }
+    queue = try SystemCall.fileEvents()
     try arm()
   }
 
@@ -35,9 +35,7 @@ public final class FileWatcher {
     var buffer = [UInt8](repeating: 0, count: 4096)
     // Bounded, so that a busy directory cannot hold up the loop: what is left makes the descriptor readable again.
     for _ in 0..<16 {
-      guard let count = try SystemCall.attempt("read inotify", { read(queue.number, &buffer, buffer.count) }) else {
-        break
-      }
+      guard let count = try SystemCall.read(queue.number, into: &buffer, "read inotify") else { break }
       for event in FileWatcher.events(in: buffer.prefix(count)) {
         let isLoss = event.mask & FileWatcher.losses != 0
         if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
@@ -89,7 +87,7 @@ public final class FileWatcher {
   /// The watch of what is at `path`; `nil` where nothing is, or nothing that may be read.
   private func add(_ path: String, _ mask: UInt32) throws(SystemError) -> Int32? {
     do {
-      return try SystemCall.perform("inotify_add_watch \(path)") { inotify_add_watch(queue.number, path, mask) }
+      return try SystemCall.watch(path, mask, in: queue.number)
     } catch {
       if [ENOENT, ENOTDIR, EACCES, ELOOP].contains(error.number) { return nil }
       throw error
@@ -98,7 +96,7 @@ public final class FileWatcher {
 
   private func remove(_ watch: Int32) {
     // The kernel has already dropped the watch of what was deleted.
-    if watch >= 0 { _ = inotify_rm_watch(queue.number, watch) }
+    if watch >= 0 { try? SystemCall.endWatch(watch, in: queue.number) }
   }
 
   private static let losses = UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)

@@ -3,11 +3,13 @@ import Glibc
 /// The content of the file at `path`, at most `limit` bytes; a longer one is EFBIG and names the limit. Never waits: a named pipe without
 /// data is EAGAIN.
 public func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
-  let file = try FileDescriptor("open \(path)") { open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
+  let file = try SystemCall.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
   var content: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: min(limit + 1, 16_384))
   while true {
-    let count = try SystemCall.perform("read \(path)") { read(file.number, &chunk, chunk.count) }
+    guard let count = try SystemCall.read(file.number, into: &chunk, "read \(path)") else {
+      throw SystemError(call: "read \(path)", number: EAGAIN)
+    }
     if count == 0 { return content }
     content += chunk.prefix(count)
     if content.count > limit {
@@ -22,7 +24,7 @@ public func missingDirectory(of path: String) -> String? {
   let directory = String(path[..<slash])
   guard !directory.isEmpty else { return nil }
   do throws(SystemError) {
-    try SystemCall.perform("access \(directory)") { access(directory, F_OK) }
+    try SystemCall.find(directory)
     return nil
   } catch {
     return error.number == ENOENT ? directory : nil

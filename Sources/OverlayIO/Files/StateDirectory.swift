@@ -63,29 +63,21 @@ public final class StateDirectory {
 
   /// Writes the file under another name first: whatever happens meanwhile, the old one is there or the new one.
   static func replace(_ name: String, in path: String, with text: String) throws(SystemError) {
-    let bytes = Array(text.utf8)
-    if mkdir(path, 0o700) != 0, errno != EEXIST { throw SystemError(call: "mkdir \(path)", number: errno) }
-    let (file, draft) = ("\(path)/\(name)", "\(path)/\(name).new")
+    try SystemCall.makeDirectory(path, mode: 0o700)
+    let directory = try SystemCall.open(path, O_RDONLY | O_DIRECTORY)
+    let (number, draft) = (directory.number, "\(name).new")
     // What a crash left behind may be a link, or belong to somebody else.
-    unlink(draft)
+    try? SystemCall.remove(draft, from: number, path: "\(path)/\(draft)")
     do throws(SystemError) {
-      let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-      let descriptor = try FileDescriptor("open \(draft)") { open(draft, flags, 0o600) }
-      let number = descriptor.number
-      var written = 0
-      while written < bytes.count {
-        written += try SystemCall.perform("write \(draft)") {
-          bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress?.advanced(by: written), $0.count - written) }
-        }
-      }
-      try SystemCall.perform("fsync \(draft)") { fsync(number) }
-      try SystemCall.perform("rename \(draft)") { rename(draft, file) }
+      let file = try SystemCall.open(
+        draft, in: number, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, path: "\(path)/\(draft)")
+      try SystemCall.writeAll(file.number, Array(text.utf8), "write \(path)/\(draft)")
+      try SystemCall.synchronize(file.number, path: "\(path)/\(draft)")
+      try SystemCall.rename(draft, to: name, in: number, path: "\(path)/\(draft)")
     } catch {
-      unlink(draft)
+      try? SystemCall.remove(draft, from: number, path: "\(path)/\(draft)")
       throw error
     }
-    let directory = try FileDescriptor("open \(path)") { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    let number = directory.number
-    try SystemCall.perform("fsync \(path)") { fsync(number) }
+    try SystemCall.synchronize(number, path: path)
   }
 }

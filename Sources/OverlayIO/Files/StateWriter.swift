@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import OverlayCore
 
@@ -27,7 +26,7 @@ public final class StateWriter {
     self.path = path
     self.log = log
     task = WritingTask(
-      news: try FileDescriptor("eventfd") { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }, interval, write)
+      news: try SystemCall.counter(), interval, write)
     thread = try StateWriter.start(task)
     news = EventSource(.readable(task.news.number), on: loop) { [unowned self] in report() }
     news?.start()
@@ -131,8 +130,7 @@ private final class WritingTask: @unchecked Sendable {
   }
 
   func takeOutcome() -> Outcome? {
-    var count: UInt64 = 0
-    _ = read(news.number, &count, MemoryLayout<UInt64>.size)
+    _ = try? SystemCall.takeCount(of: news.number)
     return locked {
       defer { outcome = nil }
       return outcome
@@ -147,8 +145,7 @@ private final class WritingTask: @unchecked Sendable {
         // It is tried again, and for the last time at the end: nothing newer may ever come.
         if error != nil, !isStopping, self.text == nil { self.text = text }
       }
-      var one: UInt64 = 1
-      _ = Glibc.write(news.number, &one, MemoryLayout<UInt64>.size)
+      try? SystemCall.increment(news.number)
       rest()
     }
   }
@@ -164,11 +161,8 @@ private final class WritingTask: @unchecked Sendable {
 
   /// Waits until the next write may follow the last.
   private func rest() {
-    var end = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &end)
-    let nanoseconds = end.tv_nsec + Int(interval.nanoseconds)
-    end.tv_sec += nanoseconds / 1_000_000_000
-    end.tv_nsec = nanoseconds % 1_000_000_000
+    let nanoseconds = Int(clamping: (SystemCall.now + interval).nanoseconds)
+    var end = timespec(tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while !isStopping, pthread_cond_timedwait(condition, mutex, &end) != ETIMEDOUT {}

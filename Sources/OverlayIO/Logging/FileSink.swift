@@ -15,9 +15,10 @@ public final class FileSink: LogSink {
 
   /// Whether it is the file that standard error goes to, by whatever path.
   var isStandardError: Bool {
-    var (own, other) = (stat(), stat())
-    return fstat(file.number, &own) == 0 && fstat(STDERR_FILENO, &other) == 0 && own.st_dev == other.st_dev
-      && own.st_ino == other.st_ino
+    guard let own = try? SystemCall.status(file.number), let other = try? SystemCall.status(STDERR_FILENO) else {
+      return false
+    }
+    return own.st_dev == other.st_dev && own.st_ino == other.st_ino
   }
 
   /// Opens the path again: a new file, if the old one was moved away.
@@ -30,15 +31,13 @@ public final class FileSink: LogSink {
   public func write(_ level: LogLevel, _ line: String) -> Bool {
     let text = "\(isInsideLine ? "\n" : "")\(Timestamp.now) \(level.name) \(line)\n"
     let bytes = Array(text.utf8)
-    let result = try? SystemCall.attempt("write") { Glibc.write(file.number, bytes, bytes.count) }
-    guard let written = result, written > 0 else { return false }
+    guard let written = try? SystemCall.write(file.number, bytes[...]), written > 0 else { return false }
     isInsideLine = written < bytes.count
     return !isInsideLine
   }
 
   private static func open(_ path: String) throws(SystemError) -> FileDescriptor {
     // Non-blocking for the sake of a named pipe that nobody reads.
-    let flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
-    return try FileDescriptor("open \(path)") { Glibc.open(path, flags, 0o640) }
+    try SystemCall.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, mode: 0o640)
   }
 }

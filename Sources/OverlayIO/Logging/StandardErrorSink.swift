@@ -18,10 +18,8 @@ public final class StandardErrorSink: LogSink {
   /// journal reads, as systemd.exec(5) describes.
   init(descriptor: Int32, journalStream: String?) {
     self.descriptor = descriptor
-    var status = stat()
-    isJournal =
-      journalStream != nil && fstat(descriptor, &status) == 0
-      && journalStream == "\(status.st_dev):\(status.st_ino)"
+    let status = SystemCall.isOpen(descriptor) ? try? SystemCall.status(descriptor) : nil
+    isJournal = journalStream != nil && journalStream == status.map { "\($0.st_dev):\($0.st_ino)" }
   }
 
   /// Writes one line if the reader has room for it now.
@@ -29,12 +27,9 @@ public final class StandardErrorSink: LogSink {
     let text = StandardErrorSink.text(level, line, isJournal: isJournal)
     // The descriptor is shared with other programs, so it cannot be made non-blocking: ask first. A pipe or
     // terminal that is ready has room for a page, which is more than a line.
-    var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-    guard poll(&request, 1, 0) == 1, request.revents & Int16(POLLOUT) != 0,
-      request.revents & Int16(POLLNVAL | POLLERR | POLLHUP) == 0
-    else { return false }
+    guard let events = try? SystemCall.poll(descriptor, POLLOUT), events == POLLOUT else { return false }
     let bytes = Array(text.utf8)
-    let written = try? SystemCall.attempt("write") { Glibc.write(descriptor, bytes, bytes.count) }
+    let written = try? SystemCall.write(descriptor, bytes[...])
     return written == bytes.count
   }
 

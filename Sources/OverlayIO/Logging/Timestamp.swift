@@ -8,8 +8,7 @@ struct Timestamp: CustomStringConvertible {
   let milliseconds: Int
 
   static var now: Timestamp {
-    var time = timespec()
-    _ = clock_gettime(CLOCK_REALTIME, &time)
+    let time = SystemCall.calendarTime
     return Timestamp(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
   }
 

@@ -1,5 +1,4 @@
 import CLibevent
-import Glibc
 import OverlayCore
 
 /// The program's one loop, on libevent: everything happens in its thread.
@@ -48,10 +47,5 @@ public final class EventLoop {
   }
 
   /// The time of the monotonic clock.
-  public var now: Instant {
-    var time = timespec()
-    // Fails for an unknown clock alone.
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
-  }
+  public var now: Instant { SystemCall.now }
 }

@@ -1,5 +1,3 @@
-import CLinux
-import Glibc
 import OverlayCore
 
 /// A time that the loop waits for, and what is done when it comes: a timer of the kernel's, `timerfd_create(2)`, which
@@ -14,9 +12,7 @@ public final class TimerSource {
 
   /// A source that waits for no time before `start`. An error if there is no descriptor left for it.
   public init(on loop: EventLoop, handler: @escaping () -> Void) throws(SystemError) {
-    file = try FileDescriptor("timerfd_create") {
-      timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK | TFD_CLOEXEC))
-    }
+    file = try SystemCall.timer()
     self.loop = loop
     self.handler = handler
     expiry = EventSource(.readable(file.number), on: loop) { [unowned self] in expire() }
@@ -32,12 +28,8 @@ public final class TimerSource {
   public func start(at deadline: Instant) {
     guard deadline != self.deadline else { return }
     self.deadline = deadline
-    var time = itimerspec()
-    // All zero would mean that nothing is waited for.
-    let nanoseconds = Int(clamping: max(deadline.nanoseconds, 1))
-    time.it_value = timespec(tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
     // Fails for what is no timer alone.
-    timerfd_settime(file.number, Int32(TFD_TIMER_ABSTIME), &time, nil)
+    try? SystemCall.set(file.number, to: deadline)
   }
 
   /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
@@ -46,9 +38,8 @@ public final class TimerSource {
   }
 
   private func expire() {
-    var times: UInt64 = 0
     // Nothing is there where the time was set anew after libevent had noticed that the old one came.
-    guard read(file.number, &times, MemoryLayout<UInt64>.size) > 0 else { return }
+    guard let times = try? SystemCall.takeCount(of: file.number), times > 0 else { return }
     deadline = nil
     handler()
   }

@@ -24,48 +24,30 @@ struct NetlinkSocket: ~Copyable {
 
   /// Opens a socket of this protocol that hears these groups (`RTMGRP_…`).
   init(protocol number: Int32 = NETLINK_ROUTE, groups: Int32 = 0) throws(SystemError) {
-    let socket = try FileDescriptor("open netlink socket") {
-      let type = SOCK_RAW.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
-      return Glibc.socket(AF_NETLINK, Int32(type), number)
-    }
-    var address = sockaddr_nl(
+    let socket = try SystemCall.socket(AF_NETLINK, SOCK_RAW, protocol: number, "open netlink socket")
+    let address = sockaddr_nl(
       nl_family: sa_family_t(AF_NETLINK), nl_pad: 0, nl_pid: 0, nl_groups: UInt32(bitPattern: groups))
     let number = socket.number
-    try SystemCall.perform("bind netlink socket") {
-      withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          bind(number, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
-        }
-      }
+    try SystemCall.lend(address) { pointer, size throws(SystemError) in
+      try SystemCall.bind(number, to: pointer, size, "bind netlink socket")
     }
     // Lets a dump be filtered by the kernel. One older than Linux 4.20 lacks it and sends all, so it is no loss.
-    var strict: Int32 = 1
-    _ = setsockopt(number, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, socklen_t(MemoryLayout<Int32>.size))
+    try? SystemCall.setOption(NETLINK_GET_STRICT_CHK, of: number, at: SOL_NETLINK, to: 1)
     self.socket = socket
   }
 
   /// Sends a message without waiting for what comes of it.
   func send(_ message: NetlinkMessage, sequence: UInt32) throws(SystemError) {
-    let bytes = message.encoded(sequence: sequence)
-    let number = socket.number
-    try SystemCall.perform(message.purpose) { Glibc.send(number, bytes, bytes.count, 0) }
+    try SystemCall.send(socket.number, message.encoded(sequence: sequence), message.purpose)
   }
 
   /// Takes one datagram from the kernel; what another process sent is dropped.
   func receive(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Receipt {
-    let number = socket.number
     while true {
       var sender = sockaddr_nl()
-      var size = socklen_t(MemoryLayout<sockaddr_nl>.size)
       let count: Int?
       do throws(SystemError) {
-        count = try SystemCall.attempt("receive from netlink") {
-          withUnsafeMutablePointer(to: &sender) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-              recvfrom(number, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC), $0, &size)
-            }
-          }
-        }
+        count = try SystemCall.receive(socket.number, into: buffer, from: &sender)
       } catch {
         if error.number == ENOBUFS { return .overflow }
         throw error

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 
 /// A network namespace that files and sockets can be opened in. They go on acting there when the thread has returned.
@@ -14,18 +13,14 @@ enum NetworkNamespace {
     // its own user namespace a thread can be allowed to leave and not to return.
     try enter(home, path: name.path)
     try enter(target, path: name.path)
-    defer {
-      // Sockets opened from here on would silently lie in the wrong network: worse than no program.
-      let result = oncilla_enter_network_namespace(home.number)
-      precondition(result == 0, "the thread cannot return to its network namespace")
-    }
+    defer { SystemCall.returnToNetworkNamespace(home.number) }
     return try body()
   }
 
   private static func openFile(_ path: String) throws(PrivilegeError) -> FileDescriptor {
     do throws(SystemError) {
       // O_NONBLOCK: whoever names a pipe must not make us wait.
-      return try FileDescriptor("open \(path)") { open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
+      return try SystemCall.open(path, O_RDONLY | O_NONBLOCK)
     } catch {
       switch error.number {
       case ENOENT, ENOTDIR: throw .namespaceMissing(path)
@@ -35,9 +30,8 @@ enum NetworkNamespace {
   }
 
   private static func enter(_ namespace: borrowing FileDescriptor, path: String) throws(PrivilegeError) {
-    let number = namespace.number
     do throws(SystemError) {
-      try SystemCall.perform("setns \(path)") { oncilla_enter_network_namespace(number) }
+      try SystemCall.enterNetworkNamespace(namespace.number, path: path)
     } catch {
       switch error.number {
       case EPERM: throw .notPermitted(capability: "CAP_SYS_ADMIN", act: "enter network namespace \(path)")

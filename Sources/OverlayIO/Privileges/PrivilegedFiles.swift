@@ -27,7 +27,7 @@ struct PrivilegedFiles: ~Copyable {
 
   private static func requireNetworkLayer() throws(PrivilegeError) {
     do throws(SystemError) {
-      _ = try FileDescriptor("open IPv6 socket") { Glibc.socket(AF_INET6, Int32(SOCK_DGRAM.rawValue), 0) }
+      _ = try SystemCall.socket(AF_INET6, SOCK_DGRAM, "open IPv6 socket")
     } catch {
       throw error.number == EAFNOSUPPORT ? .protocolDisabled(interface: nil) : .failed(act: "use IPv6", error)
     }

@@ -9,18 +9,14 @@ struct ProtocolSwitch: ~Copyable {
 
   /// Opens the directory: what it holds goes on being that namespace's when the thread has left it.
   init() throws(SystemError) {
-    directory = try FileDescriptor("open \(ProtocolSwitch.path)") {
-      open(ProtocolSwitch.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    }
+    directory = try SystemCall.open(ProtocolSwitch.path, O_RDONLY | O_DIRECTORY)
   }
 
   /// Lets IPv6 work on one interface, whatever is set for all others: no other key is touched.
   func enable(on interface: String) throws(SystemError) {
-    let (directory, name) = (directory.number, "\(interface)/disable_ipv6")
-    let file = try FileDescriptor("open \(ProtocolSwitch.path)/\(name)") {
-      openat(directory, name, O_WRONLY | O_CLOEXEC)
-    }
-    let number = file.number
-    try SystemCall.perform("write to \(ProtocolSwitch.path)/\(name)") { write(number, "0\n", 2) }
+    let name = "\(interface)/disable_ipv6"
+    let path = "\(ProtocolSwitch.path)/\(name)"
+    let file = try SystemCall.open(name, in: directory.number, O_WRONLY, path: path)
+    try SystemCall.writeAll(file.number, Array("0\n".utf8), "write to \(path)")
   }
 }

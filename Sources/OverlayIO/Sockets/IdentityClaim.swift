@@ -11,16 +11,13 @@ final class IdentityClaim {
   init(_ name: OnionName) throws(SystemError) {
     let digits = Array("0123456789abcdef".utf8)
     let path = Array("\0oncilla/".utf8) + name.fingerprint.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xf)]] }
-    socket = try FileDescriptor("socket") { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | socketFlags, 0) }
-    let number = socket.number
+    socket = try SystemCall.socket(AF_UNIX, SOCK_DGRAM)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.prefix($0.count)) }
     let length = socklen_t(MemoryLayout<sa_family_t>.size + path.count)
-    try SystemCall.perform("claim an identity") {
-      withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(number, $0, length) }
-      }
+    try SystemCall.lend(address) { pointer, _ throws(SystemError) in
+      try SystemCall.bind(socket.number, to: pointer, length, "claim an identity")
     }
   }
 }

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import OverlayCore
 
@@ -52,13 +51,15 @@ final class Listener {
     self.loop = loop
     self.log = log
     self.handler = handler
-    file = try FileDescriptor("socket") { socket(address.family, Int32(SOCK_STREAM.rawValue) | socketFlags, 0) }
+    file = try SystemCall.socket(address.family, SOCK_STREAM)
     let number = file.number
-    var one: Int32 = 1
-    setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+    // Without it an address is not free at once after a daemon ended, which the next call would tell.
+    try? SystemCall.setOption(SO_REUSEADDR, of: number, at: SOL_SOCKET, to: 1)
     do throws(SystemError) {
-      try SystemCall.perform("listen at \(address)") { address.withSocketAddress { bind(number, $0, $1) } }
-      try SystemCall.perform("listen at \(address)") { listen(number, SOMAXCONN) }
+      try address.withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.bind(number, to: pointer, size, "listen at \(address)")
+      }
+      try SystemCall.listen(number, "listen at \(address)")
     } catch {
       throw ListenerError(address, error)
     }
@@ -73,12 +74,9 @@ final class Listener {
   }
 
   private func accept() {
-    let number = file.number
     for _ in 0..<Listener.batch {
       do throws(SystemError) {
-        guard let connection = try SystemCall.attempt("accept", { oncilla_accept(number) }) else {
-          return
-        }
+        guard let connection = try SystemCall.accept(file.number) else { return }
         handler(StreamSocket(owning: connection))
       } catch {
         // The caller gave up already, or the network did (accept(2)): the next one may be fine.

@@ -42,7 +42,7 @@ public enum SocketAddress: Hashable, Sendable {
       layout.sin_family = sa_family_t(AF_INET)
       layout.sin_port = port.bigEndian
       layout.sin_addr.s_addr = address.value.bigEndian
-      return try SocketAddress.lend(layout, body)
+      return try SystemCall.lend(layout, body)
     case .ipv6(let address, let port):
       var layout = sockaddr_in6()
       layout.sin6_family = sa_family_t(AF_INET6)
@@ -50,23 +50,14 @@ public enum SocketAddress: Hashable, Sendable {
       withUnsafeMutableBytes(of: &layout.sin6_addr) { bytes in
         address.store(into: UnsafeMutableRawBufferPointer(bytes), at: 0)
       }
-      return try SocketAddress.lend(layout, body)
+      return try SystemCall.lend(layout, body)
     case .unix(let path):
       var layout = sockaddr_un()
       layout.sun_family = sa_family_t(AF_UNIX)
       withUnsafeMutableBytes(of: &layout.sun_path) { bytes in
         bytes.copyBytes(from: path.utf8.prefix(SocketAddress.longestPath))
       }
-      return try SocketAddress.lend(layout, body)
-    }
-  }
-
-  private static func lend<Layout, Result, Failure: Error>(
-    _ layout: Layout, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try withUnsafePointer(to: layout) { (pointer: UnsafePointer<Layout>) throws(Failure) -> Result in
-      try body(
-        UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), socklen_t(MemoryLayout<Layout>.size))
+      return try SystemCall.lend(layout, body)
     }
   }
 }

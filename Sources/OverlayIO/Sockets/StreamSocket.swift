@@ -42,49 +42,35 @@ struct StreamSocket: ~Copyable {
   var descriptor: Int32 { file.number }
 
   /// Takes over a connected descriptor that does not block.
-  init(owning descriptor: Int32) {
-    file = FileDescriptor(owning: descriptor)
-    isTCP = StreamSocket.sendAtOnce(descriptor)
+  init(owning descriptor: consuming FileDescriptor) {
+    isTCP = StreamSocket.sendAtOnce(descriptor.number)
+    file = descriptor
   }
 
   /// A socket that is not connected yet.
   init(for address: SocketAddress) throws(SystemError) {
-    file = try FileDescriptor("socket") {
-      socket(address.family, Int32(SOCK_STREAM.rawValue) | socketFlags, 0)
-    }
+    file = try SystemCall.socket(address.family, SOCK_STREAM)
     isTCP = StreamSocket.sendAtOnce(file.number)
   }
 
   /// Begins to connect.
   func connect(to address: SocketAddress) throws(SystemError) -> Connection {
     let number = file.number
-    do throws(SystemError) {
-      try SystemCall.perform("connect to \(address)") {
-        address.withSocketAddress { Glibc.connect(number, $0, $1) }
-      }
-      return .established
-    } catch  where error.number == EINPROGRESS {
-      return .pending
+    return try address.withSocketAddress { pointer, size throws(SystemError) in
+      try SystemCall.connect(number, to: pointer, size, "connect to \(address)") ? .established : .pending
     }
   }
 
   /// What became of the attempt, once the socket is writable.
   func finishConnecting(to address: SocketAddress) throws(SystemError) {
-    let number = file.number
-    var outcome: Int32 = 0
-    try SystemCall.perform("getsockopt") {
-      var size = socklen_t(MemoryLayout<Int32>.size)
-      return getsockopt(number, SOL_SOCKET, SO_ERROR, &outcome, &size)
-    }
+    let outcome = try SystemCall.option(SO_ERROR, of: file.number, at: SOL_SOCKET)
     if outcome != 0 { throw SystemError(call: "connect to \(address)", number: outcome) }
   }
 
   /// Takes what has come, as far as it fits.
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Read {
-    let number = file.number
     do throws(SystemError) {
-      let count = try SystemCall.attempt("receive") { recv(number, buffer.baseAddress, buffer.count, 0) }
-      guard let count else { return .nothing }
+      guard let count = try SystemCall.receive(file.number, into: buffer) else { return .nothing }
       return count > 0 ? .bytes(count) : .end
     } catch {
       return .failed(error)
@@ -93,13 +79,13 @@ struct StreamSocket: ~Copyable {
 
   /// Copies what has come to `buffer`, as far as it fits, and leaves it there; how many bytes, 0 for none.
   func peek(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    max(0, recv(file.number, buffer.baseAddress, buffer.count, Int32(MSG_PEEK)))
+    (try? SystemCall.receive(file.number, into: buffer, flags: Int32(MSG_PEEK))) ?? 0
   }
 
   /// Lets the socket be readable only when so many bytes have come, or the end.
   func wakeAfter(bytes: Int) {
-    var count = Int32(bytes)
-    setsockopt(file.number, SOL_SOCKET, SO_RCVLOWAT, &count, socklen_t(MemoryLayout<Int32>.size))
+    // Without it what comes is found earlier.
+    try? SystemCall.setOption(SO_RCVLOWAT, of: file.number, at: SOL_SOCKET, to: Int32(bytes))
   }
 
   /// Sends the runs of bytes in order, as far as they are taken, in one call: no more of them than `vectors` has room to
@@ -107,17 +93,14 @@ struct StreamSocket: ~Copyable {
   func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, listedIn vectors: UnsafeMutableBufferPointer<iovec>
   ) -> Write {
-    let number = file.number
     let count = min(runs.count, vectors.count)
     for (index, run) in runs[..<count].enumerated() {
       vectors.initializeElement(
         at: index, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count))
     }
-    var message = msghdr()
-    message.msg_iov = vectors.baseAddress
-    message.msg_iovlen = count
     do throws(SystemError) {
-      return .bytes(try SystemCall.attempt("send") { sendmsg(number, &message, Int32(MSG_NOSIGNAL)) } ?? 0)
+      return .bytes(
+        try SystemCall.send(file.number, UnsafeMutableBufferPointer(rebasing: vectors[..<count])) ?? 0)
     } catch {
       return .failed(error)
     }
@@ -130,10 +113,11 @@ struct StreamSocket: ~Copyable {
   }
 
   private static func set(_ option: Int32, to value: Int32, of socket: Int32) -> Bool {
-    var value = value
-    return setsockopt(socket, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0
+    do throws(SystemError) {
+      try SystemCall.setOption(option, of: socket, at: Int32(IPPROTO_TCP), to: value)
+      return true
+    } catch {
+      return false
+    }
   }
 }
-
-/// Sockets never block, and no child process inherits them.
-let socketFlags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)

@@ -1,7 +1,5 @@
-import Glibc
-
 /// The owner of an open file descriptor, which is closed with it.
-public struct FileDescriptor: ~Copyable {
+public struct FileDescriptor: ~Copyable, Sendable {
   /// The number to make calls with, valid as long as the owner lives.
   public let number: Int32
 
@@ -11,12 +9,9 @@ public struct FileDescriptor: ~Copyable {
   }
 
   /// Takes over the descriptor that `body` opens.
-  public init(_ call: @autoclosure () -> String, opening body: () -> Int32) throws(SystemError) {
+  init(_ call: @autoclosure () -> String, opening body: () -> Int32) throws(SystemError) {
     number = try SystemCall.perform(call(), body)
   }
 
-  deinit {
-    // Linux closes the descriptor even where close(2) reports an error, so there is nothing to try again.
-    _ = close(number)
-  }
+  deinit { SystemCall.close(number) }
 }

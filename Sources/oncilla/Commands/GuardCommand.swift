@@ -1,4 +1,3 @@
-import Glibc
 import OverlayCore
 import OverlayIO
 
@@ -105,7 +104,7 @@ struct GuardDraft {
     _ = try privileges.perform(.removeLeakGuards)
     // A daemon that has put them back again and again waits for a second before it does.
     for _ in 0..<40 {
-      usleep(30_000)
+      SystemCall.sleep(milliseconds: 30)
       if try !privileges.lookForLeakGuards().isEmpty { return false }
     }
     return true

@@ -9,10 +9,7 @@ struct DevicePortTests {
   @Test("What a link answers or drops is one read of a batch, as a packet is (a storm was read to its end)")
   func storm() throws {
     let loop = try #require(EventLoop())
-    var ends: [Int32] = [0, 0]
-    try SystemCall.perform("socketpair") {
-      socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | socketFlags, 0, &ends)
-    }
+    let ends = try socketPair(SOCK_SEQPACKET)
     let lan = FileDescriptor(owning: ends[0])
     let tunnel = TunnelDevice(
       attached: FileDescriptor(owning: ends[1]), name: "pair", index: 1, mode: .tap, framing: .bare)

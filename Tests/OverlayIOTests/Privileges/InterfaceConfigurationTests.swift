@@ -1,7 +1,8 @@
 import Glibc
 import OverlayCore
-import OverlayIO
 import Testing
+
+@testable import OverlayIO
 
 @Suite("Configuring the interface")
 struct InterfaceConfigurationTests {

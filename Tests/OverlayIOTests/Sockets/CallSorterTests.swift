@@ -68,9 +68,8 @@ struct CallSorterTests {
   }
 
   private func call() throws -> Caller {
-    var ends: [Int32] = [0, 0]
-    try SystemCall.perform("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | socketFlags, 0, &ends) }
-    sorter.accept(StreamSocket(owning: ends[0]))
+    let ends = try socketPair(SOCK_STREAM)
+    sorter.accept(StreamSocket(owning: FileDescriptor(owning: ends[0])))
     return Caller(ends[1])
   }
 

@@ -1,7 +1,8 @@
 import Glibc
 import OverlayCore
-import OverlayIO
 import Testing
+
+@testable import OverlayIO
 
 @Suite("Socket address")
 struct SocketAddressTests {

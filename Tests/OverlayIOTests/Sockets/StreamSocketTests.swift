@@ -11,7 +11,7 @@ struct StreamSocketTests {
     var ends: [Int32] = [0, 0]
     try SystemCall.perform("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) }
     let far = FileDescriptor(owning: ends[0])
-    let near = StreamSocket(owning: ends[1])
+    let near = StreamSocket(owning: FileDescriptor(owning: ends[1]))
     let number = far.number
     let sent = try SystemCall.perform("send") { send(number, [1 as UInt8], 1, 0) }
     var byte: UInt8 = 0

@@ -1,5 +1,6 @@
 import Glibc
-import OverlayIO
+
+@testable import OverlayIO
 
 /// A directory of one test's own, removed with everything in it.
 final class TemporaryDirectory {

@@ -1,7 +1,8 @@
 import Glibc
 import OverlayCore
-import OverlayIO
 import Testing
+
+@testable import OverlayIO
 
 /// Whether the descriptor became readable within this time.
 func isReadable(_ descriptor: Int32, milliseconds: Int32 = 2000) -> Bool {

@@ -1,0 +1,108 @@
+import Glibc
+
+/// Files and directories.
+extension SystemCall {
+  /// Opens the file at `path` with `O_…` flags, and with `mode` where it is made.
+  static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
+    try FileDescriptor("open \(path)") { Glibc.open(path, flags | O_CLOEXEC, mode) }
+  }
+
+  /// Opens the file of this name in a directory; `path` names it in an error.
+  static func open(
+    _ name: String, in directory: Int32, _ flags: Int32, mode: mode_t = 0, path: @autoclosure () -> String
+  ) throws(SystemError) -> FileDescriptor {
+    try FileDescriptor("open \(path())") { Glibc.openat(directory, name, flags | O_CLOEXEC, mode) }
+  }
+
+  /// Takes up to as many bytes as `buffer` has room for; 0 at the end, `nil` where none are there yet.
+  static func read(
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, _ act: @autoclosure () -> String = "read"
+  ) throws(SystemError) -> Int? {
+    try attempt(act()) { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+  }
+
+  /// As the one above.
+  static func read(
+    _ descriptor: Int32, into buffer: inout [UInt8], _ act: @autoclosure () -> String = "read"
+  ) throws(SystemError) -> Int? {
+    try attempt(act()) { buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) } }
+  }
+
+  /// Hands over some of the bytes; how many were taken, `nil` where none can be now.
+  static func write(
+    _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, _ act: @autoclosure () -> String = "write"
+  ) throws(SystemError) -> Int? {
+    try attempt(act()) { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
+  }
+
+  /// As the one above.
+  static func write(
+    _ descriptor: Int32, _ bytes: ArraySlice<UInt8>, _ act: @autoclosure () -> String = "write"
+  ) throws(SystemError) -> Int? {
+    try attempt(act()) { bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } }
+  }
+
+  /// Hands over all of the bytes, in as many calls as it takes; EAGAIN where the descriptor would have to wait.
+  public static func writeAll(
+    _ descriptor: Int32, _ bytes: [UInt8], _ act: @autoclosure () -> String = "write"
+  ) throws(SystemError) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      guard let count = try write(descriptor, rest, act()) else { throw SystemError(call: act(), number: EAGAIN) }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Hands over the runs of bytes that `vectors` lists, in order; how many bytes were taken, `nil` where none can be now.
+  static func write(
+    _ descriptor: Int32, _ vectors: UnsafeBufferPointer<iovec>, _ act: @autoclosure () -> String = "writev"
+  ) throws(SystemError) -> Int? {
+    try attempt(act()) { Glibc.writev(descriptor, vectors.baseAddress, Int32(vectors.count)) }
+  }
+
+  /// What a descriptor stands for.
+  static func status(_ descriptor: Int32) throws(SystemError) -> stat {
+    var status = stat()
+    try perform("fstat") { Glibc.fstat(descriptor, &status) }
+    return status
+  }
+
+  /// Whether a descriptor that belongs to somebody else is open.
+  public static func isOpen(_ descriptor: Int32) -> Bool {
+    // It fails for what is not open alone, which is no bug here.
+    Glibc.fcntl(descriptor, F_GETFD) != -1
+  }
+
+  /// Fails where nothing stands at `path`, or not for this user to see.
+  static func find(_ path: String) throws(SystemError) {
+    try perform("access \(path)") { Glibc.access(path, F_OK) }
+  }
+
+  /// Makes a directory, unless something stands there.
+  static func makeDirectory(_ path: String, mode: mode_t) throws(SystemError) {
+    do throws(SystemError) {
+      try perform("mkdir \(path)") { Glibc.mkdir(path, mode) }
+    } catch {
+      if error.number != EEXIST { throw error }
+    }
+  }
+
+  /// Removes the file of this name from a directory; `path` names it in an error.
+  static func remove(
+    _ name: String, from directory: Int32, path: @autoclosure () -> String
+  ) throws(SystemError) {
+    try perform("unlink \(path())") { Glibc.unlinkat(directory, name, 0) }
+  }
+
+  /// Gives a file of a directory another name there, in place of what has that; `path` names it in an error.
+  static func rename(
+    _ name: String, to new: String, in directory: Int32, path: @autoclosure () -> String
+  ) throws(SystemError) {
+    try perform("rename \(path())") { Glibc.renameat(directory, name, directory, new) }
+  }
+
+  /// Waits until what was written stands on the disk; `path` names the file in an error.
+  static func synchronize(_ descriptor: Int32, path: @autoclosure () -> String) throws(SystemError) {
+    try perform("fsync \(path())") { Glibc.fsync(descriptor) }
+  }
+}

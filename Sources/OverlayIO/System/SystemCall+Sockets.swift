@@ -1,0 +1,106 @@
+import CLinux
+import Glibc
+
+/// Sockets. All are made so that they never wait and no child process inherits them.
+extension SystemCall {
+  /// A socket of this family and type (`SOCK_…`).
+  static func socket(
+    _ family: Int32, _ type: __socket_type, protocol number: Int32 = 0, _ act: @autoclosure () -> String = "socket"
+  ) throws(SystemError) -> FileDescriptor {
+    let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+    return try FileDescriptor(act()) { Glibc.socket(family, Int32(type.rawValue | flags), number) }
+  }
+
+  /// Gives the socket this address.
+  static func bind(
+    _ socket: Int32, to address: UnsafePointer<sockaddr>, _ size: socklen_t, _ act: @autoclosure () -> String = "bind"
+  ) throws(SystemError) {
+    try perform(act()) { Glibc.bind(socket, address, size) }
+  }
+
+  /// Lets the socket take connections, as many as the system lets wait.
+  static func listen(_ socket: Int32, _ act: @autoclosure () -> String = "listen") throws(SystemError) {
+    try perform(act()) { Glibc.listen(socket, SOMAXCONN) }
+  }
+
+  /// Takes a connection; `nil` where none waits.
+  static func accept(_ listener: Int32) throws(SystemError) -> FileDescriptor? {
+    guard let number = try attempt("accept", { oncilla_accept(listener) }) else { return nil }
+    return FileDescriptor(owning: number)
+  }
+
+  /// Begins to connect; whether the connection stands already.
+  static func connect(
+    _ socket: Int32, to address: UnsafePointer<sockaddr>, _ size: socklen_t,
+    _ act: @autoclosure () -> String = "connect"
+  ) throws(SystemError) -> Bool {
+    do throws(SystemError) {
+      try perform(act()) { Glibc.connect(socket, address, size) }
+      return true
+    } catch  where error.number == EINPROGRESS {
+      return false
+    }
+  }
+
+  /// Sets an option that is a number.
+  static func setOption(_ option: Int32, of socket: Int32, at level: Int32, to value: Int32) throws(SystemError) {
+    var value = value
+    try perform("setsockopt") {
+      Glibc.setsockopt(socket, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+  }
+
+  /// The value of an option that is a number.
+  static func option(_ option: Int32, of socket: Int32, at level: Int32) throws(SystemError) -> Int32 {
+    var (value, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+    try perform("getsockopt") { Glibc.getsockopt(socket, level, option, &value, &size) }
+    return value
+  }
+
+  /// Sends a message whole.
+  static func send(_ socket: Int32, _ bytes: [UInt8], _ act: @autoclosure () -> String = "send") throws(SystemError) {
+    try perform(act()) { Glibc.send(socket, bytes, bytes.count, 0) }
+  }
+
+  /// Sends the runs of bytes that `vectors` lists, in order, as far as they are taken, and with no signal where the
+  /// connection is lost; how many bytes, `nil` where none can be taken now.
+  static func send(_ socket: Int32, _ vectors: UnsafeMutableBufferPointer<iovec>) throws(SystemError) -> Int? {
+    var message = msghdr()
+    message.msg_iov = vectors.baseAddress
+    message.msg_iovlen = vectors.count
+    return try attempt("send") { Glibc.sendmsg(socket, &message, Int32(MSG_NOSIGNAL)) }
+  }
+
+  /// Takes what has come, as far as it fits, or with `MSG_PEEK` copies it; how many bytes, 0 at the end, `nil` where none
+  /// are there yet.
+  static func receive(
+    _ socket: Int32, into buffer: UnsafeMutableRawBufferPointer, flags: Int32 = 0
+  ) throws(SystemError) -> Int? {
+    try attempt("receive") { Glibc.recv(socket, buffer.baseAddress, buffer.count, flags) }
+  }
+
+  /// Takes a message of netlink, and who sent it; how many bytes it has, which can be more than `buffer` has room for,
+  /// `nil` where none waits.
+  static func receive(
+    _ socket: Int32, into buffer: UnsafeMutableRawBufferPointer, from sender: inout sockaddr_nl
+  ) throws(SystemError) -> Int? {
+    try attempt("receive from netlink") {
+      withUnsafeMutablePointer(to: &sender) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          var size = socklen_t(MemoryLayout<sockaddr_nl>.size)
+          return Glibc.recvfrom(socket, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC), $0, &size)
+        }
+      }
+    }
+  }
+
+  /// Calls `body` with an address of one family as calls take those of all, good for the time of the call only.
+  static func lend<Layout, Result, Failure: Error>(
+    _ layout: Layout, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try withUnsafePointer(to: layout) { (pointer: UnsafePointer<Layout>) throws(Failure) -> Result in
+      try body(
+        UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), socklen_t(MemoryLayout<Layout>.size))
+    }
+  }
+}
