@@ -8,7 +8,7 @@ public final class Daemon {
   private let log: Log
   private let loop: EventLoop
   private var status: Int32 = 0
-  private var signals: [EventSource] = []
+  private var signals: [SignalSource] = []
   private var listeners: IdentityListeners?
   private var interface: OverlayInterface?
   private var pump: Pump?
@@ -71,8 +71,7 @@ public final class Daemon {
       (SIGHUP, { [unowned self] in reload() }),
       (SIGUSR1, { [unowned self] in report() }),
     ]
-    signals = handlers.map { number, handler in EventSource(.signal(number), on: loop, handler: handler) }
-    for source in signals { source.start() }
+    signals = handlers.map { number, handler in SignalSource(number, on: loop, handler: handler) }
   }
 
   /// Starts with the names at hand, or as soon as Tor has written the only one.

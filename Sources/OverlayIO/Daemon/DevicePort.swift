@@ -49,7 +49,10 @@ final class DevicePort {
   }
 
   /// What packets for this side are delivered to.
-  var device: OverlayDevice
+  var device: OverlayDevice {
+    _read { yield source.file }
+    _modify { yield &source.file }
+  }
   /// Lent to whoever reads: nothing that is read is kept in it.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DevicePort.bufferSize, alignment: 16)
   /// Lent to whoever writes to a circuit.
@@ -59,7 +62,7 @@ final class DevicePort {
 
   private let loop: EventLoop
   private var handlers: Handlers?
-  private var source: EventSource?
+  private let source: EventSource<OverlayDevice>
   private var timer: TimerSource?
   private var holders = 0
 
@@ -67,15 +70,13 @@ final class DevicePort {
   init(_ device: consuming OverlayDevice, on loop: EventLoop) throws(SystemError) {
     let readSize = device.tunnel.isOffloading ? DevicePort.bufferSize : DevicePort.smallReadSize
     readBuffer = UnsafeMutableRawBufferPointer(rebasing: buffer[..<readSize])
-    self.device = device
+    source = EventSource(device, on: loop)
     self.loop = loop
-    source = EventSource(.readable(self.device.tunnel.descriptor), on: loop) { [unowned self] in read() }
+    source.handle(.readable) { [unowned self] in read() }
     timer = try TimerSource(on: loop) { [unowned self] in advance() }
   }
 
   deinit {
-    // Before the descriptor is closed: libevent must not watch a number that means another file.
-    source = nil
     buffer.deallocate()
     vectors.deallocate()
   }
@@ -83,13 +84,13 @@ final class DevicePort {
   /// Begins to read.
   func start(_ handlers: Handlers) {
     self.handlers = handlers
-    source?.start()
+    source.start(.readable)
   }
 
   /// Leaves packets in the device until as many have let go as have held.
   func hold(_ isHeld: Bool) {
     holders += isHeld ? 1 : -1
-    if holders == 0 { source?.start() } else if isHeld, holders == 1 { source?.cancel() }
+    if holders == 0 { source.start(.readable) } else if isHeld, holders == 1 { source.cancel(.readable) }
   }
 
   /// Does what the link wants after the device was used, and sets the timer for what comes next.
@@ -118,7 +119,7 @@ final class DevicePort {
     case .nothing:
       return .nothing
     case .gone:
-      source?.cancel()
+      source.cancel(.readable)
       handlers?.gone()
       return .nothing
     }

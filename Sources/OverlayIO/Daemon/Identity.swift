@@ -36,12 +36,12 @@ final class Identity {
   }
 
   /// Takes a connection that somebody made to the identity's onion service.
-  func accept(_ stream: consuming StreamSocket) {
+  func accept(_ stream: EventSource<StreamSocket>) {
     let socket = CircuitSocket(stream)
     turn { now in
       guard let circuit = node.accepted(at: now) else { return }
       attach(socket, to: circuit)
-      socket.reading?.start()
+      socket.source.start(.readable)
     }
   }
 
@@ -129,9 +129,8 @@ final class Identity {
 
   private func dial(_ circuit: CircuitIdentifier, at now: Instant) {
     do throws(SystemError) {
-      let stream = try StreamSocket(for: tor.socks)
-      let connection = try stream.connect(to: tor.socks)
-      let socket = CircuitSocket(stream)
+      let socket = CircuitSocket(EventSource(try StreamSocket(for: tor.socks), on: loop))
+      let connection = try socket.stream.connect(to: tor.socks)
       attach(socket, to: circuit)
       switch connection {
       case .established: established(circuit, socket)
@@ -147,14 +146,13 @@ final class Identity {
   private func established(_ circuit: CircuitIdentifier, _ socket: CircuitSocket) {
     socket.isConnecting = false
     socket.waitUntilWritable(false)
-    socket.reading?.start()
+    socket.source.start(.readable)
     node.connected(circuit)
   }
 
   private func attach(_ socket: CircuitSocket, to circuit: CircuitIdentifier) {
-    let descriptor = socket.stream.descriptor
-    socket.reading = EventSource(.readable(descriptor), on: loop) { [unowned self] in read(circuit) }
-    socket.writing = EventSource(.writable(descriptor), on: loop) { [unowned self] in writable(circuit) }
+    socket.source.handle(.readable) { [unowned self] in read(circuit) }
+    socket.source.handle(.writable) { [unowned self] in writable(circuit) }
     sockets[circuit] = socket
   }
 

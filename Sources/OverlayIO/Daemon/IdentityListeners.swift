@@ -14,8 +14,8 @@ final class IdentityListeners {
   /// `acceptAddressed` one for the identity with that address.
   init(
     _ identities: [DaemonSettings.Identity], on loop: EventLoop, log: Log,
-    accept: @escaping (consuming StreamSocket, _ identity: Int) -> Void,
-    acceptAddressed: @escaping (consuming StreamSocket, _ address: IPv6Address) -> Void
+    accept: @escaping (EventSource<StreamSocket>, _ identity: Int) -> Void,
+    acceptAddressed: @escaping (EventSource<StreamSocket>, _ address: IPv6Address) -> Void
   ) throws {
     let sorter = try CallSorter(
       limit: DescriptorLimit.calls(of: DescriptorLimit.raise()), on: loop, log: log, handler: acceptAddressed)

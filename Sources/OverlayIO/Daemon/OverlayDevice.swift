@@ -2,7 +2,7 @@ import OverlayCore
 
 /// What carries packets between the kernel and this host's identities: a tunnel of IP packets, or one of Ethernet frames
 /// with the link on which neighbours are found.
-struct OverlayDevice: ~Copyable {
+struct OverlayDevice: Pollable, ~Copyable {
   /// The tunnel.
   var tunnel: TunnelDevice
   /// The Ethernet side; `nil` where the tunnel carries bare IP packets.
@@ -11,6 +11,9 @@ struct OverlayDevice: ~Copyable {
   let hasLink: Bool
   /// The time of what is being done: set before anything is delivered.
   var now = Instant(nanoseconds: 0)
+
+  /// The tunnel's.
+  var descriptor: Int32 { tunnel.descriptor }
 
   /// A device without a link, or with one.
   init(_ tunnel: consuming TunnelDevice, link: consuming EthernetLink?) {

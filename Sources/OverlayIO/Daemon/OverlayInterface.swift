@@ -8,9 +8,8 @@ final class OverlayInterface {
   private let mtuChanged: (_ bytes: Int) -> Void
   private let failed: () -> Void
   private var privileges: Privileges
-  private var monitor: InterfaceMonitor
   private var keeper: InterfaceKeeper
-  private var changes: EventSource?
+  private let monitor: EventSource<InterfaceMonitor>
   private var timer: TimerSource?
   private var hasInterface = false
   private var hasSaidNoRules = false
@@ -28,28 +27,23 @@ final class OverlayInterface {
     self.mtuChanged = mtuChanged
     self.failed = failed
     privileges = try Privileges(settings)
-    monitor = try privileges.openMonitor()
+    monitor = EventSource(try privileges.openMonitor(), on: loop)
     keeper = InterfaceKeeper(
       interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix,
       hasAddress: settings.hasAddress)
-    changes = EventSource(.readable(monitor.descriptor), on: loop) { [unowned self] in observe() }
+    monitor.handle(.readable) { [unowned self] in observe() }
     timer = try TimerSource(on: loop) { [unowned self] in act() }
     let leakGuard = try privileges.installLeakGuard()
     finish(leakGuard)
-    changes?.start()
+    monitor.start(.readable)
     act()
-  }
-
-  deinit {
-    // Before the descriptor is closed: libevent must not watch a number that means another file.
-    changes = nil
   }
 
   /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that is
   /// handed out.
   func open(_ addresses: [IPv6Address]) throws(PrivilegeError) -> TunnelDevice {
     let device = try privileges.openTunnel()
-    monitor.watch(device)
+    monitor.file.watch(device)
     _ = try privileges.perform(.configureInterface(addresses))
     hasInterface = true
     if let line = try privileges.lookForSourceAddress() { log.warning(line) }
@@ -66,7 +60,7 @@ final class OverlayInterface {
   }
 
   private func observe() {
-    monitor.drain { change in
+    monitor.file.drain { change in
       keeper.observe(change)
       if case .mtuChanged(let bytes) = change { mtuChanged(bytes) }
     }

@@ -56,12 +56,12 @@ final class Pump {
   }
 
   /// Takes a connection that somebody made to the onion service of the identity with this number.
-  func accept(_ stream: consuming StreamSocket, for identity: Int) {
+  func accept(_ stream: EventSource<StreamSocket>, for identity: Int) {
     identities[identity].accept(stream)
   }
 
   /// Takes a connection that somebody made to the onion service of the identity with this address, if there is one.
-  func accept(_ stream: consuming StreamSocket, to address: IPv6Address) {
+  func accept(_ stream: EventSource<StreamSocket>, to address: IPv6Address) {
     if let index = indices[address] { identities[index].accept(stream) }
   }
 

@@ -5,7 +5,7 @@ import Glibc
 /// Two places are watched: the file itself, which finds changes behind a symbolic link, and the nearest directory
 /// above it that exists, for the next name on the way down. A change counts when the writer closes the file, so that
 /// a half-written one is not read.
-public final class FileWatcher {
+public final class FileWatcher: Pollable {
   private let queue: FileDescriptor
   /// The directories on the way to the file, the outermost first.
   private let directories: [String]

@@ -14,9 +14,8 @@ public final class StateWriter {
 
   private let path: String
   private let log: Log
-  private let task: WritingTask
+  private let source: EventSource<WritingTask>
   private let thread: pthread_t
-  private var news: EventSource?
   private var complaint: String?
 
   /// A writer of the file at `path`, which `write` replaces. An error if the system has no thread for it.
@@ -25,26 +24,24 @@ public final class StateWriter {
   ) throws(SystemError) {
     self.path = path
     self.log = log
-    task = WritingTask(
-      news: try SystemCall.counter(), interval, write)
+    let task = WritingTask(news: try SystemCall.counter(), interval, write)
+    source = EventSource(task, on: loop)
     thread = try StateWriter.start(task)
-    news = EventSource(.readable(task.news.number), on: loop) { [unowned self] in report() }
-    news?.start()
+    source.handle(.readable) { [unowned self] in report() }
+    source.start(.readable)
   }
 
   deinit {
-    // Before the descriptor is closed: libevent must not watch a number that means another file.
-    news = nil
-    task.stop()
+    source.file.stop()
     pthread_join(thread, nil)
     report()
   }
 
   /// Lets the file have this content soon.
-  public func keep(_ text: String) { task.give(text) }
+  public func keep(_ text: String) { source.file.give(text) }
 
   private func report() {
-    guard let outcome = task.takeOutcome() else { return }
+    guard let outcome = source.file.takeOutcome() else { return }
     if let error = outcome.error {
       if complaint != "\(error)" {
         log.warning("\(path) cannot be written, and is forgotten when the daemon ends: \(error)")
@@ -82,14 +79,14 @@ public final class StateWriter {
 /// What the loop's thread and the writing one share.
 ///
 /// `@unchecked Sendable`: everything that changes is touched with the mutex held alone, and the rest never changes.
-private final class WritingTask: @unchecked Sendable {
+private final class WritingTask: Pollable, @unchecked Sendable {
   /// What came of a write.
   struct Outcome {
     let error: SystemError?
   }
 
   /// Readable when there is an outcome.
-  let news: FileDescriptor
+  private let news: FileDescriptor
   private let interval: Duration
   private let write: StateWriter.Write
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -98,6 +95,8 @@ private final class WritingTask: @unchecked Sendable {
   private var text: String?
   private var isStopping = false
   private var outcome: Outcome?
+
+  var descriptor: Int32 { news.number }
 
   init(news: consuming FileDescriptor, _ interval: Duration, _ write: @escaping StateWriter.Write) {
     self.news = news

@@ -1,56 +1,75 @@
 import CLibevent
 
-/// Something that the loop waits for, and what is done when it happens. It is waited for until `cancel` or the
-/// end of its owner's interest: the source must live as long as it is wanted, and no longer than its loop.
-public final class EventSource {
+/// A file that the loop can wait for.
+protocol Pollable: ~Copyable {
+  /// The number that the file has for as long as it is open.
+  var descriptor: Int32 { get }
+}
+
+extension FileDescriptor: Pollable {
+  /// The number itself.
+  var descriptor: Int32 { number }
+}
+
+/// An open file, what the loop waits for on it, and what is done when that happens. The file is closed with its source and
+/// never before: so libevent never watches a number that means another file.
+final class EventSource<File: Pollable & ~Copyable> {
   /// What is waited for.
-  public enum Interest {
-    /// The descriptor has something to read, again and again.
-    case readable(Int32)
-    /// The descriptor takes bytes, again and again.
-    case writable(Int32)
-    /// The process receives this signal, again and again.
-    case signal(Int32)
+  enum Interest {
+    /// The file has something to read.
+    case readable
+    /// The file takes bytes.
+    case writable
   }
 
-  // Kept, so that it is there for as long as it knows the event.
+  /// The file.
+  var file: File
   private let loop: EventLoop
-  private let handler: () -> Void
-  private var event: OpaquePointer?
+  private var reading: EventWatch?
+  private var writing: EventWatch?
 
-  /// A source that waits for nothing before `start`.
-  public init(_ interest: Interest, on loop: EventLoop, handler: @escaping () -> Void) {
+  /// A source that takes over the file and waits for nothing before `start`.
+  init(_ file: consuming File, on loop: EventLoop) {
+    self.file = file
     self.loop = loop
-    self.handler = handler
-    let (number, kinds): (Int32, Int32) =
-      switch interest {
-      case .readable(let descriptor): (descriptor, EV_READ | EV_PERSIST)
-      case .writable(let descriptor): (descriptor, EV_WRITE | EV_PERSIST)
-      case .signal(let signal): (signal, EV_SIGNAL | EV_PERSIST)
-      }
-    event = event_new(
-      loop.base, number, Int16(kinds),
-      { _, _, context in
-        guard let context else { return }
-        // The handler is kept while it runs, and not its source: libevent counts who waits for a descriptor, and one that
-        // its handler drops must be gone before the number means another file.
-        let handler = Unmanaged<EventSource>.fromOpaque(context).takeUnretainedValue().handler
-        handler()
-      }, Unmanaged.passUnretained(self).toOpaque())
   }
 
   deinit {
-    // libevent knows the source no more after this, not even for an event that it has already noticed.
-    if let event { event_free(event) }
+    // Before the file is closed.
+    reading = nil
+    writing = nil
   }
 
-  /// Waits from now on.
-  public func start() {
-    if let event { event_add(event, nil) }
+  /// Sets what is done each time that this happens, in place of what was to be done before; it is waited for from the next
+  /// `start` on. The handler may drop the source.
+  func handle(_ interest: Interest, by handler: @escaping () -> Void) {
+    switch interest {
+    case .readable: reading = EventWatch(file.descriptor, EV_READ, on: loop, handler: handler)
+    case .writable: writing = EventWatch(file.descriptor, EV_WRITE, on: loop, handler: handler)
+    }
   }
 
-  /// Waits no more, until it is started again.
-  public func cancel() {
-    if let event { event_del(event) }
+  /// Waits for this from now on.
+  func start(_ interest: Interest) { watch(interest)?.start() }
+
+  /// Waits for this no more, until it is started again.
+  func cancel(_ interest: Interest) { watch(interest)?.cancel() }
+
+  private func watch(_ interest: Interest) -> EventWatch? {
+    switch interest {
+    case .readable: reading
+    case .writable: writing
+    }
+  }
+}
+
+/// A signal that the process receives, and what is done each time: from the beginning of the source to its end.
+final class SignalSource {
+  private let watch: EventWatch
+
+  /// Waits for the signal with this number.
+  init(_ number: Int32, on loop: EventLoop, handler: @escaping () -> Void) {
+    watch = EventWatch(number, EV_SIGNAL, on: loop, handler: handler)
+    watch.start()
   }
 }

@@ -4,24 +4,18 @@ import OverlayCore
 /// costs a turn of the loop nothing until then. libevent's own timers would have every turn read the clock once more
 /// and set a timeout for its sleep, before a packet is looked at.
 public final class TimerSource {
-  private let file: FileDescriptor
+  private let source: EventSource<FileDescriptor>
   private let loop: EventLoop
   private let handler: () -> Void
-  private var expiry: EventSource?
   private var deadline: Instant?
 
   /// A source that waits for no time before `start`. An error if there is no descriptor left for it.
   public init(on loop: EventLoop, handler: @escaping () -> Void) throws(SystemError) {
-    file = try SystemCall.timer()
+    source = EventSource(try SystemCall.timer(), on: loop)
     self.loop = loop
     self.handler = handler
-    expiry = EventSource(.readable(file.number), on: loop) { [unowned self] in expire() }
-    expiry?.start()
-  }
-
-  deinit {
-    // Before the descriptor is closed: libevent must not watch a number that means another file.
-    expiry = nil
+    source.handle(.readable) { [unowned self] in expire() }
+    source.start(.readable)
   }
 
   /// Waits for `deadline`, in place of any time set before; one that is over comes at once.
@@ -29,7 +23,7 @@ public final class TimerSource {
     guard deadline != self.deadline else { return }
     self.deadline = deadline
     // Fails for what is no timer alone.
-    try? SystemCall.set(file.number, to: deadline)
+    try? SystemCall.set(source.file.number, to: deadline)
   }
 
   /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
@@ -39,7 +33,7 @@ public final class TimerSource {
 
   private func expire() {
     // Nothing is there where the time was set anew after libevent had noticed that the old one came.
-    guard let times = try? SystemCall.takeCount(of: file.number), times > 0 else { return }
+    guard let times = try? SystemCall.takeCount(of: source.file.number), times > 0 else { return }
     deadline = nil
     handler()
   }

@@ -3,7 +3,7 @@ import Glibc
 import OverlayCore
 
 /// Hears what others do to the interface and to the leak guards, and leaves out everything else on the machine.
-public struct InterfaceMonitor: ~Copyable {
+public struct InterfaceMonitor: Pollable, ~Copyable {
   private let socket: NetlinkSocket
   private let settings: InterfaceSettings
   private let routedPrefixes: Set<IPPrefix>

@@ -15,24 +15,18 @@ final class CallSorter {
     let deadline: Instant
     // Where it stands among those that wait.
     var index: Int
-    var stream: StreamSocket?
-    var reading: EventSource?
+    let stream: EventSource<StreamSocket>
 
-    init(_ stream: consuming StreamSocket, at index: Int, until deadline: Instant) {
+    init(_ stream: EventSource<StreamSocket>, at index: Int, until deadline: Instant) {
       self.deadline = deadline
       self.index = index
-      self.stream = consume stream
-    }
-
-    deinit {
-      // Before the descriptor is closed: libevent must not watch a number that means another file.
-      reading = nil
+      self.stream = stream
     }
   }
 
   private let loop: EventLoop
   private let log: Log
-  private let handler: (consuming StreamSocket, _ destination: IPv6Address) -> Void
+  private let handler: (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
   private let limit: Int
   private var calls: [Call] = []
   private var turnover: TokenBucket
@@ -47,7 +41,7 @@ final class CallSorter {
   /// A sorter of at most so many calls at once that hands every one to `handler` with the address that it is for.
   init(
     limit: Int, on loop: EventLoop, log: Log, drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },
-    handler: @escaping (consuming StreamSocket, _ destination: IPv6Address) -> Void
+    handler: @escaping (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
   ) throws(SystemError) {
     self.limit = limit
     self.drawn = drawn
@@ -59,7 +53,7 @@ final class CallSorter {
   }
 
   /// Takes a connection whose first packet may still be to come.
-  func accept(_ stream: consuming StreamSocket) {
+  func accept(_ stream: EventSource<StreamSocket>) {
     let now = loop.now
     if calls.count >= limit {
       closed += 1
@@ -67,12 +61,11 @@ final class CallSorter {
       remove(calls[drawn(calls.indices)])
     }
     // The kernel wakes us when a whole header is there, or the end.
-    stream.wakeAfter(bytes: IPv6Header.size)
-    let descriptor = stream.descriptor
+    stream.file.wakeAfter(bytes: IPv6Header.size)
     let call = Call(stream, at: calls.count, until: now + CallSorter.patience)
-    call.reading = EventSource(.readable(descriptor), on: loop) { [unowned self, unowned call] in sort(call) }
+    stream.handle(.readable) { [unowned self, unowned call] in sort(call) }
     calls.append(call)
-    call.reading?.start()
+    stream.start(.readable)
     if calls.count == 1 { timeout?.start(at: call.deadline) }
   }
 
@@ -88,10 +81,10 @@ final class CallSorter {
 
   private func sort(_ call: Call) {
     remove(call)
-    guard let stream = call.stream.take() else { return }
-    call.reading = nil
+    let stream = call.stream
+    stream.cancel(.readable)
     var start = [UInt8](repeating: 0, count: IPv6Header.size)
-    let count = start.withUnsafeMutableBytes { stream.peek(into: $0) }
+    let count = start.withUnsafeMutableBytes { stream.file.peek(into: $0) }
     guard count == start.count, start[0] >> 4 == 6 else {
       if start.starts(with: StreamError.proxyLineStart), !hasToldProxyLine {
         hasToldProxyLine = true
@@ -100,7 +93,7 @@ final class CallSorter {
       closed += 1
       return
     }
-    stream.wakeAfter(bytes: 1)
+    stream.file.wakeAfter(bytes: 1)
     handler(stream, start.withUnsafeBytes { IPv6Address(loading: $0, at: 24) })
   }
 

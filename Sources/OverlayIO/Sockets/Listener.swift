@@ -34,25 +34,24 @@ final class Listener {
   /// How often it is said at most that nothing can be accepted.
   private static let complaintInterval = Duration.seconds(60)
 
-  private let file: FileDescriptor
+  private let source: EventSource<FileDescriptor>
   private let address: SocketAddress
   private let loop: EventLoop
   private let log: Log
   private var nextComplaint = Instant(nanoseconds: 0)
-  private var arrival: EventSource?
   private var resumption: TimerSource?
-  private let handler: (consuming StreamSocket) -> Void
+  private let handler: (EventSource<StreamSocket>) -> Void
 
   /// A listener at `address` that hands every connection to `handler`, and tells `log` when it cannot.
   init(
-    _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (consuming StreamSocket) -> Void
+    _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (EventSource<StreamSocket>) -> Void
   ) throws {
     self.address = address
     self.loop = loop
     self.log = log
     self.handler = handler
-    file = try SystemCall.socket(address.family, SOCK_STREAM)
-    let number = file.number
+    source = EventSource(try SystemCall.socket(address.family, SOCK_STREAM), on: loop)
+    let number = source.file.number
     // Without it an address is not free at once after a daemon ended, which the next call would tell.
     try? SystemCall.setOption(SO_REUSEADDR, of: number, at: SOL_SOCKET, to: 1)
     do throws(SystemError) {
@@ -63,28 +62,23 @@ final class Listener {
     } catch {
       throw ListenerError(address, error)
     }
-    arrival = EventSource(.readable(number), on: loop) { [unowned self] in accept() }
-    resumption = try TimerSource(on: loop) { [unowned self] in arrival?.start() }
-    arrival?.start()
-  }
-
-  deinit {
-    // Before the descriptor is closed: libevent must not watch a number that means another file.
-    arrival = nil
+    source.handle(.readable) { [unowned self] in accept() }
+    resumption = try TimerSource(on: loop) { [unowned self] in source.start(.readable) }
+    source.start(.readable)
   }
 
   private func accept() {
     for _ in 0..<Listener.batch {
       do throws(SystemError) {
-        guard let connection = try SystemCall.accept(file.number) else { return }
-        handler(StreamSocket(owning: connection))
+        guard let connection = try SystemCall.accept(source.file.number) else { return }
+        handler(EventSource(StreamSocket(owning: connection), on: loop))
       } catch {
         // The caller gave up already, or the network did (accept(2)): the next one may be fine.
         if [ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH].contains(error.number) {
           continue
         }
         complain(of: error)
-        arrival?.cancel()
+        source.cancel(.readable)
         resumption?.start(after: Listener.pause)
         return
       }

@@ -2,7 +2,7 @@ import Glibc
 import OverlayCore
 
 /// A connected, or connecting, TCP or UNIX stream that never waits.
-struct StreamSocket: ~Copyable {
+struct StreamSocket: Pollable, ~Copyable {
   /// What a read brought.
   enum Read: Equatable {
     /// This many bytes.

@@ -6,8 +6,7 @@ final class TorProbe {
   /// How long the port may take to answer: it is mostly on this host.
   private static let patience = Duration.seconds(5)
 
-  private let stream: StreamSocket
-  private var answer: EventSource?
+  private let source: EventSource<StreamSocket>
   private var timeout: TimerSource?
 
   /// Begins to connect and tells `handler` once why the port cannot be reached, `nil` if it can; that may drop the
@@ -15,12 +14,12 @@ final class TorProbe {
   init(
     _ address: SocketAddress, on loop: EventLoop, handler: @escaping (_ failure: SystemError?) -> Void
   ) throws(SystemError) {
-    stream = try StreamSocket(for: address)
-    _ = try stream.connect(to: address)
-    answer = EventSource(.writable(stream.descriptor), on: loop) { [unowned self] in
+    source = EventSource(try StreamSocket(for: address), on: loop)
+    _ = try source.file.connect(to: address)
+    source.handle(.writable) { [unowned self] in
       waitNoMore()
       do throws(SystemError) {
-        try stream.finishConnecting(to: address)
+        try source.file.finishConnecting(to: address)
         handler(nil)
       } catch {
         handler(error)
@@ -30,17 +29,12 @@ final class TorProbe {
       waitNoMore()
       handler(SystemError(call: "connect to \(address)", number: ETIMEDOUT))
     }
-    answer?.start()
+    source.start(.writable)
     timeout?.start(after: TorProbe.patience)
   }
 
-  deinit {
-    // Before the descriptor is closed: libevent must not watch a number that means another file.
-    waitNoMore()
-  }
-
   private func waitNoMore() {
-    answer = nil
+    source.cancel(.writable)
     timeout = nil
   }
 }

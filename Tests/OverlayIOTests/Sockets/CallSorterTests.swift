@@ -60,7 +60,7 @@ struct CallSorterTests {
     let drawn: (Range<Int>) -> Int = { Int.random(in: $0, using: &sequence) }
     sorter = try CallSorter(limit: 256, on: loop, log: log, drawn: drawn) { [loop, sorted] stream, destination in
       var header = [UInt8](repeating: 0, count: 64)
-      let read = header.withUnsafeMutableBytes { stream.read(into: $0) }
+      let read = header.withUnsafeMutableBytes { stream.file.read(into: $0) }
       #expect(read == .bytes(48), "what was looked at is still there")
       sorted.destinations.append(destination)
       if sorted.destinations.count == sorted.expected { loop.stop() }
@@ -69,7 +69,7 @@ struct CallSorterTests {
 
   private func call() throws -> Caller {
     let ends = try socketPair(SOCK_STREAM)
-    sorter.accept(StreamSocket(owning: FileDescriptor(owning: ends[0])))
+    sorter.accept(EventSource(StreamSocket(owning: FileDescriptor(owning: ends[0])), on: loop))
     return Caller(ends[1])
   }
 

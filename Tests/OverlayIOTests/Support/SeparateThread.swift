@@ -4,12 +4,12 @@ import Glibc
 
 /// Runs `body` in a thread whose table of files begins empty but for the standard streams, so that the descriptors it
 /// leaves open can be counted while other tests run beside it; waits for it.
-func onSeparateThread(_ body: @escaping () -> Void) throws {
+func onSeparateThread(_ body: @escaping () throws -> Void) throws {
   final class Task {
-    let body: () -> Void
-    var failure: SystemError?
+    let body: () throws -> Void
+    var failure: (any Error)?
 
-    init(_ body: @escaping () -> Void) { self.body = body }
+    init(_ body: @escaping () throws -> Void) { self.body = body }
   }
   let task = Task(body)
   var thread = pthread_t()
@@ -20,9 +20,9 @@ func onSeparateThread(_ body: @escaping () -> Void) throws {
       let task = Unmanaged<Task>.fromOpaque(context).takeUnretainedValue()
       do {
         try forgetInheritedDescriptors()
-        task.body()
+        try task.body()
       } catch {
-        task.failure = error as? SystemError
+        task.failure = error
       }
       return nil
     }, Unmanaged.passUnretained(task).toOpaque())
