@@ -72,8 +72,8 @@ final class OverlayInterface {
       switch action {
       case .report(let notice):
         log.write(notice.level, notice.text)
-      case .perform(let request):
-        perform(request)
+      case .perform(let repair):
+        perform(repair)
       case .stop(let notice):
         log.write(notice.level, notice.text)
         return failed()
@@ -82,17 +82,17 @@ final class OverlayInterface {
     if let next = keeper.nextTime { timer?.start(at: next) }
   }
 
-  private func perform(_ request: PrivilegedRequest) {
+  private func perform(_ repair: InterfaceRepair) {
     // Lost messages let the keeper ask for both.
-    guard hasInterface || request == .installLeakGuard else { return }
+    guard hasInterface || repair == .installLeakGuard else { return }
     do throws(PrivilegeError) {
-      let reply = try privileges.perform(request)
+      let reply = try privileges.perform(PrivilegedRequest(repair))
       switch consume reply {
       case .leakGuard(let report): finish(report)
-      default: finish(request, failure: nil)
+      default: finish(repair, failure: nil)
       }
     } catch {
-      finish(request, failure: "\(error)")
+      finish(repair, failure: "\(error)")
     }
   }
 
@@ -115,7 +115,7 @@ final class OverlayInterface {
     (overridingRules, overridingRoutes) = (report.overridingRules, report.overridingRoutes)
   }
 
-  private func finish(_ request: PrivilegedRequest, failure: String?) {
-    if let notice = keeper.finished(request, failure: failure, at: loop.now) { log.write(notice.level, notice.text) }
+  private func finish(_ repair: InterfaceRepair, failure: String?) {
+    if let notice = keeper.finished(repair, failure: failure, at: loop.now) { log.write(notice.level, notice.text) }
   }
 }

@@ -140,3 +140,11 @@ extension TunnelDevice: PacketSink {
     write(runs, header) == .written
   }
 }
+
+/// What an interface carries.
+public enum InterfaceMode: String, Hashable, Sendable, CaseIterable {
+  /// IP packets.
+  case tun
+  /// Ethernet frames.
+  case tap
+}

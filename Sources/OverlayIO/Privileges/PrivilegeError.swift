@@ -54,7 +54,7 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
     case .interfaceExists(let name):
       "interface \(name) exists already: stop the program that holds it or choose another name with --interface"
     case .interfaceGone(let name):
-      "interface \(name) was deleted or moved to another network namespace"
+      InterfaceNotice.interfaceGone(name).text
     case .loopbackDown:
       "there is no leak guard while interface lo is down: set it up with 'ip link set lo up'"
     case .leakGuardTaken(let prefix, let metric):

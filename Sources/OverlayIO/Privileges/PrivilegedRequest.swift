@@ -27,3 +27,14 @@ public enum PrivilegedRequest: Hashable, Sendable {
   /// Let the interface get all multicast of the bridge whose port it is; nothing if it is none's. Idempotent.
   case becomeMulticastRouterPort
 }
+
+extension PrivilegedRequest {
+  /// What the interface's keeper asks for.
+  public init(_ repair: InterfaceRepair) {
+    switch repair {
+    case .installLeakGuard: self = .installLeakGuard
+    case .restoreInterface: self = .restoreInterface
+    case .becomeMulticastRouterPort: self = .becomeMulticastRouterPort
+    }
+  }
+}

@@ -113,43 +113,6 @@ extension Privileges {
   }
 }
 
-extension InterfaceSettings {
-  /// What leads into the interface beside the overlay's own prefix: nothing where it is a bridge's port and no more.
-  var routedPrefixes: [IPPrefix] { hasAddress ? outsidePrefixes : [] }
-
-  /// What must not leave in the clear.
-  var guardedPrefixes: [IPPrefix] {
-    let own = IPPrefix.ipv6(prefix)
-    return [own] + outsidePrefixes.filter { $0 != own }
-  }
-
-  /// Whether somebody's route takes along what our routes are for, except to what this host serves.
-  func isOverridden(by route: RouteRecord) -> Bool {
-    guardedPrefixes.contains(where: route.overrides) && !served.contains { $0.contains(route.prefix) }
-  }
-
-  private var outsidePrefixes: [IPPrefix] {
-    let connected = ipv4Address.map(\.prefix).flatMap { $0.length < 32 ? IPPrefix.ipv4($0) : nil }
-    var known: Set<IPPrefix> = []
-    return (routes + [connected].compactMap(\.self)).flatMap(\.halvesIfAll).filter { known.insert($0).inserted }
-  }
-}
-
-extension IPPrefix {
-  /// The two halves of all addresses, in place of the prefix of length 0, or else the prefix itself. A default route is
-  /// less specific than either, whatever its metric, and the kernel takes a rule that is for all addresses for any other
-  /// of its priority.
-  fileprivate var halvesIfAll: [IPPrefix] {
-    guard length == 0 else { return [self] }
-    let halves =
-      switch self {
-      case .ipv4: ["0.0.0.0/1", "128.0.0.0/1"]
-      case .ipv6: ["::/1", "8000::/1"]
-      }
-    return halves.compactMap { IPPrefix($0) }
-  }
-}
-
 extension KernelRoute {
   /// How many bytes a connection may have on its way before it was answered, in place of some ten segments (RFC 6928):
   /// those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has its own flow control;

@@ -30,10 +30,3 @@ extension Privileges {
       + "other address, and are dropped; give it one with --ipv4-address"
   }
 }
-
-extension InterfaceSettings {
-  /// Whether an address lies in what this host serves.
-  func serves(_ address: AddressRecord) -> Bool {
-    served.contains { $0.family == address.address.family && $0.contains(address.address) }
-  }
-}

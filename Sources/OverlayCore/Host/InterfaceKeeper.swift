@@ -1,5 +1,3 @@
-import OverlayCore
-
 /// Decides what is done about changes to the interface and the leak guards. Knows no kernel: who drains the monitor
 /// calls `observe` for each change, then `actions`, and `actions` again when `nextTime` has come.
 ///
@@ -17,7 +15,7 @@ public struct InterfaceKeeper {
   private var mtu: Int
   private var reportedMTU: Int
   private var end = End.none
-  private var failures: [PrivilegedRequest: Failure] = [:]
+  private var failures: [InterfaceRepair: Failure] = [:]
   private var pace = RestorePace()
   private var guardLosses: Set<GuardLoss> = []
   private var guardPace = RestorePace(interval: .seconds(1))
@@ -103,7 +101,7 @@ public struct InterfaceKeeper {
     switch end {
     case .due:
       end = .reported
-      return [.stop(InterfaceNotice(.error, "\(PrivilegeError.interfaceGone(name))"))]
+      return [.stop(.interfaceGone(name))]
     case .reported: return []
     case .none: break
     }
@@ -142,24 +140,24 @@ public struct InterfaceKeeper {
     return new.map(InterfaceAction.report)
   }
 
-  /// Takes note of what came of a request, `nil` for success, and says what there is to log of it: a failure once and
+  /// Takes note of what came of a repair, `nil` for success, and says what there is to log of it: a failure once and
   /// not at each new try, and that it is over.
   public mutating func finished(
-    _ request: PrivilegedRequest, failure reason: String?, at now: Instant
+    _ repair: InterfaceRepair, failure reason: String?, at now: Instant
   ) -> InterfaceNotice? {
     // The bridge may be one that cannot: to ask it again and again is of no use.
-    if request == .becomeMulticastRouterPort { return reason.map { InterfaceNotice(.warning, $0) } }
-    let earlier = failures[request]?.reason
+    if repair == .becomeMulticastRouterPort { return reason.map { InterfaceNotice(.warning, $0) } }
+    let earlier = failures[repair]?.reason
     guard let reason else {
-      failures[request] = nil
-      return earlier == nil ? nil : InterfaceNotice(.notice, "\(label(of: request)) again")
+      failures[repair] = nil
+      return earlier == nil ? nil : InterfaceNotice(.notice, "\(label(of: repair)) again")
     }
-    failures[request] = Failure(reason: reason, retry: now + RestorePace.failureInterval)
+    failures[repair] = Failure(reason: reason, retry: now + RestorePace.failureInterval)
     return earlier == reason ? nil : InterfaceNotice(.error, reason)
   }
 
-  private func label(of request: PrivilegedRequest) -> String {
-    if request == .installLeakGuard { return "the leak guard for \(prefix) stands" }
+  private func label(of repair: InterfaceRepair) -> String {
+    if repair == .installLeakGuard { return "the leak guard for \(prefix) stands" }
     return "interface \(name) has " + (hasAddress ? "its address and route" : "no address")
   }
 

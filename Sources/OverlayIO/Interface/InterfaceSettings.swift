@@ -39,23 +39,6 @@ public struct InterfaceSettings: Equatable, Sendable {
   }
 }
 
-extension InterfaceSettings {
-  /// Whether an address is one that the interface is not to have: a link-local one where it is to have none, which the
-  /// kernel or whoever manages interfaces gives it unasked. Any other is somebody's will.
-  func isUnwanted(_ address: AddressRecord) -> Bool {
-    guard !hasAddress, case .ipv6(let host) = address.address else { return false }
-    return host.address.isLinkLocal
-  }
-}
-
-/// What an interface carries.
-public enum InterfaceMode: String, Hashable, Sendable, CaseIterable {
-  /// IP packets.
-  case tun
-  /// Ethernet frames.
-  case tap
-}
-
 /// An interface's IPv4 address, and the length of the prefix whose other hosts are reached through the interface.
 public struct IPv4InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
   /// The address.

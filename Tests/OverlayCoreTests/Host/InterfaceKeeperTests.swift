@@ -1,5 +1,4 @@
 import OverlayCore
-import OverlayIO
 import Testing
 
 @Suite("The interface keeper")
@@ -25,12 +24,12 @@ struct InterfaceKeeperTests {
       ([.linkLocalAddressAdded], [.restoreInterface], 1),
       ([.wentDown, .linkLocalAddressAdded], [.restoreInterface], 2),
       ([.addressLost, .wentDown], [], 1), ([.wentDown, .leakGuardLost], [.installLeakGuard], 2),
-    ] as [([InterfaceChange], [PrivilegedRequest], Int)])
-  func asks(changes: [InterfaceChange], requests: [PrivilegedRequest], lines: Int) {
+    ] as [([InterfaceChange], [InterfaceRepair], Int)])
+  func asks(changes: [InterfaceChange], repairs: [InterfaceRepair], lines: Int) {
     var keeper = keeper()
     for change in changes { keeper.observe(change) }
     let actions = keeper.actions(at: start)
-    #expect(actions.compactMap(\.request) == requests)
+    #expect(actions.compactMap(\.repair) == repairs)
     #expect(actions.compactMap(\.line).count == lines)
     #expect(keeper.actions(at: start).isEmpty)
     #expect(keeper.nextTime == nil)
@@ -42,7 +41,7 @@ struct InterfaceKeeperTests {
     let lines = [0, 1, 2, 1_500].map { milliseconds in
       keeper.observe(.leakGuardLost)
       let actions = keeper.actions(at: start + .milliseconds(milliseconds))
-      #expect(actions.compactMap(\.request) == [.installLeakGuard])
+      #expect(actions.compactMap(\.repair) == [.installLeakGuard])
       return actions.compactMap(\.line).count
     }
     #expect(lines == [1, 0, 0, 1])
@@ -53,10 +52,10 @@ struct InterfaceKeeperTests {
     var keeper = keeper()
     keeper.observe(.wentDown)
     keeper.observe(.addressLost)
-    #expect(keeper.actions(at: start).compactMap(\.request) == [])
+    #expect(keeper.actions(at: start).compactMap(\.repair) == [])
     #expect(keeper.nextTime == nil)
     keeper.observe(.cameUp)
-    #expect(keeper.actions(at: start + .seconds(1)).compactMap(\.request) == [.restoreInterface])
+    #expect(keeper.actions(at: start + .seconds(1)).compactMap(\.repair) == [.restoreInterface])
   }
 
   @Test("stops once when the interface is deleted, whatever else happened")
@@ -78,7 +77,7 @@ struct InterfaceKeeperTests {
     var now = start
     for _ in 0..<10 {
       keeper.observe(.addressLost)
-      #expect(keeper.actions(at: now).compactMap(\.request) == [.restoreInterface])
+      #expect(keeper.actions(at: now).compactMap(\.repair) == [.restoreInterface])
       now = now + .milliseconds(1)
     }
     for _ in 0..<1000 {
@@ -87,10 +86,10 @@ struct InterfaceKeeperTests {
     }
     let next = try #require(keeper.nextTime)
     #expect(next - start == .seconds(10))
-    #expect(keeper.actions(at: next).compactMap(\.request) == [.restoreInterface])
+    #expect(keeper.actions(at: next).compactMap(\.repair) == [.restoreInterface])
     keeper.observe(.addressLost)
     #expect(keeper.actions(at: next + .seconds(9)).isEmpty)
-    #expect(keeper.actions(at: next + .seconds(10)).compactMap(\.request) == [.restoreInterface])
+    #expect(keeper.actions(at: next + .seconds(10)).compactMap(\.repair) == [.restoreInterface])
   }
 
   @Test(
@@ -104,12 +103,12 @@ struct InterfaceKeeperTests {
     }
     for _ in 0..<10 {
       keeper.observe(.leakGuardLost)
-      #expect(keeper.actions(at: start).compactMap(\.request) == [.installLeakGuard])
+      #expect(keeper.actions(at: start).compactMap(\.repair) == [.installLeakGuard])
     }
     keeper.observe(.leakGuardLost)
     #expect(keeper.actions(at: start).isEmpty)
     #expect(try #require(keeper.nextTime) - start == .seconds(1))
-    #expect(keeper.actions(at: start + .seconds(1)).compactMap(\.request) == [.installLeakGuard])
+    #expect(keeper.actions(at: start + .seconds(1)).compactMap(\.repair) == [.installLeakGuard])
     #expect(try #require(keeper.nextTime) - start == .seconds(10))
   }
 
@@ -129,7 +128,7 @@ struct InterfaceKeeperTests {
   func failure() throws {
     var keeper = keeper()
     keeper.observe(.addressLost)
-    #expect(keeper.actions(at: start).compactMap(\.request) == [.restoreInterface])
+    #expect(keeper.actions(at: start).compactMap(\.repair) == [.restoreInterface])
     let first = keeper.finished(.restoreInterface, failure: "IPv6 is disabled", at: start)
     #expect(first == InterfaceNotice(.error, "IPv6 is disabled"))
 
@@ -162,7 +161,7 @@ struct InterfaceKeeperTests {
     var keeper = InterfaceKeeper(
       interface: "oncilla0", mtu: 1500, prefix: OverlayNetwork.tor.prefix, hasAddress: false)
     keeper.observe(.linkLocalAddressAdded)
-    #expect(keeper.actions(at: start).compactMap(\.request) == [.restoreInterface])
+    #expect(keeper.actions(at: start).compactMap(\.repair) == [.restoreInterface])
     #expect(keeper.finished(.restoreInterface, failure: "it cannot", at: start)?.text == "it cannot")
     let line = keeper.finished(.restoreInterface, failure: nil, at: start)
     #expect(line == InterfaceNotice(.notice, "interface oncilla0 has no address again"))
@@ -172,57 +171,31 @@ struct InterfaceKeeperTests {
   func bridge() {
     var keeper = keeper()
     keeper.observe(.joinedBridge)
-    #expect(keeper.actions(at: start).compactMap(\.request) == [.becomeMulticastRouterPort])
+    #expect(keeper.actions(at: start).compactMap(\.repair) == [.becomeMulticastRouterPort])
     let line = keeper.finished(.becomeMulticastRouterPort, failure: "it cannot", at: start)
     #expect(line == InterfaceNotice(.warning, "it cannot"))
     #expect(keeper.nextTime == nil)
     keeper.observe(.joinedBridge)
-    #expect(keeper.actions(at: start).compactMap(\.request) == [.becomeMulticastRouterPort])
+    #expect(keeper.actions(at: start).compactMap(\.repair) == [.becomeMulticastRouterPort])
     #expect(keeper.finished(.becomeMulticastRouterPort, failure: nil, at: start) == nil)
   }
 
   @Test("a leak guard that could not be installed at the start is installed when lo comes up")
   func loopback() {
     var keeper = keeper()
-    let line = keeper.finished(.installLeakGuard, failure: LeakGuardState.loopbackDown.failure, at: start)
+    let line = keeper.finished(.installLeakGuard, failure: "there is no leak guard while lo is down", at: start)
     #expect(line?.level == .error)
     keeper.observe(.loopbackCameUp)
     let now = start + .seconds(1)
-    #expect(keeper.actions(at: now).compactMap(\.request) == [.installLeakGuard])
-    #expect(keeper.finished(.installLeakGuard, failure: LeakGuardState.installed.failure, at: now) != nil)
+    #expect(keeper.actions(at: now).compactMap(\.repair) == [.installLeakGuard])
+    #expect(keeper.finished(.installLeakGuard, failure: nil, at: now) != nil)
     #expect(keeper.nextTime == nil)
-  }
-
-  @Test("with monitor and privileges, puts right what was done to a real interface")
-  func together() throws {
-    let namespace = try TestNamespace()
-    var privileges = try Privileges(namespace.settings())
-    _ = try privileges.installLeakGuard()
-    let tunnel = try privileges.openTunnel()
-    _ = try privileges.perform(.configureInterface([.overlay(0x1234)]))
-    var monitor = try privileges.openMonitor()
-    var keeper = keeper()
-
-    try namespace.ip("-6", "route", "flush", "fd87:d87e:eb43::/48")
-    try namespace.ip("link", "set", tunnel.name, "down")
-    try namespace.ip("link", "set", tunnel.name, "up")
-    for change in monitor.changes(through: .cameUp) { keeper.observe(change) }
-    for request in keeper.actions(at: start).compactMap(\.request) {
-      _ = try privileges.perform(request)
-      #expect(keeper.finished(request, failure: nil, at: start) == nil)
-    }
-    #expect(try namespace.routes() == [.interface, .leakGuard])
-    #expect(try namespace.link().addresses == [ShownLink.Address(local: "fd87:d87e:eb43::1234", prefixlen: 48)])
-
-    // What was put right is no change to put right again.
-    monitor.drain { keeper.observe($0) }
-    #expect(keeper.actions(at: start).isEmpty)
   }
 }
 
 extension InterfaceAction {
-  fileprivate var request: PrivilegedRequest? {
-    if case .perform(let request) = self { request } else { nil }
+  fileprivate var repair: InterfaceRepair? {
+    if case .perform(let repair) = self { repair } else { nil }
   }
 
   fileprivate var line: InterfaceNotice? {

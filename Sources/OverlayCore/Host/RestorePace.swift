@@ -1,5 +1,3 @@
-import OverlayCore
-
 /// How often something is put right that others may put wrong again: ten times at once, then once in every `interval`, so
 /// that whoever fights us costs neither time nor log. Ten quiet intervals give back the ten.
 struct RestorePace {
