@@ -43,6 +43,8 @@ demo-as-root: all
 
 check-as-root:
 	$(SWIFT) format lint -s -r Package.swift Sources Tests
+	$(PYTHON) Tests/Layout/check_layout_test.py
+	$(PYTHON) contrib/check-layout OverlayIO
 	$(SWIFT) build --build-tests $(STRICT)
 	$(SWIFT) test $(STRICT)
 	$(BUILD) $(STRICT)
