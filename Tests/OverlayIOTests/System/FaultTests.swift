@@ -23,7 +23,7 @@ struct FaultTests {
     let log = log
     let outcomes = try outcomesOfFaults(EIO) {
       let loop = try #require(EventLoop())
-      _ = try Listener(.ipv4(0x7f00_0001, port: 0), on: loop, log: log) { _ in }
+      _ = try Listener(.ipv4(IPv4Address(value: 0x7f00_0001), port: 0), on: loop, log: log) { _ in }
     }
     #expect(
       outcomes == [
@@ -108,7 +108,7 @@ struct FaultTests {
     #expect(claims == [refused("socket"), refused("claim an identity")])
     let outcomes = try outcomesOfFaults(EIO) {
       let loop = try #require(EventLoop())
-      _ = try TorProbe(.ipv4(0x7f00_0001, port: 9), on: loop) { _ in }
+      _ = try TorProbe(.ipv4(IPv4Address(value: 0x7f00_0001), port: 9), on: loop) { _ in }
     }
     #expect(outcomes.contains(refused("socket")) && outcomes.contains(refused("connect to 127.0.0.1:9")))
   }
