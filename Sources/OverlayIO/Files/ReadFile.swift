@@ -1,9 +1,13 @@
 import Glibc
 
-/// The content of the file at `path`, at most `limit` bytes; a longer one is EFBIG and names the limit. Never waits: a named pipe without
-/// data is EAGAIN.
+/// The content of the file at `path`, at most `limit` bytes; a longer one is EFBIG and names the limit. Never waits: a
+/// named pipe without data is EAGAIN.
 public func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
-  let file = try SystemCall.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  try content(of: try SystemCall.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), path: path, limit: limit)
+}
+
+/// As above, of a file that was opened so; `path` names it in an error.
+func content(of file: consuming FileDescriptor, path: String, limit: Int) throws(SystemError) -> [UInt8] {
   var content: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: min(limit + 1, 16_384))
   while true {

@@ -2,8 +2,9 @@ import Glibc
 import OverlayCore
 
 /// Where the daemon keeps what it must remember from one run to the next: one small file a matter, each replaced as a
-/// whole. The directory is made, for the owner alone, when something is first written. What cannot be kept is told in
-/// the log, and the daemon goes on without it.
+/// whole. The directory is made, for the owner alone, when something is first written, and opened for each file that is
+/// read or written: what belongs to one file is done in one directory. What cannot be kept is told in the log, and the
+/// daemon goes on without it.
 public final class StateDirectory {
   private let path: String
   private let log: Log
@@ -14,8 +15,8 @@ public final class StateDirectory {
     self.log = log
   }
 
-  /// The daemon's own MAC address on the TAP side, from the file `mac`; one that is missing or unreadable is made at random
-  /// and kept. Hosts of the LAN remember it, so that it had better stay the same.
+  /// The daemon's own MAC address on the TAP side, from the file `mac`; one that is missing or unreadable is made at
+  /// random and kept. Hosts of the LAN remember it, so that it had better stay the same.
   public func macAddress() -> MACAddress {
     if let text = read("mac", limit: 256) {
       if let address = MACAddress(text), !address.isGroup, address.value != 0 { return address }
@@ -50,7 +51,7 @@ public final class StateDirectory {
   /// A file's text without blanks at its ends; `nil` if it is missing or unreadable.
   private func read(_ name: String, limit: Int) -> String? {
     do throws(SystemError) {
-      let bytes = try readFile("\(path)/\(name)", limit: limit)
+      let bytes = try OpenDirectory(path).read(name, limit: limit)
       let blanks = Set(" \t\r\n".utf8)
       let start = bytes.drop { blanks.contains($0) }
       let end = start.lastIndex { !blanks.contains($0) }.map { $0 + 1 } ?? start.startIndex
@@ -61,23 +62,9 @@ public final class StateDirectory {
     }
   }
 
-  /// Writes the file under another name first: whatever happens meanwhile, the old one is there or the new one.
+  /// Writes a file as a whole, in a directory that is made where it is missing, for the owner alone.
   static func replace(_ name: String, in path: String, with text: String) throws(SystemError) {
     try SystemCall.makeDirectory(path, mode: 0o700)
-    let directory = try SystemCall.open(path, O_RDONLY | O_DIRECTORY)
-    let (number, draft) = (directory.number, "\(name).new")
-    // What a crash left behind may be a link, or belong to somebody else.
-    try? SystemCall.remove(draft, from: number, path: "\(path)/\(draft)")
-    do throws(SystemError) {
-      let file = try SystemCall.open(
-        draft, in: number, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, path: "\(path)/\(draft)")
-      try SystemCall.writeAll(file.number, Array(text.utf8), "write \(path)/\(draft)")
-      try SystemCall.synchronize(file.number, path: "\(path)/\(draft)")
-      try SystemCall.rename(draft, to: name, in: number, path: "\(path)/\(draft)")
-    } catch {
-      try? SystemCall.remove(draft, from: number, path: "\(path)/\(draft)")
-      throw error
-    }
-    try SystemCall.synchronize(number, path: path)
+    try OpenDirectory(path).replace(name, with: text)
   }
 }

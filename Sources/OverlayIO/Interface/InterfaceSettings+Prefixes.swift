@@ -37,8 +37,8 @@ extension InterfaceSettings {
 
 extension IPPrefix {
   /// The two halves of all addresses, in place of the prefix of length 0, or else the prefix itself. A default route is
-  /// less specific than either, whatever its metric, and the kernel takes a rule that is for all addresses for any other
-  /// of its priority.
+  /// less specific than either, whatever its metric, and the kernel takes a rule that is for all addresses for any
+  /// other of its priority.
   fileprivate var halvesIfAll: [IPPrefix] {
     guard length == 0 else { return [self] }
     let halves =

@@ -11,8 +11,8 @@ extension FileDescriptor: Pollable {
   var descriptor: Int32 { number }
 }
 
-/// An open file, what the loop waits for on it, and what is done when that happens. The file is closed with its source and
-/// never before: so libevent never watches a number that means another file.
+/// An open file, what the loop waits for on it, and what is done when that happens. The file is closed with its source
+/// and never before: so libevent never watches a number that means another file.
 final class EventSource<File: Pollable & ~Copyable> {
   /// What is waited for.
   enum Interest {
@@ -40,8 +40,8 @@ final class EventSource<File: Pollable & ~Copyable> {
     writing = nil
   }
 
-  /// Sets what is done each time that this happens, in place of what was to be done before; it is waited for from the next
-  /// `start` on. The handler may drop the source.
+  /// Sets what is done each time that this happens, in place of what was to be done before; it is waited for from the
+  /// next `start` on. The handler may drop the source.
   func handle(_ interest: Interest, by handler: @escaping () -> Void) {
     switch interest {
     case .readable: reading = EventWatch(file.descriptor, EV_READ, on: loop, handler: handler)

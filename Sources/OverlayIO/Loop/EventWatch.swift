@@ -7,8 +7,8 @@ final class EventWatch {
   private let handler: () -> Void
   private var event: OpaquePointer?
 
-  /// A watch of a descriptor or a signal, for events of these kinds (`EV_…`), again and again; it waits for nothing before
-  /// `start`.
+  /// A watch of a descriptor or a signal, for events of these kinds (`EV_…`), again and again; it waits for nothing
+  /// before `start`.
   init(_ number: Int32, _ kinds: Int32, on loop: EventLoop, handler: @escaping () -> Void) {
     self.loop = loop
     self.handler = handler
@@ -16,8 +16,8 @@ final class EventWatch {
       loop.base, number, Int16(kinds | EV_PERSIST),
       { _, _, context in
         guard let context else { return }
-        // The handler is kept while it runs, and not its watch: libevent counts who waits for a descriptor, and one that
-        // its handler drops must be gone before the number means another file.
+        // The handler is kept while it runs, and not its watch: libevent counts who waits for a descriptor, and one
+        // that its handler drops must be gone before the number means another file.
         let handler = Unmanaged<EventWatch>.fromOpaque(context).takeUnretainedValue().handler
         handler()
       }, Unmanaged.passUnretained(self).toOpaque())

@@ -1,7 +1,8 @@
 #if DEBUG
   import Glibc
 
-  /// Lets one system call of a thread fail in place of being made, so that a test finds out what a failure leaves behind.
+  /// Lets one system call of a thread fail in place of being made, so that a test finds out what a failure leaves
+  /// behind.
   ///
   /// It is known to its thread alone: tests run side by side. It exists in debug builds only, so that a release pays
   /// nothing for it.
@@ -28,8 +29,8 @@
       pthread_getspecific(key).map { Unmanaged<FaultInjection>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// Runs `body`, in which the call with this ordinal, 1 for the first, fails with this error number; the names of the
-    /// calls that were begun.
+    /// Runs `body`, in which the call with this ordinal, 1 for the first, fails with this error number; the names of
+    /// the calls that were begun.
     static func run(failing ordinal: Int, with number: Int32, _ body: () -> Void) -> [String] {
       let injection = FaultInjection(ordinal, number)
       pthread_setspecific(key, Unmanaged.passUnretained(injection).toOpaque())

@@ -53,7 +53,8 @@ extension SystemCall {
     }
   }
 
-  /// Hands over the runs of bytes that `vectors` lists, in order; how many bytes were taken, `nil` where none can be now.
+  /// Hands over the runs of bytes that `vectors` lists, in order; how many bytes were taken, `nil` where none can be
+  /// now.
   static func write(
     _ descriptor: Int32, _ vectors: UnsafeBufferPointer<iovec>, _ act: @autoclosure () -> String = "writev"
   ) throws(SystemError) -> Int? {

@@ -71,8 +71,8 @@ extension SystemCall {
     return try attempt("send") { Glibc.sendmsg(socket, &message, Int32(MSG_NOSIGNAL)) }
   }
 
-  /// Takes what has come, as far as it fits, or with `MSG_PEEK` copies it; how many bytes, 0 at the end, `nil` where none
-  /// are there yet.
+  /// Takes what has come, as far as it fits, or with `MSG_PEEK` copies it; how many bytes, 0 at the end, `nil` where
+  /// none are there yet.
   static func receive(
     _ socket: Int32, into buffer: UnsafeMutableRawBufferPointer, flags: Int32 = 0
   ) throws(SystemError) -> Int? {

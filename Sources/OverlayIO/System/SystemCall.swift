@@ -1,11 +1,11 @@
 import Glibc
 
 /// The one place that calls the kernel and reads `errno`: a function for each call stands in the extensions beside this
-/// file. A call that a signal interrupted is made again, one that would have to wait answers `nil`, and EBADF is a bug of
-/// ours and stops the program.
+/// file. A call that a signal interrupted is made again, one that would have to wait answers `nil`, and EBADF is a bug
+/// of ours and stops the program.
 ///
-/// In a debug build, which the unit tests are, each call asks `FaultInjection` first whether it is to fail. A release has
-/// no trace of that.
+/// In a debug build, which the unit tests are, each call asks `FaultInjection` first whether it is to fail. A release
+/// has no trace of that.
 public enum SystemCall {
   /// The result of `body`, or the error that it left, named after `call`.
   @discardableResult
@@ -20,8 +20,8 @@ public enum SystemCall {
     }
   }
 
-  /// As `perform`, but `nil` where the call would have to wait: that is the rule at the end of every batch, and no error
-  /// is made of it to be caught here.
+  /// As `perform`, but `nil` where the call would have to wait: that is the rule at the end of every batch, and no
+  /// error is made of it to be caught here.
   static func attempt<Result: FixedWidthInteger>(
     _ call: @autoclosure () -> String, _ body: () -> Result
   ) throws(SystemError) -> Result? {

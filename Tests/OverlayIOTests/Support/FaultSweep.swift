@@ -34,7 +34,8 @@ func outcomesOfFaults(
   return outcomes
 }
 
-/// What `outcomesOfFaults` tells of a call that fails with EIO and is named so by an error: nothing but the call and why.
+/// What `outcomesOfFaults` tells of a call that fails with EIO and is named so by an error: nothing but the call and
+/// why.
 func refused(_ call: String) -> String { "\(call) -> \(call): Input/output error" }
 
 /// What `outcomesOfFaults` tells of a call without which the act goes on.

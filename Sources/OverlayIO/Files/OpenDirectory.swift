@@ -1,0 +1,40 @@
+import Glibc
+
+/// A directory that is open: what is done in it is done there, whatever its path leads to meanwhile.
+struct OpenDirectory: ~Copyable {
+  private let file: FileDescriptor
+  private let path: String
+
+  /// Opens the directory at `path`, which errors name.
+  init(_ path: String) throws(SystemError) {
+    file = try SystemCall.open(path, O_RDONLY | O_DIRECTORY)
+    self.path = path
+  }
+
+  /// The content of the file of this name, at most `limit` bytes; a longer one is EFBIG.
+  func read(_ name: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let path = "\(path)/\(name)"
+    let file = try SystemCall.open(name, in: self.file.number, O_RDONLY | O_NONBLOCK | O_NOCTTY, path: path)
+    return try content(of: file, path: path, limit: limit)
+  }
+
+  /// Writes the file of this name, for the owner alone, under another name first: whatever happens meanwhile, the old
+  /// one is there or the new one.
+  func replace(_ name: String, with text: String) throws(SystemError) {
+    let (directory, draft) = (file.number, "\(name).new")
+    let path = "\(path)/\(draft)"
+    // What a crash left behind may be a link, or belong to somebody else.
+    try? SystemCall.remove(draft, from: directory, path: path)
+    do throws(SystemError) {
+      let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+      let file = try SystemCall.open(draft, in: directory, flags, mode: 0o600, path: path)
+      try SystemCall.writeAll(file.number, Array(text.utf8), "write \(path)")
+      try SystemCall.synchronize(file.number, path: path)
+      try SystemCall.rename(draft, to: name, in: directory, path: path)
+    } catch {
+      try? SystemCall.remove(draft, from: directory, path: path)
+      throw error
+    }
+    try SystemCall.synchronize(directory, path: self.path)
+  }
+}
