@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-import allocations
 import overlay
 import yardstick
 from fake_socks import FakeSocks
@@ -172,15 +171,6 @@ def test_a_ping_passes_while_the_circuit_for_bulk_is_stuck(pair):
             ping = both.a.host.ping(there, count=10)
     assert ping.received == 10, ping
     assert ping.median < 50, ping
-
-
-def test_packets_cost_no_memory(report):
-    with allocations.CountedPair() as pair:
-        for title, arguments in allocations.TRAFFIC.items():
-            calls, packets = allocations.measure(pair, pair.counted, arguments)
-            report(f"{title}: {calls} allocations for {packets} packets")
-            assert packets > 10_000
-            assert calls / packets < 0.001, "less than one allocation in 1,000 packets: timers, not packets"
 
 
 def test_a_full_device_is_emptied_without_loss(report):
