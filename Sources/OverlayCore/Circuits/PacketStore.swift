@@ -80,7 +80,7 @@ struct PacketStore: ~Copyable {
   mutating func lend(_ length: Int, leaving reserve: Int = 0) -> Slot? {
     let pool = PacketStore.pool(for: length)
     let size = pools[pool].size
-    guard hasRoom(for: length, leaving: reserve) else { return nil }
+    guard size <= bytesFree(leaving: reserve) else { return nil }
     lentBytes += size
     let slot = pools[pool].first
     guard slot != .none else { return make(size, length) }
@@ -89,11 +89,6 @@ struct PacketStore: ~Copyable {
     self[slot].length = length
     self[slot].next = .none
     return slot
-  }
-
-  /// Whether there is room for `length` bytes, so that `reserve` bytes are left below the bound then.
-  func hasRoom(for length: Int, leaving reserve: Int) -> Bool {
-    pools[PacketStore.pool(for: length)].size <= bytesFree(leaving: reserve)
   }
 
   /// How many bytes can still be lent, so that `reserve` bytes are left below the bound then.

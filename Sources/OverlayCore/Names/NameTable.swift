@@ -2,10 +2,9 @@
 ///
 /// Names from here are never displaced by learned ones. Of two learned ones for an address the one that can be reached
 /// keeps it, as long as it is valid; one that was dialled in vain last, or that was never reached and that no open circuit
-/// claims, makes way. What Tor
-/// cannot dial is not learned. Learned names are bounded, those that were never reached and the others each for
-/// themselves. A crowd of names that nobody ever dialled displaces itself alone: first those make room whose circuits are
-/// closed, the longest closed first, then the one that was confirmed longest ago.
+/// claims, makes way. What Tor cannot dial is not learned. Learned names are bounded, those that were never reached and the
+/// others each for themselves. A crowd of names that nobody ever dialled displaces itself alone: first those make room whose
+/// circuits are closed, the longest closed first, then the one that was confirmed longest ago.
 ///
 /// The names of the hosts file stay where they are, which other tables share; what peers say of themselves stands beside.
 struct NameTable {

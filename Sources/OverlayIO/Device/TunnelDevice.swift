@@ -83,13 +83,17 @@ public struct TunnelDevice: ~Copyable {
     guard let first = runs.first, runs.count <= runLimit, isOffloading || header == .none else {
       return .refused(SystemError(call: TunnelDevice.writing, number: EINVAL))
     }
-    if runs.count == 1, !framing.hasHeader { return write(frame: first) }
+    let number = file.number
+    if runs.count == 1, !framing.hasHeader {
+      return outcome { () throws(SystemError) in try SystemCall.write(number, first, TunnelDevice.writing) }
+    }
     header.store(into: self.header, headerLength: headerLength(of: runs, header))
     vectors[0] = iovec(iov_base: self.header.baseAddress, iov_len: OffloadHeader.size)
     for (index, run) in runs.enumerated() {
       vectors[1 + index] = iovec(iov_base: UnsafeMutableRawPointer(mutating: run.baseAddress), iov_len: run.count)
     }
-    return write(frame: UnsafeBufferPointer(rebasing: vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)]))
+    let frame = UnsafeBufferPointer(rebasing: vectors[(framing.hasHeader ? 0 : 1)..<(1 + runs.count)])
+    return outcome { () throws(SystemError) in try SystemCall.write(number, frame, TunnelDevice.writing) }
   }
 
   /// How many bytes of headers the packet begins with: they stand in its first run, or in the one behind an Ethernet
@@ -106,28 +110,12 @@ public struct TunnelDevice: ~Copyable {
     return length == 0 ? 0 : length &+ UInt16(truncatingIfNeeded: runs[0].count)
   }
 
-  private func write(frame: UnsafeRawBufferPointer) -> TunnelWrite {
+  private func outcome(of write: () throws(SystemError) -> Int?) -> TunnelWrite {
     do throws(SystemError) {
-      return outcome(try SystemCall.write(file.number, frame, TunnelDevice.writing))
+      return try write() == nil ? .refused(SystemError(call: TunnelDevice.writing, number: EAGAIN)) : .written
     } catch {
-      return outcome(error)
+      return error.number == EBADFD ? .gone(error) : .refused(error)
     }
-  }
-
-  private func write(frame: UnsafeBufferPointer<iovec>) -> TunnelWrite {
-    do throws(SystemError) {
-      return outcome(try SystemCall.write(file.number, frame, TunnelDevice.writing))
-    } catch {
-      return outcome(error)
-    }
-  }
-
-  private func outcome(_ count: Int?) -> TunnelWrite {
-    count == nil ? .refused(SystemError(call: TunnelDevice.writing, number: EAGAIN)) : .written
-  }
-
-  private func outcome(_ error: SystemError) -> TunnelWrite {
-    error.number == EBADFD ? .gone(error) : .refused(error)
   }
 
   private static let writing = "write to the tunnel"

@@ -103,7 +103,7 @@ public struct InterfaceMonitor: Pollable, ~Copyable {
     case RTM_NEWROUTE:
       // A route that is replaced is told of by the new one alone.
       guard let new = RouteRecord(record) else { return }
-      if settings.isOverridden(by: new) { body(.overridingRouteAdded) }
+      if new.overrides(guardedPrefixes, exceptIn: settings.served) { body(.overridingRouteAdded) }
       guard Int32(record.header.nlmsg_flags) & NLM_F_REPLACE != 0 else { return }
       for (route, change) in kept(to: new.prefix) where route.takesPlace(new) && !route.matches(new) { body(change) }
     case RTM_DELRULE:

@@ -11,11 +11,6 @@ extension InterfaceSettings {
     return [own] + outsidePrefixes.filter { $0 != own }
   }
 
-  /// Whether somebody's route takes along what our routes are for, except to what this host serves.
-  func isOverridden(by route: RouteRecord) -> Bool {
-    guardedPrefixes.contains(where: route.overrides) && !served.contains { $0.contains(route.prefix) }
-  }
-
   /// Whether an address lies in what this host serves.
   func serves(_ address: AddressRecord) -> Bool {
     served.contains { $0.family == address.address.family && $0.contains(address.address) }

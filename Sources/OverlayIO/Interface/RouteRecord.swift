@@ -38,12 +38,15 @@ struct RouteRecord: Equatable {
     interface = attributes.value(Int(RTA_OIF.rawValue), as: Int32.self) ?? 0
   }
 
-  /// Whether it is somebody's way for packets of a prefix, or of a part of it, that is better than ours. Those that the
-  /// kernel makes for networks that the host is in are none: they are to count.
-  func overrides(_ other: IPPrefix) -> Bool {
+  /// Whether it is somebody's way for packets of one of the guarded prefixes, or of a part of it, that is better than ours.
+  /// Those that the kernel makes for networks that the host is in are none: they are to count. Neither are those to what
+  /// this host serves, which is not asked of peers.
+  func overrides(_ guarded: some Sequence<IPPrefix>, exceptIn served: [IPPrefix]) -> Bool {
     guard table == KernelRoute.mainTable, Int(type) == RTN_UNICAST, origin != KernelRoute.mark,
-      origin != UInt8(RTPROT_KERNEL), other.contains(prefix)
+      origin != UInt8(RTPROT_KERNEL), !served.contains(where: { $0.contains(prefix) })
     else { return false }
-    return prefix != other || metric < KernelRoute(to: other, through: interface).metric
+    return guarded.contains {
+      $0.contains(prefix) && (prefix != $0 || metric < KernelRoute(to: $0, through: interface).metric)
+    }
   }
 }

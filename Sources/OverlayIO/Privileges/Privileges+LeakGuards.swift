@@ -3,17 +3,19 @@ import Glibc
 import OverlayCore
 
 /// The leak guards: for each prefix of the overlay and behind peers an `unreachable` route, and the policy rules that lead
-/// there, and nowhere else, before those of others. They outlive the daemon, however it ends: a connection that stood sends on, and
-/// its packets tell in the clear who talks with whom.
+/// there, and nowhere else, before those of others. They outlive the daemon, however it ends: a connection that stood
+/// sends on, and its packets tell in the clear who talks with whom.
 extension Privileges {
   /// Puts up what is missing of them. What cannot be put up keeps nothing else from it.
   mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardReport {
     if !hasInterface { try refuseTakenPlaces() }
-    let rules = try policyRules(of: Set(settings.guardedPrefixes.map(\.family)))
+    let guarded = settings.guardedPrefixes
+    let rules = try policyRules(of: Set(guarded.map(\.family)))
+    let ownRules = Dictionary(grouping: rules.compactMap { PolicyRule($0) }, by: \.prefix)
     var report = LeakGuardReport(state: .adopted, hasPolicyRules: hasPolicyRules)
-    report.overridingRoutes = try overridingRoutes()
+    report.overridingRoutes = try overridingRoutes(of: guarded)
     var firstError: PrivilegeError?
-    let routes = settings.guardedPrefixes.map { KernelRoute(guarding: $0) }
+    let routes = guarded.map { KernelRoute(guarding: $0) }
     let standing = try standing(among: routes)
     for route in routes where standing[route.prefix] == nil {
       do throws(PrivilegeError) {
@@ -22,9 +24,9 @@ extension Privileges {
         firstError = firstError ?? error
       }
     }
-    for prefix in settings.guardedPrefixes where hasPolicyRules {
+    for prefix in guarded where hasPolicyRules {
       do throws(PrivilegeError) {
-        try addRules(for: prefix, among: rules, report: &report)
+        try addRules(for: prefix, beside: ownRules[prefix] ?? [], before: rules, report: &report)
       } catch {
         firstError = firstError ?? error
       }
@@ -44,16 +46,15 @@ extension Privileges {
     }
   }
 
-  /// Sees to it that our rules for a prefix stand, before those of others that would take it elsewhere.
+  /// Sees to it that our rules for a prefix stand, of which `ours` do, before those of others that would take it elsewhere.
   private mutating func addRules(
-    for prefix: IPPrefix, among rules: [RuleRecord], report: inout LeakGuardReport
+    for prefix: IPPrefix, beside ours: [PolicyRule], before others: [RuleRecord], report: inout LeakGuardReport
   ) throws(PrivilegeError) {
     var first = PolicyRule.firstPriority
-    for found in rules where found.overrides(prefix) {
+    for found in others where found.overrides(prefix) {
       report.overridingRules.insert(found.priority)
       first = min(first, max(found.priority, 3) - 2)
     }
-    let ours = rules.compactMap { PolicyRule($0) }.filter { $0.prefix == prefix }
     let wanted = PolicyRule.Kind.allCases.map { PolicyRule($0, for: prefix, first: first) }
     for rule in wanted where !ours.contains(rule) {
       try change(rule.addition, unless: EEXIST)
@@ -97,13 +98,14 @@ extension Privileges {
     return found
   }
 
-  /// The prefixes of the routes of others that are better than ours. What this host serves is not asked of peers.
-  private mutating func overridingRoutes() throws(PrivilegeError) -> Set<IPPrefix> {
+  /// The prefixes of the routes of others that are better than ours.
+  private mutating func overridingRoutes(of guarded: [IPPrefix]) throws(PrivilegeError) -> Set<IPPrefix> {
+    let served = settings.served
     var found: Set<IPPrefix> = []
-    for family in Set(settings.guardedPrefixes.map(\.family)) {
-      let settings = settings
+    for family in Set(guarded.map(\.family)) {
       try look(KernelRoute.query(family: family)) { record in
-        if let route = RouteRecord(record), settings.isOverridden(by: route) { found.insert(route.prefix) }
+        guard let route = RouteRecord(record), route.overrides(guarded, exceptIn: served) else { return }
+        found.insert(route.prefix)
       }
     }
     return found

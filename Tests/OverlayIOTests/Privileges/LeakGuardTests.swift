@@ -7,8 +7,7 @@ struct LeakGuardTests {
   @Test("makes the overlay unreachable when the interface is gone")
   func guardsAlone() throws {
     let namespace = try TestNamespace()
-    try namespace.ip("link", "add", "clear0", "type", "veth", "peer", "name", "clear1")
-    try namespace.ip("link", "set", "clear0", "up")
+    try namespace.addClearLink()
     try namespace.ip("-6", "route", "add", "default", "dev", "clear0")
     do {
       var privileges = try Privileges(namespace.settings())
@@ -77,8 +76,7 @@ struct LeakGuardTests {
   @Test("is asked for by a rule before those of other VPNs, whose tables lead elsewhere")
   func otherVPNs() throws {
     let namespace = try TestNamespace()
-    try namespace.ip("link", "add", "clear0", "type", "veth", "peer", "name", "clear1")
-    for link in ["clear0", "clear1"] { try namespace.ip("link", "set", link, "up") }
+    try namespace.addClearLink()
     for table in ["main", "51820", "52"] {
       try namespace.ip("-6", "route", "add", "default", "dev", "clear0", "table", table)
     }
@@ -125,8 +123,7 @@ struct LeakGuardTests {
   @Test("a rule of others that is added without a number comes before ours, which moves before it, and back")
   func unnumberedRule() throws {
     let namespace = try TestNamespace()
-    try namespace.ip("link", "add", "clear0", "type", "veth", "peer", "name", "clear1")
-    for link in ["clear0", "clear1"] { try namespace.ip("link", "set", link, "up") }
+    try namespace.addClearLink()
     try namespace.ip("-6", "route", "add", "default", "dev", "clear0", "table", "51820")
     var privileges = try Privileges(namespace.settings())
     var monitor = try privileges.openMonitor()
@@ -153,8 +150,7 @@ struct LeakGuardTests {
   @Test("a route of others that is better than ours is told of, when it is there and when it is added")
   func overriddenByRoute() throws {
     let namespace = try TestNamespace()
-    try namespace.ip("link", "add", "clear0", "type", "veth", "peer", "name", "clear1")
-    for link in ["clear0", "clear1"] { try namespace.ip("link", "set", link, "up") }
+    try namespace.addClearLink()
     // A network that the host is in, and what it serves, are meant to count.
     try namespace.ip("addr", "add", "fd00:1:0:7::1/64", "dev", "clear0", "nodad")
     let add = { (route: [String]) in try namespace.run(["-6", "route", "add"] + route + ["dev", "clear0"]) }
@@ -176,8 +172,7 @@ struct LeakGuardTests {
   @Test("all addresses are guarded as two halves, which a default route of any metric comes after")
   func everything() throws {
     let namespace = try TestNamespace()
-    try namespace.ip("link", "add", "clear0", "type", "veth", "peer", "name", "clear1")
-    for link in ["clear0", "clear1"] { try namespace.ip("link", "set", link, "up") }
+    try namespace.addClearLink()
     try namespace.ip("-4", "addr", "add", "192.0.2.1/24", "dev", "clear0")
     try namespace.ip("-4", "route", "add", "default", "dev", "clear0")
     try namespace.ip("-6", "route", "add", "default", "dev", "clear0", "metric", "1")
@@ -223,5 +218,13 @@ struct LeakGuardTests {
     #expect(try privileges.installLeakGuard().state == .installed)
     let after = try privileges.lookForLeakGuards()
     #expect(after == [.ipv6(OverlayNetwork.tor.prefix)])
+  }
+}
+
+extension TestNamespace {
+  /// Adds a link, `clear0`, that leads out of the namespace in the clear.
+  fileprivate func addClearLink() throws {
+    try ip("link", "add", "clear0", "type", "veth", "peer", "name", "clear1")
+    for link in ["clear0", "clear1"] { try ip("link", "set", link, "up") }
   }
 }
