@@ -11,16 +11,21 @@ extension Node {
     return max(limit / 4, limit - limit / 4 - dialled)
   }
 
-  /// Whether there is room for a circuit that we dial: three quarters of all are for those, an eighth of them for peers that
-  /// the operator named, for which a call of somebody else makes room.
-  mutating func makeRoomToDial(isConfigured: Bool) -> Bool {
+  /// Whether there is room for a circuit that we dial, or `makeRoomToDial` can make it: three quarters of all are for those,
+  /// an eighth of them for peers that the operator named, for which a call of somebody else makes room.
+  func hasRoomToDial(isConfigured: Bool) -> Bool {
     let limit = settings.bounds.circuits
     let reserve = isConfigured ? 0 : limit / 8
     guard circuits.count - calls.count < limit - limit / 4 - reserve else { return false }
-    guard circuits.count >= limit - reserve else { return true }
-    guard isConfigured, let other = calls.leastWanted(using: &random, in: circuits) else { return false }
+    return circuits.count < limit - reserve || isConfigured && calls.holdsUnknown
+  }
+
+  /// Lets a call make room for a circuit that is dialled now, where there is none.
+  mutating func makeRoomToDial() {
+    guard circuits.count >= settings.bounds.circuits,
+      let other = calls.leastWanted(using: &random, in: circuits)
+    else { return }
     crowdOut(other)
-    return true
   }
 
   /// Somebody called our onion service; `nil` if no more circuits are wanted.

@@ -42,7 +42,7 @@ extension Node {
         name: name, label: isSelf ? Node.ownLabel : "\(name.address)", isPermanent: false, isSelf: isSelf,
         userIdentifier: makeUserIdentifier())
     guard peer.link == .none, peer.pace.nextAttempt(from: now) <= now else { return nil }
-    guard makeRoomToDial(isConfigured: peer.isPermanent) else {
+    guard hasRoomToDial(isConfigured: peer.isPermanent) else {
       counters[.circuitLimit] += 1
       return nil
     }
@@ -54,6 +54,7 @@ extension Node {
       if isStranger, !isTurn { awaitStrangersTurn(name, at: now) }
       return nil
     }
+    makeRoomToDial()
     let token: [UInt8] = isSelf ? (0..<16).map { _ in random.next() } : []
     let circuit = beginCircuit(to: name, selfCallToken: token, timeout: Node.dialTimeout, at: now)
     circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)

@@ -11,7 +11,7 @@ extension Node {
     guard tor != .unreachable, peers[name]?.successor == nil,
       let pace = peers[name]?.pace, pace.nextAttempt(from: now) <= now
     else { return }
-    guard makeRoomToDial(isConfigured: peers[name]?.isPermanent == true) else {
+    guard hasRoomToDial(isConfigured: peers[name]?.isPermanent == true) else {
       counters[.circuitLimit] += 1
       return
     }
@@ -19,6 +19,7 @@ extension Node {
       counters[.dialLimit] += 1
       return
     }
+    makeRoomToDial()
     let circuit = beginCircuit(to: name, timeout: Liveness.replacementInterval, at: now)
     circuits[circuit].bulk = Array(repeating: nil, count: settings.circuitsPerPeer - 1)
     let userIdentifier = makeUserIdentifier()

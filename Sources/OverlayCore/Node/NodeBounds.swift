@@ -7,8 +7,10 @@
 /// What depends on time alone, such as ten ICMP errors a second, is bounded for each node as it is: it keeps nothing. What
 /// belongs to a circuit, such as its queue, is bounded by how many there are.
 public struct NodeBounds: Equatable, Sendable {
-  /// How many circuits may be open; at the limit none is dialled. Three quarters of it are for accepted ones beside those
-  /// that we dialled, a quarter at the least; past that one of them makes room for the next (`AcceptedCircuits`). At least 4,
+  /// How many circuits may be open. Three quarters of it are for those that we dial, an eighth of them for configured peers;
+  /// at the limit an accepted one of somebody else makes room for a configured peer's, and nobody else is dialled. Three
+  /// quarters are for accepted ones beside those that we dialled, a quarter at the least; past that one of them makes room
+  /// for the next (`AcceptedCircuits`). At least 4,
   /// so that peers and we can dial: where files are so few that it is too much, the system refuses the last ones.
   public var circuits: Int
   /// How much memory the packets in all queues and cut packets take, in bytes: 64 MiB, past which packets are dropped. At

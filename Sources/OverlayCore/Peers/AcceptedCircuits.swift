@@ -67,6 +67,9 @@ struct AcceptedCircuits {
     return displacement.take(at: now) ? silent(of: .known, using: &random, circuits) : nil
   }
 
+  /// Whether any of them is of nobody whom the operator knows.
+  var holdsUnknown: Bool { groups[Standing.known.rawValue].count < count }
+
   /// Which circuit is to be closed so that a configured peer can be dialled; `nil` if all are of such peers.
   func leastWanted(
     using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable

@@ -222,4 +222,26 @@ struct NodeCallsTests {
     #expect(host.dialledCircuits.contains { $0.request?.name == "\(bob.name)" })
     #expect(host.node.circuits.count <= 32)
   }
+
+  @Test("nobody makes room for a configured peer that has no turn to be dialled yet: each packet for it closed a call")
+  func noTurn() throws {
+    var bounds = NodeBounds()
+    (bounds.circuits, bounds.dials) = (16, 1)
+    let others = try (3...6).map { try OnionName.sample($0) }
+    let peers = (others.dropLast() + [bob.name] + others.suffix(1)).map { ConfiguredPeer(name: $0) }
+    world.outcomes["\(bob.name)"] = .silence
+    world.isTorReachable = false
+    let host = world.start(FakeHost(NodeSettings(name: alice, peers: peers, bounds: bounds)))
+    for _ in 0..<12 { _ = try #require(world.call(host)) }
+    world.isTorReachable = true
+    world.pass(.seconds(5))
+    #expect(host.node.circuits.count == 16)
+    for _ in 0..<20 { world.send(host.packet(to: others[3].address), from: host) }
+    #expect(host.count(.dialLimit) >= 20)
+    #expect(host.count(.crowdedOut) == 0)
+    let silent = try #require(host.dialledCircuits.first { $0.request?.name == "\(bob.name)" })
+    world.cut(silent)
+    world.pass(.seconds(1))
+    #expect(host.dialledCircuits.contains { $0.request?.name == "\(others[3])" })
+  }
 }
