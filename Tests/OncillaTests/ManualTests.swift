@@ -86,7 +86,7 @@ struct ManualTests {
   func counters() throws {
     let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
     let source = String(
-      decoding: try readFile("/\(root)/Sources/OverlayCore/Node/Counters.swift"), as: UTF8.self)
+      decoding: try readFile("/\(root)/Sources/OverlayCore/Basics/Counters.swift"), as: UTF8.self)
     let comments = ManualTests.comments(of: source)
     let documented = entries.filter { $0.section == "COUNTERS" }
     #expect(documented.map(\.tag) == Counter.allCases.map { "\($0)" }, "a .TP for each, in man/oncilla.1, COUNTERS")
