@@ -21,8 +21,12 @@ let package = Package(
     .target(name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
     .executableTarget(name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean),
     .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
+    .target(name: "SystemProbes", dependencies: ["OverlayIO"], path: "Tests/SystemProbes"),
     .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore", "OverlayIO", "PacketSamples"]),
-    .testTarget(name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux", "PacketSamples"]),
+    .testTarget(
+      name: "OverlayIOTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux", "PacketSamples", "SystemProbes"]),
+    .testTarget(
+      name: "NamespaceTests", dependencies: ["OverlayIO", "OverlayCore", "CLinux", "PacketSamples", "SystemProbes"]),
     .testTarget(name: "OncillaTests", dependencies: ["oncilla", "OverlayIO", "OverlayCore"]),
   ]
 )

@@ -21,16 +21,6 @@ struct NamespaceSurveyTests {
     #expect(found.map(\.interface) == ["lo", "oncilla1"])
   }
 
-  @Test("a namespace is looked at from inside, and left")
-  func inside() throws {
-    let namespace = try TestNamespace()
-    try namespace.execute("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", "net.ipv4.ip_forward=0")
-    let survey = try NamespaceSurvey(of: namespace.settings().namespace)
-    #expect(survey.forwardsIPv6)
-    #expect(!survey.forwardsIPv4)
-    #expect(survey.addresses.map(\.interface) == ["lo"])
-  }
-
   @Test("another way into the overlay is told, unless the interface is to have no address")
   func rival() throws {
     var survey = NamespaceSurvey()

@@ -1,6 +1,7 @@
 import Glibc
 import OverlayCore
 import OverlayIO
+import PacketSamples
 import Testing
 
 @Suite("The tunnel device")

@@ -4,7 +4,7 @@ import Glibc
 
 /// Runs `body` in a thread whose table of files begins empty but for the standard streams, so that the descriptors it
 /// leaves open can be counted while other tests run beside it; waits for it.
-func onSeparateThread(_ body: @escaping () throws -> Void) throws {
+package func onSeparateThread(_ body: @escaping () throws -> Void) throws {
   final class Task {
     let body: () throws -> Void
     var failure: (any Error)?
@@ -32,7 +32,7 @@ func onSeparateThread(_ body: @escaping () throws -> Void) throws {
 }
 
 /// The descriptors that the calling thread has open, the one that reads the list left out.
-func openDescriptors() -> Set<Int> {
+package func openDescriptors() -> Set<Int> {
   guard let stream = opendir("/proc/thread-self/fd") else { return [] }
   defer { closedir(stream) }
   var numbers: Set<Int> = []

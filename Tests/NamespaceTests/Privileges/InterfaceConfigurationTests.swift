@@ -1,5 +1,6 @@
 import Glibc
 import OverlayCore
+import PacketSamples
 import Testing
 
 @testable import OverlayIO

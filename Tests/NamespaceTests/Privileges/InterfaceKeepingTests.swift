@@ -1,5 +1,6 @@
 import OverlayCore
 import OverlayIO
+import PacketSamples
 import Testing
 
 @Suite("The interface keeper")

@@ -5,7 +5,7 @@ import Testing
 /// What came of an act each of whose system calls failed once, in the order of the calls: `call -> outcome`, where the
 /// outcome is the error that the act ended with, or `done`. Runs on a thread of its own. Each time no descriptor may be
 /// left open that was not open before, and `holds` has to be true.
-func outcomesOfFaults(
+package func outcomesOfFaults(
   _ number: Int32, sourceLocation: SourceLocation = #_sourceLocation, holds: @escaping () -> Bool = { true },
   in act: @escaping () throws -> Void
 ) throws -> [String] {
@@ -36,7 +36,7 @@ func outcomesOfFaults(
 
 /// What `outcomesOfFaults` tells of a call that fails with EIO and is named so by an error: nothing but the call and
 /// why.
-func refused(_ call: String) -> String { "\(call) -> \(call): Input/output error" }
+package func refused(_ call: String) -> String { "\(call) -> \(call): Input/output error" }
 
 /// What `outcomesOfFaults` tells of a call without which the act goes on.
-func dispensable(_ call: String) -> String { "\(call) -> done" }
+package func dispensable(_ call: String) -> String { "\(call) -> done" }

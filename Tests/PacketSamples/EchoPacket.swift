@@ -1,18 +1,18 @@
 import OverlayCore
 
 /// An ICMPv6 echo request or reply (RFC 4443 section 4) in its IPv6 packet.
-struct EchoPacket: Equatable {
-  enum Kind: UInt8 {
+package struct EchoPacket: Equatable {
+  package enum Kind: UInt8 {
     case request = 128
     case reply = 129
   }
 
-  var kind: Kind
-  var source: IPv6Address
-  var destination: IPv6Address
-  var payload: [UInt8]
+  package var kind: Kind
+  package var source: IPv6Address
+  package var destination: IPv6Address
+  package var payload: [UInt8]
 
-  init(_ kind: Kind, from source: IPv6Address, to destination: IPv6Address, payload: [UInt8]) {
+  package init(_ kind: Kind, from source: IPv6Address, to destination: IPv6Address, payload: [UInt8]) {
     self.kind = kind
     self.source = source
     self.destination = destination
@@ -20,7 +20,7 @@ struct EchoPacket: Equatable {
   }
 
   /// Reads a packet; `nil` for any other than an echo.
-  init?(_ bytes: [UInt8]) {
+  package init?(_ bytes: [UInt8]) {
     guard bytes.count >= 48, bytes[6] == 58, let kind = Kind(rawValue: bytes[40]),
       let source = IPv6Address(bytes: bytes[8..<24]), let destination = IPv6Address(bytes: bytes[24..<40])
     else { return nil }
@@ -28,7 +28,7 @@ struct EchoPacket: Equatable {
   }
 
   /// The packet as it goes over the wire.
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     let addresses = source.bytes + destination.bytes
     var message = [kind.rawValue, 0, 0, 0, 0x4f, 0x43, 0, 1] + payload
     let pseudoHeader = addresses + [0, 0, UInt8(message.count >> 8), UInt8(message.count & 0xff), 0, 0, 0, 58]
@@ -43,5 +43,12 @@ struct EchoPacket: Equatable {
     for (index, byte) in bytes.enumerated() { sum += index % 2 == 0 ? Int(byte) << 8 : Int(byte) }
     while sum > 0xffff { sum = sum >> 16 + sum & 0xffff }
     return ~UInt16(sum)
+  }
+}
+
+extension IPv6Address {
+  /// An address of the overlay with this last group.
+  package static func overlay(_ last: UInt64) -> IPv6Address {
+    IPv6Address(high: OverlayNetwork.tor.prefix.address.high, low: last)
   }
 }

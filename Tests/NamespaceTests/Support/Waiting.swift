@@ -1,5 +1,6 @@
 import Glibc
 import OverlayCore
+import PacketSamples
 import Testing
 
 @testable import OverlayIO
@@ -46,12 +47,5 @@ extension TunnelDevice {
       if let echo = EchoPacket(Array(buffer[range])) { return echo }
     }
     return nil
-  }
-}
-
-extension IPv6Address {
-  /// An address of the overlay with this last group.
-  static func overlay(_ last: UInt64) -> IPv6Address {
-    IPv6Address(high: OverlayNetwork.tor.prefix.address.high, low: last)
   }
 }
