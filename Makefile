@@ -2,7 +2,8 @@
 # make install      installs it and its manual page under DESTDIR and PREFIX (/usr/local)
 # make clean        removes what was built
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
-# sudo make check   formatting, warnings and every test there is, real Tor included
+# make test         formatting, layout and the unit tests that need neither root nor a network
+# sudo make check   that and every other test there is, real Tor included
 # make fuzz         attacks the core: TARGET=decoders|segments|link|node SECONDS=60 INPUT=file-to-run-again
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
@@ -41,11 +42,20 @@ demo check bench bench-tor: root
 demo-as-root: all
 	@$(PYTHON) Tests/EndToEnd/demo.py
 
-check-as-root:
+# Formatting, layout, and the unit tests built without a warning; nothing of it needs root.
+test-build:
 	$(SWIFT) format lint -s -r Package.swift Sources Tests
 	$(PYTHON) Tests/Layout/check_layout_test.py
 	$(PYTHON) contrib/check-layout OverlayIO
 	$(SWIFT) build --build-tests $(STRICT)
+
+test: swift
+	@$(MAKE) --no-print-directory test-unprivileged; status=$$?; $(GIVE_BACK); exit $$status
+
+test-unprivileged: test-build
+	$(SWIFT) test $(STRICT) --skip '^NamespaceTests\.'
+
+check-as-root: test-build
 	$(SWIFT) test $(STRICT)
 	$(BUILD) $(STRICT)
 	SWIFT=$(SWIFT) Tests/Fuzz/run all 10
@@ -70,5 +80,5 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install clean fuzz demo check bench bench-tor root swift
-.PHONY: demo-as-root check-as-root bench-as-root bench-tor-as-root
+.PHONY: all install clean test fuzz demo check bench bench-tor root swift
+.PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root
