@@ -34,31 +34,37 @@ enum DecoderTarget {
       let bytes = UnsafeRawBufferPointer(memory)
       if let header = IPv6Header(bytes) {
         check(bytes.count == 40 + Int(header.payloadLength), "a header of another length was taken")
-        _ = FlowHash.of(bytes)
-        _ = FlowHash.ofAnswered(bytes)
       }
       if let header = IPv4Header(bytes) {
         check((20...bytes.count).contains(header.headerSize), "an IPv4 header beyond its packet")
-        _ = FlowHash.of(bytes)
-        _ = FlowHash.ofAnswered(bytes)
-      }
-      if let upper = UpperLayer(bytes) {
-        check((40...bytes.count).contains(upper.offset), "an upper layer beyond its packet")
-        _ = upper.isDiscovery(in: bytes)
       }
       if let length = try? PacketLength.read(bytes) { check((20...65_575).contains(length), "a length of \(length)") }
-      _ = TCPNumbers(bytes)
-      if let segment = TCPSegment(memory) {
-        check(segment.headersSize <= bytes.count, "a TCP header beyond its packet")
-        _ = (segment.isIntact, segment.mayBeCut, segment.mayBeJoined, segment.payload.count)
-      }
+      let view = PacketView(memory)
+      check((view != nil) == (IPv6Header(bytes) != nil || IPv4Header(bytes) != nil), "a view of what is no packet")
+      if let view { look(at: view) }
       if bytes.count >= 40, bytes[0] >> 4 == 6 || IPv4Header(bytes) != nil {
         let isRight = IPv4Header(bytes) != nil
         _ = CongestionMark.set(in: memory)
         if isRight { check(IPv4Header(bytes) != nil, "a mark made the header's checksum wrong") }
       }
-      _ = UDPDatagram.read(bytes)
     }
+  }
+
+  /// All that a packet tells lies within it.
+  private static func look(at packet: PacketView) {
+    _ = (packet.flow, packet.answeredFlow, packet.hopLimit, packet.isKeepalive, packet.mayNotBeFragmented)
+    if let upper = packet.upper.layer {
+      check(((packet.isIPv4 ? 20 : 40)...packet.count).contains(upper.offset), "an upper layer beyond its packet")
+      _ = upper.isDiscovery(in: packet.bytes)
+    }
+    if packet.isIPv4 { check(packet.source.mappedAddress != nil, "an IPv4 address is none") }
+    _ = TCPNumbers(packet)
+    if let segment = TCPSegment(packet) {
+      check(segment.headersSize <= packet.count, "a TCP header beyond its packet")
+      _ = (segment.isIntact, segment.mayBeCut, segment.mayBeJoined, segment.payload.count)
+    }
+    _ = UDPDatagram.read(packet)
+    _ = EchoProbe.reply(packet)
   }
 
   private static func keepalive(_ input: inout FuzzInput) {
@@ -71,13 +77,13 @@ enum DecoderTarget {
     }
     withCopy(of: packet) { memory in
       let bytes = UnsafeRawBufferPointer(memory)
-      guard let header = IPv6Header(bytes), let keepalive = try? Keepalive(header: header, packet: bytes) else {
+      guard let header = IPv6Header(bytes), let view = PacketView(memory), let keepalive = try? Keepalive(view) else {
         return
       }
       _ = keepalive.capabilities
       let again = keepalive.packet(to: header.destination, flowLabel: header.flowLabel)
       again.withUnsafeBytes { bytes in
-        guard let header = IPv6Header(bytes), let other = try? Keepalive(header: header, packet: bytes) else {
+        guard let view = PacketView(reading: bytes), let other = try? Keepalive(view) else {
           fatalError("a keepalive cannot be read again")
         }
         check(other == keepalive, "a keepalive is another when it is read again")
@@ -107,13 +113,13 @@ enum DecoderTarget {
       payloadLength: UInt16(clamping: message.count), nextHeader: 58, hopLimit: 255, source: source,
       destination: destination)
     withCopy(of: header.bytes + message) { memory in
-      let bytes = UnsafeRawBufferPointer(memory)
-      let isSolicitation = DiscoveryCheck.isRouterSolicitation(bytes)
-      check(!isSolicitation || RouterSolicitation.isValid(bytes), "two judge a router solicitation differently")
-      guard let message = NeighbourMessage(bytes), let address = message.linkLayerAddress else { return }
+      guard let packet = PacketView(memory) else { return }
+      let isSolicitation = DiscoveryCheck.isRouterSolicitation(packet)
+      check(!isSolicitation || RouterSolicitation.isValid(packet), "two judge a router solicitation differently")
+      guard let message = NeighbourMessage(packet), let address = message.linkLayerAddress else { return }
       var stored = [UInt8](repeating: 0, count: NeighbourMessage.packetSize)
       stored.withUnsafeMutableBytes { message.store(into: $0) }
-      let again = stored.withUnsafeBytes { NeighbourMessage($0) }
+      let again = stored.withUnsafeBytes { PacketView(reading: $0).flatMap { NeighbourMessage($0) } }
       let isSame = again?.target == message.target && again?.linkLayerAddress == address
       check(isSame, "a message is another when it is read again")
     }
@@ -175,7 +181,7 @@ enum DecoderTarget {
       check(IPPrefix("\(prefix)") == prefix && prefix.contains(prefix), "\(prefix) is read as another")
       let route = Route(prefix: prefix, via: FuzzWorld.names[0])
       if let table = try? RouteTable(routes: [route], served: []), case .ipv6(let prefix) = prefix {
-        _ = table.match(prefix.address)
+        _ = table.match(prefix.address, isIPv4: false)
       }
     }
     if let prefix = IPPrefix(masking: text) { check(IPPrefix("\(prefix)") == prefix, "\(prefix) is read as another") }
@@ -272,14 +278,14 @@ enum DecoderTarget {
     FuzzPacket.spoil(&packet, &input)
     let mtu = input.number()
     withCopy(of: packet) { memory in
-      let bytes = UnsafeRawBufferPointer(memory)
-      ICMPv6TooBig.withError(mtu: UInt32(mtu), about: bytes, from: FuzzWorld.own.address) {
+      guard let packet = PacketView(memory) else { return }
+      ICMPv6TooBig.withError(mtu: UInt32(mtu), about: packet, from: FuzzWorld.own.address) {
         check(IPv6Header($0) != nil && $0.count <= 1_280, "an error is no packet")
       }
-      ICMPv6Unreachable.withError(.noRoute, about: bytes, from: FuzzWorld.own.address) {
+      ICMPv6Unreachable.withError(.noRoute, about: packet, from: FuzzWorld.own.address) {
         check(IPv6Header($0) != nil && $0.count <= 1_280, "an error is no packet")
       }
-      ICMPv4Error.withError(.fragmentationNeeded(mtu: mtu), about: bytes, from: FuzzWorld.served4) {
+      ICMPv4Error.withError(.fragmentationNeeded(mtu: mtu), about: packet, from: FuzzWorld.served4) {
         check(IPv4Header($0) != nil, "an error is no packet")
       }
     }

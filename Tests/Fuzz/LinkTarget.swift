@@ -198,7 +198,9 @@ enum LinkTarget {
           check(range.lowerBound == 14 && range.upperBound <= memory.count, "a request beyond its frame")
           let packet = UnsafeRawBufferPointer(rebasing: memory[range])
           guard let answer = service.answer(packet, from: station, at: now, wallClock: wallClock) else { return }
-          check(answer.packet.withUnsafeBytes { UDPDatagram.read($0) != nil }, "an answer is no datagram")
+          check(
+            answer.packet.withUnsafeBytes { PacketView(reading: $0).flatMap { UDPDatagram.read($0) } != nil },
+            "an answer is no datagram")
           answer.packet.withUnsafeBytes { _ = link.send($0, to: answer.to, wire: &wire) }
         }
       }

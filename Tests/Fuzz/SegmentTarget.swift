@@ -25,13 +25,13 @@ enum SegmentTarget {
     let size = UInt16(input.length(atMost: 65_535))
     let offload = FuzzPacket.offload(of: made, size: size, isCut: true)
     withCopy(of: made.bytes) { packet in
-      guard let left = ChecksumCompletion.prepare(packet, offload) else { return }
+      guard let view = PacketView(packet), let left = ChecksumCompletion.prepare(view, offload) else { return }
       guard left.segmentation != .none else {
         if made.checksumOffset != nil { checkSum(Array(packet), made) }
         return
       }
       var segments: [[UInt8]] = []
-      guard var splitter = SegmentSplitter(packet: UnsafeRawBufferPointer(packet), header: left) else { return }
+      guard var splitter = SegmentSplitter(view, header: left) else { return }
       let announced = splitter.countLeft
       while let length = splitter.nextLength {
         check(splitter.countLeft == announced - segments.count, "the count of segments is wrong")
@@ -111,7 +111,7 @@ enum SegmentTarget {
       }
       packets.append(packet)
     }
-    let whole = packets.filter { $0.count >= IPv6Header.size }
+    let whole = packets.filter { $0.withUnsafeBytes { PacketView(reading: $0) != nil } }
     var sink = CollectingDevice()
     join(whole, egressMTU: mtu, into: &sink)
     check(sink.packets.count == whole.count, "\(whole.count) packets became \(sink.packets.count)")
@@ -130,7 +130,10 @@ enum SegmentTarget {
       copy.copyBytes(from: packet)
       return copy
     }
-    for packet in memory { _ = joiner.add(packet, egressMTU: egressMTU, to: &sink) }
+    for packet in memory {
+      guard let view = PacketView(packet) else { fatalError("a segment is no packet") }
+      _ = joiner.add(view, egressMTU: egressMTU, to: &sink)
+    }
     _ = joiner.flush(to: &sink)
     for packet in memory { packet.deallocate() }
   }
@@ -145,7 +148,7 @@ enum SegmentTarget {
     var offload = FuzzPacket.offload(of: made, size: input.number(), isCut: input.flag())
     if input.flag() { offload = FuzzPacket.hostileOffload(&input) }
     withCopy(of: made.bytes) { packet in
-      guard let left = ChecksumCompletion.prepare(packet, offload) else {
+      guard let view = PacketView(packet), let left = ChecksumCompletion.prepare(view, offload) else {
         check(Array(packet) == made.bytes, "a packet that was refused is another")
         return
       }
@@ -155,7 +158,7 @@ enum SegmentTarget {
         if packet[0] >> 4 == 6 { check(first >= 42, "the header of IPv6 was changed at \(first)") }
       }
       guard left.segmentation != .none else { return }
-      guard var splitter = SegmentSplitter(packet: UnsafeRawBufferPointer(packet), header: left) else { return }
+      guard var splitter = SegmentSplitter(view, header: left) else { return }
       check(splitter.countLeft <= 8_192, "\(splitter.countLeft) segments")
       var count = 0
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: packet.count, alignment: 1)
@@ -174,7 +177,9 @@ enum SegmentTarget {
     let mtu = input.length(atMost: 65_535)
     withCopy(of: made.bytes) { packet in
       let bytes = UnsafeRawBufferPointer(packet)
-      guard let header = IPv4Header(bytes), var fragmenter = IPv4Fragmenter(bytes, header, mtu: mtu) else { return }
+      guard let header = IPv4Header(bytes), let view = PacketView(packet),
+        var fragmenter = IPv4Fragmenter(view, mtu: mtu)
+      else { return }
       var payload: [UInt8] = []
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(mtu, bytes.count), alignment: 1)
       defer { buffer.deallocate() }
@@ -220,7 +225,7 @@ struct CollectingDevice: PacketSink {
       return true
     }
     bytes.withUnsafeBytes { packet in
-      guard var splitter = SegmentSplitter(packet: packet, header: header) else {
+      guard let view = PacketView(reading: packet), var splitter = SegmentSplitter(view, header: header) else {
         fatalError("what was joined cannot be cut")
       }
       while let length = splitter.nextLength {

@@ -19,7 +19,9 @@ extension SamplePacket {
 
 /// The packets that `bytes` are split into; `nil` if they are refused.
 package func packets(of bytes: UnsafeRawBufferPointer, _ header: OffloadHeader) -> [[UInt8]]? {
-  guard var splitter = SegmentSplitter(packet: bytes, header: header) else { return nil }
+  guard let packet = PacketView(reading: bytes), var splitter = SegmentSplitter(packet, header: header) else {
+    return nil
+  }
   var packets: [[UInt8]] = []
   while let length = splitter.nextLength {
     packets.append(
@@ -84,14 +86,17 @@ package func join(_ packets: [[UInt8]], egressMTU: Int = 1_500) -> CollectingSin
   return sink
 }
 
-/// Hands each packet to `body`; all of them stay where they are until `end` was called.
-package func withBatch(of packets: [[UInt8]], _ body: (UnsafeMutableRawBufferPointer) -> Void, end: () -> Void) {
+/// Hands each packet, a whole one, to `body`; all of them stay where they are until `end` was called.
+package func withBatch(of packets: [[UInt8]], _ body: (PacketView) -> Void, end: () -> Void) {
   let memory = packets.map { packet in
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: packet.count, alignment: 1)
     copy.copyBytes(from: packet)
     return copy
   }
-  for packet in memory { body(packet) }
+  for packet in memory {
+    guard let view = PacketView(packet) else { preconditionFailure("a batch holds whole packets") }
+    body(view)
+  }
   end()
   for packet in memory { packet.deallocate() }
 }

@@ -4,27 +4,25 @@ enum DiscoveryCheck {
   /// What no packet from beyond this link has.
   static let hopLimit: UInt8 = 255
 
-  /// Whether the message of ICMPv6 right behind the header of `packet`, which is that of `header`, is sound and has at
-  /// least `smallest` bytes before its options.
-  static func holds(_ packet: UnsafeRawBufferPointer, _ header: IPv6Header, smallest: Int) -> Bool {
-    guard header.nextHeader == NextHeader.icmp, header.hopLimit == hopLimit, Int(header.payloadLength) >= smallest,
-      packet[IPv6Header.size + 1] == 0, !header.source.isMulticast
-    else { return false }
+  /// Whether the message of ICMPv6 right behind the IPv6 header of `packet` is sound and has at least `smallest` bytes
+  /// before its options.
+  static func holds(_ packet: PacketView, smallest: Int) -> Bool {
+    guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, packet.hopLimit == hopLimit else { return false }
+    let message = UnsafeRawBufferPointer(rebasing: packet.bytes[IPv6Header.size...])
+    guard message.count >= smallest, message[1] == 0, !packet.source.isMulticast else { return false }
     var checksum = InternetChecksum(
-      source: header.source, destination: header.destination, length: Int(header.payloadLength),
-      nextHeader: NextHeader.icmp)
-    checksum.add(UnsafeRawBufferPointer(rebasing: packet[IPv6Header.size...]))
+      source: packet.source, destination: packet.destination, length: message.count, nextHeader: NextHeader.icmp)
+    checksum.add(message)
     return checksum.field == 0
   }
 
-  /// Whether `packet`, a whole IPv6 packet, is a router solicitation (RFC 4861 section 6.1.1).
-  static func isRouterSolicitation(_ packet: UnsafeRawBufferPointer) -> Bool {
-    guard let header = IPv6Header(packet), holds(packet, header, smallest: 8),
-      packet[IPv6Header.size] == DiscoveryType.routerSolicitation,
+  /// Whether `packet` is a router solicitation (RFC 4861 section 6.1.1).
+  static func isRouterSolicitation(_ packet: PacketView) -> Bool {
+    guard holds(packet, smallest: 8), packet.memory[IPv6Header.size] == DiscoveryType.routerSolicitation,
       let found = linkLayerAddress(
-        DiscoveryOption.source, in: UnsafeRawBufferPointer(rebasing: packet[(IPv6Header.size + 8)...]))
+        DiscoveryOption.source, in: UnsafeRawBufferPointer(rebasing: packet.bytes[(IPv6Header.size + 8)...]))
     else { return false }
-    return header.source != .unspecified || found == nil
+    return packet.source != .unspecified || found == nil
   }
 
   /// The station's address in the first option of type `wanted`, `.some(nil)` if there is no such option. `nil` if an

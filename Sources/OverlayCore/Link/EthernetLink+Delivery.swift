@@ -8,11 +8,11 @@ extension EthernetLink {
     guard let first = packet.first, let version = first.first.map({ $0 >> 4 }) else { return refuse(.malformed) }
     switch version {
     case 6 where first.count >= IPv6Header.size:
-      let destination = IPv6Address(loading: first, at: 24)
+      let destination = IPv6Header.destination(in: first)
       guard LinkSettings.isHost(destination) else { return refuse(.multicast) }
       return deliver(packet, offload, EtherType.ipv6, to: destination, at: now, wire: &wire)
-    case 4 where first.count >= 20 && settings.carriesIPv4:
-      let destination = IPv4Address(loading: first, at: 16)
+    case 4 where first.count >= IPv4Header.size && settings.carriesIPv4:
+      let destination = IPv4Header.destination(in: first)
       guard destination.isHost else { return refuse(.multicast) }
       let key = IPv6Address(mapping: destination)
       return deliver(packet, offload, EtherType.ipv4, to: key, at: now, wire: &wire)

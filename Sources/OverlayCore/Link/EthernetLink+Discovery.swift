@@ -1,7 +1,7 @@
 extension EthernetLink {
-  /// Takes a message of neighbour discovery, a whole IPv6 packet in `range` of a frame with this header.
+  /// Takes a message of neighbour discovery, an IPv6 packet in `range` of a frame with this header.
   mutating func discover<Wire: PacketSink & ~Copyable>(
-    _ packet: UnsafeRawBufferPointer, _ range: Range<Int>, _ header: EthernetHeader, at now: Instant,
+    _ packet: PacketView, _ range: Range<Int>, _ header: EthernetHeader, at now: Instant,
     wire: inout Wire, isLive: (IPv6Address) -> Bool
   ) -> Inbound {
     guard let message = NeighbourMessage(packet) else {

@@ -31,29 +31,29 @@ extension EthernetLink {
   ) -> Inbound {
     // A packet without payload that has options would be a jumbogram (RFC 2675), which has no end that we could read.
     guard payload.count >= IPv6Header.size, payload[0] >> 4 == 6 else { return drop(.badFrame) }
-    let length = IPv6Header.size + Int(UnsafeRawBufferPointer(payload).number(at: 4))
-    guard length <= payload.count, length > IPv6Header.size || payload[6] != NextHeader.hopByHopOptions,
+    let length = IPv6Header.size + Int(UnsafeRawBufferPointer(payload).number(at: IPv6Header.Field.payloadLength))
+    guard length <= payload.count,
+      length > IPv6Header.size || payload[IPv6Header.Field.nextHeader] != NextHeader.hopByHopOptions,
       let offload = offload.moved(by: -EthernetHeader.size)
     else { return drop(.badFrame) }
     guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
-    let packet = UnsafeMutableRawBufferPointer(rebasing: payload[..<length])
-    guard let offload = ChecksumCompletion.prepare(packet, offload) else { return drop(.badFrame) }
-    let bytes = UnsafeRawBufferPointer(packet)
+    guard let packet = PacketView(UnsafeMutableRawBufferPointer(rebasing: payload[..<length])),
+      let offload = ChecksumCompletion.prepare(packet, offload)
+    else { return drop(.badFrame) }
     let range = EthernetHeader.size..<EthernetHeader.size + length
-    let source = IPv6Address(loading: bytes, at: 8)
-    let destination = IPv6Address(loading: bytes, at: 24)
-    switch EthernetLink.kind(of: bytes) {
+    switch EthernetLink.kind(of: packet) {
     case .discovery:
-      return discover(bytes, range, header, at: now, wire: &wire, isLive: isLive)
-    case .addressRequest where destination.isMulticast || destination == linkLocalAddress:
+      return discover(packet, range, header, at: now, wire: &wire, isLive: isLive)
+    case .addressRequest where packet.destination.isMulticast || packet.destination == linkLocalAddress:
       return request(range, header, at: now)
     case .unreadable: return drop(.badFrame)
     case .addressRequest, .other: break
     }
-    guard !header.destination.isGroup, LinkSettings.isHost(destination), LinkSettings.isHost(source) else {
+    guard !header.destination.isGroup, LinkSettings.isHost(packet.destination), LinkSettings.isHost(packet.source)
+    else {
       return drop(.multicast)
     }
-    learn(source, at: header.source, now, wire: &wire)
+    learn(packet.source, at: header.source, now, wire: &wire)
     return .packet(range, offload)
   }
 
@@ -63,13 +63,19 @@ extension EthernetLink {
   ) -> Inbound {
     guard payload.count >= IPv4Header.size, payload[0] >> 4 == 4,
       let length = try? PacketLength.read(UnsafeRawBufferPointer(payload)), length <= payload.count,
-      let offload = offload.moved(by: -EthernetHeader.size)
+      var offload = offload.moved(by: -EthernetHeader.size)
     else { return drop(.badFrame) }
     guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
     let packet = UnsafeMutableRawBufferPointer(rebasing: payload[..<length])
-    guard let offload = ChecksumCompletion.prepare(packet, offload) else { return drop(.badFrame) }
-    let source = IPv4Address(loading: UnsafeRawBufferPointer(packet), at: 12)
-    let destination = IPv4Address(loading: UnsafeRawBufferPointer(packet), at: 16)
+    // A header whose checksum is wrong is the node's to count, unless the frame leaves something to be done.
+    if offload != .none {
+      guard let view = PacketView(packet), let prepared = ChecksumCompletion.prepare(view, offload) else {
+        return drop(.badFrame)
+      }
+      offload = prepared
+    }
+    let source = IPv4Header.source(in: UnsafeRawBufferPointer(packet))
+    let destination = IPv4Header.destination(in: UnsafeRawBufferPointer(packet))
     guard !header.destination.isGroup, destination.isHost, source.isHost else {
       return drop(.multicast)
     }
@@ -102,19 +108,18 @@ extension EthernetLink {
 
   private static let addressServicePort: UInt16 = 547
 
-  private static func kind(of packet: UnsafeRawBufferPointer) -> Kind {
-    guard packet[6] != NextHeader.tcp else { return .other }
+  private static func kind(of packet: PacketView) -> Kind {
     let upper: UpperLayer
-    switch UpperLayer.chain(of: packet) {
+    switch packet.upper {
     case .whole(let found): upper = found
     case .laterFragment: return .other
     case .unreadable: return .unreadable
     }
     guard packet.count - upper.offset >= 4 else { return .other }
-    if upper.isDiscovery(in: packet) { return .discovery }
+    if upper.isDiscovery(in: packet.bytes) { return .discovery }
     switch upper.nextHeader {
     case NextHeader.udp where upper.offset == IPv6Header.size && packet.count >= IPv6Header.size + UDPHeader.size:
-      return packet.number(at: upper.offset + 2) == addressServicePort ? .addressRequest : .other
+      return packet.bytes.number(at: upper.offset + 2) == addressServicePort ? .addressRequest : .other
     default: return .other
     }
   }

@@ -56,14 +56,13 @@ struct NeighbourMessage: Equatable {
     self.destination = destination
   }
 
-  /// The message in `packet`, a whole IPv6 packet; `nil` unless all of RFC 4861 sections 7.1.1 and 7.1.2 holds. One
+  /// The message in `packet`; `nil` unless all of RFC 4861 sections 7.1.1 and 7.1.2 holds. One
   /// behind an extension header is not looked at: nobody sends it but in fragments, which RFC 6980 forbids.
-  init?(_ packet: UnsafeRawBufferPointer) {
-    guard let header = IPv6Header(packet), DiscoveryCheck.holds(packet, header, smallest: NeighbourMessage.smallest)
-    else { return nil }
-    let message = UnsafeRawBufferPointer(rebasing: packet[IPv6Header.size...])
-    source = header.source
-    destination = header.destination
+  init?(_ packet: PacketView) {
+    guard DiscoveryCheck.holds(packet, smallest: NeighbourMessage.smallest) else { return nil }
+    let message = UnsafeRawBufferPointer(rebasing: packet.bytes[IPv6Header.size...])
+    source = packet.source
+    destination = packet.destination
     target = IPv6Address(loading: message, at: 8)
     guard !target.isMulticast else { return nil }
     let options = UnsafeRawBufferPointer(rebasing: message[NeighbourMessage.smallest...])

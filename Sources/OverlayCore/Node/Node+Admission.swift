@@ -3,44 +3,47 @@ extension Node {
   mutating func admit<Device: PacketSink & ~Copyable>(
     _ packet: UnsafeMutableRawBufferPointer, from circuit: CircuitIdentifier, at now: Instant, device: inout Device
   ) {
-    let bytes = UnsafeRawBufferPointer(packet)
     // The defragmenter lets whole packets of version 4 and 6 through, nothing else.
-    guard let header = IPv6Header(bytes) else { return admitIPv4(bytes, from: circuit, at: now, device: &device) }
+    guard let packet = PacketView(packet), !packet.isIPv4 else {
+      return admitIPv4(UnsafeRawBufferPointer(packet), from: circuit, at: now, device: &device)
+    }
     let decision: Admission.Decision
     if case .accepted(.selfCall) = circuits[circuit].state {
-      decision = admission.admitSelfCall(header)
+      decision = admission.admitSelfCall(packet)
     } else {
-      if case .accepted(.none) = circuits[circuit].state, header.nextHeader != NextHeader.none {
-        claim(circuit, by: header.source, at: now)
+      if case .accepted(.none) = circuits[circuit].state, !packet.isKeepalive {
+        claim(circuit, by: packet.source, at: now)
       }
-      decision = admission.admit(header, from: circuits[circuit].sender)
+      decision = admission.admit(packet, from: circuits[circuit].sender)
     }
     switch decision {
     case .deliver:
-      if header.nextHeader != NextHeader.tcp, let counter = Node.refusal(of: bytes, to: header.destination) {
+      if packet.nextHeader != NextHeader.tcp, let counter = Node.refusal(of: packet) {
         counters[counter] += 1
         return
       }
-      if header.nextHeader == NextHeader.icmp, let reply = EchoProbe.reply(bytes),
-        header.destination == settings.name.address,
-        header.source == circuits[circuit].sender, let name = names.name(of: header.source),
+      if packet.nextHeader == NextHeader.icmp, let reply = EchoProbe.reply(packet),
+        packet.destination == settings.name.address,
+        packet.source == circuits[circuit].sender, let name = names.name(of: packet.source),
         answered(by: name, reply.token, identifier: reply.identifier, at: now)
       {
         return
       }
-      if !moves.isEmpty { endMove(by: bytes) }
-      if !Node.canWait(packet, header) { bringsBulkAlone = false }
+      if !moves.isEmpty { endMove(by: packet) }
+      if !Node.canWait(packet) { bringsBulkAlone = false }
       if packet.count >= Node.bulkLength { bulkBytes += packet.count }
       noteDelivery(on: circuit, at: now)
       // No message of neighbour discovery that comes this way is one to a kernel, whatever it is hidden in.
-      if packet[7] == DiscoveryCheck.hopLimit { packet[7] = DiscoveryCheck.hopLimit - 1 }
-      deliver(packet, header, at: now, device: &device)
+      if packet.hopLimit == DiscoveryCheck.hopLimit {
+        packet.memory[IPv6Header.Field.hopLimit] = DiscoveryCheck.hopLimit - 1
+      }
+      deliver(packet, at: now, device: &device)
     case .reflect:
       bringsBulkAlone = false
       flushJoined(to: &device)
-      reflect(bytes, .none, device: &device)
+      reflect(packet, .none, device: &device)
     case .keepalive:
-      readKeepalive(bytes, header, on: circuit, at: now)
+      readKeepalive(packet, on: circuit, at: now)
     case .drop(let counter):
       counters[counter] += 1
     }
@@ -54,18 +57,18 @@ extension Node {
   /// (RFC 4443 section 2.2): one about another identity's would reach that one if both are one kernel's. One that does not
   /// show whose it was, perhaps as the first of small fragments, is none that a kernel sent. Either could hide behind
   /// extension headers that the receiver reads and we do not: such a packet is dropped.
-  private static func refusal(of packet: UnsafeRawBufferPointer, to destination: IPv6Address) -> Counter? {
+  private static func refusal(of packet: PacketView) -> Counter? {
     let upper: UpperLayer
-    switch UpperLayer.chain(of: packet) {
+    switch packet.upper {
     case .whole(let found): upper = found
     case .laterFragment: return nil
     case .unreadable: return .unreadableHeaders
     }
     guard upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else { return nil }
-    if upper.isDiscovery(in: packet) { return .remoteDiscovery }
-    guard packet[upper.offset] < ICMPv6Error.firstOther else { return nil }
-    let quote = upper.offset + 8
-    guard packet.count - quote >= IPv6Header.size, IPv6Address(loading: packet, at: quote + 8) == destination else {
+    if upper.isDiscovery(in: packet.bytes) { return .remoteDiscovery }
+    guard packet.memory[upper.offset] < ICMPv6Error.firstOther else { return nil }
+    let quote = UnsafeRawBufferPointer(rebasing: packet.bytes.dropFirst(upper.offset + 8))
+    guard quote.count >= IPv6Header.size, IPv6Header.source(in: quote) == packet.destination else {
       return .foreignQuote
     }
     return nil
@@ -78,20 +81,20 @@ extension Node {
       counters[.ipv4] += 1
       return
     }
-    guard let header = IPv4Header(packet) else {
+    guard let packet = PacketView(reading: packet) else {
       counters[.malformed] += 1
       return
     }
-    switch admission.admit(header, from: circuits[circuit].sender) {
+    switch admission.admit(packet, from: circuits[circuit].sender) {
     case .deliver:
-      guard !isLinkMessage(packet, header) else {
+      guard !isLinkMessage(packet) else {
         counters[.remoteDiscovery] += 1
         return
       }
       if !moves.isEmpty { endMove(by: packet) }
       bringsBulkAlone = false
       noteDelivery(on: circuit, at: now)
-      deliver(packet, header, at: now, device: &device)
+      deliverIPv4(packet, at: now, device: &device)
     case .drop(let counter): counters[counter] += 1
     case .reflect, .keepalive: break
     }
@@ -99,11 +102,10 @@ extension Node {
 
   /// Whether it is one of ICMP's messages for the sender's own link: a redirect (RFC 792), a router's advertisement or
   /// solicitation (RFC 1256).
-  private func isLinkMessage(_ packet: UnsafeRawBufferPointer, _ header: IPv4Header) -> Bool {
-    guard header.protocolNumber == ICMPv4Error.protocolNumber, header.fragmentOffset == 0,
-      header.headerSize < packet.count
+  private func isLinkMessage(_ packet: PacketView) -> Bool {
+    guard let upper = packet.upper.layer, upper.nextHeader == ICMPv4Error.protocolNumber, upper.offset < packet.count
     else { return false }
-    return [5, 9, 10].contains(packet[header.headerSize])
+    return [5, 9, 10].contains(packet.memory[upper.offset])
   }
 
   /// Hands out what was held back to be joined with what follows.
@@ -112,14 +114,14 @@ extension Node {
   }
 
   private mutating func readKeepalive(
-    _ packet: UnsafeRawBufferPointer, _ header: IPv6Header, on circuit: CircuitIdentifier, at now: Instant
+    _ packet: PacketView, on circuit: CircuitIdentifier, at now: Instant
   ) {
     counters[.keepalive] += 1
     // Who answers on the circuit that we dialled is who we dialled: Tor knows, and the keepalive adds nothing.
     guard case .accepted(let claim) = circuits[circuit].state else { return }
     let keepalive: Keepalive
     do {
-      keepalive = try Keepalive(header: header, packet: packet)
+      keepalive = try Keepalive(packet)
     } catch {
       guard error == .nameless else {
         counters[.badKeepalive] += 1
@@ -127,21 +129,21 @@ extension Node {
       }
       // An old OnionCat's says that it is still there, and no more.
       if claim == .none {
-        self.claim(circuit, by: header.source, at: now)
-      } else if circuits[circuit].sender != header.source {
+        self.claim(circuit, by: packet.source, at: now)
+      } else if circuits[circuit].sender != packet.source {
         counters[.changedClaim] += 1
       }
       return
     }
     if keepalive.name == settings.name { return recognise(keepalive, on: circuit, claim, at: now) }
-    guard mayClaim(header.source) else {
+    guard mayClaim(packet.source) else {
       counters[.badKeepalive] += 1
       return
     }
     switch claim {
-    case .none, .address(header.source), .name(keepalive.name):
+    case .none, .address(packet.source), .name(keepalive.name):
       learn(keepalive, from: circuit, at: now)
-      if claim == .none, circuits[circuit].sender == header.source { called(keepalive.name, at: now) }
+      if claim == .none, circuits[circuit].sender == packet.source { called(keepalive.name, at: now) }
       converse(keepalive, on: circuit, at: now)
     case .address, .name, .selfCall: counters[.changedClaim] += 1
     }

@@ -162,7 +162,9 @@ extension Node {
 
   /// Lets a packet of our own wait to be sent; what finds no room is counted.
   mutating func append(_ packet: UnsafeRawBufferPointer, to circuit: CircuitIdentifier, at now: Instant) {
-    _ = append(packet.count, flow: FlowHash.of(packet), to: circuit, at: now) { $0.copyMemory(from: packet) }
+    _ = append(packet.count, flow: PacketView(reading: packet)?.flow ?? 0, to: circuit, at: now) {
+      $0.copyMemory(from: packet)
+    }
   }
 
   /// Lets a packet of `length` bytes wait that `write` writes to where it is to lie. Whether there was room for it:

@@ -5,27 +5,27 @@ extension Node {
     fromDevice packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, at now: Instant,
     device: inout Device
   ) {
-    let bytes = UnsafeRawBufferPointer(packet)
-    guard let offload = ChecksumCompletion.prepare(packet, offload) else {
+    guard let view = PacketView(packet) else {
+      let isUncarried =
+        !settings.carriesIPv4 && offload == .none && packet.count >= IPv4Header.size && packet[0] >> 4 == 4
+      counters[isUncarried ? .ipv4 : .malformed] += 1
+      return
+    }
+    guard let offload = ChecksumCompletion.prepare(view, offload) else {
       counters[.malformed] += 1
       return
     }
-    if let header = IPv6Header(bytes) {
-      follow(router.route(header), packet, offload, at: now, device: &device)
-    } else if !settings.carriesIPv4, bytes.count >= IPv4Header.size, bytes[0] >> 4 == 4 {
+    guard !view.isIPv4 || settings.carriesIPv4 else {
       counters[.ipv4] += 1
-    } else if settings.carriesIPv4, let header = IPv4Header(bytes) {
-      follow(router.route(header), packet, offload, at: now, device: &device)
-    } else {
-      counters[.malformed] += 1
+      return
     }
+    follow(router.route(view), view, offload, at: now, device: &device)
   }
 
   private mutating func follow<Device: PacketSink & ~Copyable>(
-    _ decision: Router.Decision, _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader,
+    _ decision: Router.Decision, _ packet: PacketView, _ offload: OffloadHeader,
     at now: Instant, device: inout Device
   ) {
-    let bytes = UnsafeRawBufferPointer(packet)
     switch decision {
     case .peer(let address):
       if let circuit = circuit(to: address) {
@@ -36,7 +36,7 @@ extension Node {
       } else {
         counters[.unknownName] += 1
         tellUnknown(address, at: now)
-        refuse(bytes, .addressUnreachable, at: now, device: &device)
+        refuse(packet, .addressUnreachable, at: now, device: &device)
       }
     case .selfCall:
       if let circuit = circuit(to: OverlayNetwork.tor.circuitResponder) {
@@ -45,18 +45,17 @@ extension Node {
         send(packet, offload, to: settings.name, at: now, device: &device)
       }
     case .reflect:
-      reflect(bytes, offload, device: &device)
+      reflect(packet, offload, device: &device)
     case .foreign:
-      let source = IPv6Address(loading: bytes, at: 8)
-      guard names.name(of: source) == nil, dialled[source] == nil else {
+      guard names.name(of: packet.source) == nil, dialled[packet.source] == nil else {
         counters[.returned] += 1
         return
       }
       counters[.foreignSource] += 1
-      refuse(bytes, .prohibited, at: now, device: &device)
+      refuse(packet, .prohibited, at: now, device: &device)
     case .refuse(let code, let counter):
       counters[counter] += 1
-      refuse(bytes, code, at: now, device: &device)
+      refuse(packet, code, at: now, device: &device)
     case .drop(let counter):
       counters[counter] += 1
     }
@@ -83,21 +82,21 @@ extension Node {
   }
 
   mutating func reflect<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, device: inout Device
+    _ packet: PacketView, _ offload: OffloadHeader, device: inout Device
   ) {
     counters[.reflected] += 1
     Reflection.of(packet) { if !device.deliver($0, offload) { counters[.deviceRefused] += 1 } }
   }
 
   private mutating func send<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, to name: OnionName, at now: Instant,
+    _ packet: PacketView, _ offload: OffloadHeader, to name: OnionName, at now: Instant,
     device: inout Device
   ) {
     if let circuit = dial(name, at: now) {
       enqueue(packet, offload, on: circuit, at: now)
     } else {
       hasten(name, at: now)
-      refuse(UnsafeRawBufferPointer(packet), .addressUnreachable, at: now, device: &device)
+      refuse(packet, .addressUnreachable, at: now, device: &device)
     }
   }
 }

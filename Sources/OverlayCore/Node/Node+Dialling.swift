@@ -109,7 +109,7 @@ extension Node {
     var waiting = PacketQueue()
     swap(&waiting, &circuits[circuit].waiting)
     while let slot = waiting.popFirst(store) {
-      put(slot, flow: FlowHash.of(store[slot].bytes), on: circuit, at: now)
+      put(slot, flow: PacketView(reading: store[slot].bytes)?.flow ?? 0, on: circuit, at: now)
     }
     lookAgain(at: circuit, when: now)
     requestFlush(circuit)
@@ -181,7 +181,9 @@ extension Node {
     } else {
       while let slot = circuit.waiting.popFirst(store) {
         counters[.lostWithCircuit] += 1
-        refuse(store[slot].bytes, .addressUnreachable, at: now, device: &device)
+        if let packet = PacketView(reading: store[slot].bytes) {
+          refuse(packet, .addressUnreachable, at: now, device: &device)
+        }
         store.takeBack(slot)
       }
       redial(name, at: now)

@@ -1,29 +1,29 @@
 extension Node {
   /// Delivers a packet that was admitted to the device, or tells its sender that it is too long for it.
   mutating func deliver<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeMutableRawBufferPointer, _ header: IPv6Header, at now: Instant, device: inout Device
+    _ packet: PacketView, at now: Instant, device: inout Device
   ) {
     let mtu = max(egressMTU, ICMPv6TooBig.smallestMTU)
     if settings.egress == .mtu, packet.count > mtu, !isCutByDevice(packet) {
-      return refuseTooLong(UnsafeRawBufferPointer(packet), mtu, at: now)
+      return refuseTooLong(packet, mtu, at: now)
     }
     counters[.delivered] += 1
-    guard settings.isOffloading else { return hand(UnsafeRawBufferPointer(packet), to: &device) }
+    guard settings.isOffloading else { return hand(packet.bytes, to: &device) }
     counters[.deviceRefused] += UInt64(
       joiner.add(packet, egressMTU: min(egressMTU, Node.superSegment), to: &device))
   }
 
   /// Delivers an IPv4 packet that was admitted, in fragments where the device does not carry it whole.
-  mutating func deliver<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeRawBufferPointer, _ header: IPv4Header, at now: Instant, device: inout Device
+  mutating func deliverIPv4<Device: PacketSink & ~Copyable>(
+    _ packet: PacketView, at now: Instant, device: inout Device
   ) {
     let mtu = max(egressMTU, IPv4Header.smallestMTU)
     guard settings.egress == .mtu, packet.count > mtu else {
       counters[.delivered] += 1
-      return hand(packet, to: &device)
+      return hand(packet.bytes, to: &device)
     }
-    guard !header.mayNotBeFragmented else { return refuseTooLong(packet, mtu, at: now) }
-    guard var fragmenter = IPv4Fragmenter(packet, header, mtu: mtu) else {
+    guard !packet.mayNotBeFragmented else { return refuseTooLong(packet, mtu, at: now) }
+    guard var fragmenter = IPv4Fragmenter(packet, mtu: mtu) else {
       counters[.malformed] += 1
       return
     }
@@ -39,14 +39,14 @@ extension Node {
   }
 
   /// Whether the packet is a TCP super-packet, which goes out in segments of the size that the device carries.
-  private func isCutByDevice(_ packet: UnsafeMutableRawBufferPointer) -> Bool {
+  private func isCutByDevice(_ packet: PacketView) -> Bool {
     guard settings.isOffloading, let segment = TCPSegment(packet) else { return false }
     return segment.mayBeCut && segment.headersSize < egressMTU
   }
 
-  private mutating func refuseTooLong(_ packet: UnsafeRawBufferPointer, _ mtu: Int, at now: Instant) {
+  private mutating func refuseTooLong(_ packet: PacketView, _ mtu: Int, at now: Instant) {
     counters[.tooLong] += 1
-    refuse(fromOverlay: packet, .tooLong(mtu: mtu), at: now)
+    refuse(fromOverlay: packet.bytes, .tooLong(mtu: mtu), at: now)
   }
 
   private mutating func hand<Device: PacketSink & ~Copyable>(

@@ -83,7 +83,7 @@ extension Node {
   mutating func moveQueue(_ queue: inout FlowQueue, to sparse: CircuitIdentifier, at now: Instant) {
     if queue.isWithinPacket { counters[.lostWithCircuit] += 1 }
     while let slot = queue.popAny(store: &store) {
-      put(slot, flow: FlowHash.of(store[slot].bytes), on: sparse, at: now)
+      put(slot, flow: PacketView(reading: store[slot].bytes)?.flow ?? 0, on: sparse, at: now)
       circuits[sparse].lastSent = now
     }
   }

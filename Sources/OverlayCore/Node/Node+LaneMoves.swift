@@ -18,7 +18,7 @@ extension Node {
       let slot = next
       next = store[slot].next
       // Flows that share a queue do not all move.
-      let own = FlowHash.of(store[slot].bytes)
+      let own = PacketView(reading: store[slot].bytes)?.flow ?? 0
       let goesAlong = own == flow && !(isFirst && begin(move: flow, to: circuit, after: store[slot].bytes, at: now))
       if own == flow { isFirst = false }
       put(slot, flow: own, on: goesAlong ? circuit : sparse, at: now)
@@ -30,9 +30,9 @@ extension Node {
   func isMoving(to circuit: CircuitIdentifier) -> Bool { moves.contains { $0.circuit == circuit } }
 
   /// Ends the move of the flow that a delivered packet answers, if that says that nothing is on its way any more.
-  mutating func endMove(by reply: UnsafeRawBufferPointer) {
+  mutating func endMove(by reply: PacketView) {
     guard let acknowledged = TCPNumbers(reply)?.acknowledgement else { return }
-    let flow = FlowHash.ofAnswered(reply)
+    let flow = reply.answeredFlow
     if let index = moves.firstIndex(where: { $0.flow == flow && !$0.wentBefore(acknowledged) }) {
       endMove(index)
     }
@@ -40,7 +40,8 @@ extension Node {
 
   /// Ends the move of a flow that sends `packet`, if it sends that again.
   mutating func endMove(of flow: UInt32, ifRepeatedBy packet: UnsafeRawBufferPointer) {
-    guard let index = moves.firstIndex(where: { $0.flow == flow }), let numbers = TCPNumbers(packet),
+    guard let index = moves.firstIndex(where: { $0.flow == flow }),
+      let numbers = PacketView(reading: packet).flatMap({ TCPNumbers($0) }),
       moves[index].wentBefore(numbers.sequence)
     else { return }
     endMove(index)
@@ -67,7 +68,8 @@ extension Node {
     move flow: UInt32, to circuit: CircuitIdentifier, after packet: UnsafeRawBufferPointer, at now: Instant
   ) -> Bool {
     if let earlier = moves.firstIndex(where: { $0.flow == flow }) { endMove(earlier) }
-    guard moves.count < Node.moveCountLimit, let numbers = TCPNumbers(packet) else { return false }
+    guard moves.count < Node.moveCountLimit, let numbers = PacketView(reading: packet).flatMap({ TCPNumbers($0) })
+    else { return false }
     circuits[circuit].queue.hold(flow: flow)
     moves.append(LaneMove(flow: flow, circuit: circuit, sequence: numbers.end, deadline: now + Node.moveLimit))
     lookAtMoves()

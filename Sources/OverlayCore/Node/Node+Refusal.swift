@@ -3,16 +3,16 @@ extension Node {
   /// `dead:beef`, the local daemon's address. The daemon has none of IPv4, and a kernel drops what comes to it from its
   /// own address: there the error comes from where the packet was to go, as a last resort.
   mutating func refuse<Device: PacketSink & ~Copyable>(
-    _ packet: UnsafeRawBufferPointer, _ code: ICMPv6Unreachable.Code, at now: Instant, device: inout Device
+    _ packet: PacketView, _ code: ICMPv6Unreachable.Code, at now: Instant, device: inout Device
   ) {
-    if let header = IPv4Header(packet) {
+    if packet.isIPv4, let destination = packet.destination.mappedAddress {
       let reason: ICMPv4Error.Reason =
         switch code {
         case .noRoute: .networkUnreachable
         case .prohibited: .prohibited
         case .addressUnreachable: .hostUnreachable
         }
-      ICMPv4Error.withError(reason, about: packet, from: header.destination) {
+      ICMPv4Error.withError(reason, about: packet, from: destination) {
         answer($0, at: now, device: &device)
       }
     } else {
@@ -40,9 +40,10 @@ extension Node {
   /// No error is sent about an error, a packet to a group or a fragment that is not the first, nor to whom no peer is
   /// known for.
   public mutating func refuse(fromOverlay packet: UnsafeRawBufferPointer, _ error: DeliveryError, at now: Instant) {
-    if let header = IPv6Header(packet) {
+    guard let packet = PacketView(reading: packet) else { return }
+    if !packet.isIPv4 {
       // A later fragment has no upper layer, and one whose headers are cut off is not worth an answer.
-      guard let peer = peer(of: header.source), UpperLayer(packet) != nil else { return }
+      guard let peer = peer(of: packet.source), packet.upper.layer != nil else { return }
       switch error {
       case .tooLong(let mtu):
         ICMPv6TooBig.withError(
@@ -54,7 +55,7 @@ extension Node {
         }
       }
     } else if settings.carriesIPv4, let header = IPv4Header(packet),
-      case .peer(let peer) = router.table.match(header.source)
+      case .peer(let peer) = router.table.match(packet.source, isIPv4: true)
     {
       let reason: ICMPv4Error.Reason =
         switch error {
@@ -68,13 +69,15 @@ extension Node {
   /// The overlay address of the peer that an address belongs to, or is behind of.
   func peer(of address: IPv6Address) -> IPv6Address? {
     if admission.isPeer(address) { return address }
-    guard case .peer(let peer) = router.table.match(address) else { return nil }
+    guard case .peer(let peer) = router.table.match(address, isIPv4: false) else { return nil }
     return peer
   }
 
   /// A peer takes from us what is routed to us, which is what we serve.
   private func errorSource(for header: IPv4Header) -> IPv4Address {
-    guard let own = settings.ipv4Address, router.table.match(own) == .served else { return header.destination }
+    guard let own = settings.ipv4Address, router.table.match(IPv6Address(mapping: own), isIPv4: true) == .served else {
+      return header.destination
+    }
     return own
   }
 

@@ -12,18 +12,18 @@ extension Node {
   /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
   /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
   mutating func enqueue(
-    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, on sparse: CircuitIdentifier,
+    _ packet: PacketView, _ offload: OffloadHeader, on sparse: CircuitIdentifier,
     at now: Instant
   ) {
-    let bytes = UnsafeRawBufferPointer(packet)
-    let flow = FlowHash.of(bytes)
+    let bytes = packet.bytes
+    let flow = packet.flow
     let circuit = lane(for: bytes, of: flow, from: sparse, at: now)
     counters[.sent] += 1
-    let cut = segmentation(of: bytes, offload, on: circuit, at: now)
+    let cut = segmentation(of: packet, offload, on: circuit, at: now)
     guard cut == .none else {
-      return split(bytes, OffloadHeader(segmentation: cut, checksum: offload.checksum), flow, to: circuit, at: now)
+      return split(packet, OffloadHeader(segmentation: cut, checksum: offload.checksum), flow, to: circuit, at: now)
     }
-    if let checksum = offload.checksum, !ChecksumCompletion.complete(checksum, in: packet) {
+    if let checksum = offload.checksum, !ChecksumCompletion.complete(checksum, in: packet.memory) {
       counters[.malformed] += 1
       return
     }
@@ -32,12 +32,12 @@ extension Node {
 
   /// How the packet is to be cut for this circuit now.
   private func segmentation(
-    of packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, on circuit: CircuitIdentifier, at now: Instant
+    of packet: PacketView, _ offload: OffloadHeader, on circuit: CircuitIdentifier, at now: Instant
   ) -> OffloadHeader.Segmentation {
     // What peers take uncut is IPv6 alone. What waits for a move takes less memory in segments.
     guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets,
-      packet[0] >> 4 == 6, !isMoving(to: circuit),
-      Int(offload.headerLength(of: packet)) + Int(size) >= Node.superSegment
+      !packet.isIPv4, !isMoving(to: circuit),
+      Int(offload.headerLength(of: packet.bytes)) + Int(size) >= Node.superSegment
     else { return offload.segmentation }
     guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
     let most = Int(rate * Node.frameTime.seconds)
@@ -48,10 +48,10 @@ extension Node {
   }
 
   private mutating func split(
-    _ packet: UnsafeRawBufferPointer, _ offload: OffloadHeader, _ flow: UInt32, to circuit: CircuitIdentifier,
+    _ packet: PacketView, _ offload: OffloadHeader, _ flow: UInt32, to circuit: CircuitIdentifier,
     at now: Instant
   ) {
-    guard var splitter = SegmentSplitter(packet: packet, header: offload) else {
+    guard var splitter = SegmentSplitter(packet, header: offload) else {
       counters[.malformed] += 1
       return
     }

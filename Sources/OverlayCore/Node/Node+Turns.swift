@@ -13,8 +13,8 @@ extension Node {
 
   /// Whether it hardly matters that the packet, which was delivered, comes up to a turn late: it is TCP's bulk, which says
   /// nothing else, or an acknowledgement alone.
-  static func canWait(_ packet: UnsafeMutableRawBufferPointer, _ header: IPv6Header) -> Bool {
-    guard header.nextHeader == NextHeader.tcp, let segment = TCPSegment(packet) else { return false }
+  static func canWait(_ packet: PacketView) -> Bool {
+    guard let segment = TCPSegment(packet) else { return false }
     let isBulk = packet.count >= Node.bulkLength
     guard isBulk || segment.payloadSize == 0 else { return false }
     let meaningless = TCPHeader.Flag.congestionEcho | TCPHeader.Flag.congestionWindowReduced

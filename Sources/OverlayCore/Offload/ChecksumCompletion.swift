@@ -7,12 +7,12 @@ public enum ChecksumCompletion {
   /// Completes the checksum of a packet that is not to be cut, and says what is left to be done then: nothing, or to cut
   /// it, the checksum included. `nil`, and nothing is changed, where `offload` says of `packet` what no kernel does.
   public static func prepare(
-    _ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader
+    _ packet: PacketView, _ offload: OffloadHeader
   ) -> OffloadHeader? {
     guard let checksum = offload.checksum else { return offload.segmentation == .none ? offload : nil }
-    guard fits(offload, checksum, UnsafeRawBufferPointer(packet)) else { return nil }
+    guard fits(offload, checksum, packet) else { return nil }
     guard offload.segmentation == .none else { return offload }
-    return complete(checksum, in: packet) ? OffloadHeader.none : nil
+    return complete(checksum, in: packet.memory) ? OffloadHeader.none : nil
   }
 
   /// Completes `checksum` in `packet`, whose field holds the pseudo-header's sum. False, and nothing is changed, if the
@@ -39,9 +39,9 @@ public enum ChecksumCompletion {
 
   /// Whether the checksum is that of the packet's upper layer, and the segmentation one of that protocol.
   private static func fits(
-    _ offload: OffloadHeader, _ checksum: OffloadHeader.Checksum, _ packet: UnsafeRawBufferPointer
+    _ offload: OffloadHeader, _ checksum: OffloadHeader.Checksum, _ packet: PacketView
   ) -> Bool {
-    guard let upper = upperLayer(of: packet), upper.offset == Int(checksum.start) else { return false }
+    guard let upper = packet.upper.layer, !upper.isFragment, upper.offset == Int(checksum.start) else { return false }
     let size = packet.count - upper.offset
     switch (upper.nextHeader, Int(checksum.offset), offload.segmentation) {
     case (NextHeader.tcp, TCPHeader.checksum, .none): return size >= TCPHeader.size
@@ -50,16 +50,8 @@ public enum ChecksumCompletion {
     case (NextHeader.udp, UDPHeader.checksum, .none): return size >= UDPHeader.size
     case (NextHeader.udp, UDPHeader.checksum, .udp(let datagram)):
       return size >= UDPHeader.size && size - UDPHeader.size <= Int(datagram) * mostDatagrams
-    case (NextHeader.icmp, ICMPv6Error.checksum, .none): return packet[0] >> 4 == 6
+    case (NextHeader.icmp, ICMPv6Error.checksum, .none): return !packet.isIPv4
     default: return false
     }
-  }
-
-  /// Where the upper layer of a packet that is no fragment begins.
-  private static func upperLayer(of packet: UnsafeRawBufferPointer) -> (nextHeader: UInt8, offset: Int)? {
-    guard let first = packet.first else { return nil }
-    if first >> 4 == 6, let upper = UpperLayer(packet), !upper.isFragment { return (upper.nextHeader, upper.offset) }
-    guard let header = IPv4Header(packet), !header.hasMoreFragments, header.fragmentOffset == 0 else { return nil }
-    return (header.protocolNumber, header.headerSize)
   }
 }

@@ -29,11 +29,11 @@ public struct SegmentJoiner: ~Copyable {
   /// A TCP packet longer than `egressMTU` (in bytes) is one that a peer did not cut: it is handed out to be cut after as
   /// many bytes as the interface carries. What cannot be joined or cut is handed out unchanged, and the kernel decides.
   public mutating func add<Sink: PacketSink & ~Copyable>(
-    _ packet: UnsafeMutableRawBufferPointer, egressMTU: Int, to sink: inout Sink
+    _ packet: PacketView, egressMTU: Int, to sink: inout Sink
   ) -> Int {
     guard let segment = TCPSegment(packet) else {
-      let refused = flush(before: UnsafeRawBufferPointer(packet), to: &sink)
-      return refused + forward(packet, to: &sink)
+      let refused = flush(before: packet, to: &sink)
+      return refused + forward(packet.bytes, to: &sink)
     }
     let isIntact = segment.isIntact
     let flow = (0..<count).first { groups[$0].first.isOfSameFlow(as: segment) }
@@ -43,15 +43,15 @@ public struct SegmentJoiner: ~Copyable {
         return groups[flow].isClosed ? flush(flow, to: &sink) : 0
       }
       let refused = flow.map { flush($0, to: &sink) } ?? 0
-      return refused + (segment.isPushed ? forward(packet, to: &sink) : begin(segment, to: &sink))
+      return refused + (segment.isPushed ? forward(packet.bytes, to: &sink) : begin(segment, to: &sink))
     }
     let refused = flow.map { flush($0, to: &sink) } ?? 0
     let segmentSize = egressMTU - segment.headersSize
     guard isIntact, segment.payloadSize > segmentSize, segmentSize > 0, segment.mayBeCut else {
-      return refused + forward(packet, to: &sink)
+      return refused + forward(packet.bytes, to: &sink)
     }
     segment.lead(packet.count, isPushed: false)
-    let isTaken = sink.deliver(UnsafeRawBufferPointer(packet), segment.offload(segmentSize: segmentSize))
+    let isTaken = sink.deliver(packet.bytes, segment.offload(segmentSize: segmentSize))
     return refused + (isTaken ? 0 : 1)
   }
 
@@ -75,13 +75,13 @@ public struct SegmentJoiner: ~Copyable {
   /// Hands out what `packet`, which is no plain TCP segment, must not overtake: it may yet be of the same flow, behind an
   /// extension header or in fragments.
   private mutating func flush<Sink: PacketSink & ~Copyable>(
-    before packet: UnsafeRawBufferPointer, to sink: inout Sink
+    before packet: PacketView, to sink: inout Sink
   ) -> Int {
-    guard count > 0, packet.count >= IPv6Header.size, packet[6] != NextHeader.udp, packet[6] != NextHeader.icmp else {
+    guard count > 0, !packet.isIPv4, packet.nextHeader != NextHeader.udp, packet.nextHeader != NextHeader.icmp else {
       return 0
     }
     var refused = 0
-    for index in (0..<count).reversed() where groups[index].first.isBetweenSameHosts(as: packet) {
+    for index in (0..<count).reversed() where groups[index].first.isBetweenSameHosts(as: packet.bytes) {
       refused += flush(index, to: &sink)
     }
     return refused
@@ -92,7 +92,7 @@ public struct SegmentJoiner: ~Copyable {
     count -= 1
     for later in index..<count { groups[later] = groups[later + 1] }
     freeSlots |= 1 << group.slot
-    guard group.count > 1 else { return forward(group.first.packet, to: &sink) }
+    guard group.count > 1 else { return forward(UnsafeRawBufferPointer(group.first.packet), to: &sink) }
     group.first.lead(group.length, isPushed: group.isPushed)
     let start = group.slot * PacketRuns.limit
     let isTaken = sink.deliver(
@@ -102,8 +102,8 @@ public struct SegmentJoiner: ~Copyable {
   }
 
   private func forward<Sink: PacketSink & ~Copyable>(
-    _ packet: UnsafeMutableRawBufferPointer, to sink: inout Sink
+    _ packet: UnsafeRawBufferPointer, to sink: inout Sink
   ) -> Int {
-    sink.deliver(UnsafeRawBufferPointer(packet)) ? 0 : 1
+    sink.deliver(packet) ? 0 : 1
   }
 }

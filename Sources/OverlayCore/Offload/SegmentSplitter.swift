@@ -10,31 +10,28 @@ public struct SegmentSplitter {
     case udp
   }
 
-  private enum Network {
-    case version4(headerSize: Int)
-    case version6
-  }
-
   private let packet: UnsafeRawBufferPointer
   private let transport: Transport
   /// Where the upper layer's header begins, and where all headers end.
   private let start: Int
   private let headersSize: Int
   private let segmentSize: Int
-  private let network: Network
+  private let isIPv4: Bool
   /// Of what all segments have in common: pseudo-header and header without lengths, sequence number, flags, checksum.
   private let commonSum: InternetChecksum
   private var offset: Int
 
-  /// The packets that `packet` stands for; it must stay until the last was made. `nil` unless it is a packet of the
-  /// announced length, to be cut, whose headers lie within it.
-  public init?(packet: UnsafeRawBufferPointer, header: OffloadHeader) {
-    guard let checksum = header.checksum, let network = SegmentSplitter.network(of: packet) else { return nil }
+  /// The packets that `view` stands for; it must stay until the last was made. `nil` unless it is a packet to be cut,
+  /// whose headers lie within it.
+  public init?(_ view: PacketView, header: OffloadHeader) {
+    guard let checksum = header.checksum else { return nil }
     let start = Int(checksum.start)
-    switch network {
-    case .version4(let headerSize): guard start == headerSize else { return nil }
-    case .version6: guard start >= IPv6Header.size else { return nil }
+    if view.isIPv4 {
+      guard let upper = view.upper.layer, !upper.isFragment, start == upper.offset else { return nil }
+    } else {
+      guard start >= IPv6Header.size else { return nil }
     }
+    let packet = view.bytes
     let size: UInt16
     switch header.segmentation {
     case .none: return nil
@@ -55,7 +52,7 @@ public struct SegmentSplitter {
     }
     guard size > 0 else { return nil }
     self.packet = packet
-    self.network = network
+    isIPv4 = view.isIPv4
     self.start = start
     segmentSize = Int(size)
     offset = headersSize
@@ -84,9 +81,10 @@ public struct SegmentSplitter {
     let payloadSize = length - headersSize
     target.copyMemory(from: source, byteCount: headersSize)
     (target + headersSize).copyMemory(from: source + offset, byteCount: payloadSize)
-    switch network {
-    case .version4(let size): completeVersion4(buffer, headerSize: size, length: length)
-    case .version6: buffer.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: 4)
+    if isIPv4 {
+      completeVersion4(buffer, length: length)
+    } else {
+      buffer.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: IPv6Header.Field.payloadLength)
     }
 
     let upper = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<length])
@@ -117,22 +115,12 @@ public struct SegmentSplitter {
     return length
   }
 
-  private static func network(of packet: UnsafeRawBufferPointer) -> Network? {
-    if let header = IPv4Header(packet), !header.hasMoreFragments, header.fragmentOffset == 0 {
-      return .version4(headerSize: header.headerSize)
-    }
-    guard packet.count >= IPv6Header.size, packet[0] >> 4 == 6,
-      Int(packet.number(at: 4)) == packet.count - IPv6Header.size
-    else { return nil }
-    return .version6
-  }
-
-  private func completeVersion4(_ segment: UnsafeMutableRawBufferPointer, headerSize: Int, length: Int) {
+  private func completeVersion4(_ segment: UnsafeMutableRawBufferPointer, length: Int) {
     let index = (offset - headersSize) / segmentSize
     let first = packet.number(at: IPv4Header.Field.identification)
     segment.store(UInt16(truncatingIfNeeded: length), at: IPv4Header.Field.totalLength)
     segment.store(first &+ UInt16(truncatingIfNeeded: index), at: IPv4Header.Field.identification)
-    IPv4Header.complete(UnsafeMutableRawBufferPointer(rebasing: segment[..<headerSize]))
+    IPv4Header.complete(UnsafeMutableRawBufferPointer(rebasing: segment[..<start]))
   }
 
   private static func commonSum(

@@ -7,15 +7,11 @@ struct TCPSegment {
 
   private static let start = IPv6Header.size
 
-  /// The segment that `packet` is; `nil` if it is something else, or not of the length that it announces.
-  init?(_ packet: UnsafeMutableRawBufferPointer) {
-    guard packet.count >= TCPSegment.start + TCPHeader.size, packet[0] >> 4 == 6, packet[6] == NextHeader.tcp,
-      Int(UnsafeRawBufferPointer(packet).number(at: 4)) == packet.count - IPv6Header.size
-    else { return nil }
-    let length = Int(packet[TCPSegment.start + TCPHeader.dataOffset] >> 4) * 4
-    guard length >= TCPHeader.size, TCPSegment.start + length <= packet.count else { return nil }
-    self.packet = packet
-    headersSize = TCPSegment.start + length
+  /// The segment that `packet` is; `nil` if it is something else.
+  init?(_ packet: PacketView) {
+    guard !packet.isIPv4, packet.tcpStart != nil else { return nil }
+    self.packet = packet.memory
+    headersSize = TCPSegment.start + Int(packet.memory[TCPSegment.start + TCPHeader.dataOffset] >> 4) * 4
   }
 
   /// What follows the headers.
@@ -29,7 +25,7 @@ struct TCPSegment {
   var isIntact: Bool {
     var sum = InternetChecksum()
     // The addresses, which the pseudo-header begins with, stand right before the TCP header.
-    sum.add(UnsafeRawBufferPointer(rebasing: packet[8...]))
+    sum.add(UnsafeRawBufferPointer(rebasing: packet[IPv6Header.Field.source...]))
     sum.add(UInt16(truncatingIfNeeded: packet.count - TCPSegment.start))
     sum.add(UInt16(NextHeader.tcp))
     return sum.field == 0
@@ -58,7 +54,7 @@ struct TCPSegment {
   /// Whether `packet`, of 40 bytes at least, is between the same addresses.
   func isBetweenSameHosts(as packet: UnsafeRawBufferPointer) -> Bool {
     var difference: UInt64 = 0
-    for offset in stride(from: 8, to: IPv6Header.size, by: 8) {
+    for offset in stride(from: IPv6Header.Field.source, to: IPv6Header.size, by: 8) {
       difference |=
         self.packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         ^ packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
@@ -68,7 +64,7 @@ struct TCPSegment {
 
   /// Whether the headers of two segments of one flow say the same but for lengths, sequence number, PSH and checksum.
   func hasSameHeaders(as other: TCPSegment) -> Bool {
-    guard headersSize == other.headersSize, word(0) as UInt32 == other.word(0), word(6) as UInt16 == other.word(6),
+    guard headersSize == other.headersSize, word(0) as UInt32 == other.word(0), nextHeaders == other.nextHeaders,
       load(TCPHeader.acknowledgement) == other.load(TCPHeader.acknowledgement),
       (flags ^ other.flags) & ~TCPHeader.Flag.push == 0,
       word(TCPSegment.start + TCPHeader.window) as UInt16 == other.word(TCPSegment.start + TCPHeader.window),
@@ -82,10 +78,10 @@ struct TCPSegment {
 
   /// Makes it the head of a packet of `length` bytes altogether, whose checksum is left to the kernel.
   func lead(_ length: Int, isPushed: Bool) {
-    packet.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: 4)
+    packet.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: IPv6Header.Field.payloadLength)
     if isPushed { packet[TCPSegment.start + TCPHeader.flags] |= TCPHeader.Flag.push }
     var sum = InternetChecksum()
-    sum.add(UnsafeRawBufferPointer(rebasing: packet[8..<IPv6Header.size]))
+    sum.add(UnsafeRawBufferPointer(rebasing: packet[IPv6Header.Field.source..<IPv6Header.size]))
     sum.add(UInt16(truncatingIfNeeded: length - IPv6Header.size))
     sum.add(UInt16(NextHeader.tcp))
     packet.storeBytes(of: sum.folded, toByteOffset: TCPSegment.start + TCPHeader.checksum, as: UInt16.self)
@@ -98,6 +94,9 @@ struct TCPSegment {
         size: UInt16(truncatingIfNeeded: size), hasECN: flags & TCPHeader.Flag.congestionWindowReduced != 0),
       checksum: OffloadHeader.Checksum(start: UInt16(TCPSegment.start), offset: UInt16(TCPHeader.checksum)))
   }
+
+  /// The next header and the hop limit.
+  private var nextHeaders: UInt16 { word(IPv6Header.Field.nextHeader) }
 
   /// Four bytes of the TCP header.
   private func load(_ offset: Int) -> UInt32 { word(TCPSegment.start + offset) }

@@ -4,7 +4,9 @@
 ///     IPv6 header | type 128 or 129, code 0, checksum, identifier[2], sequence[2] | token[16]
 enum EchoProbe {
   /// How many bytes request and reply have.
-  static let size = tokenOffset + Liveness.Question.tokenSize
+  static let size = tokenOffset + tokenSize
+  /// How many bytes of token both carry.
+  static let tokenSize = 16
 
   private static let requestType: UInt8 = 128
   private static let replyType: UInt8 = 129
@@ -23,7 +25,7 @@ enum EchoProbe {
         destination: destination
       ).store(into: bytes)
       icmp[0] = requestType
-      bytes.storeBytes(of: identifier.bigEndian, toByteOffset: identifierOffset, as: UInt16.self)
+      bytes.store(identifier, at: identifierOffset)
       var checksum = InternetChecksum(
         source: source, destination: destination, length: icmp.count, nextHeader: NextHeader.icmp)
       checksum.add(UnsafeRawBufferPointer(icmp))
@@ -33,9 +35,11 @@ enum EchoProbe {
   }
 
   /// What a packet repeats that may be a reply to such a request; `nil` if it is none.
-  static func reply(_ packet: UnsafeRawBufferPointer) -> (identifier: UInt16, token: Slice<UnsafeRawBufferPointer>)? {
-    guard packet.count == size, packet[6] == NextHeader.icmp, packet[IPv6Header.size] == replyType else { return nil }
-    let identifier = UInt16(bigEndian: packet.loadUnaligned(fromByteOffset: identifierOffset, as: UInt16.self))
-    return (identifier, packet[tokenOffset...])
+  static func reply(_ packet: PacketView) -> (identifier: UInt16, token: Slice<UnsafeRawBufferPointer>)? {
+    let bytes = packet.bytes
+    guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, bytes.count == size,
+      bytes[IPv6Header.size] == replyType
+    else { return nil }
+    return (bytes.number(at: identifierOffset), bytes[tokenOffset...])
   }
 }

@@ -46,11 +46,11 @@ enum ICMPv4Error {
   /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 1812 section 4.3.2.7 forbids
   /// one: about another error, a fragment that is not the first, to a group, from what is no single host.
   static func withError(
-    _ reason: Reason, about packet: UnsafeRawBufferPointer, from source: IPv4Address,
+    _ reason: Reason, about packet: PacketView, from source: IPv4Address,
     _ body: (UnsafeRawBufferPointer) -> Void
   ) {
     guard let header = IPv4Header(packet), mayBeAnswered(header, packet) else { return }
-    let quoted = packet.prefix(largestSize - headersSize)
+    let quoted = packet.bytes.prefix(largestSize - headersSize)
     withUnsafeTemporaryAllocation(byteCount: headersSize + quoted.count, alignment: 8) { error in
       let icmp = UnsafeMutableRawBufferPointer(rebasing: error[IPv4Header.size...])
       store(into: error, from: source, to: header.source)
@@ -76,19 +76,19 @@ enum ICMPv4Error {
     header.store(UInt16(truncatingIfNeeded: error.count), at: IPv4Header.Field.totalLength)
     // What is never fragmented needs no identification (RFC 6864 section 4.1).
     header.store(IPv4Header.Field.mayNotBeFragmented, at: IPv4Header.Field.fragment)
-    header[8] = 64
-    header[9] = protocolNumber
-    source.store(into: header, at: 12)
-    destination.store(into: header, at: 16)
+    header[IPv4Header.Field.timeToLive] = 64
+    header[IPv4Header.Field.protocolNumber] = protocolNumber
+    source.store(into: header, at: IPv4Header.Field.source)
+    destination.store(into: header, at: IPv4Header.Field.destination)
     IPv4Header.complete(header)
   }
 
-  private static func mayBeAnswered(_ header: IPv4Header, _ packet: UnsafeRawBufferPointer) -> Bool {
-    guard header.fragmentOffset == 0, isSingleHost(header.source), isSingleHost(header.destination) else {
+  private static func mayBeAnswered(_ header: IPv4Header, _ packet: PacketView) -> Bool {
+    guard let upper = packet.upper.layer, isSingleHost(header.source), isSingleHost(header.destination) else {
       return false
     }
-    guard header.protocolNumber == protocolNumber else { return true }
-    return header.headerSize < packet.count && questions.contains(packet[header.headerSize])
+    guard upper.nextHeader == protocolNumber else { return true }
+    return upper.offset < packet.count && questions.contains(packet.memory[upper.offset])
   }
 
   /// Whether an error may be about a packet from or to `address` (RFC 1122 section 3.2.2): it names one host, which may

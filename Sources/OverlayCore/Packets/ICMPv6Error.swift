@@ -20,19 +20,19 @@ enum ICMPv6Error {
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if RFC 4443 section 2.4 (e)
   /// forbids an error: about another error, about a packet to or from a group, and about one from the unspecified
-  /// address.
+  /// address. Nor does it about an IPv4 packet.
   static func withError(
-    type: UInt8, code: UInt8, parameter: UInt32, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
+    type: UInt8, code: UInt8, parameter: UInt32, about packet: PacketView, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
   ) {
-    guard let header = IPv6Header(packet), mayBeAnswered(header, packet) else { return }
-    let quoted = packet.prefix(largestSize - headersSize)
+    guard mayBeAnswered(packet) else { return }
+    let quoted = packet.bytes.prefix(largestSize - headersSize)
     let size = headersSize + quoted.count
     withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { error in
       let icmp = UnsafeMutableRawBufferPointer(rebasing: error[IPv6Header.size...])
       IPv6Header(
         payloadLength: UInt16(icmp.count), nextHeader: NextHeader.icmp, hopLimit: 64, source: source,
-        destination: header.source
+        destination: packet.source
       ).store(into: error)
       icmp.storeBytes(of: 0, as: UInt32.self)
       icmp[0] = type
@@ -40,25 +40,24 @@ enum ICMPv6Error {
       icmp.storeBytes(of: parameter.bigEndian, toByteOffset: 4, as: UInt32.self)
       UnsafeMutableRawBufferPointer(rebasing: icmp[8...]).copyBytes(from: quoted)
       var checksum = InternetChecksum(
-        source: source, destination: header.source, length: icmp.count, nextHeader: NextHeader.icmp)
+        source: source, destination: packet.source, length: icmp.count, nextHeader: NextHeader.icmp)
       checksum.add(UnsafeRawBufferPointer(icmp))
       icmp.storeBytes(of: checksum.field, toByteOffset: 2, as: UInt16.self)
       body(UnsafeRawBufferPointer(error))
     }
   }
 
-  private static func mayBeAnswered(_ header: IPv6Header, _ packet: UnsafeRawBufferPointer) -> Bool {
-    guard !header.destination.isMulticast, !header.source.isMulticast, header.source != .unspecified else {
-      return false
-    }
+  private static func mayBeAnswered(_ packet: PacketView) -> Bool {
+    guard !packet.isIPv4, !packet.destination.isMulticast, !packet.source.isMulticast, packet.source != .unspecified
+    else { return false }
     return !isICMPv6Error(packet)
   }
 
-  private static func isICMPv6Error(_ packet: UnsafeRawBufferPointer) -> Bool {
-    guard let upper = UpperLayer(packet), upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
+  private static func isICMPv6Error(_ packet: PacketView) -> Bool {
+    guard let upper = packet.upper.layer, upper.nextHeader == NextHeader.icmp, upper.offset < packet.count else {
       return false
     }
-    return packet[upper.offset] < firstOther
+    return packet.memory[upper.offset] < firstOther
   }
 }
 
@@ -79,7 +78,7 @@ public enum ICMPv6Unreachable {
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if no error may be sent.
   public static func withError(
-    _ code: Code, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
+    _ code: Code, about packet: PacketView, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
   ) {
     ICMPv6Error.withError(type: type, code: code.rawValue, parameter: 0, about: packet, from: source, body)
@@ -97,7 +96,7 @@ enum ICMPv6TooBig {
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if no error may be sent.
   static func withError(
-    mtu: UInt32, about packet: UnsafeRawBufferPointer, from source: IPv6Address,
+    mtu: UInt32, about packet: PacketView, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
   ) {
     ICMPv6Error.withError(type: type, code: 0, parameter: mtu, about: packet, from: source, body)

@@ -9,16 +9,17 @@ struct IPv4Fragmenter {
   private var offset = 0
 
   /// The fragments of `packet`, which must stay until the last was made, of at most `mtu` bytes each, 68 at the least.
-  /// `nil` where it may not be fragmented, and where it would end behind the longest packet that there can be.
-  init?(_ packet: UnsafeRawBufferPointer, _ header: IPv4Header, mtu: Int) {
-    guard !header.mayNotBeFragmented, mtu >= IPv4Header.smallestMTU,
+  /// `nil` where it may not be fragmented, as no IPv6 packet may, and where it would end behind the longest packet that
+  /// there can be.
+  init?(_ packet: PacketView, mtu: Int) {
+    guard let header = IPv4Header(packet), !header.mayNotBeFragmented, mtu >= IPv4Header.smallestMTU,
       header.fragmentOffset + packet.count <= Int(UInt16.max)
     else { return nil }
-    self.packet = packet
+    self.packet = packet.bytes
     self.header = header
     self.mtu = mtu
     var size = IPv4Header.size
-    IPv4Fragmenter.forEachCopiedOption(of: packet, header) { size += $0.count }
+    IPv4Fragmenter.forEachCopiedOption(of: packet.bytes, header) { size += $0.count }
     laterHeaderSize = (size + 3) & ~3
   }
 

@@ -40,20 +40,31 @@ public struct IPv4Header: Equatable, Sendable {
   /// within them and has the right checksum.
   public init?(_ packet: UnsafeRawBufferPointer) {
     guard packet.count >= IPv4Header.size, packet[0] >> 4 == 4 else { return nil }
-    headerSize = Int(packet[0] & 0xf) * 4
-    guard headerSize >= IPv4Header.size, headerSize <= packet.count, Int(packet.number(at: 2)) == packet.count else {
-      return nil
-    }
+    let headerSize = Int(packet[0] & 0xf) * 4
+    guard headerSize >= IPv4Header.size, headerSize <= packet.count,
+      Int(packet.number(at: Field.totalLength)) == packet.count
+    else { return nil }
     var sum = InternetChecksum()
     sum.add(UnsafeRawBufferPointer(rebasing: packet[..<headerSize]))
     guard sum.field == 0 else { return nil }
+    self.init(valid: packet)
+  }
+
+  /// Reads the header of a packet that was parsed; `nil` if it is of version 6.
+  init?(_ packet: PacketView) {
+    guard packet.isIPv4 else { return nil }
+    self.init(valid: packet.bytes)
+  }
+
+  private init(valid packet: UnsafeRawBufferPointer) {
+    headerSize = Int(packet[0] & 0xf) * 4
     let fragment = packet.number(at: Field.fragment)
     mayNotBeFragmented = fragment & Field.mayNotBeFragmented != 0
     hasMoreFragments = fragment & Field.hasMoreFragments != 0
     fragmentOffset = Int(fragment & Field.fragmentOffset) * 8
-    protocolNumber = packet[9]
-    source = IPv4Address(loading: packet, at: 12)
-    destination = IPv4Address(loading: packet, at: 16)
+    protocolNumber = packet[Field.protocolNumber]
+    source = IPv4Header.source(in: packet)
+    destination = IPv4Header.destination(in: packet)
   }
 
   /// Where fields stand, in bytes from the header's start, and the bits of the one that tells of fragments.
@@ -61,12 +72,27 @@ public struct IPv4Header: Equatable, Sendable {
     static let totalLength = 2
     static let identification = 4
     static let fragment = 6
+    static let timeToLive = 8
+    static let protocolNumber = 9
     static let checksum = 10
+    static let source = 12
+    static let destination = 16
     static let mayNotBeFragmented: UInt16 = 0x4000
     static let hasMoreFragments: UInt16 = 0x2000
     static let fragmentOffset: UInt16 = 0x1fff
     /// All of them are clear in a packet that is no fragment.
     static let ofFragments = hasMoreFragments | fragmentOffset
+  }
+
+  /// Returns the source in the header that `packet` begins with. The 20 bytes must be there, and nothing else about
+  /// them is checked: the packet may be cut off behind them.
+  static func source(in packet: UnsafeRawBufferPointer) -> IPv4Address {
+    IPv4Address(loading: packet, at: Field.source)
+  }
+
+  /// Returns the destination in the header that `packet` begins with. The 20 bytes must be there, as above.
+  static func destination(in packet: UnsafeRawBufferPointer) -> IPv4Address {
+    IPv4Address(loading: packet, at: Field.destination)
   }
 
   /// Makes the checksum of the header that `header` is, options included.

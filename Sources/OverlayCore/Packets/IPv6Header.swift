@@ -44,25 +44,46 @@ public struct IPv6Header: Equatable, Sendable {
   }
 
   /// The header that `packet` begins with; `nil` unless it is of version 6 and announces exactly the bytes there are.
+  @inline(__always)
   public init?(_ packet: UnsafeRawBufferPointer) {
     guard packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return nil }
-    payloadLength = UInt16(bigEndian: packet.loadUnaligned(fromByteOffset: 4, as: UInt16.self))
+    payloadLength = packet.number(at: Field.payloadLength)
     guard Int(payloadLength) == packet.count - IPv6Header.size else { return nil }
     flowLabel = UInt32(bigEndian: packet.loadUnaligned(as: UInt32.self)) & 0xfffff
-    nextHeader = packet[6]
-    hopLimit = packet[7]
-    source = IPv6Address(loading: packet, at: 8)
-    destination = IPv6Address(loading: packet, at: 24)
+    nextHeader = packet[Field.nextHeader]
+    hopLimit = packet[Field.hopLimit]
+    source = IPv6Header.source(in: packet)
+    destination = IPv6Header.destination(in: packet)
   }
 
   /// Writes the header, traffic class 0, to the first 40 bytes of `packet`, which must be there.
   public func store(into packet: UnsafeMutableRawBufferPointer) {
     packet.storeBytes(of: (6 << 28 | flowLabel).bigEndian, as: UInt32.self)
-    packet.storeBytes(of: payloadLength.bigEndian, toByteOffset: 4, as: UInt16.self)
-    packet[6] = nextHeader
-    packet[7] = hopLimit
-    source.store(into: packet, at: 8)
-    destination.store(into: packet, at: 24)
+    packet.store(payloadLength, at: Field.payloadLength)
+    packet[Field.nextHeader] = nextHeader
+    packet[Field.hopLimit] = hopLimit
+    source.store(into: packet, at: Field.source)
+    destination.store(into: packet, at: Field.destination)
+  }
+
+  /// Where fields stand, in bytes from the packet's start.
+  enum Field {
+    static let payloadLength = 4
+    static let nextHeader = 6
+    static let hopLimit = 7
+    static let source = 8
+    static let destination = 24
+  }
+
+  /// Returns the source in the header that `packet` begins with. The 40 bytes must be there, and nothing else about
+  /// them is checked: the packet may be cut off behind them.
+  public static func source(in packet: UnsafeRawBufferPointer) -> IPv6Address {
+    IPv6Address(loading: packet, at: Field.source)
+  }
+
+  /// Returns the destination in the header that `packet` begins with. The 40 bytes must be there, as above.
+  public static func destination(in packet: UnsafeRawBufferPointer) -> IPv6Address {
+    IPv6Address(loading: packet, at: Field.destination)
   }
 }
 

@@ -54,9 +54,9 @@ public struct Keepalive: Equatable, Sendable {
     self.extensions = extensions
   }
 
-  /// The keepalive in a packet whose next header is 59; throws what keeps it from telling a name.
-  public init(header: IPv6Header, packet: UnsafeRawBufferPointer) throws(KeepaliveError) {
-    var rest = packet.dropFirst(IPv6Header.size)
+  /// The keepalive in a packet that is one by its next header, 59; throws what keeps it from telling a name.
+  public init(_ packet: PacketView) throws(KeepaliveError) {
+    var rest = packet.bytes.dropFirst(IPv6Header.size)
     guard rest.popFirst() == Keepalive.version else { throw .nameless }
     let longest = rest.prefix(OnionName.longest + 1)
     guard let end = longest.firstIndex(of: 0) else { throw .unterminated }
@@ -65,7 +65,7 @@ public struct Keepalive: Equatable, Sendable {
     } catch {
       throw .name(error)
     }
-    guard name.address == header.source else { throw .address }
+    guard name.address == packet.source else { throw .address }
     extensions = Keepalive.extensions(in: rest[(end + 1)...])
   }
 

@@ -41,12 +41,12 @@ enum PacketLength {
     switch first >> 4 {
     case 6:
       guard bytes.count >= bytesNeeded else { return nil }
-      return IPv6Header.size + Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
+      return IPv6Header.size + Int(bytes.number(at: IPv6Header.Field.payloadLength))
     case 4:
       let header = Int(first & 0xf) * 4
-      guard header >= 20 else { throw .headerLength(header) }
+      guard header >= IPv4Header.size else { throw .headerLength(header) }
       guard bytes.count >= bytesNeeded else { return nil }
-      let total = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+      let total = Int(bytes.number(at: IPv4Header.Field.totalLength))
       guard total >= header else { throw .totalLength(total) }
       return total
     default:

@@ -8,22 +8,23 @@
 enum UDPDatagram {
   /// What a packet carries as UDP.
   struct Received {
-    let header: IPv6Header
     let destinationPort: UInt16
     let payload: UnsafeRawBufferPointer
   }
 
   /// The datagram in `packet`; `nil` if it holds none, or its length or its checksum is wrong.
-  static func read(_ packet: UnsafeRawBufferPointer) -> Received? {
-    guard let header = IPv6Header(packet), header.nextHeader == NextHeader.udp else { return nil }
-    let datagram = UnsafeRawBufferPointer(rebasing: packet[IPv6Header.size...])
-    guard datagram.count >= UDPHeader.size, Int(datagram.number(at: 4)) == datagram.count else { return nil }
+  static func read(_ packet: PacketView) -> Received? {
+    guard !packet.isIPv4, packet.nextHeader == NextHeader.udp else { return nil }
+    let datagram = UnsafeRawBufferPointer(rebasing: packet.bytes[IPv6Header.size...])
+    guard datagram.count >= UDPHeader.size, Int(datagram.number(at: UDPHeader.length)) == datagram.count else {
+      return nil
+    }
     var checksum = InternetChecksum(
-      source: header.source, destination: header.destination, length: datagram.count, nextHeader: NextHeader.udp)
+      source: packet.source, destination: packet.destination, length: datagram.count, nextHeader: NextHeader.udp)
     checksum.add(datagram)
-    guard datagram.number(at: 6) != 0, checksum.field == 0 else { return nil }
+    guard datagram.number(at: UDPHeader.checksum) != 0, checksum.field == 0 else { return nil }
     return Received(
-      header: header, destinationPort: datagram.number(at: 2),
+      destinationPort: datagram.number(at: 2),
       payload: UnsafeRawBufferPointer(rebasing: datagram[UDPHeader.size...]))
   }
 

@@ -1,10 +1,10 @@
-/// What a packet carries behind its IPv6 extension headers (RFC 8200 section 4).
+/// What a packet carries behind its IPv6 extension headers (RFC 8200 section 4), or behind its IPv4 header.
 struct UpperLayer: Equatable {
-  /// The protocol's assigned number.
-  let nextHeader: UInt8
   /// Where its header begins, in bytes from the packet's start; at most the packet's length.
   let offset: Int
-  /// Whether a fragment header stands before it: more of the packet comes elsewhere, or could.
+  /// The protocol's assigned number.
+  let nextHeader: UInt8
+  /// Whether the packet is a fragment: more of it comes elsewhere, or could.
   let isFragment: Bool
 
   /// What a packet shows of its extension headers.
@@ -16,29 +16,45 @@ struct UpperLayer: Equatable {
     /// Headers that are cut off, that nobody sends or whose format is unknown: what a receiver finds behind them cannot
     /// be told.
     case unreadable
-  }
 
-  /// The upper layer of `packet`; `nil` where its chain is not whole.
-  init?(_ packet: UnsafeRawBufferPointer) {
-    guard case .whole(let upper) = UpperLayer.chain(of: packet) else { return nil }
-    self = upper
+    /// The upper layer; `nil` where the chain is not whole.
+    var layer: UpperLayer? {
+      if case .whole(let upper) = self { upper } else { nil }
+    }
   }
 
   private init(_ nextHeader: UInt8, at offset: Int, isFragment: Bool) {
-    self.nextHeader = nextHeader
     self.offset = offset
+    self.nextHeader = nextHeader
     self.isFragment = isFragment
   }
 
-  /// Walks the extension headers of `packet`, as strictly as RFC 7112 permits: the first fragment of several holds all of
-  /// them and the first bytes of the upper layer's header, so that what the receiver puts together has no other upper layer
-  /// than what is seen here. For the same reason a packet has one fragment header at the most.
+  /// Returns what an IPv4 packet with this header shows. It has no extension headers.
+  static func chain(of header: IPv4Header) -> Chain {
+    guard header.fragmentOffset == 0 else { return .laterFragment }
+    return .whole(UpperLayer(header.protocolNumber, at: header.headerSize, isFragment: header.hasMoreFragments))
+  }
+
+  /// Returns what `packet` shows, a whole IPv6 packet whose fixed header says `nextHeader`. The usual ones have no
+  /// extension headers, and cost a comparison.
+  @inline(__always)
+  static func chain(of packet: UnsafeRawBufferPointer, _ nextHeader: UInt8) -> Chain {
+    switch nextHeader {
+    case NextHeader.tcp, NextHeader.udp, NextHeader.icmp:
+      .whole(UpperLayer(nextHeader, at: IPv6Header.size, isFragment: false))
+    default: walk(packet, nextHeader)
+    }
+  }
+
+  /// Walks the extension headers of `packet`, as strictly as RFC 7112 permits: the first fragment of several holds all
+  /// of them and the first bytes of the upper layer's header, so that what the receiver puts together has no other upper
+  /// layer than what is seen here. For the same reason a packet has one fragment header at the most.
   ///
-  /// The numbers are those of IANA's "IPv6 Extension Header Types". What ESP hides is between the two hosts that share its
-  /// keys, and it counts as an upper layer; the two numbers for experiments have no format that could be walked.
-  static func chain(of packet: UnsafeRawBufferPointer) -> Chain {
-    guard packet.count >= IPv6Header.size else { return .unreadable }
-    var nextHeader = packet[6]
+  /// The numbers are those of IANA's "IPv6 Extension Header Types". What ESP hides is between the two hosts that share
+  /// its keys, and it counts as an upper layer; the two numbers for experiments have no format that could be walked.
+  @inline(never)
+  private static func walk(_ packet: UnsafeRawBufferPointer, _ first: UInt8) -> Chain {
+    var nextHeader = first
     var offset = IPv6Header.size
     var isFragment = false
     var hasMore = false
@@ -72,7 +88,7 @@ struct UpperLayer: Equatable {
     }
   }
 
-  /// How much of the upper layer's header the first of several fragments holds, in bytes: the whole header of UDP and of
-  /// ICMPv6, and the ports of TCP.
+  /// How much of the upper layer's header the first of several fragments holds, in bytes: the whole header of UDP and
+  /// of ICMPv6, and the ports of TCP.
   private static let smallestStart = 8
 }

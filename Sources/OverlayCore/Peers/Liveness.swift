@@ -24,7 +24,7 @@ struct Liveness {
   /// What a peer was asked, and when.
   struct Question: Equatable {
     /// How many bytes a token has.
-    static let tokenSize = 16
+    static let tokenSize = EchoProbe.tokenSize
 
     /// What the answer repeats.
     let token: [UInt8]

@@ -28,35 +28,27 @@ struct Admission {
       && source != network.circuitResponder
   }
 
-  /// Returns the decision for a packet with this header on a circuit of `sender`, which is `nil` while the sender is
-  /// unknown.
-  func admit(_ header: IPv6Header, from sender: IPv6Address?) -> Decision {
-    if header.nextHeader == NextHeader.none { return .keepalive }
-    guard header.destination == address || table.match(header.destination) == .served else {
+  /// Returns the decision for a packet on a circuit of `sender`, which is `nil` while the sender is unknown.
+  func admit(_ packet: PacketView, from sender: IPv6Address?) -> Decision {
+    if packet.isKeepalive { return .keepalive }
+    let own = packet.isIPv4 ? ipv4Address.map { IPv6Address(mapping: $0) } : address
+    guard packet.destination == own || table.match(packet.destination, isIPv4: packet.isIPv4) == .served else {
       return .drop(.foreignDestination)
     }
-    guard let sender, isPeer(sender), header.source == sender || table.match(header.source) == .peer(sender) else {
+    guard let sender, isPeer(sender), packet.source != own,
+      packet.source == sender || table.match(packet.source, isIPv4: packet.isIPv4) == .peer(sender)
+    else {
       return .drop(.forgedSource)
     }
     return .deliver
   }
 
-  /// Returns the decision for an IPv4 packet with this header on a circuit of `sender`.
-  func admit(_ header: IPv4Header, from sender: IPv6Address?) -> Decision {
-    guard header.destination == ipv4Address || table.match(header.destination) == .served else {
-      return .drop(.foreignDestination)
-    }
-    guard let sender, isPeer(sender), header.source != ipv4Address, table.match(header.source) == .peer(sender) else {
-      return .drop(.forgedSource)
-    }
-    return .deliver
-  }
-
-  /// Returns the decision for a packet with this header on a circuit that this host dialled to itself.
-  func admitSelfCall(_ header: IPv6Header) -> Decision {
-    if header.nextHeader == NextHeader.none { return .keepalive }
-    guard header.source == address || table.match(header.source) == .served,
-      header.destination == network.circuitResponder
+  /// Returns the decision for a packet on a circuit that this host dialled to itself. There is no IPv4 on it.
+  func admitSelfCall(_ packet: PacketView) -> Decision {
+    guard !packet.isIPv4 else { return admit(packet, from: nil) }
+    if packet.isKeepalive { return .keepalive }
+    guard packet.source == address || table.match(packet.source, isIPv4: false) == .served,
+      packet.destination == network.circuitResponder
     else {
       return .drop(.forgedSource)
     }

@@ -54,11 +54,11 @@ public struct RouteTable: Sendable {
       })
   }
 
-  /// Returns who is at `address`.
-  func match(_ address: IPv6Address) -> Match { version6.match(UInt128(address)) }
-
-  /// Returns who is at `address`.
-  func match(_ address: IPv4Address) -> Match { version4.match(address.value) }
+  /// Returns who is at `address`, which is a mapped one for IPv4. A mapped address that a packet of version 6 holds is
+  /// no IPv4 address, and lies nowhere: the address alone does not tell.
+  func match(_ address: IPv6Address, isIPv4: Bool) -> Match {
+    isIPv4 ? version4.match(UInt32(truncatingIfNeeded: address.low)) : version6.match(UInt128(address))
+  }
 
   /// Returns whether no address of the prefix can be routed or served.
   public static func isReserved(_ prefix: IPPrefix) -> Bool {

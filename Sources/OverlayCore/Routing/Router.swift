@@ -24,44 +24,29 @@ struct Router {
   var table = RouteTable()
   private let network = OverlayNetwork.tor
 
-  /// Returns the decision for a packet with this header.
-  func route(_ header: IPv6Header) -> Decision {
-    // What every kernel says to a new link: neighbour discovery, multicast listener reports.
-    if header.destination.isMulticast || header.destination.isLinkLocal { return .drop(.multicast) }
-    if header.source != address {
-      switch table.match(header.source) {
+  /// Returns the decision for a packet.
+  func route(_ packet: PacketView) -> Decision {
+    // What every kernel says to a new link: neighbour discovery, reports of group membership, broadcasts of services.
+    if packet.isForLink { return .drop(.multicast) }
+    let (source, destination) = (packet.source, packet.destination)
+    let own = packet.isIPv4 ? ipv4Address.map { IPv6Address(mapping: $0) } : address
+    if source != own {
+      switch table.match(source, isIPv4: packet.isIPv4) {
       case .served: break
       // It came from there, and does not go back: nothing goes round in circles.
       case .peer: return .drop(.returned)
-      case .none: return network.contains(header.source) ? .foreign : .refuse(.prohibited, .foreignSource)
+      case .none: return network.contains(source) ? .foreign : .refuse(.prohibited, .foreignSource)
       }
     }
     // Peers read it as said by us, and not by somebody behind us.
-    if header.nextHeader == NextHeader.none { return .drop(.falseKeepalive) }
-    guard network.contains(header.destination) else {
-      return decision(table.match(header.destination))
-    }
-    switch header.destination {
+    if packet.isKeepalive { return .drop(.falseKeepalive) }
+    if destination == own { return .drop(.loop) }
+    guard network.contains(destination) else { return decision(table.match(destination, isIPv4: packet.isIPv4)) }
+    switch destination {
     case network.localResponder: return .reflect
     case network.circuitResponder: return .selfCall
-    case address: return .drop(.loop)
-    default: return .peer(header.destination)
+    default: return .peer(destination)
     }
-  }
-
-  /// Returns the decision for an IPv4 packet with this header.
-  func route(_ header: IPv4Header) -> Decision {
-    // What every kernel says to a new link: group membership, broadcasts of services.
-    let destination = header.destination
-    if destination.isMulticast || destination.isLinkLocal || destination == .broadcast { return .drop(.multicast) }
-    if header.source != ipv4Address {
-      switch table.match(header.source) {
-      case .served: break
-      case .peer: return .drop(.returned)
-      case .none: return .refuse(.prohibited, .foreignSource)
-      }
-    }
-    return destination == ipv4Address ? .drop(.loop) : decision(table.match(destination))
   }
 
   private func decision(_ match: RouteTable.Match) -> Decision {
@@ -77,13 +62,26 @@ struct Router {
 /// that sent it. The kernel answers, and the answer is turned back as well, which satisfies ping. The checksum stays
 /// right, because a sum does not depend on the order of what it adds.
 enum Reflection {
-  /// Calls `body` with a copy of the packet whose source and destination are swapped. It must be a whole IPv6 packet.
-  static func of(_ packet: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
+  /// Calls `body` with a copy of the packet whose source and destination are swapped. It does nothing with an IPv4
+  /// packet, which nobody turns back.
+  static func of(_ packet: PacketView, _ body: (UnsafeRawBufferPointer) -> Void) {
+    guard !packet.isIPv4 else { return }
     withUnsafeTemporaryAllocation(byteCount: packet.count, alignment: 8) { reflected in
-      reflected.copyMemory(from: packet)
-      IPv6Address(loading: packet, at: 24).store(into: reflected, at: 8)
-      IPv6Address(loading: packet, at: 8).store(into: reflected, at: 24)
+      reflected.copyMemory(from: packet.bytes)
+      packet.destination.store(into: reflected, at: IPv6Header.Field.source)
+      packet.source.store(into: reflected, at: IPv6Header.Field.destination)
       body(UnsafeRawBufferPointer(reflected))
     }
+  }
+}
+
+extension PacketView {
+  /// Whether the packet is for hosts of the sender's own link: for a group, for a link-local address or, of IPv4, for
+  /// all.
+  fileprivate var isForLink: Bool {
+    guard isIPv4, let destination = destination.mappedAddress else {
+      return destination.isMulticast || destination.isLinkLocal
+    }
+    return destination.isMulticast || destination.isLinkLocal || destination == .broadcast
   }
 }

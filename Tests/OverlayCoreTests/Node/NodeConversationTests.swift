@@ -88,7 +88,7 @@ struct NodeConversationTests {
     for circuit in world.circuits {
       let packet = try #require(circuit.packets.whole.first)
       let header = try #require(packet.withUnsafeBytes { IPv6Header($0) })
-      let keepalive = try packet.withUnsafeBytes { try Keepalive(header: header, packet: $0) }
+      let keepalive = try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }
       #expect(keepalive == Keepalive(name: alice, extensions: [.init(type: 1, value: [0])]))
       #expect(header.hopLimit == 1)
       #expect(header.destination == bob.address)

@@ -172,7 +172,7 @@ struct NodeLaneMovesTests: LaneTesting {
   @Test("two flows that share a queue wait until both may go on")
   func shared() throws {
     let place = { (flow: UInt16) in
-      FlowQueue.place(of: segment(0, flow: flow).withUnsafeBytes { FlowHash.of($0) })
+      FlowQueue.place(of: segment(0, flow: flow).withUnsafeBytes { PacketView(reading: $0)?.flow ?? 0 })
     }
     let other = try #require((2...2_000 as ClosedRange<UInt16>).first { place($0) == place(1) })
     _ = try beginMove()

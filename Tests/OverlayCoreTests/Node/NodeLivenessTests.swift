@@ -206,8 +206,7 @@ struct NodeLivenessTests {
     }
     #expect(first.dials.count == 1)
     let found = try world.circuits[1].packets.whole.compactMap { packet -> [UInt8]? in
-      let header = try #require(packet.withUnsafeBytes { IPv6Header($0) })
-      return try packet.withUnsafeBytes { try Keepalive(header: header, packet: $0) }.value(of: 9)
+      try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }.value(of: 9)
     }
     #expect(found == [0, 10, 20, 30, 40].map { [UInt8](repeating: $0, count: 16) })
     #expect(first.count(.answerLimited) == 45)

@@ -65,8 +65,7 @@ struct NodeOffloadTests {
   func announced(_ isOffloading: Bool) throws {
     _ = try connected(isOffloading: isOffloading)
     let packet = try #require(try dialled().packets.whole.first)
-    let header = try #require(packet.withUnsafeBytes { IPv6Header($0) })
-    let keepalive = try packet.withUnsafeBytes { try Keepalive(header: header, packet: $0) }
+    let keepalive = try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }
     #expect(
       keepalive == Keepalive(name: alice, extensions: isOffloading ? Self.isCapable : [.init(type: 1, value: [0])]))
   }

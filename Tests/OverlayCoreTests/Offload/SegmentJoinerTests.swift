@@ -176,14 +176,6 @@ struct SegmentJoinerTests {
     }
     #expect(count == 4)
   }
-
-  @Test("bytes that are no packet are handed out as they are", arguments: [0, 1, 39, 40, 41, 59, 60, 61])
-  func malformed(count: Int) {
-    let packet = [0x60] + [UInt8](repeating: 6, count: 100)
-    let bytes = Array(packet[..<count])
-    let stream = SegmentJoinerTests.stream(2 * 1_428).map(\.bytes)
-    #expect(join([stream[0], bytes, stream[1]]).packets.contains(bytes))
-  }
 }
 
 extension SamplePacket {

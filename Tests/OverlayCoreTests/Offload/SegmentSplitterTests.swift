@@ -67,7 +67,7 @@ struct SegmentSplitterTests {
     var partial = packet
     partial.checksum = .partial
     partial.bytes.withUnsafeBytes { bytes in
-      var splitter = SegmentSplitter(packet: bytes, header: partial.offload(size: 1_000))
+      var splitter = PacketView(reading: bytes).flatMap { SegmentSplitter($0, header: partial.offload(size: 1_000)) }
       withUnsafeTemporaryAllocation(byteCount: 1_072, alignment: 1) { buffer in
         #expect(splitter?.nextLength == 1_072)
         #expect(splitter?.next(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<1_071])) == 0)
@@ -100,7 +100,7 @@ struct SegmentSplitterTests {
     // 172 bytes.
     let bytes = SamplePacket.tcp(SamplePacket.payload(100)).bytes + [UInt8](repeating: 0, count: surplus)
     let header = OffloadHeader(segmentation: segmentation, checksum: checksum)
-    #expect(bytes.withUnsafeBytes { SegmentSplitter(packet: $0, header: header) == nil })
+    #expect(bytes.withUnsafeBytes { packets(of: $0, header) } == nil)
   }
 
   @Test("a TCP header whose own length is impossible is refused", arguments: [UInt8(0), 0x40, 0xf0])
@@ -108,7 +108,7 @@ struct SegmentSplitterTests {
     var bytes = SamplePacket.tcp([1, 2]).bytes
     bytes[52] = byte
     let header = SamplePacket.tcp([]).offload(size: 1)
-    #expect(bytes.withUnsafeBytes { SegmentSplitter(packet: $0, header: header) == nil })
+    #expect(bytes.withUnsafeBytes { packets(of: $0, header) } == nil)
   }
 
   @Test("no bytes whatever make it read or write outside")

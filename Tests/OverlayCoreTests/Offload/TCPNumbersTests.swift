@@ -10,7 +10,20 @@ struct TCPNumbersTests {
     $0.acknowledgement = 0x0102_0304
   }
 
-  private static func numbers(_ packet: [UInt8]) -> TCPNumbers? { packet.withUnsafeBytes { TCPNumbers($0) } }
+  /// The numbers of a packet whose IP header is made to tell the bytes there are.
+  private static func numbers(_ packet: [UInt8]) -> TCPNumbers? {
+    var packet = packet
+    return packet.withUnsafeMutableBytes { bytes in
+      if bytes.count >= 20, bytes[0] >> 4 == 4 {
+        bytes.store(UInt16(bytes.count), at: 2)
+        let headerSize = Int(bytes[0] & 0xf) * 4
+        IPv4Header.complete(UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(headerSize)))
+      } else if bytes.count >= 40 {
+        bytes.store(UInt16(bytes.count - 40), at: 4)
+      }
+      return PacketView(bytes).flatMap { TCPNumbers($0) }
+    }
+  }
 
   /// The segment behind an IPv4 header with this many bytes of options.
   private static func ipv4(options: Int = 0, fragment: UInt16 = 0) -> [UInt8] {

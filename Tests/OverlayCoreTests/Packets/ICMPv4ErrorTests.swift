@@ -7,7 +7,10 @@ struct ICMPv4ErrorTests {
   private func error(_ reason: ICMPv4Error.Reason, about packet: [UInt8]) throws -> [UInt8]? {
     let source = try IPv4Address.sample("10.1.0.254")
     var error: [UInt8]?
-    packet.withUnsafeBytes { ICMPv4Error.withError(reason, about: $0, from: source) { error = Array($0) } }
+    packet.withUnsafeBytes {
+      guard let packet = PacketView(reading: $0) else { return }
+      ICMPv4Error.withError(reason, about: packet, from: source) { error = Array($0) }
+    }
     return error
   }
 

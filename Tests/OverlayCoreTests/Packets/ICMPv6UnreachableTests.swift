@@ -10,7 +10,10 @@ struct ICMPv6UnreachableTests {
 
   private static func error(_ code: ICMPv6Unreachable.Code, about packet: [UInt8]) -> [UInt8]? {
     var error: [UInt8]?
-    packet.withUnsafeBytes { ICMPv6Unreachable.withError(code, about: $0, from: responder) { error = Array($0) } }
+    packet.withUnsafeBytes {
+      guard let packet = PacketView(reading: $0) else { return }
+      ICMPv6Unreachable.withError(code, about: packet, from: responder) { error = Array($0) }
+    }
     return error
   }
 

@@ -6,7 +6,7 @@ import Testing
 struct IPv4FragmenterTests {
   private func fragments(of packet: [UInt8], mtu: Int) throws -> [[UInt8]]? {
     try packet.withUnsafeBytes { bytes in
-      guard var fragmenter = IPv4Fragmenter(bytes, try #require(IPv4Header(bytes)), mtu: mtu) else { return nil }
+      guard var fragmenter = IPv4Fragmenter(try #require(PacketView(reading: bytes)), mtu: mtu) else { return nil }
       var fragments: [[UInt8]] = []
       while let length = fragmenter.nextLength {
         var fragment = [UInt8](repeating: 0xee, count: length)

@@ -11,7 +11,7 @@ struct KeepaliveTests {
   private static func parse(_ payload: [UInt8], from source: IPv6Address? = nil) throws -> Keepalive {
     let packet = Sample.packet(
       from: try source ?? OnionName(text).address, to: destination, nextHeader: 59, payload: payload)
-    return try packet.withUnsafeBytes { try Keepalive(header: #require(IPv6Header($0)), packet: $0) }
+    return try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }
   }
 
   private static func payload(_ name: String = text, _ rest: [UInt8] = []) -> [UInt8] {
@@ -34,7 +34,7 @@ struct KeepaliveTests {
         .init(type: 0xff, value: [UInt8](repeating: 7, count: 255)), .init(type: 6, value: [9]),
       ])
     let packet = keepalive.packet(to: Self.destination, flowLabel: 1)
-    let read = try packet.withUnsafeBytes { try Keepalive(header: #require(IPv6Header($0)), packet: $0) }
+    let read = try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }
     #expect(read == keepalive)
     #expect(read.value(of: Keepalive.Extension.selfCall) == Array(1...16))
     #expect(read.value(of: 2) == nil)

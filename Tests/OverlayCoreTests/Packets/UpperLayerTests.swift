@@ -6,7 +6,7 @@ import Testing
 struct UpperLayerTests {
   private static func upperLayer(first: UInt8, _ payload: [UInt8]) -> UpperLayer? {
     Sample.packet(from: .unspecified, to: .unspecified, nextHeader: first, payload: payload)
-      .withUnsafeBytes { UpperLayer($0) }
+      .withUnsafeBytes { PacketView(reading: $0)?.upper.layer }
   }
 
   @Test(
@@ -47,7 +47,7 @@ struct UpperLayerTests {
   func none(_ first: UInt8, _ payload: String) throws {
     let packet = Sample.packet(
       from: .unspecified, to: .unspecified, nextHeader: first, payload: try hexadecimal(payload))
-    #expect(packet.withUnsafeBytes { UpperLayer.chain(of: $0) } == .unreadable)
+    #expect(packet.withUnsafeBytes { PacketView(reading: $0)?.upper } == .unreadable)
   }
 
   @Test(
@@ -58,13 +58,13 @@ struct UpperLayerTests {
   func later(_ first: UInt8, _ payload: String) throws {
     let packet = Sample.packet(
       from: .unspecified, to: .unspecified, nextHeader: first, payload: try hexadecimal(payload))
-    #expect(packet.withUnsafeBytes { UpperLayer.chain(of: $0) } == .laterFragment)
+    #expect(packet.withUnsafeBytes { PacketView(reading: $0)?.upper } == .laterFragment)
   }
 
   @Test("a packet shorter than its header has none")
   func short() {
     let packet = Sample.packet(from: .unspecified, to: .unspecified)
-    for count in 0..<40 { #expect(packet[..<count].withUnsafeBytes { UpperLayer($0) } == nil) }
+    for count in 0..<40 { #expect(packet[..<count].withUnsafeBytes { PacketView(reading: $0)?.upper } == nil) }
   }
 
   @Test("no bytes lead the walk out of the packet")
@@ -77,7 +77,7 @@ struct UpperLayerTests {
       for index in packet.indices.dropFirst(40) where Bool.random(using: &random) {
         packet[index] = extensions[Int.random(in: extensions.indices, using: &random)]
       }
-      let offset = packet.withUnsafeBytes { UpperLayer($0) }?.offset
+      let offset = packet.withUnsafeBytes { PacketView(reading: $0)?.upper.layer }?.offset
       if let offset { #expect((40...packet.count).contains(offset)) }
     }
   }

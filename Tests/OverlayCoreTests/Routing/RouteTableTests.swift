@@ -2,6 +2,12 @@ import Testing
 
 @testable import OverlayCore
 
+extension RouteTable {
+  fileprivate func match(_ address: IPv6Address) -> Match { match(address, isIPv4: false) }
+
+  fileprivate func match(_ address: IPv4Address) -> Match { match(IPv6Address(mapping: address), isIPv4: true) }
+}
+
 @Suite("Routes")
 struct RouteTableTests {
   private let alice: OnionName

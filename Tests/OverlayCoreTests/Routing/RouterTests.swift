@@ -9,10 +9,12 @@ private let other = "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd"
 private let localResponder = "fd87:d87e:eb43::dead:beef"
 private let circuitResponder = "fd87:d87e:eb43::feed:beef"
 
-private func header(_ source: String, _ destination: String, nextHeader: UInt8 = 17) throws -> IPv6Header {
-  IPv6Header(
-    payloadLength: 0, nextHeader: nextHeader, hopLimit: 64, source: try .sample(source),
-    destination: try .sample(destination))
+/// What `decide` says of an IPv6 packet.
+private func of<Decision>(
+  _ source: String, _ destination: String, nextHeader: UInt8 = 17, _ decide: (PacketView) throws -> Decision
+) throws -> Decision {
+  let packet = Sample.packet(from: try .sample(source), to: try .sample(destination), nextHeader: nextHeader)
+  return try packet.withUnsafeBytes { try decide(#require(PacketView(reading: $0))) }
 }
 
 @Suite("Router")
@@ -44,7 +46,7 @@ struct RouterTests {
     ] as [(String, String, Router.Decision)])
   func table(_ source: String, _ destination: String, _ decision: Router.Decision) throws {
     let router = Router(address: try .sample(own))
-    #expect(router.route(try header(source, destination)) == decision)
+    #expect(try of(source, destination) { router.route($0) } == decision)
   }
 }
 
@@ -72,9 +74,9 @@ struct AdmissionTests {
     ] as [(String, String, Admission.Decision)])
   func known(_ source: String, _ destination: String, _ decision: Admission.Decision) throws {
     let admission = Admission(address: try .sample(own))
-    #expect(admission.admit(try header(source, destination), from: try .sample(peer)) == decision)
+    #expect(try of(source, destination) { admission.admit($0, from: try .sample(peer)) } == decision)
     let unknown: Admission.Decision = decision == .deliver ? .drop(.forgedSource) : decision
-    #expect(admission.admit(try header(source, destination), from: nil) == unknown)
+    #expect(try of(source, destination) { admission.admit($0, from: nil) } == unknown)
   }
 
   @Test(
@@ -83,7 +85,7 @@ struct AdmissionTests {
   func impossible(_ sender: String) throws {
     let admission = Admission(address: try .sample(own))
     #expect(admission.isPeer(try .sample(sender)) == false)
-    #expect(admission.admit(try header(sender, own), from: try .sample(sender)) == .drop(.forgedSource))
+    #expect(try of(sender, own) { admission.admit($0, from: try .sample(sender)) } == .drop(.forgedSource))
   }
 
   @Test(
@@ -91,9 +93,9 @@ struct AdmissionTests {
     arguments: [peer, own, "::", "ff02::1"])
   func keepalive(_ address: String) throws {
     let admission = Admission(address: try .sample(own))
-    #expect(admission.admit(try header(address, own, nextHeader: 59), from: try .sample(peer)) == .keepalive)
-    #expect(admission.admit(try header(peer, address, nextHeader: 59), from: nil) == .keepalive)
-    #expect(admission.admitSelfCall(try header(address, own, nextHeader: 59)) == .keepalive)
+    #expect(try of(address, own, nextHeader: 59) { admission.admit($0, from: try .sample(peer)) } == .keepalive)
+    #expect(try of(peer, address, nextHeader: 59) { admission.admit($0, from: nil) } == .keepalive)
+    #expect(try of(address, own, nextHeader: 59) { admission.admitSelfCall($0) } == .keepalive)
   }
 
   @Test(
@@ -107,7 +109,7 @@ struct AdmissionTests {
     ] as [(String, String, Admission.Decision)])
   func selfCall(_ source: String, _ destination: String, _ decision: Admission.Decision) throws {
     let admission = Admission(address: try .sample(own))
-    #expect(admission.admitSelfCall(try header(source, destination)) == decision)
+    #expect(try of(source, destination) { admission.admitSelfCall($0) } == decision)
   }
 }
 
@@ -122,7 +124,7 @@ struct ReflectionTests {
     let destination = try IPv6Address.sample(localResponder)
     let request = Sample.echoRequest(from: source, to: destination, data: random.bytes(size))
     var reflected: [UInt8] = []
-    request.withUnsafeBytes { Reflection.of($0) { reflected = Array($0) } }
+    try request.withUnsafeBytes { Reflection.of(try #require(PacketView(reading: $0))) { reflected = Array($0) } }
     #expect(reflected == request[..<8] + destination.bytes + source.bytes + request[40...])
     let sum = NaiveChecksum.field(source: destination, destination: source, nextHeader: 58, Array(reflected[40...]))
     #expect(sum == 0)

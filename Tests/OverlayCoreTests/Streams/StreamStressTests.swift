@@ -98,7 +98,8 @@ struct StreamStressTests {
         }
         write(flow: flow, number: sent[flow], content, into: store.room(slot))
         sent[flow] += 1
-        let dropped = queue.append(slot, flow: FlowHash.of(store[slot].bytes), at: now, store: &store)
+        let dropped = queue.append(
+          slot, flow: PacketView(reading: store[slot].bytes)?.flow ?? 0, at: now, store: &store)
         precondition(dropped == 0)
       }
       return count

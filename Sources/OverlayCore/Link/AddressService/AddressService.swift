@@ -34,27 +34,27 @@ public struct AddressService {
   /// router solicitation is answered by `advance(to:)`, so ask for `nextDeadline` again.
   ///
   /// - Parameters:
-  ///   - packet: The whole packet, its length that of its header, its checksum complete.
+  ///   - bytes: The whole packet, its length that of its header, its checksum complete.
   ///   - from: The source of its frame.
   ///   - now: The time.
   ///   - wallClock: Seconds since 1970, for the leases' expiry.
   public mutating func answer(
-    _ packet: UnsafeRawBufferPointer, from macAddress: MACAddress, at now: Instant,
+    _ bytes: UnsafeRawBufferPointer, from macAddress: MACAddress, at now: Instant,
     wallClock: Int64
   ) -> (packet: [UInt8], to: MACAddress)? {
-    guard let header = IPv6Header(packet), !macAddress.isGroup, macAddress != settings.macAddress else {
-      return drop(.addressRequestMalformed)
-    }
-    if header.nextHeader == NextHeader.icmp {
+    guard let packet = PacketView(reading: bytes), !packet.isIPv4, !macAddress.isGroup,
+      macAddress != settings.macAddress
+    else { return drop(.addressRequestMalformed) }
+    if packet.nextHeader == NextHeader.icmp {
       guard RouterSolicitation.isValid(packet) else { return drop(.addressRequestMalformed) }
       schedule.solicit(at: now, random: &random)
       return drop(.routerSolicitation)
     }
-    guard let datagram = UDPDatagram.read(packet), header.source.isLinkLocal
+    guard let datagram = UDPDatagram.read(packet), packet.source.isLinkLocal
     else { return drop(.addressRequestMalformed) }
-    let isUnicast = header.destination == address
+    let isUnicast = packet.destination == address
     guard datagram.destinationPort == AddressService.serverPort,
-      isUnicast || header.destination == .allServersAndRelays
+      isUnicast || packet.destination == .allServersAndRelays
     else { return drop(.addressRequestForeign) }
     guard limit.take(at: now) else { return drop(.addressRequestLimited) }
     let message: DHCPv6Message
@@ -71,10 +71,10 @@ public struct AddressService {
     case .drop(let counter): return drop(counter)
     case .answer(let answer):
       count(answer, to: message)
-      let packet = UDPDatagram.packet(
-        from: (address, AddressService.serverPort), to: (header.source, AddressService.clientPort),
+      let reply = UDPDatagram.packet(
+        from: (address, AddressService.serverPort), to: (packet.source, AddressService.clientPort),
         payload: answer.bytes)
-      return (packet, macAddress)
+      return (reply, macAddress)
     }
   }
 

@@ -75,7 +75,9 @@ struct RouterSolicitationTests {
   static let host = IPv6Address(high: 0xfe80 << 48, low: 1)
   private static let link: [UInt8] = [1, 1, 2, 0, 0, 0, 0, 1]
 
-  private static func isValid(_ packet: [UInt8]) -> Bool { packet.withUnsafeBytes { RouterSolicitation.isValid($0) } }
+  private static func isValid(_ packet: [UInt8]) -> Bool {
+    packet.withUnsafeBytes { PacketView(reading: $0).map { RouterSolicitation.isValid($0) } ?? false }
+  }
 
   @Test("a host's is valid, with options and without")
   func valid() {

@@ -3,9 +3,13 @@ import Testing
 
 @testable import OverlayCore
 
-@Suite("Flow hash")
-struct FlowHashTests {
-  private static func hash(_ packet: SamplePacket) -> UInt32 { packet.bytes.withUnsafeBytes { FlowHash.of($0) } }
+@Suite("Flow of a packet")
+struct PacketFlowTests {
+  private static func hash(_ packet: SamplePacket) -> UInt32 {
+    packet.bytes.withUnsafeBytes { PacketView(reading: $0)?.flow ?? 0 }
+  }
+
+  private static func hash(_ packet: [UInt8]) -> UInt32? { packet.withUnsafeBytes { PacketView(reading: $0)?.flow } }
 
   private static func changed(_ packet: SamplePacket, _ change: (inout SamplePacket) -> Void) -> SamplePacket {
     var packet = packet
@@ -58,27 +62,28 @@ struct FlowHashTests {
   }
 
   @Test("the flow that a segment answers is known by it, and no other is")
-  func answered() {
+  func answered() throws {
     let tcp = SamplePacket.tcp([1])
     var answer = SamplePacket.tcp([]) { ($0.sourcePort, $0.destinationPort) = ($0.destinationPort, $0.sourcePort) }
     (answer.source, answer.destination) = (tcp.destination, tcp.source)
-    let answered = { (packet: SamplePacket) in packet.bytes.withUnsafeBytes { FlowHash.ofAnswered($0) } }
+    let answered = { (packet: SamplePacket) in packet.bytes.withUnsafeBytes { PacketView(reading: $0)?.answeredFlow } }
     #expect(answered(answer) == Self.hash(tcp))
     #expect(answered(tcp) == Self.hash(answer))
     #expect(answered(Self.changed(answer) { $0.source.low ^= 1 }) != Self.hash(tcp))
     #expect(answered(tcp) != Self.hash(tcp))
-    let ipv4 = Self.ipv4TCP(from: [10, 1, 2, 3], 40_000, to: [10, 4, 5, 6], 80)
-    let reply = Self.ipv4TCP(from: [10, 4, 5, 6], 80, to: [10, 1, 2, 3], 40_000)
-    #expect(reply.withUnsafeBytes { FlowHash.ofAnswered($0) } == ipv4.withUnsafeBytes { FlowHash.of($0) })
-    #expect(ipv4.withUnsafeBytes { FlowHash.ofAnswered($0) } != ipv4.withUnsafeBytes { FlowHash.of($0) })
+    let ipv4 = try Self.ipv4TCP(from: "10.1.2.3", 40_000, to: "10.4.5.6", 80)
+    let reply = try Self.ipv4TCP(from: "10.4.5.6", 80, to: "10.1.2.3", 40_000)
+    #expect(reply.withUnsafeBytes { PacketView(reading: $0)?.answeredFlow } == Self.hash(ipv4))
+    #expect(ipv4.withUnsafeBytes { PacketView(reading: $0)?.answeredFlow } != Self.hash(ipv4))
   }
 
   /// An IPv4 header and the ports behind it.
   private static func ipv4TCP(
-    from source: [UInt8], _ sourcePort: UInt16, to destination: [UInt8], _ destinationPort: UInt16
-  ) -> [UInt8] {
+    from source: String, _ sourcePort: UInt16, to destination: String, _ destinationPort: UInt16
+  ) throws -> [UInt8] {
     let ports = [sourcePort, destinationPort].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
-    return [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0] + source + destination + ports + [UInt8](repeating: 0, count: 16)
+    return try Sample.ipv4(
+      from: source, to: destination, protocolNumber: 6, payload: ports + [UInt8](repeating: 0, count: 16))
   }
 
   @Test("where no ports are to be seen the flow label tells flows apart")
