@@ -19,8 +19,8 @@ final class FuzzShell {
 
   let settings: NodeSettings
   var node: Node
-  var device: FuzzDevice
-  var now = Instant(nanoseconds: 1_000_000_000_000)
+  var turn: Turn<FuzzDevice>
+  var now = Instant(nanoseconds: 1_000_000_000_000) { didSet { turn.now = now } }
   var tor = Tor.grants
   /// How many bytes a socket takes at a time, without being asked again.
   var room = Int.max
@@ -28,16 +28,16 @@ final class FuzzShell {
   // In the order in which they came, so that a number of the input means one of them.
   private var order: [CircuitIdentifier] = []
 
-  // What a queue holds, and what is settled of it for one write: so many packets, each in room of its size.
+  // What a queue holds, and what the write batch holds: so many packets, each in room of its size.
   private static let mostQueued =
-    FlowQueue.memoryLimit + 2 * Circuit.largestQuota + Node.batchPackets * PacketStore.smallSize
+    FlowQueue.memoryLimit + 2 * Circuit.batchSizes.upperBound + WriteRuns.batchPackets * PacketStore.smallSize
     + PacketStore.largeSize
 
   init(_ input: inout FuzzInput) {
     settings = FuzzWorld.settings(&input)
     node = Node(settings, random: FuzzGenerator(seed: 7))
-    device = FuzzDevice(settings: settings)
-    node.start(at: now)
+    turn = Turn(FuzzDevice(settings: settings), at: now)
+    node.start(turn: &turn)
     replaceHosts(0x03)
     finish()
   }
@@ -45,7 +45,7 @@ final class FuzzShell {
   // What happens
 
   func accept() {
-    guard let circuit = node.accepted(at: now) else { return }
+    guard let circuit = node.accepted(turn: &turn) else { return }
     check(sockets[circuit] == nil, "an identifier was used twice")
     sockets[circuit] = Socket(isDialled: false, isConnected: true, isAnswered: true)
     order.append(circuit)
@@ -80,7 +80,7 @@ final class FuzzShell {
   func send(_ packet: [UInt8], _ offload: OffloadHeader) {
     // A device that does nothing of it says nothing of it.
     let offload = settings.isOffloading ? offload : .none
-    withCopy(of: packet) { node.receive(fromDevice: $0, offload, at: now, device: &device) }
+    withCopy(of: packet) { node.receive(fromDevice: $0, offload, turn: &turn) }
   }
 
   /// A socket takes up to `room` bytes.
@@ -96,16 +96,16 @@ final class FuzzShell {
 
   func replaceHosts(_ mask: UInt8) {
     let names = FuzzWorld.names.dropFirst(2).enumerated().filter { mask >> UInt8($0.offset & 7) & 1 != 0 }
-    node.replaceHosts(with: HostNames(names.map(\.element)), at: now, device: &device)
+    node.replaceHosts(with: HostNames(names.map(\.element)), turn: &turn)
   }
 
   /// The time passes: whatever is due is done, but as a busy machine would, not always at its time.
   func pass(milliseconds: UInt64) {
     let end = now + .milliseconds(Int64(clamping: min(milliseconds, 1 << 31)))
     var turns = 0
-    while turns < 20, let next = node.nextDeadline, next <= end {
+    while turns < 20, node.nextDeadline <= end {
       turns += 1
-      now = max(now, next)
+      now = max(now, node.nextDeadline)
       advance()
     }
     now = end
@@ -115,7 +115,7 @@ final class FuzzShell {
   func look(_ number: UInt8) {
     _ = node.status(at: now)
     _ = node.isLive(FuzzWorld.address(number))
-    if let circuit = circuit(number) { _ = node.readsInTurns(circuit) }
+    if let circuit = circuit(number) { _ = node.coalescesReads(of: circuit) }
   }
 
   // What the node wants done
@@ -144,8 +144,8 @@ final class FuzzShell {
       }
       finish()
     }
-    for circuit in node.circuits.identifiers where node.circuits[circuit].isOpen {
-      check(node.circuits[circuit].queue.isEmpty, "what waits on an open circuit is stuck")
+    for circuit in node.streams.circuits.identifiers where node.streams[circuit].isOpen {
+      check(node.streams[circuit].queue.isEmpty, "what waits on an open circuit is stuck")
     }
     var turns = 0
     while let circuit = order.last {
@@ -154,8 +154,8 @@ final class FuzzShell {
       drop(circuit, .closed)
       finish()
     }
-    check(node.store.lentBytes == 0, "\(node.store.lentBytes) bytes are lent when all circuits are gone")
-    let isForgotten = node.moves.isEmpty && node.congested == nil
+    check(node.streams.store.lentBytes == 0, "\(node.streams.store.lentBytes) bytes are lent when all circuits are gone")
+    let isForgotten = node.streams.migrations.isEmpty && node.streams.congested == nil
     check(isForgotten, "a circuit that is gone is remembered")
   }
 
@@ -173,18 +173,18 @@ final class FuzzShell {
     case .dial(let circuit): dial(circuit)
     case .flush(let circuit): flush(circuit, room: room)
     case .close(let circuit): forget(circuit)
-    case .probeTor: node.torProbed(isReachable: tor != .isNotThere, at: now)
+    case .probeTor: node.torProbed(isReachable: tor != .isNotThere, turn: &turn)
     case .torReachable, .trimMemory, .tell: break
     }
   }
 
   private func dial(_ circuit: CircuitIdentifier) {
     switch tor {
-    case .isNotThere: node.ended(circuit, .torUnreachable, at: now, device: &device)
-    case .hasNoFiles: node.ended(circuit, .failure("no files"), at: now, device: &device)
+    case .isNotThere: node.ended(circuit, .torUnreachable, turn: &turn)
+    case .hasNoFiles: node.ended(circuit, .failure("no files"), turn: &turn)
     case .grants, .isSilent, .refuses, .connectsLater:
       check(sockets[circuit] == nil, "a circuit was dialled twice")
-      guard node.circuits.contains(circuit) else { return }
+      guard node.streams.contains(circuit) else { return }
       sockets[circuit] = Socket(isDialled: true)
       order.append(circuit)
       if tor != .connectsLater { connect(circuit) }
@@ -201,8 +201,8 @@ final class FuzzShell {
     check(socket.isDialled && socket.isConnected, "something is to be sent where nothing can be")
     var stream = socket.stream
     let isWithIPv4 = settings.carriesIPv4
-    let more = node.transmit(circuit, at: now) { runs in
-      check(runs.count <= Node.runLimit && !runs.isEmpty, "\(runs.count) runs in a write")
+    let more = node.transmit(circuit, turn: turn) { runs in
+      check(runs.count <= WriteRuns.limit && !runs.isEmpty, "\(runs.count) runs in a write")
       var taken = 0
       for run in runs where taken < room {
         let part = UnsafeRawBufferPointer(rebasing: run.prefix(room - taken))
@@ -224,14 +224,14 @@ final class FuzzShell {
   }
 
   private func receive(_ bytes: [UInt8], on circuit: CircuitIdentifier) {
-    withCopy(of: bytes) { node.receive($0, on: circuit, at: now, device: &device) }
+    withCopy(of: bytes) { node.receive($0, on: circuit, turn: &turn) }
     check(
-      node.cutPackets.memory <= settings.bounds.reassemblyBytes, "cut packets hold \(node.cutPackets.memory) bytes")
+      node.streams.cutPackets.memory <= settings.bounds.reassemblyBytes, "cut packets hold \(node.streams.cutPackets.memory) bytes")
   }
 
   private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd) {
     forget(circuit)
-    node.ended(circuit, end, at: now, device: &device)
+    node.ended(circuit, end, turn: &turn)
   }
 
   private func forget(_ circuit: CircuitIdentifier) {
@@ -240,8 +240,8 @@ final class FuzzShell {
   }
 
   private func advance() {
-    node.advance(to: now, device: &device)
-    if let next = node.nextDeadline { check(next > now, "a deadline is over and nothing was done") }
+    node.advance(turn: &turn)
+    check(node.nextDeadline > now, "a deadline is over and nothing was done")
     performAll()
   }
 
@@ -254,25 +254,47 @@ final class FuzzShell {
   private func checkAll() {
     var lent = 0
     var cut = 0
-    let there = node.circuits.identifiers
+    let there = node.streams.circuits.identifiers
     check(there.count == sockets.count, "\(there.count) circuits have \(sockets.count) sockets")
     for circuit in there {
       check(sockets[circuit] != nil, "a circuit has no socket")
-      let queued = node.circuits[circuit].queue.lentBytes(in: node.store)
+      let queued = node.streams[circuit].queue.lentBytes(in: node.streams.store)
       check(queued <= FuzzShell.mostQueued, "\(queued) bytes wait on a circuit")
-      lent += queued + node.circuits[circuit].waiting.memory
-      cut += node.circuits[circuit].defragmenter.memory
-      let isLeft = node.circuits[circuit].isOpen && !node.circuits[circuit].queue.isEmpty
-      let isPreambleLeft = sockets[circuit]?.isConnected == true && !node.circuits[circuit].preamble.isEmpty
+      lent += queued
+      cut += node.streams[circuit].defragmenter.memory
+      let isLeft = node.streams[circuit].isOpen && !node.streams[circuit].queue.isEmpty
+      let isPreambleLeft = sockets[circuit]?.isConnected == true && !node.streams[circuit].preamble.isEmpty
       if isLeft || isPreambleLeft {
         check(
-          sockets[circuit]?.wantsToWrite == true || node.isMoving(to: circuit), "what waits on a circuit is forgotten")
+          sockets[circuit]?.wantsToWrite == true || node.streams.migrations.wait(on: circuit), "what waits on a circuit is forgotten")
       }
     }
-    check(cut == node.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.cutPackets.memory)")
-    let all = node.store.lentBytes
+    check(cut == node.streams.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.streams.cutPackets.memory)")
+    for peer in node.peers.peers.indices { lent += node.peers.peers[peer].waiting.memory }
+    checkPeers(there)
+    let all = node.streams.store.lentBytes
     check(lent + cut == all, "queues hold \(lent + cut) bytes of \(all) that are lent")
-    check(node.store.lentBytes <= settings.bounds.packetBytes, "\(node.store.lentBytes) bytes are lent")
+    check(node.streams.store.lentBytes <= settings.bounds.packetBytes, "\(node.streams.store.lentBytes) bytes are lent")
     check(there.count <= settings.bounds.circuits, "\(there.count) circuits")
+  }
+
+  /// Every circuit belongs to one peer, to one caller, or to nobody yet; and what peers know of are circuits.
+  private func checkPeers(_ there: [CircuitIdentifier]) {
+    var known: [CircuitIdentifier: Int] = [:]
+    for peer in node.peers.peers.indices {
+      for circuit in node.peers.peers[peer].dialled { known[circuit, default: 0] += 1 }
+      for circuit in node.peers.peers[peer].incoming {
+        known[circuit, default: 0] += 1
+        let address = node.peers.call(circuit)?.sender.address
+        check(address == node.peers.peers[peer].address, "a circuit is with the wrong peer")
+      }
+      let isUp = node.peers.peers[peer].state == .up
+      check(isUp == (node.peers.peers[peer].sparse.open != nil), "a peer is not as its first circuit is")
+    }
+    for circuit in there {
+      let isNobodys = node.peers.call(circuit).map { $0.sender.address == nil } ?? false
+      check(known.removeValue(forKey: circuit) ?? 0 == (isNobodys ? 0 : 1), "a circuit is not of one peer")
+    }
+    check(known.isEmpty, "a peer knows circuits that are gone")
   }
 }

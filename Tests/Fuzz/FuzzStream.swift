@@ -41,7 +41,7 @@ struct FuzzStream {
 }
 
 /// Where a node delivers packets: looks whether they are what this host may get.
-struct FuzzDevice: PacketSink {
+struct FuzzDevice: PacketSink, PacketDevice {
   let settings: NodeSettings
   /// Whether it takes packets.
   var isUp = true

@@ -32,15 +32,15 @@ enum NodeTarget {
     case 20: shell.pass(milliseconds: UInt64(input.number()) << UInt64(input.byte() & 31))
     case 21: shell.replaceHosts(input.byte())
     case 22: shell.node.mtuChanged(to: input.length(atMost: 65_535))
-    case 23: shell.node.want(FuzzWorld.address(input.byte()), at: shell.now)
+    case 23: shell.node.want(FuzzWorld.address(input.byte()), turn: &shell.turn)
     case 24: refuse(&input, shell)
     case 25: shell.tor = FuzzShell.Tor(rawValue: input.byte() % 6) ?? .grants
     case 26: shell.cut(input.byte(), isFailure: input.flag())
     case 27: shell.answer(input.bytes(atMost: 8), on: input.byte())
     case 28: shell.answer([0, 0x5a, 0, 0, 0, 0, 0, 0], on: input.byte())
     case 29: shell.room = [0, 1, 100, 1_500, 65_536, .max][input.choice(6)]
-    case 30: shell.device.isUp.toggle()
-    default: shell.look(input.byte())
+    case 30: shell.turn.device.isUp.toggle()
+    default: input.peek() & 0x80 == 0 ? shell.look(input.byte()) : apply(&input, shell)
     }
   }
 
@@ -112,10 +112,19 @@ enum NodeTarget {
     shell.send(made.bytes, offload)
   }
 
+  /// The operator changes the policy.
+  private static func apply(_ input: inout FuzzInput, _ shell: FuzzShell) {
+    let (first, second) = (input.byte(), input.byte())
+    var policy = FuzzWorld.policy(
+      peers: Int(first & 3), hasRoutes: first & 4 != 0, circuitsPerPeer: 1 + Int(second & 7))
+    policy.idle = .seconds(Int64(second >> 3) * 10 + 1)
+    _ = shell.node.apply(policy, turn: &shell.turn)
+  }
+
   private static func refuse(_ input: inout FuzzInput, _ shell: FuzzShell) {
     let packet = incoming(&input, shell)
     let error: DeliveryError = input.flag() ? .unreachable : .tooLong(mtu: input.length(atMost: 65_535))
-    withCopy(of: packet) { shell.node.refuse(fromOverlay: UnsafeRawBufferPointer($0), error, at: shell.now) }
+    withCopy(of: packet) { shell.node.refuse(fromOverlay: UnsafeRawBufferPointer($0), error, turn: &shell.turn) }
   }
 }
 
@@ -149,6 +158,21 @@ enum FuzzWorld {
     }
   }
 
+  /// A policy: the first names are configured.
+  static func policy(peers count: Int, hasRoutes: Bool, circuitsPerPeer: Int) -> NodePolicy {
+    var routes: [Route] = []
+    var served: [IPPrefix] = []
+    if hasRoutes {
+      for text in ["2001:db8:2::/48", "10.2.0.0/16"] {
+        if let prefix = IPPrefix(text) { routes.append(Route(prefix: prefix, via: names[0])) }
+      }
+      served = ["2001:db8:1::/48", "10.1.0.0/16"].compactMap { IPPrefix($0) }
+    }
+    let table = (try? RouteTable(routes: routes, served: served)) ?? RouteTable()
+    return NodePolicy(
+      peers: names.prefix(count).map { ConfiguredPeer(name: $0) }, table: table, circuitsPerPeer: circuitsPerPeer)
+  }
+
   /// A node's settings: small bounds are reached soon.
   static func settings(_ input: inout FuzzInput) -> NodeSettings {
     let (first, second) = (input.byte(), input.byte())
@@ -156,22 +180,13 @@ enum FuzzWorld {
     bounds.circuits = max(bounds.circuits, 8)
     if first & 4 != 0 { (bounds.unreachedNames, bounds.reachedNames) = (2, 2) }
     if first & 1 != 0 {
-      bounds.packetBytes = FlowQueue.memoryLimit + bounds.reassemblyBytes + Node.reassemblySlack
+      bounds.packetBytes = FlowQueue.memoryLimit + bounds.reassemblyBytes + Streams.reassemblySlack
     }
-    let peers = names.prefix(2).map { ConfiguredPeer(name: $0) }
     let isWithIPv4 = first & 8 != 0
-    var routes: [Route] = []
-    var served: [IPPrefix] = []
-    if first & 16 != 0 {
-      for text in ["2001:db8:2::/48", "10.2.0.0/16"] {
-        if let prefix = IPPrefix(text) { routes.append(Route(prefix: prefix, via: names[0])) }
-      }
-      served = ["2001:db8:1::/48", "10.1.0.0/16"].compactMap { IPPrefix($0) }
-    }
     return NodeSettings(
-      name: own, peers: peers, siblings: [own.address, sibling.address], dialsPeers: first & 32 == 0,
-      circuitsPerPeer: 1 + Int(second & 7), isOffloading: second & 8 != 0, mtu: second & 16 == 0 ? 1_500 : 9_000,
-      routes: routes, served: served, carriesIPv4: isWithIPv4,
+      name: own, policy: policy(peers: 2, hasRoutes: first & 16 != 0, circuitsPerPeer: 1 + Int(second & 7)),
+      siblings: [own.address, sibling.address], dialsPeers: first & 32 == 0, isOffloading: second & 8 != 0,
+      mtu: second & 16 == 0 ? 1_500 : 9_000, carriesIPv4: isWithIPv4,
       ipv4Address: isWithIPv4 && second & 32 != 0 ? served4 : nil, egress: second & 64 != 0 ? .mtu : .none,
       bounds: bounds)
   }

@@ -67,11 +67,12 @@ struct RunOptionsTests {
     daemon.interface.routes = try ["fd00:1::/64", "10.20.0.0/16"].map { try #require(IPPrefix($0)) }
     daemon.interface.carriesIPv4 = true
     daemon.interface.ipv4Address = IPv4InterfaceAddress(try #require(IPv4Address("10.30.0.1")), length: 24)
-    daemon.routes = [
-      Route(prefix: daemon.interface.routes[0], via: try OnionName(RunOptionsTests.bob)),
-      Route(prefix: daemon.interface.routes[1], via: try OnionName(RunOptionsTests.own)),
-    ]
-    daemon.served = [try #require(IPPrefix("fd00:2::/64"))]
+    daemon.table = try RouteTable(
+      routes: [
+        Route(prefix: daemon.interface.routes[0], via: OnionName(RunOptionsTests.bob)),
+        Route(prefix: daemon.interface.routes[1], via: OnionName(RunOptionsTests.own)),
+      ],
+      served: [#require(IPPrefix("fd00:2::/64"))])
     daemon.interface.served = daemon.served
     daemon.dhcpv6 = true
     daemon.idle = .seconds(86400)

@@ -22,6 +22,12 @@ public struct OverlayNetwork: Hashable, Sendable {
   /// Returns whether `address` is one of the network.
   public func contains(_ address: IPv6Address) -> Bool { prefix.contains(address) }
 
+  /// Returns whether a peer of the host at `own` can have this address. The addresses of that host and of the responders
+  /// are no peer's.
+  func isPeer(_ address: IPv6Address, of own: IPv6Address) -> Bool {
+    contains(address) && address != own && address != localResponder && address != circuitResponder
+  }
+
   /// Returns the address whose last 80 bits are `hostPart`, in host byte order.
   public func address(hostPart: (high: UInt16, low: UInt64)) -> IPv6Address {
     IPv6Address(high: prefix.address.high | UInt64(hostPart.high), low: hostPart.low)

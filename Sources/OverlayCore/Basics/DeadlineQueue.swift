@@ -1,67 +1,79 @@
-/// What has to be looked at when its time comes, the earliest first: a binary heap. What was put in is never taken out
-/// before its time: whoever looks finds that there is nothing to do, or asks to look again later.
+/// A deadline queue holds one time for each of some subjects, which are known by small numbers, and finds the earliest.
+/// It is a binary heap that knows where each subject stands in it, so it never holds more than there are subjects.
 struct DeadlineQueue {
-  /// Something that has a deadline.
-  enum Subject: Hashable {
-    /// A circuit's idleness, keepalive, or time to be granted.
-    case circuit(CircuitIdentifier)
-    /// Whether the peer is still there that a circuit was dialled to.
-    case liveness(CircuitIdentifier)
-    /// A peer that is to be dialled.
-    case peer(OnionName)
-    /// Configured peers that wait for their turn to be dialled.
-    case dials
-    /// A try whether Tor is back.
-    case tor
-    /// Flows that wait until they may go on along another circuit.
-    case moves
-    /// The device, which waits for a circuit.
-    case device
-    /// The turn of a stranger to be dialled.
-    case strangerTurn
-    /// Tables that hold what nobody needs any more.
-    case tidying
-  }
+  private static let nowhere: Int32 = -1
 
-  private var heap: [(time: Instant, subject: Subject)] = []
+  private var heap: [(time: Instant, subject: Int)] = []
+  // By subject: its place in the heap.
+  private var places: [Int32] = []
 
-  /// The time of the earliest.
+  /// The earliest time that a subject has asked for.
   var earliest: Instant? { heap.first?.time }
 
-  /// How many there are, those included that will be found to be of no use.
+  /// The number of subjects that have asked for a time.
   var count: Int { heap.count }
 
-  /// Drops those that `isWanted` is false for, all but one of a subject, and the memory that they took.
-  mutating func keep(where isWanted: (_ time: Instant, Subject) -> Bool) {
-    var kept: Set<Subject> = []
-    let wanted = heap.filter { isWanted($0.time, $0.subject) && kept.insert($0.subject).inserted }
-    heap = []
-    for (time, subject) in wanted { insert(subject, at: time) }
+  /// Asks for a look at `subject` at `time`, or earlier if the subject has asked for that before.
+  mutating func ask(_ subject: Int, at time: Instant) {
+    while places.count <= subject { places.append(DeadlineQueue.nowhere) }
+    var place = Int(places[subject])
+    if place < 0 {
+      place = heap.count
+      heap.append((time, subject))
+      places[subject] = Int32(place)
+    } else {
+      guard time < heap[place].time else { return }
+      heap[place].time = time
+    }
+    rise(place)
   }
 
-  /// Asks to look at `subject` at `time`.
-  mutating func insert(_ subject: Subject, at time: Instant) {
-    heap.append((time, subject))
-    var child = heap.count - 1
+  /// Forgets what a subject has asked for.
+  mutating func cancel(_ subject: Int) {
+    guard subject < places.count, places[subject] >= 0 else { return }
+    remove(Int(places[subject]))
+  }
+
+  /// Takes out the subject with the earliest time, if that time has come.
+  mutating func popDue(at now: Instant) -> Int? {
+    guard let first = heap.first, first.time <= now else { return nil }
+    remove(0)
+    return first.subject
+  }
+
+  private mutating func remove(_ place: Int) {
+    places[heap[place].subject] = DeadlineQueue.nowhere
+    let last = heap.removeLast()
+    guard place < heap.count else { return }
+    heap[place] = last
+    places[last.subject] = Int32(place)
+    rise(place)
+    sink(place)
+  }
+
+  private mutating func rise(_ place: Int) {
+    var child = place
     while child > 0, heap[child].time < heap[(child - 1) / 2].time {
-      heap.swapAt(child, (child - 1) / 2)
+      exchange(child, (child - 1) / 2)
       child = (child - 1) / 2
     }
   }
 
-  /// Takes the earliest if its time has come.
-  mutating func popDue(at now: Instant) -> (time: Instant, subject: Subject)? {
-    guard let first = heap.first, first.time <= now else { return nil }
-    heap.swapAt(0, heap.count - 1)
-    heap.removeLast()
-    var parent = 0
+  private mutating func sink(_ place: Int) {
+    var parent = place
     while true {
-      let children = (2 * parent + 1..<2 * parent + 3).clamped(to: 0..<heap.count)
-      guard let child = children.min(by: { heap[$0].time < heap[$1].time }), heap[child].time < heap[parent].time
-      else { break }
-      heap.swapAt(child, parent)
-      parent = child
+      var earliest = parent
+      for child in (2 * parent + 1)...(2 * parent + 2)
+      where child < heap.count && heap[child].time < heap[earliest].time { earliest = child }
+      guard earliest != parent else { return }
+      exchange(parent, earliest)
+      parent = earliest
     }
-    return first
+  }
+
+  private mutating func exchange(_ first: Int, _ second: Int) {
+    heap.swapAt(first, second)
+    places[heap[first].subject] = Int32(first)
+    places[heap[second].subject] = Int32(second)
   }
 }

@@ -81,12 +81,27 @@ struct NameTable {
     entries[name.address] = entry
   }
 
-  /// Whether a name's address is of another host and has no name yet.
-  func mayHave(_ name: OnionName) -> Bool { !onThisSide.contains(name.address) && self.name(of: name.address) == nil }
-
   /// Takes a name from the operator's configuration.
   mutating func configure(_ name: OnionName) {
     set(Entry(name: name, source: .configuration, validUntil: .distantFuture))
+  }
+
+  /// Takes names from the operator's configuration in place of those it held before; the names that lost their address.
+  mutating func replaceConfiguration(with names: [OnionName]) -> [OnionName] {
+    let wanted = Set(names)
+    let before = entries.values.filter { $0.source == .configuration && !wanted.contains($0.name) }.map(\.name)
+    for name in before { forget(name.address) }
+    var displaced: [OnionName] = []
+    for name in names where entries[name.address]?.source != .configuration {
+      let held = entry(of: name.address)
+      let isKept = held?.name == name
+      set(
+        Entry(
+          name: name, source: .configuration, validUntil: .distantFuture,
+          capabilities: isKept ? held?.capabilities : nil))
+      if let held, !isKept { displaced.append(held.name) }
+    }
+    return before.filter { name(of: $0.address) != $0 } + displaced
   }
 
   /// Takes the names of the hosts file in place of those it held before; the names that lost their address to one of

@@ -1,70 +1,118 @@
+/// The way of a packet from the device to a circuit.
 extension Node {
-  /// For how long one packet may occupy a circuit: a longer one is cut, so that others get their turn.
-  static let frameTime = Duration.milliseconds(5)
-  /// The length that a super-packet is cut to at the most where it arrives, and that the segments in it have at the least
-  /// where it is sent: it does not tell how long they were. So no piece is longer than a segment that its sender made, and
-  /// whoever has announced less, a host or a link behind the peer, is obeyed: that flow is cut here.
-  static let superSegment = 1_500
-  /// How many segments of one super-packet are sent at the most: as many as a queue holds, from which the next would drop
-  /// the first.
-  static let segmentLimit = FlowQueue.memoryLimit / PacketStore.smallSize
-
-  /// Puts a packet of this host into the queue of one of the circuits to its peer, of which `sparse` is the first, as
-  /// ordinary packets or, where the peer takes them and the circuit is fast enough, as larger ones.
-  mutating func enqueue(
-    _ packet: PacketView, _ offload: OffloadHeader, on sparse: CircuitIdentifier,
-    at now: Instant
+  /// Takes a packet that this host sends, or one behind it; `offload` says what the kernel left to be done to it. Its hop
+  /// limit stays as it is: the kernels on either side, which forward it, count.
+  public mutating func receive<Device: PacketDevice & ~Copyable>(
+    fromDevice bytes: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, turn: inout Turn<Device>
   ) {
-    let bytes = packet.bytes
-    let flow = packet.flow
-    let circuit = lane(for: bytes, of: flow, from: sparse, at: now)
-    counters[.sent] += 1
-    let cut = segmentation(of: packet, offload, on: circuit, at: now)
-    guard cut == .none else {
-      return split(packet, OffloadHeader(segmentation: cut, checksum: offload.checksum), flow, to: circuit, at: now)
-    }
-    if let checksum = offload.checksum, !ChecksumCompletion.complete(checksum, in: packet.memory) {
-      counters[.malformed] += 1
+    guard settings.carriesIPv4 || bytes.count < IPv4Header.size || bytes[0] >> 4 != 4 else {
+      out.counters[.ipv4] += 1
       return
     }
-    _ = append(bytes.count, flow: flow, to: circuit, at: now) { $0.copyMemory(from: bytes) }
-  }
-
-  /// How the packet is to be cut for this circuit now.
-  private func segmentation(
-    of packet: PacketView, _ offload: OffloadHeader, on circuit: CircuitIdentifier, at now: Instant
-  ) -> OffloadHeader.Segmentation {
-    // What peers take uncut is IPv6 alone. What waits for a move takes less memory in segments.
-    guard case .tcp(let size, let hasECN) = offload.segmentation, circuits[circuit].takesSuperPackets,
-      !packet.isIPv4, !isMoving(to: circuit),
-      Int(offload.headerLength(of: packet.bytes)) + Int(size) >= Node.superSegment
-    else { return offload.segmentation }
-    guard let rate = circuits[circuit].rate.bytesPerSecond(at: now) else { return .none }
-    let most = Int(rate * Node.frameTime.seconds)
-    guard packet.count > most else { return .none }
-    // Packets of several segments each: as many as fit.
-    let together = max(1, most / max(Int(size), 1)) * Int(size)
-    return .tcp(size: UInt16(clamping: min(together, packet.count)), hasECN: hasECN)
-  }
-
-  private mutating func split(
-    _ packet: PacketView, _ offload: OffloadHeader, _ flow: UInt32, to circuit: CircuitIdentifier,
-    at now: Instant
-  ) {
-    guard var splitter = SegmentSplitter(packet, header: offload) else {
-      counters[.malformed] += 1
+    guard let packet = PacketView(bytes), let offload = ChecksumCompletion.prepare(packet, offload) else {
+      out.counters[.malformed] += 1
       return
     }
-    var count = 0
-    while count < Node.segmentLimit, let length = splitter.nextLength {
-      let isTaken = append(length, flow: flow, to: circuit, at: now) { _ = splitter.next(into: $0) }
-      // No room for one is no room for those behind it.
-      guard isTaken else {
-        counters[.queueFull] += UInt64(splitter.countLeft - 1)
+    switch router.route(packet) {
+    case .peer(let address):
+      send(packet, offload, to: address, turn: &turn)
+    case .selfCall:
+      send(packet, offload, to: OverlayNetwork.tor.circuitResponder, turn: &turn)
+    case .reflect:
+      answer(packet, offload, from: .device, turn: &turn)
+    case .foreign:
+      guard names.name(of: packet.source) == nil, !peers.hasCircuit(to: packet.source) else {
+        out.counters[.returned] += 1
         return
       }
-      count += 1
+      out.counters[.foreignSource] += 1
+      refusals.refuse(packet, .prohibited, through: delivery, out: &out, turn: &turn)
+    case .refuse(let code, let counter):
+      out.counters[counter] += 1
+      refusals.refuse(packet, code, through: delivery, out: &out, turn: &turn)
+    case .drop(let counter):
+      out.counters[counter] += 1
     }
-    counters[.queueFull] += UInt64(splitter.countLeft)
+  }
+
+  private mutating func send<Device: PacketDevice & ~Copyable>(
+    _ packet: PacketView, _ offload: OffloadHeader, to address: IPv6Address, turn: inout Turn<Device>
+  ) {
+    switch peers.send(packet, offload, to: address, names: &names, streams: &streams, out: &out, at: turn.now) {
+    case .taken: return
+    case .unreachable: break
+    case .unknownName:
+      out.counters[.unknownName] += 1
+      refusals.tellUnknown(address, out: &out, at: turn.now)
+    }
+    refusals.refuse(packet, .addressUnreachable, through: delivery, out: &out, turn: &turn)
+  }
+
+  /// Lets one of the node's own services answer a packet.
+  mutating func answer<Device: PacketDevice & ~Copyable>(
+    _ packet: PacketView, _ offload: OffloadHeader, from origin: LocalServices.Origin, turn: inout Turn<Device>
+  ) {
+    guard services.kind(for: packet, from: origin) == .mirror else { return }
+    services.mirror(packet, offload, through: delivery, out: &out, turn: &turn)
+  }
+
+  /// Tells the sender of `packet`, which a peer sent, that it could not be delivered here: the error goes over a circuit
+  /// to the peer that the packet's source belongs to, ten times a second at the most. It comes from our own address; of
+  /// IPv4, too, if the peer takes that for ours, and otherwise from where the packet was to go.
+  ///
+  /// No error is sent about an error, a packet to a group or a fragment that is not the first, nor to whom no peer is
+  /// known for.
+  public mutating func refuse<Device: PacketDevice & ~Copyable>(
+    fromOverlay bytes: UnsafeRawBufferPointer, _ error: DeliveryError, turn: inout Turn<Device>
+  ) {
+    if let packet = PacketView(reading: bytes) { refuse(fromOverlay: packet, error, at: turn.now) }
+  }
+
+  mutating func refuse(fromOverlay packet: PacketView, _ error: DeliveryError, at now: Instant) {
+    guard !packet.isIPv4 || settings.carriesIPv4,
+      let peer = packet.isIPv4 ? peer(behindOf: packet.source, isIPv4: true) : peer(of: packet.source)
+    else { return }
+    if let destination = packet.destination.mappedAddress, packet.isIPv4 {
+      let reason: ICMPv4Error.Reason =
+        switch error {
+        case .tooLong(let mtu): .fragmentationNeeded(mtu: UInt16(clamping: max(mtu, IPv4Header.smallestMTU)))
+        case .unreachable: .hostUnreachable
+        }
+      let own = settings.ipv4Address.flatMap {
+        router.table.match(IPv6Address(mapping: $0), isIPv4: true) == .served ? $0 : nil
+      }
+      ICMPv4Error.withError(reason, about: packet, from: own ?? destination) { tell($0, to: peer, at: now) }
+      return
+    }
+    // A later fragment has no upper layer, and one whose headers are cut off is not worth an answer.
+    guard case .whole = packet.upper else { return }
+    switch error {
+    case .tooLong(let mtu):
+      ICMPv6TooBig.withError(
+        mtu: UInt32(clamping: max(mtu, ICMPv6TooBig.smallestMTU)), about: packet, from: settings.name.address
+      ) { tell($0, to: peer, at: now) }
+    case .unreachable:
+      ICMPv6Unreachable.withError(.addressUnreachable, about: packet, from: settings.name.address) {
+        tell($0, to: peer, at: now)
+      }
+    }
+  }
+
+  /// The overlay address of the peer that an address belongs to, or is behind of.
+  func peer(of address: IPv6Address) -> IPv6Address? {
+    if admission.isPeer(address) { return address }
+    return peer(behindOf: address, isIPv4: false)
+  }
+
+  private func peer(behindOf address: IPv6Address, isIPv4: Bool) -> IPv6Address? {
+    guard case .peer(let peer) = router.table.match(address, isIPv4: isIPv4) else { return nil }
+    return peer
+  }
+
+  private mutating func tell(_ error: UnsafeRawBufferPointer, to peer: IPv6Address, at now: Instant) {
+    guard refusals.mayTellPeer(out: &out, at: now) else { return }
+    if peers.sendOwn(error, to: peer, names: &names, streams: &streams, out: &out, at: now) {
+      out.counters[.peerError] += 1
+    }
   }
 }

@@ -1,173 +1,145 @@
-/// One host of the overlay: what it does with every packet, circuit and moment, as a state machine that touches
-/// nothing. Events and the time go in, packets for this host leave through the `device` that is passed along, and what is
-/// to be done with sockets waits in `nextAction`.
+/// One host of the overlay: what it does with every packet, circuit and moment, as a state machine that touches nothing.
+/// Events go in, packets for this host leave through the device of the turn, and what is to be done with sockets waits in
+/// `nextAction`.
 ///
-/// The journey of a packet is told in this order: `Node+Device` routes what this host sends, `Node+Dialling` finds or
-/// builds the circuit, `Node+Circuits` moves bytes, `Node+Admission` lets in what peers send, `Node+Time` ends what
-/// has lasted too long.
+/// The node wires its machines and nothing else: each has its own state, and its own `nextDeadline` and `advance`.
+/// `Node+Sending` is the way of a packet from the device to a circuit, `Node+Receiving` the way back, and `Node+Policy`
+/// what is changed while the node runs.
 public struct Node: ~Copyable {
-  let settings: NodeSettings
-  let router: Router
-  let admission: Admission
-
-  var circuits = CircuitTable()
-  var store: PacketStore
-  // Where what is written next is listed.
-  let runs = WriteRuns(limit: Node.runLimit)
-  var joiner = SegmentJoiner()
-  // Whether what is received now has brought no packet yet that has to be delivered soon.
-  var bringsBulkAlone = true
-  // How many of its bytes are bulk: acknowledgements alone, which a fast flow in the other direction waits for, are none.
-  var bulkBytes = 0
-  var egressMTU: Int
-  // The circuit that the device waits for.
-  var congested: CircuitIdentifier?
-  // The circuit, being built or open, that leads to an address: all that a packet in a running flow needs.
-  var dialled: [IPv6Address: CircuitIdentifier] = [:]
-  var lastDialled: (address: IPv6Address, circuit: CircuitIdentifier)?
-  var peers: [OnionName: Peer] = [:]
+  var settings: NodeSettings
+  var router: Router
+  var admission: Admission
   var names: NameTable
-  var deadlines = DeadlineQueue()
-  var torAlarm = Alarm()
-  var deviceAlarm = Alarm()
-  var moves: [LaneMove] = []
-  var moveAlarm = Alarm()
-  var tor = TorReachability.unknown
-  // RFC 4443 section 2.4 (f) asks for a limit and recommends a token bucket.
-  var unreachableLimit = TokenBucket(rate: 10, burst: 10)
-  // Errors that a peer can cause have one of their own: neither kind starves the other.
-  var peerErrorLimit = TokenBucket(rate: 10, burst: 10)
-  // Dials that a stranger can cause, by a name that nobody was ever reached at: he sends a packet that this host answers.
-  var strangerTurns: StrangerTurns
-  var dialTurns: DialTurns
-  var dialAlarm = Alarm()
-  // Lines that a stranger can cause.
-  var strangerLogLimit: TokenBucket
-  // The addresses whose names are not known, as far as the log has told of them.
-  var unknownTold: Set<IPv6Address> = []
-  var unknownLogLimit = TokenBucket(rate: 1, burst: 20)
-  // What the operator was warned of, once: strangers can cause it as well as this host's own set-up.
-  var told = (proxyLine: false, ownName: false)
-  var random: any RandomNumberGenerator
-
-  private var actions: [NodeAction] = []
-  private var firstAction = 0
-
-  // The circuits that were accepted.
-  var calls: AcceptedCircuits
-  // What all defragmenters hold.
-  var cutPackets: CutPackets
-
-  /// What has happened so far.
-  public internal(set) var counters = Counters()
+  var peers: PeerTable
+  var streams: Streams
+  var delivery: Delivery
+  let services: LocalServices
+  var refusals = Refusals()
+  var out = Outbox()
 
   /// A node that has done nothing yet.
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
-    self.random = random
-    self.settings = settings
-    let bounds = settings.bounds
-    store = PacketStore(byteLimit: bounds.packetBytes)
-    dialTurns = DialTurns(limit: bounds.dials, rate: bounds.dialsPerSecond)
-    calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
-    cutPackets = CutPackets(limit: bounds.reassemblyBytes)
-    strangerTurns = StrangerTurns(perMinute: bounds.strangerDials)
-    strangerLogLimit = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
-    egressMTU = settings.mtu
     let address = settings.name.address
-    // An address leads to one peer: of two configured names for it the first counts, and none for one of this host.
-    let onThisSide = settings.siblings.contains(address) ? settings.siblings : settings.siblings.union([address])
-    var names = NameTable(
-      besides: onThisSide, unreachedLimit: bounds.unreachedNames, reachedLimit: bounds.reachedNames)
-    var permanent: [(index: Int, peer: ConfiguredPeer)] = []
-    for (index, configured) in settings.peers.enumerated() where names.mayHave(configured.name) {
-      names.configure(configured.name)
-      permanent.append((index, configured))
-    }
-    for route in settings.routes where names.mayHave(route.via) { names.configure(route.via) }
-    let routes = settings.routes.filter { names.name(of: $0.via.address) == $0.via }
-    let table = (try? RouteTable(routes: routes, served: settings.served)) ?? RouteTable()
-    router = Router(address: address, ipv4Address: settings.ipv4Address, table: table)
-    admission = Admission(address: address, ipv4Address: settings.ipv4Address, table: table)
-    self.names = names
-    for (index, configured) in permanent where settings.dialsPeers {
-      peers[configured.name] = Peer(
-        name: configured.name, label: configured.label(index), isPermanent: true, isSelf: false,
-        userIdentifier: makeUserIdentifier(), pace: DialPace(shortestPause: DialPace.configuredPause))
-    }
+    let bounds = settings.bounds
+    self.settings = settings
+    names = NameTable(
+      besides: settings.onThisSide, unreachedLimit: bounds.unreachedNames, reachedLimit: bounds.reachedNames)
+    peers = PeerTable(settings.peerPolicy, random: random)
+    streams = Streams(packetBytes: bounds.packetBytes, reassemblyBytes: bounds.reassemblyBytes)
+    delivery = Delivery(mtu: settings.mtu, egress: settings.egress, isOffloading: settings.isOffloading)
+    services = LocalServices(own: address)
+    let configuration = NodeConfiguration(settings.policy, onThisSide: settings.onThisSide)
+    router = Router(address: address, ipv4Address: settings.ipv4Address, table: configuration.table)
+    admission = Admission(address: address, ipv4Address: settings.ipv4Address, table: configuration.table)
+    _ = names.replaceConfiguration(with: configuration.names)
+    guard settings.dialsPeers else { return }
+    for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
   }
+
+  // MARK: - What it tells
+
+  /// What has happened so far.
+  public var counters: Counters { out.counters }
 
   /// The next thing to be done; `nil` when all is.
-  public mutating func nextAction() -> NodeAction? {
-    guard firstAction < actions.count else {
-      guard firstAction > 0 else { return nil }
-      actions.removeAll(keepingCapacity: true)
-      firstAction = 0
-      return nil
-    }
-    firstAction += 1
-    return actions[firstAction - 1]
-  }
+  public mutating func nextAction() -> NodeAction? { out.next() }
 
-  /// When `advance` has to be called next; `nil` if nothing waits for a time.
-  public var nextDeadline: Instant? { deadlines.earliest }
+  /// When `advance` has to be called next; the distant future if nothing waits for a time.
+  public var nextDeadline: Instant { min(streams.nextDeadline, peers.nextDeadline) }
 
   /// Whether packets had better stay in the device for now.
-  public var isDeviceToWait: Bool { congested != nil }
+  public var isDeviceToWait: Bool { streams.congested != nil }
+
+  /// Whether the circuit's socket is to be read in pauses (`ReadCoalescing`).
+  public func coalescesReads(of circuit: CircuitIdentifier) -> Bool {
+    streams.contains(circuit) && streams[circuit].coalescing.isActive
+  }
+
+  /// Whether a peer with this overlay address is there now: a circuit to it is open, or one that claims to be its was
+  /// accepted.
+  public func isLive(_ address: IPv6Address) -> Bool { peers.isLive(address) }
+
+  /// What the node is like now. Looks at every peer.
+  public func status(at now: Instant) -> NodeStatus {
+    let (shown, others) = peers.status(in: streams, at: now)
+    return NodeStatus(
+      name: settings.name, knownNames: names.count, tor: peers.tor, peers: shown, otherPeers: others,
+      acceptedCircuits: peers.calls.count, counters: out.counters)
+  }
+
+  // MARK: - What happens
+
+  /// Begins: looks for Tor, whose answer dials the configured peers.
+  public mutating func start<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    streams.start(at: turn.now)
+    peers.start(out: &out, at: turn.now)
+  }
+
+  /// Does what is due.
+  public mutating func advance<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    while let (circuit, end) = streams.advance(to: turn.now, out: &out) { close(circuit, end, turn: &turn) }
+    while let (circuit, end) = peers.advance(to: turn.now, names: &names, streams: &streams, out: &out) {
+      close(circuit, end, turn: &turn)
+    }
+  }
+
+  /// Tells whether the SOCKS server takes connections.
+  public mutating func torProbed<Device: PacketDevice & ~Copyable>(isReachable: Bool, turn: inout Turn<Device>) {
+    peers.torProbed(isReachable: isReachable, names: &names, streams: &streams, out: &out, at: turn.now)
+  }
+
+  /// Somebody called our onion service; `nil` if no more circuits are wanted.
+  public mutating func accepted<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) -> CircuitIdentifier? {
+    peers.accepted(names: &names, streams: &streams, out: &out, at: turn.now)
+  }
+
+  /// The SOCKS server took the connection of this circuit.
+  public mutating func connected(_ circuit: CircuitIdentifier) {
+    streams.connected(circuit, out: &out)
+  }
+
+  /// The circuit's socket is closed.
+  public mutating func ended<Device: PacketDevice & ~Copyable>(
+    _ circuit: CircuitIdentifier, _ end: CircuitEnd, turn: inout Turn<Device>
+  ) {
+    var lost = peers.ended(circuit, end, names: &names, streams: &streams, out: &out, at: turn.now)
+    while let slot = streams.takeFirst(of: &lost) {
+      out.counters[.lostWithCircuit] += 1
+      if let packet = streams.packet(in: slot) {
+        refusals.refuse(packet, .addressUnreachable, through: delivery, out: &out, turn: &turn)
+      }
+      streams.takeBack(slot)
+    }
+  }
+
+  /// Ends a circuit of our own accord.
+  mutating func close<Device: PacketDevice & ~Copyable>(
+    _ circuit: CircuitIdentifier, _ end: CircuitEnd, turn: inout Turn<Device>
+  ) {
+    out.perform(.close(circuit))
+    ended(circuit, end, turn: &turn)
+  }
+
+  /// Hands what waits on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes. `write` returns how
+  /// many bytes it took. The result is whether more is left, so that it is worth to wait until the socket takes more.
+  public mutating func transmit<Device: PacketDevice & ~Copyable>(
+    _ circuit: CircuitIdentifier, turn: borrowing Turn<Device>,
+    using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
+  ) -> Bool {
+    streams.transmit(circuit, out: &out, at: turn.now, using: write)
+  }
+
+  /// Somebody behind this host asks for `address`: begins to dial the peer that has it, or that it is behind of, if
+  /// there is no circuit to that peer, and it may be dialled as for a packet.
+  public mutating func want<Device: PacketDevice & ~Copyable>(_ address: IPv6Address, turn: inout Turn<Device>) {
+    guard let peer = peer(of: address), let name = names.name(of: peer) else { return }
+    if peers.way(to: peer, names: &names, streams: &streams, out: &out, at: turn.now) == nil {
+      peers.hasten(name, at: turn.now)
+    }
+  }
 
   /// The device carries packets of so many bytes from now on.
   public mutating func mtuChanged(to bytes: Int) {
-    egressMTU = bytes
-  }
-
-  /// Begins: looks for Tor, whose answer dials the permanent peers.
-  public mutating func start(at now: Instant) {
-    perform(.probeTor)
-    deadlines.insert(.tidying, at: now + Node.tidyingInterval)
-  }
-
-  /// A name for the streams of one peer: random, so that it keeps them apart from all others and says nothing of us.
-  mutating func makeUserIdentifier() -> String {
-    Base32.encode((0..<10).map { _ in random.next() })
-  }
-
-  /// Drops deadlines that will be found to be of no use, of circuits and peers that are gone or asked for another time,
-  /// once they are many: they are bounded by circuits and peers, however often those change.
-  mutating func forgetStaleDeadlines() {
-    guard deadlines.count > 4 * (circuits.count + peers.count) + 64 else { return }
-    var queue = DeadlineQueue()
-    swap(&queue, &deadlines)
-    queue.keep { time, subject in
-      switch subject {
-      case .circuit(let circuit): circuits.contains(circuit) && circuits[circuit].alarm.isSet(to: time)
-      case .liveness(let circuit): circuits.contains(circuit) && circuits[circuit].livenessAlarm.isSet(to: time)
-      case .peer(let name): peers[name]?.alarm.isSet(to: time) == true
-      case .tor: torAlarm.isSet(to: time)
-      case .dials: dialAlarm.isSet(to: time)
-      case .moves: moveAlarm.isSet(to: time)
-      case .device: deviceAlarm.isSet(to: time)
-      case .tidying, .strangerTurn: true
-      }
-    }
-    swap(&queue, &deadlines)
-  }
-
-  mutating func lookForTor(when time: Instant) {
-    if torAlarm.set(to: time) { deadlines.insert(.tor, at: time) }
-  }
-
-  mutating func lookAgain(at circuit: CircuitIdentifier, when time: Instant) {
-    if circuits[circuit].alarm.set(to: time) { deadlines.insert(.circuit(circuit), at: time) }
-  }
-
-  mutating func lookAgain(at peer: OnionName, when time: Instant) {
-    if peers[peer]?.alarm.set(to: time) == true { deadlines.insert(.peer(peer), at: time) }
-  }
-
-  mutating func perform(_ action: NodeAction) {
-    actions.append(action)
-  }
-
-  mutating func tell(_ event: NodeEvent) {
-    actions.append(.tell(event))
+    delivery.mtuChanged(to: bytes)
   }
 }

@@ -8,6 +8,14 @@ enum EchoProbe {
   /// How many bytes of token both carry.
   static let tokenSize = 16
 
+  /// What a reply repeats of its request; valid as long as the packet.
+  struct Reply {
+    /// The request's identifier.
+    let identifier: UInt16
+    /// The request's token.
+    let token: Slice<UnsafeRawBufferPointer>
+  }
+
   private static let requestType: UInt8 = 128
   private static let replyType: UInt8 = 129
   private static let identifierOffset = IPv6Header.size + 4
@@ -35,11 +43,11 @@ enum EchoProbe {
   }
 
   /// What a packet repeats that may be a reply to such a request; `nil` if it is none.
-  static func reply(_ packet: PacketView) -> (identifier: UInt16, token: Slice<UnsafeRawBufferPointer>)? {
+  static func reply(_ packet: PacketView) -> Reply? {
     let bytes = packet.bytes
     guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, bytes.count == size,
       bytes[IPv6Header.size] == replyType
     else { return nil }
-    return (bytes.number(at: identifierOffset), bytes[tokenOffset...])
+    return Reply(identifier: bytes.number(at: identifierOffset), token: bytes[tokenOffset...])
   }
 }

@@ -16,7 +16,10 @@ enum ICMPv6Error {
   /// The lowest type of a message that is no error.
   static let firstOther: UInt8 = 128
 
-  private static let headersSize = IPv6Header.size + 8
+  /// The offset of the quoted packet in every ICMPv6 error, in bytes.
+  static let quoteOffset = 8
+
+  private static let headersSize = IPv6Header.size + quoteOffset
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if RFC 4443 section 2.4 (e)
   /// forbids an error: about another error, about a packet to or from a group, and about one from the unspecified

@@ -77,13 +77,14 @@ struct AcceptedCircuits {
     groups[Standing.unproven.rawValue].randomElement(using: &random) ?? silent(of: .stranger, using: &random, circuits)
   }
 
-  /// Gives a circuit a place among the established, where all have `limit` places together.
+  /// Gives a circuit a place among the established, where all have `limit` places together, and a peer's are `others`.
   mutating func establish(
-    _ circuit: CircuitIdentifier, as standing: Standing, limit: Int, at now: Instant,
+    _ circuit: CircuitIdentifier, beside others: [CircuitIdentifier], limit: Int, at now: Instant,
     using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable
   ) -> Placement {
+    let standing = circuits[circuit].standing
     guard places[circuit.slot].group.rawValue < standing.rawValue else { return .taken }
-    var other = standing == .known ? surplus(of: circuits[circuit].sender, circuits) : nil
+    var other = standing == .known ? surplus(of: others, circuits) : nil
     let isNew = places[circuit.slot].group == .unproven
     if other == nil, isNew,
       count - groups[Standing.unproven.rawValue].count >= limit - AcceptedCircuits.newcomerPlaces(of: limit)
@@ -102,10 +103,10 @@ struct AcceptedCircuits {
 
   /// The circuit of a known peer that is to be closed because it has as many as it may have: the one that was silent for
   /// longest.
-  private func surplus(of sender: IPv6Address?, _ circuits: borrowing CircuitTable) -> CircuitIdentifier? {
+  private func surplus(of others: [CircuitIdentifier], _ circuits: borrowing CircuitTable) -> CircuitIdentifier? {
     var count = 0
     var silent: CircuitIdentifier?
-    for circuit in groups[Standing.known.rawValue] where sender != nil && circuits[circuit].sender == sender {
+    for circuit in others where places[circuit.slot].group == .known {
       count += 1
       if silent.map({ circuits[circuit].lastReceived < circuits[$0].lastReceived }) ?? true { silent = circuit }
     }

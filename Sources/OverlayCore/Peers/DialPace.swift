@@ -13,10 +13,12 @@ struct DialPace {
   /// in 30 s leave no gap that is longer.
   static let configuredPause = Duration.seconds(10)
 
+  /// When the pause after the last failure is over.
+  private(set) var pauseEnd = Instant(nanoseconds: 0)
+
   private let shortestPause: Duration
   private var attempts: [Instant] = []
   private var failures = 0
-  private var pauseEnd = Instant(nanoseconds: 0)
   private var lastFailure = Instant(nanoseconds: 0)
   // Whether an attempt may be made beyond the window's limit, and when one last was.
   private var hasFavour = false

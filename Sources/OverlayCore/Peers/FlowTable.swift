@@ -3,8 +3,6 @@
 /// A flow begins on the circuit for sparse flows, and proves to be bulk when it sends more than a burst above a rate that
 /// interactive use stays below. Bounded to `ways` × `sets` flows; the one that was silent for longest is forgotten.
 struct FlowTable: ~Copyable {
-  /// The circuit for sparse, latency-sensitive flows.
-  static let sparseLane = 0
   /// A flow that was silent for so long is over.
   private static let lifetime = Duration.seconds(10)
   /// A flow that has proven to be bulk, and was then silent for so long, wants no circuit of its own: at the rate of bulk
@@ -82,7 +80,7 @@ struct FlowTable: ~Copyable {
   /// How many flows on the sparse lane are bulk at this time: each wants a circuit of its own.
   func waitingCount(at now: Instant) -> Int {
     records?.count {
-      $0.lane == FlowTable.sparseLane && $0.credit < .zero && $0.silence(at: now) <= FlowTable.bulkPause
+      $0.lane == Lane.sparse && $0.credit < .zero && $0.silence(at: now) <= FlowTable.bulkPause
     } ?? 0
   }
 
@@ -91,7 +89,7 @@ struct FlowTable: ~Copyable {
   mutating func clear(_ lane: Int) {
     guard let records else { return }
     for index in records.indices where records[index].lane == lane {
-      records[index].lane = Int16(FlowTable.sparseLane)
+      records[index].lane = Int16(Lane.sparse)
       records[index].hasProvenBulk = false
     }
   }

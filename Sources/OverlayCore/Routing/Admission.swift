@@ -24,8 +24,7 @@ struct Admission {
   /// Returns whether a peer can have the overlay address `source`. The addresses of this host and of the responders are
   /// no peer's.
   func isPeer(_ source: IPv6Address) -> Bool {
-    network.contains(source) && source != address && source != network.localResponder
-      && source != network.circuitResponder
+    network.isPeer(source, of: address)
   }
 
   /// Returns the decision for a packet on a circuit of `sender`, which is `nil` while the sender is unknown.

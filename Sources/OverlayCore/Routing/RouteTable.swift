@@ -4,7 +4,7 @@
 ///
 /// Some addresses are behind nobody, even if a prefix covers them: those of the overlay, which belong to names, and
 /// those that no host can have.
-public struct RouteTable: Sendable {
+public struct RouteTable: Equatable, Sendable {
   /// Who is at an address.
   enum Match: Equatable, Sendable {
     /// Nobody who is known.
@@ -18,11 +18,17 @@ public struct RouteTable: Sendable {
   /// The greatest number of prefixes, routed and served ones together.
   public static let limit = 1_024
 
+  /// The prefixes behind peers.
+  public let routes: [Route]
+  /// The prefixes behind this host.
+  public let served: [IPPrefix]
   private let version6: LongestMatch<UInt128>
   private let version4: LongestMatch<UInt32>
 
   /// Makes an empty table.
-  init() {
+  public init() {
+    routes = []
+    served = []
     version6 = LongestMatch([])
     version4 = LongestMatch([])
   }
@@ -31,16 +37,30 @@ public struct RouteTable: Sendable {
   /// same prefix may be given twice.
   public init(routes: [Route], served: [IPPrefix]) throws(RouteError) {
     guard routes.count + served.count <= RouteTable.limit else { throw .tooMany }
-    var matches: [IPPrefix: Match] = [:]
-    for prefix in served { matches[prefix] = .served }
     var peers: [IPPrefix: OnionName] = [:]
+    let ours = Set(served)
     for route in routes {
-      if matches[route.prefix] == .served { throw .routedAndServed(route.prefix) }
+      if ours.contains(route.prefix) { throw .routedAndServed(route.prefix) }
       if let other = peers[route.prefix], other != route.via { throw .twoPeers(route.prefix) }
       peers[route.prefix] = route.via
-      matches[route.prefix] = .peer(route.via.address)
     }
     for prefix in served + routes.map(\.prefix) where RouteTable.isReserved(prefix) { throw .reserved(prefix) }
+    self.init(of: routes, served)
+  }
+
+  /// Returns the table of those of its routes that `isKept` is true for.
+  func keeping(_ isKept: (Route) -> Bool) -> RouteTable { RouteTable(of: routes.filter(isKept), served) }
+
+  /// The table with its routes alone.
+  public var withoutServed: RouteTable { RouteTable(of: routes, []) }
+
+  /// Makes the table of prefixes that can be in one together.
+  private init(of routes: [Route], _ served: [IPPrefix]) {
+    self.routes = routes
+    self.served = served
+    var matches: [IPPrefix: Match] = [:]
+    for prefix in served { matches[prefix] = .served }
+    for route in routes { matches[route.prefix] = .peer(route.via.address) }
     for prefix in RouteTable.reserved { matches[prefix] = Match.none }
     version6 = LongestMatch(
       matches.compactMap { prefix, match in
@@ -52,6 +72,11 @@ public struct RouteTable: Sendable {
         guard case .ipv4(let prefix) = prefix else { return nil }
         return .init(first: prefix.address.value, length: prefix.length, match: match)
       })
+  }
+
+  /// Tables of the same prefixes are the same.
+  public static func == (left: RouteTable, right: RouteTable) -> Bool {
+    left.routes == right.routes && left.served == right.served
   }
 
   /// Returns who is at `address`, which is a mapped one for IPv4. A mapped address that a packet of version 6 holds is

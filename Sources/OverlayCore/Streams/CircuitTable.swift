@@ -1,10 +1,3 @@
-/// Names a circuit for ever: an identifier is never used again, so that a late event of a closed circuit finds nobody.
-public struct CircuitIdentifier: Hashable, Sendable {
-  /// A small number that no other circuit has as long as this one is there: an index for what is kept beside it.
-  public let slot: Int
-  fileprivate let serial: UInt64
-}
-
 /// The circuits that are there, each found by its identifier in one step.
 struct CircuitTable: ~Copyable {
   private var circuits = UnsafeMutableBufferPointer<Circuit>(start: nil, count: 0)
@@ -19,6 +12,12 @@ struct CircuitTable: ~Copyable {
   /// The identifiers of all circuits.
   var identifiers: [CircuitIdentifier] {
     serials.indices.filter { serials[$0] != 0 }.map { CircuitIdentifier(slot: $0, serial: serials[$0]) }
+  }
+
+  /// The identifier of the circuit in a slot; `nil` if none is there.
+  func identifier(inSlot slot: Int) -> CircuitIdentifier? {
+    guard serials.indices.contains(slot), serials[slot] != 0 else { return nil }
+    return CircuitIdentifier(slot: slot, serial: serials[slot])
   }
 
   /// Takes `circuit` in; the identifier by which it is found.
@@ -47,14 +46,14 @@ struct CircuitTable: ~Copyable {
   /// The circuit, in place. It must be there: whoever brings an identifier from outside asks `contains` first.
   subscript(identifier: CircuitIdentifier) -> Circuit {
     // Addresses, not coroutines: those keep their frame on the heap, for every packet.
-    unsafeAddress {
-      precondition(contains(identifier), "a circuit that is gone was used")
-      return UnsafePointer(circuits.baseAddress.unsafelyUnwrapped + identifier.slot)
-    }
-    unsafeMutableAddress {
-      precondition(contains(identifier), "a circuit that is gone was used")
-      return circuits.baseAddress.unsafelyUnwrapped + identifier.slot
-    }
+    unsafeAddress { address(of: identifier) }
+    unsafeMutableAddress { UnsafeMutablePointer(mutating: address(of: identifier)) }
+  }
+
+  /// Where the circuit lies until the table changes. It must be there.
+  func address(of identifier: CircuitIdentifier) -> UnsafePointer<Circuit> {
+    precondition(contains(identifier), "a circuit that is gone was used")
+    return UnsafePointer(circuits.baseAddress.unsafelyUnwrapped + identifier.slot)
   }
 
   private mutating func grow() {

@@ -40,25 +40,25 @@ struct FlowQueue: ~Copyable {
 
   private var flows: UnsafeMutablePointer<Flow>?
   private var (new, old) = (FlowList(), FlowList())
-  private var settled = SettledPackets()
+  private var batch = WriteBatch()
 
-  /// How many bytes wait, those that are settled excepted.
+  /// How many bytes wait, those in the write batch excepted.
   private(set) var byteCount = 0
-  /// How many bytes of the store are lent to what waits, that which is settled excepted.
+  /// How many bytes of the store are lent to what waits, the write batch excepted.
   private(set) var memory = 0
   /// What was lost since it was last asked for.
   var losses = Losses()
 
   /// Whether nothing waits.
-  var isEmpty: Bool { byteCount == 0 && settled.isEmpty }
+  var isEmpty: Bool { byteCount == 0 && batch.isEmpty }
   /// Whether it has memory for its flows.
   var hasMemory: Bool { flows != nil }
   /// Whether a part of a packet was written, so that its rest must follow.
-  var isWithinPacket: Bool { settled.isWithinPacket }
-  /// How many bytes are settled and not written yet.
-  var settledBytes: Int { settled.byteCount }
+  var isWithinPacket: Bool { batch.isWithinPacket }
+  /// How many bytes of the write batch are not written yet.
+  var batchBytes: Int { batch.byteCount }
   /// How many bytes wait altogether.
-  var totalBytes: Int { byteCount + settledBytes }
+  var totalBytes: Int { byteCount + batchBytes }
 
   /// Which of the queues a flow waits in.
   static func place(of hash: UInt32) -> Int { Int(hash & UInt32(flowCount - 1)) }
@@ -102,33 +102,33 @@ struct FlowQueue: ~Copyable {
     if flows[index].head != .none, !flows[index].isListed { enlist(index, asNew: true) }
   }
 
-  /// Settles the order of more packets until so many bytes, or packets, are ready to be written.
-  mutating func settle(
+  /// Moves packets into the write batch until it holds so many bytes, or so many packets were moved.
+  mutating func fillBatch(
     bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) {
     var left = packets
-    while settled.byteCount < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
-      settled.append(slot, store: &store)
+    while batch.byteCount < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
+      batch.append(slot, store: &store)
       left -= 1
     }
   }
 
-  /// Puts what is settled into `runs` from `index` on, as far as they go; the index behind the last.
+  /// Puts the write batch into `runs` from `index` on, as far as they go; the index behind the last.
   func fill(
     _ runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>, from index: Int, store: borrowing PacketStore
   ) -> Int {
-    settled.fill(runs, from: index, store: store)
+    batch.fill(runs, from: index, store: store)
   }
 
-  /// Takes `count` bytes that were written off the front of what is settled.
+  /// Takes `count` bytes that were written off the front of what is batch.
   mutating func consume(_ count: Int, store: inout PacketStore) {
-    settled.consume(count, store: &store)
+    batch.consume(count, store: &store)
   }
 
   /// Takes out the next whole packet, whatever flow it is of; `nil` when none is left. The rest of one that was sent in
   /// part is forgotten: its circuit is gone.
   mutating func popAny(store: inout PacketStore) -> PacketStore.Slot? {
-    if let slot = settled.popWhole(store: &store) { return slot }
+    if let slot = batch.popWhole(store: &store) { return slot }
     guard let flows, byteCount > 0 else { return nil }
     for index in 0..<FlowQueue.flowCount where flows[index].head != .none {
       return removeFirst(of: index, store: &store)
@@ -136,7 +136,7 @@ struct FlowQueue: ~Copyable {
     return nil
   }
 
-  /// Takes out what waits in the queue of a flow and is not settled, which may be of other flows, too: the first of a
+  /// Takes out what waits in the queue of a flow and is not in the write batch, which may be of other flows, too: the first of a
   /// list that is linked through `next`.
   mutating func detach(flow hash: UInt32, store: borrowing PacketStore) -> PacketStore.Slot {
     guard let flows else { return .none }
@@ -153,9 +153,9 @@ struct FlowQueue: ~Copyable {
     return first
   }
 
-  /// How many bytes of the store are lent to all that waits, that which is settled included. Looks at every packet.
+  /// How many bytes of the store are lent to all that waits, that the write batch included. Looks at every packet.
   func lentBytes(in store: borrowing PacketStore) -> Int {
-    var bytes = settled.lentBytes(in: store)
+    var bytes = batch.lentBytes(in: store)
     guard let flows else { return bytes }
     for index in 0..<FlowQueue.flowCount {
       var slot = flows[index].head

@@ -23,11 +23,39 @@ public enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
 ///     +------+------+---------+------------+-------------+----+------+----+
 ///     | 0x04 | 0x01 | port[2] |  0 0 0 1   | user id ... | 00 | name | 00 |
 ///     +------+------+---------+------------+-------------+----+------+----+
-public enum SOCKS4aRequest {
-  /// The request's bytes; `port` goes in network byte order.
-  public static func bytes(name: OnionName, port: UInt16, userIdentifier: String) -> [UInt8] {
-    [4, 1, UInt8(port >> 8), UInt8(port & 0xff), 0, 0, 0, 1] + Array(userIdentifier.utf8) + [0]
-      + Array("\(name)".utf8) + [0]
+struct SOCKS4aRequest: Equatable {
+  /// The onion service that is asked for.
+  let name: OnionName
+  /// Its port.
+  let port: UInt16
+  /// What keeps the stream apart from others (`UserIdentifier`).
+  let userIdentifier: String
+
+  /// The request's bytes.
+  var bytes: [UInt8] {
+    [4, 1, UInt8(port >> 8), UInt8(port & 0xff), 0, 0, 0, 1] + Array(userIdentifier.utf8) + [0] + Array("\(name)".utf8)
+      + [0]
+  }
+}
+
+/// What streams are dialled with. Tor lets those of one user identifier share a circuit, and no others. It is random, so
+/// it says nothing of us.
+struct UserIdentifier: Equatable {
+  private let high: UInt64
+  private let low: UInt16
+
+  /// Draws a new one.
+  init(using random: inout any RandomNumberGenerator) {
+    high = random.next()
+    low = random.next()
+  }
+
+  /// The identifier as 16 letters and digits of base32.
+  var text: String {
+    var bytes: [UInt8] = []
+    bytes.append(bigEndian: high)
+    bytes.append(bigEndian: low)
+    return Base32.encode(bytes)
   }
 }
 

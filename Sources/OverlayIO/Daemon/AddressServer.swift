@@ -48,7 +48,6 @@ final class AddressServer {
   }
 
   private func send(_ packet: [UInt8], to station: MACAddress, at now: Instant) {
-    port.device.now = now
     packet.withUnsafeBytes { port.device.send($0, to: station) }
   }
 

@@ -12,9 +12,11 @@ extension DaemonSettings {
     _ name: OnionName, isFirst: Bool, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int
   ) -> NodeSettings {
     NodeSettings(
-      name: name, peers: peers, siblings: siblings, dialsPeers: isFirst, servicePort: servicePort, idle: idle,
-      circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: interface.mtu.bytes, routes: routes,
-      served: isFirst ? served : [], carriesIPv4: isFirst && ipv4,
+      name: name,
+      policy: NodePolicy(
+        peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer),
+      siblings: siblings, dialsPeers: isFirst, servicePort: servicePort, isOffloading: isOffloading,
+      mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
       bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))
   }

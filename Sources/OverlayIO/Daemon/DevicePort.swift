@@ -29,7 +29,7 @@ final class DevicePort {
   }
 
   /// What one read takes from a circuit: all of a turn. The largest packet is shorter.
-  private static let bufferSize = Node.readingTurnBytes
+  private static let bufferSize = ReadCoalescing.pauseBytes
   /// The same where each packet goes to the device by itself: what is not delivered soon falls out of the processor's
   /// cache.
   private static let smallReadSize = 96 << 10
@@ -49,20 +49,25 @@ final class DevicePort {
   }
 
   /// What packets for this side are delivered to.
-  var device: OverlayDevice {
+  var turn: Turn<OverlayDevice> {
     _read { yield source.file }
     _modify { yield &source.file }
+  }
+  /// The device of all turns.
+  var device: OverlayDevice {
+    _read { yield source.file.device }
+    _modify { yield &source.file.device }
   }
   /// Lent to whoever reads: nothing that is read is kept in it.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DevicePort.bufferSize, alignment: 16)
   /// Lent to whoever writes to a circuit.
-  let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: Node.runLimit)
+  let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: WriteRuns.limit)
   /// The part of `buffer` that is lent to a circuit that is not read in turns.
   let readBuffer: UnsafeMutableRawBufferPointer
 
   private let loop: EventLoop
   private var handlers: Handlers?
-  private let source: EventSource<OverlayDevice>
+  private let source: EventSource<Turn<OverlayDevice>>
   private var timer: TimerSource?
   private var holders = 0
 
@@ -70,7 +75,7 @@ final class DevicePort {
   init(_ device: consuming OverlayDevice, on loop: EventLoop) throws(SystemError) {
     let readSize = device.tunnel.isOffloading ? DevicePort.bufferSize : DevicePort.smallReadSize
     readBuffer = UnsafeMutableRawBufferPointer(rebasing: buffer[..<readSize])
-    source = EventSource(device, on: loop)
+    source = EventSource(Turn(device), on: loop)
     self.loop = loop
     source.handle(.readable) { [unowned self] in read() }
     timer = try TimerSource(on: loop) { [unowned self] in advance() }
@@ -101,9 +106,9 @@ final class DevicePort {
   }
 
   private func advance() {
-    device.now = loop.now
-    device.advance()
-    settle(at: device.now)
+    let now = loop.now
+    device.advance(to: now)
+    settle(at: now)
   }
 
   /// Reads once what this host or one behind it sends; nothing is taken as long as the device has to wait. Every read
@@ -127,7 +132,7 @@ final class DevicePort {
 
   private func read() {
     let now = loop.now
-    device.now = now
+    turn.now = now
     handlers?.readable(now)
     settle(at: now)
   }
@@ -136,7 +141,7 @@ final class DevicePort {
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant
   ) -> Incoming {
     guard let handlers else { return .nothing }
-    switch device.open(frame, offload, isLive: handlers.isLive) {
+    switch device.open(frame, offload, at: now, isLive: handlers.isLive) {
     case .packet(let range, let offload):
       return .packet(UnsafeMutableRawBufferPointer(rebasing: frame[range]), offload)
     case .request(let range, let station):

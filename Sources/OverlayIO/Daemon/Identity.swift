@@ -32,14 +32,14 @@ final class Identity {
 
   /// Begins to look for Tor and to dial.
   func start() {
-    turn { now in node.start(at: now) }
+    turn { now in node.start(turn: &port.turn) }
   }
 
   /// Takes a connection that somebody made to the identity's onion service.
   func accept(_ stream: EventSource<StreamSocket>) {
     let socket = CircuitSocket(stream)
     turn { now in
-      guard let circuit = node.accepted(at: now) else { return }
+      guard let circuit = node.accepted(turn: &port.turn) else { return }
       attach(socket, to: circuit)
       socket.source.start(.readable)
     }
@@ -50,12 +50,12 @@ final class Identity {
 
   /// Takes a packet that came from the device; `finish` does what it causes.
   func receive(_ packet: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant) {
-    node.receive(fromDevice: packet, offload, at: now, device: &port.device)
+    node.receive(fromDevice: packet, offload, turn: &port.turn)
   }
 
   /// Takes the hosts file's names in place of those that it held before.
   func replaceHosts(with names: HostNames) {
-    turn { now in node.replaceHosts(with: names, at: now, device: &port.device) }
+    turn { now in node.replaceHosts(with: names, turn: &port.turn) }
   }
 
   /// The device carries packets of so many bytes from now on.
@@ -65,7 +65,7 @@ final class Identity {
 
   /// A host of the link asks for `address`: the peer is dialled while it waits.
   func want(_ address: IPv6Address) {
-    turn { now in node.want(address, at: now) }
+    turn { now in node.want(address, turn: &port.turn) }
   }
 
   /// Whether a peer with this address is there now.
@@ -73,12 +73,12 @@ final class Identity {
 
   /// Tells the sender of a packet that came from the overlay why it did not arrive.
   func refuse(fromOverlay packet: [UInt8], _ error: DeliveryError) {
-    turn { now in packet.withUnsafeBytes { node.refuse(fromOverlay: $0, error, at: now) } }
+    turn { now in packet.withUnsafeBytes { node.refuse(fromOverlay: $0, error, turn: &port.turn) } }
   }
 
   /// Whether Tor's SOCKS port could be reached when it was tried.
   func torProbed(isReachable: Bool) {
-    turn { now in node.torProbed(isReachable: isReachable, at: now) }
+    turn { now in node.torProbed(isReachable: isReachable, turn: &port.turn) }
   }
 
   /// The peers and counters, a line each.
@@ -91,7 +91,7 @@ final class Identity {
       isHoldingDevice = node.isDeviceToWait
       port.hold(isHoldingDevice)
     }
-    if let deadline = node.nextDeadline { timer?.start(at: deadline) }
+    timer?.start(at: node.nextDeadline)
   }
 
   private func turn(_ body: (_ now: Instant) -> Void) {
@@ -102,7 +102,7 @@ final class Identity {
 
   private func begin() -> Instant {
     let now = loop.now
-    port.device.now = now
+    port.turn.now = now
     return now
   }
 
@@ -124,7 +124,7 @@ final class Identity {
   }
 
   private func advance() {
-    turn { now in node.advance(to: now, device: &port.device) }
+    turn { now in node.advance(turn: &port.turn) }
   }
 
   private func dial(_ circuit: CircuitIdentifier, at now: Instant) {
@@ -139,7 +139,7 @@ final class Identity {
       if socket.isConnecting { socket.waitUntilWritable(true) }
     } catch {
       tor.failed(error)
-      node.ended(circuit, CircuitEnd(connecting: error), at: now, device: &port.device)
+      node.ended(circuit, CircuitEnd(connecting: error), turn: &port.turn)
     }
   }
 
@@ -170,7 +170,9 @@ final class Identity {
       drop(circuit, .failure("\(error)"), at: now)
     }
     end(at: now)
-    if (node.readsInTurns(circuit) && socket.stream.isTCP) != socket.isReadInTurns { changeTurns(of: circuit, socket) }
+    if (node.coalescesReads(of: circuit) && socket.stream.isTCP) != socket.isReadInTurns {
+      changeTurns(of: circuit, socket)
+    }
   }
 
   /// Where a circuit is read into: as much as leaves others their turn.
@@ -184,20 +186,20 @@ final class Identity {
 
   private func receive(_ count: Int, on circuit: CircuitIdentifier, at now: Instant) {
     node.receive(
-      UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, at: now, device: &port.device)
+      UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count]), on: circuit, turn: &port.turn)
   }
 
   private func changeTurns(of circuit: CircuitIdentifier, _ socket: CircuitSocket) {
     socket.isReadInTurns.toggle()
     guard socket.isReadInTurns else { return circuitsInTurns.removeAll { $0 == circuit } }
-    if circuitsInTurns.isEmpty { turnTimer?.start(after: Node.readingTurn) }
+    if circuitsInTurns.isEmpty { turnTimer?.start(after: ReadCoalescing.pause) }
     circuitsInTurns.append(circuit)
   }
 
   private func readInTurns() {
     circuitsInTurns.removeAll { sockets[$0] == nil }
     for circuit in circuitsInTurns { read(circuit) }
-    if !circuitsInTurns.isEmpty { turnTimer?.start(after: Node.readingTurn) }
+    if !circuitsInTurns.isEmpty { turnTimer?.start(after: ReadCoalescing.pause) }
   }
 
   private func writable(_ circuit: CircuitIdentifier) {
@@ -217,7 +219,7 @@ final class Identity {
   private func flush(_ circuit: CircuitIdentifier, at now: Instant) {
     guard let socket = sockets[circuit] else { return }
     var failure: SystemError?
-    let more = node.transmit(circuit, at: now) { runs in
+    let more = node.transmit(circuit, turn: port.turn) { runs in
       switch socket.stream.write(runs, listedIn: port.vectors) {
       case .bytes(let count): return count
       case .failed(let error):
@@ -234,7 +236,7 @@ final class Identity {
 
   private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant) {
     sockets[circuit] = nil
-    node.ended(circuit, end, at: now, device: &port.device)
+    node.ended(circuit, end, turn: &port.turn)
   }
 }
 

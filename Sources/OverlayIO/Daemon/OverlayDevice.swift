@@ -9,8 +9,6 @@ struct OverlayDevice: Pollable, ~Copyable {
   var link: EthernetLink?
   /// Whether it carries Ethernet frames. To ask `link` itself is to move it out and back.
   let hasLink: Bool
-  /// The time of what is being done: set before anything is delivered.
-  var now = Instant(nanoseconds: 0)
 
   /// The tunnel's.
   var descriptor: Int32 { tunnel.descriptor }
@@ -24,13 +22,13 @@ struct OverlayDevice: Pollable, ~Copyable {
 
   /// Finds the packet in what was read, in which a link may find something else, and answer it.
   mutating func open(
-    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, isLive: (IPv6Address) -> Bool
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, isLive: (IPv6Address) -> Bool
   ) -> EthernetLink.Inbound {
     link?.receive(frame, offload, at: now, wire: &tunnel, isLive: isLive) ?? .packet(0..<frame.count, offload)
   }
 
   /// Does what the link has to do by now.
-  mutating func advance() {
+  mutating func advance(to now: Instant) {
     link?.advance(to: now, wire: &tunnel)
   }
 
@@ -40,9 +38,16 @@ struct OverlayDevice: Pollable, ~Copyable {
   }
 }
 
-extension OverlayDevice: PacketSink {
-  mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
+extension OverlayDevice: PacketDevice {
+  mutating func deliver(
+    _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader, at now: Instant
+  ) -> Bool {
     guard hasLink else { return tunnel.deliver(runs, header) }
     return link?.deliver(runs, header, at: now, wire: &tunnel) ?? false
   }
+}
+
+extension Turn: Pollable where Device: Pollable & ~Copyable {
+  /// The device's.
+  var descriptor: Int32 { device.descriptor }
 }

@@ -92,7 +92,7 @@ final class Pump {
   private func drain(at now: Instant) {
     let (port, identities) = (port, identities)
     var isAny = false
-    reading: for _ in 0..<Node.batchPackets {
+    reading: for _ in 0..<WriteRuns.batchPackets {
       switch port.next(at: now) {
       case .nothing: break reading
       case .consumed: break

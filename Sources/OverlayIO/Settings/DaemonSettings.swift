@@ -43,10 +43,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var servicePort = OverlayNetwork.servicePort
   /// The interface and where it is put: its kind, and what of the following the kernel gets to know.
   public var interface = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
-  /// What lies behind peers, at most `mostPrefixes`; no prefix is there twice, or in `served`, too.
-  public var routes: [Route] = []
-  /// What lies behind this host, at most `mostPrefixes`.
-  public var served: [IPPrefix] = []
+  /// What lies behind peers, and behind this host.
+  public var table = RouteTable()
   /// Whether the interface's side is told its addresses by a DHCPv6 server of ours; TAP only.
   public var dhcpv6 = false
   /// How long a circuit that carries nothing stays.
@@ -76,4 +74,11 @@ public struct DaemonSettings: Equatable, Sendable {
   public var ipv4: Bool { interface.carriesIPv4 }
   /// The interface's IPv4 address, if any.
   public var ipv4Address: IPv4InterfaceAddress? { interface.ipv4Address }
+}
+
+extension DaemonSettings {
+  /// What lies behind peers, at most `mostPrefixes`.
+  public var routes: [Route] { table.routes }
+  /// What lies behind this host, at most `mostPrefixes`.
+  public var served: [IPPrefix] { table.served }
 }

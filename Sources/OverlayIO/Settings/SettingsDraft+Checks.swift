@@ -11,8 +11,7 @@ extension SettingsDraft {
     let rules = PrefixRules(
       isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
       connections: [settings.socks] + settings.identities.flatMap(\.listen))
-    settings.routes = try checkedRoutes(rules)
-    settings.served = try checkedServed(rules)
+    settings.table = try checkedTable(checkedRoutes(rules), checkedServed(rules))
     settings.interface.routes = settings.routes.map(\.prefix)
     settings.interface.served = settings.served
     if let (given, address) = ipv4Address {
@@ -56,6 +55,16 @@ extension SettingsDraft {
     let own = onions.compactMap { onion in onion.port.map { (given: onion.given, port: $0) } }
     for (given, port) in own + peersWithPort where port != accepted {
       throw .refused(given, reason: OnionNameError.port(port, accepted: accepted).description)
+    }
+  }
+
+  /// The errors that tell of one prefix are found before, where it is known who wrote it.
+  private func checkedTable(_ routes: [Route], _ served: [IPPrefix]) throws(SettingError) -> RouteTable {
+    do throws(RouteError) {
+      return try RouteTable(routes: routes, served: served)
+    } catch {
+      let last = self.routes.last?.given ?? self.served.last?.given ?? GivenValue("", from: .table("route"))
+      throw .refused(last, reason: error.description)
     }
   }
 

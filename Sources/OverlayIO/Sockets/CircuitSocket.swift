@@ -8,7 +8,7 @@ final class CircuitSocket {
   var isConnecting = false
   /// Whether it is readable only when as much has come as ends a turn, or the end.
   var isReadInTurns = false {
-    didSet { stream.wakeAfter(bytes: isReadInTurns ? Node.readingTurnBytes : 1) }
+    didSet { stream.wakeAfter(bytes: isReadInTurns ? ReadCoalescing.pauseBytes : 1) }
   }
   private var isWaiting = false
 

@@ -4,6 +4,8 @@ import Testing
 
 @Suite("Deadline queue")
 struct DeadlineQueueTests {
+  private static func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
+
   @Test("an empty queue has no deadline")
   func empty() {
     var queue = DeadlineQueue()
@@ -14,35 +16,55 @@ struct DeadlineQueueTests {
   @Test("what is not due stays")
   func notDue() {
     var queue = DeadlineQueue()
-    queue.insert(.tor, at: Instant(nanoseconds: 10))
+    queue.ask(7, at: Instant(nanoseconds: 10))
     #expect(queue.popDue(at: Instant(nanoseconds: 9)) == nil)
     #expect(queue.earliest == Instant(nanoseconds: 10))
-    #expect(queue.popDue(at: Instant(nanoseconds: 10))?.subject == .tor)
+    #expect(queue.popDue(at: Instant(nanoseconds: 10)) == 7)
     #expect(queue.earliest == nil)
   }
 
-  @Test("it behaves as a sorted array does, whatever is put in and taken out", arguments: 0..<5)
+  @Test("only the earliest time asked for counts, and only once")
+  func earliest() {
+    var queue = DeadlineQueue()
+    for seconds: UInt64 in [10, 10, 20, 5] { queue.ask(1, at: Self.at(seconds)) }
+    #expect(queue.count == 1)
+    #expect(queue.popDue(at: Self.at(4)) == nil)
+    #expect(queue.popDue(at: Self.at(5)) == 1)
+    #expect(queue.popDue(at: Self.at(10)) == nil)
+  }
+
+  @Test("a subject that was popped can ask for any time")
+  func again() {
+    var queue = DeadlineQueue()
+    queue.ask(1, at: Self.at(5))
+    #expect(queue.popDue(at: Self.at(5)) == 1)
+    queue.ask(1, at: Self.at(20))
+    #expect(queue.popDue(at: Self.at(20)) == 1)
+  }
+
+  @Test("it behaves as a table of times does, whatever is asked for, cancelled and popped", arguments: 0..<5)
   func model(_ seed: UInt64) throws {
     var random = SeededGenerator(seed: 90 + seed)
     var queue = DeadlineQueue()
-    var model: [Instant: [DeadlineQueue.Subject]] = [:]
-    let subjects: [DeadlineQueue.Subject] = [.tor, .tidying, .peer(try .sample(1)), .peer(try .sample(2))]
-    for _ in 0..<2_000 {
+    var model: [Int: Instant] = [:]
+    for _ in 0..<4_000 {
       let time = Instant(nanoseconds: UInt64.random(in: 0..<300, using: &random))
-      if Int.random(in: 0..<100, using: &random) < 60 {
-        let subject = subjects[Int.random(in: 0..<4, using: &random)]
-        queue.insert(subject, at: time)
-        model[time, default: []].append(subject)
-      } else {
-        let expected = model.keys.min().flatMap { $0 <= time ? $0 : nil }
+      let subject = Int.random(in: 0..<40, using: &random)
+      switch Int.random(in: 0..<100, using: &random) {
+      case 0..<60:
+        queue.ask(subject, at: time)
+        model[subject] = min(model[subject] ?? time, time)
+      case 60..<70:
+        queue.cancel(subject)
+        model[subject] = nil
+      default:
+        let due = model.values.min().flatMap { $0 <= time ? $0 : nil }
         let popped = queue.popDue(at: time)
-        #expect(popped?.time == expected)
-        guard let popped else { continue }
-        let index = try #require(model[popped.time]?.firstIndex(of: popped.subject))
-        model[popped.time]?.remove(at: index)
-        if model[popped.time] == [] { model[popped.time] = nil }
+        #expect(popped.flatMap { model[$0] } == due)
+        if let popped { model[popped] = nil }
       }
-      #expect(queue.earliest == model.keys.min())
+      #expect(queue.earliest == model.values.min())
+      #expect(queue.count == model.count)
     }
   }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import OverlayCore
 
 /// Collects what a node delivers, as a device would.
-struct CollectingDevice: PacketSink {
+struct CollectingDevice: PacketSink, PacketDevice {
   /// What was delivered since it was last taken.
   var frames: [CollectingSink.Frame] = []
   /// Whether the device takes packets.
@@ -23,7 +23,7 @@ struct CollectingDevice: PacketSink {
 final class FakeHost {
   let name: OnionName
   var node: Node
-  var device = CollectingDevice()
+  var turn = Turn(CollectingDevice())
   /// The circuits whose sockets are open.
   var sockets: [CircuitIdentifier: FakeCircuit] = [:]
   /// When the node dialled.
@@ -40,6 +40,10 @@ final class FakeHost {
   var log: [(level: LogLevel, text: String)] { events.flatMap(\.lines) }
 
   var address: IPv6Address { name.address }
+  var device: CollectingDevice {
+    get { turn.device }
+    set { turn.device = newValue }
+  }
 
   init(_ settings: NodeSettings, seed: UInt64 = 1) {
     name = settings.name
@@ -75,7 +79,8 @@ final class FakeHost {
   /// Bytes come over a circuit.
   func receive(_ bytes: some Collection<UInt8>, on circuit: CircuitIdentifier, at now: Instant) {
     var copy = Array(bytes)
-    copy.withUnsafeMutableBytes { node.receive($0, on: circuit, at: now, device: &device) }
+    turn.now = now
+    copy.withUnsafeMutableBytes { node.receive($0, on: circuit, turn: &turn) }
   }
 
   /// The codes of the unreachable errors that have been delivered since this was last called; 0xff for anything else.

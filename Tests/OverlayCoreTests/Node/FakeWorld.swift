@@ -32,15 +32,14 @@ final class FakeWorld {
   /// Adds a host and starts it.
   func start(_ host: FakeHost) -> FakeHost {
     hosts.append(host)
-    host.node.start(at: now)
+    host.start(at: now)
     settle()
     return host
   }
 
   /// `host` sends `packet`; nothing else happens before `settle`.
   func queue(_ packet: [UInt8], _ offload: OffloadHeader = .none, from host: FakeHost) {
-    var packet = packet
-    packet.withUnsafeMutableBytes { host.node.receive(fromDevice: $0, offload, at: now, device: &host.device) }
+    host.receive(fromDevice: packet, offload, at: now)
   }
 
   /// `host` sends `packet`, and all that follows happens.
@@ -83,7 +82,7 @@ final class FakeWorld {
 
   /// The hosts file of `host` is now this.
   func replaceHosts(of host: FakeHost, with names: [OnionName]) {
-    host.node.replaceHosts(with: HostNames(names), at: now, device: &host.device)
+    host.replaceHosts(with: HostNames(names), at: now)
     settle()
   }
 
@@ -110,14 +109,14 @@ final class FakeWorld {
     settle()
     let end = now + duration
     var turns = 0
-    while let next = hosts.compactMap({ $0.node.nextDeadline }).min(), next <= end {
+    while let next = hosts.map({ $0.node.nextDeadline }).min(), next <= end {
       turns += 1
       guard turns < 100_000 else {
         Issue.record("a node asks to be looked at again and again")
         return
       }
       now = max(now, next)
-      for host in hosts { host.node.advance(to: now, device: &host.device) }
+      for host in hosts { host.advance(to: now) }
       settle()
     }
     now = end
@@ -146,7 +145,7 @@ final class FakeWorld {
   }
 
   private func accept(_ circuit: FakeCircuit, at host: FakeHost) -> Bool {
-    guard let identifier = host.node.accepted(at: now) else { return false }
+    guard let identifier = host.accepted(at: now) else { return false }
     circuit.isGranted = true
     circuit.acceptor = host
     circuit.acceptorIdentifier = identifier
@@ -163,7 +162,7 @@ final class FakeWorld {
       case .dial(let identifier):
         host.dials.append(now)
         guard isTorReachable else {
-          host.node.ended(identifier, .torUnreachable, at: now, device: &host.device)
+          host.ended(identifier, .torUnreachable, at: now)
           continue
         }
         let circuit = FakeCircuit(dialler: host, identifier)
@@ -178,7 +177,7 @@ final class FakeWorld {
         host.sockets.removeValue(forKey: identifier)?.isClosed = true
       case .probeTor:
         host.probes.append(now)
-        host.node.torProbed(isReachable: isTorReachable, at: now)
+        host.torProbed(isReachable: isTorReachable, at: now)
       case .torReachable(let isReachable):
         host.torChanges.append(isReachable)
       case .trimMemory:
@@ -203,7 +202,7 @@ final class FakeWorld {
       let identifier = circuit.diallerIdentifier
     else { return false }
     var room = min(circuit.room, Int.random(in: pieces, using: &random))
-    circuit.isFlushRequested = host.node.transmit(identifier, at: now) { runs in
+    circuit.isFlushRequested = host.transmit(identifier, at: now) { runs in
       var taken = 0
       for run in runs {
         let part = run.prefix(room)
@@ -267,7 +266,7 @@ final class FakeWorld {
       (circuit.dialler, circuit.diallerIdentifier), (circuit.acceptor, circuit.acceptorIdentifier),
     ] {
       guard let host, let identifier, host.sockets.removeValue(forKey: identifier) != nil else { continue }
-      host.node.ended(identifier, .closed, at: now, device: &host.device)
+      host.ended(identifier, .closed, at: now)
       isAny = true
     }
     return isAny

@@ -92,9 +92,9 @@ struct NodeCallsTests {
     let host = FakeHost(alice, peers: isKnown ? [ConfiguredPeer(name: bob.name)] : [])
     let strangers = try (0..<100).map { try OnionName.sample(1_000 + $0) }
     var now = Instant(nanoseconds: 1_000_000_000_000)
-    host.node.start(at: now)
+    host.start(at: now)
     func crowdCalls(_ number: Int) {
-      guard let call = host.node.accepted(at: now), crowd != .nothing else { return }
+      guard let call = host.accepted(at: now), crowd != .nothing else { return }
       let name = strangers[number % strangers.count]
       var bytes = nameless(from: name.address)
       if crowd != .nameless { bytes = Keepalive(name: name).packet(to: alice.address, flowLabel: 1) }
@@ -107,7 +107,7 @@ struct NodeCallsTests {
     var (nextCall, hasSpoken, calls) = (now, false, 0)
     for step in 0..<6_000 {
       now = now + .milliseconds(10)
-      host.node.advance(to: now, device: &host.device)
+      host.advance(to: now)
       while calls < step * 177 / 100 {
         calls += 1
         crowdCalls(calls)
@@ -116,7 +116,7 @@ struct NodeCallsTests {
         if let own = circuit, action == .close(own) { (circuit, nextCall) = (nil, now + .seconds(2)) }
       }
       if circuit == nil, now >= nextCall {
-        circuit = host.node.accepted(at: now)
+        circuit = host.accepted(at: now)
         (nextCall, hasSpoken) = (now + .milliseconds(circuit == nil ? 2_000 : 500), false)
       }
       guard let own = circuit else { continue }
@@ -142,7 +142,7 @@ struct NodeCallsTests {
       let circuit = open.sorted { $0.slot < $1.slot }.randomElement(using: &random)
       switch (Int.random(in: 0..<10, using: &random), circuit) {
       case (0..<3, _):
-        if let call = host.node.accepted(at: now) { open.insert(call) }
+        if let call = host.accepted(at: now) { open.insert(call) }
       case (3..<5, let circuit?):
         host.receive(bob.keepalive(to: alice.address), on: circuit, at: now)
       case (5..<8, let circuit?):
@@ -150,14 +150,14 @@ struct NodeCallsTests {
         let packet = Sample.packet(from: name.address, to: alice.address, payload: [0])
         host.receive(Keepalive(name: name).packet(to: alice.address, flowLabel: 1) + packet, on: circuit, at: now)
       case (8, let circuit?):
-        host.node.ended(circuit, .closed, at: now, device: &host.device)
+        host.ended(circuit, .closed, at: now)
         open.remove(circuit)
-      default: host.node.advance(to: now, device: &host.device)
+      default: host.advance(to: now)
       }
       while let action = host.node.nextAction() {
         if case .close(let circuit) = action { open.remove(circuit) }
       }
-      let accepted = Set(host.node.circuits.identifiers.filter { host.node.circuits[$0].dialledPeer == nil })
+      let accepted = Set(host.node.circuits.identifiers.filter { host.node.dialledPeer(of: $0) == nil })
       #expect(accepted == open)
       #expect(host.node.calls.count == open.count)
       #expect(host.node.circuits.count <= 20)

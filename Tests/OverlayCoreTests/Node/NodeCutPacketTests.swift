@@ -55,12 +55,12 @@ struct NodeCutPacketTests {
       now = now + .milliseconds(10)
       while nextRenewal <= now {
         nextRenewal = nextRenewal + turn
-        if let old = strangers[nextStranger] { host.node.ended(old, .closed, at: now, device: &host.device) }
+        if let old = strangers[nextStranger] { host.ended(old, .closed, at: now) }
         strangers[nextStranger] = try beginPacket(attack, number: nextStranger, at: host)
         nextStranger = (nextStranger + 1) % attack.circuits
       }
       if step % 200 == 10, good == nil {
-        good = host.node.accepted(at: now)
+        good = host.accepted(at: now)
         if let good { host.receive(bob.keepalive(to: host.address), on: good, at: now) }
       }
       if let good, let place = [20, 30, 40].firstIndex(of: step % 200) {
@@ -75,7 +75,7 @@ struct NodeCutPacketTests {
   }
 
   private func beginPacket(_ attack: Attack, number: Int, at host: FakeHost) throws -> CircuitIdentifier {
-    let accepted = host.node.accepted(at: now)
+    let accepted = host.accepted(at: now)
     let circuit = try #require(accepted)
     if attack.isProven {
       let stranger = FakeHost(try .sample(100 + UInt64(number)))

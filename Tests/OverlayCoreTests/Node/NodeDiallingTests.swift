@@ -58,7 +58,7 @@ struct NodeDiallingTests {
     }
     let circuit = try #require(dialled)
     host.node.connected(circuit)
-    _ = host.node.transmit(circuit, at: world.now) { _ in 5 }
+    _ = host.transmit(circuit, at: world.now) { _ in 5 }
     host.receive([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit, at: world.now)
     #expect(host.count(.granted) == 0)
     #expect(host.count(.dialFailed) == 1)

@@ -166,7 +166,7 @@ struct NodeEgressTests {
     let version6 = try lans.packet(nil, "fd00:b::1")
     let version4 = try Sample.ipv4(from: "10.1.0.1", to: "10.2.0.1", payload: [1, 2, 3])
     for packet in [version6, version4] {
-      packet.withUnsafeBytes { lans.bob.node.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
+      packet.withUnsafeBytes { lans.bob.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
     }
     lans.world.settle()
     let errors = lans.alice.takeDelivered()
@@ -182,10 +182,10 @@ struct NodeEgressTests {
     let lans = try lans()
     for source in ["2001:db8::1", "fd87:d87e:eb43:1::1", "fd87:d87e:eb43::dead:beef", "fe80::1", "fd00:b::2"] {
       let packet = try lans.packet(source, "fd00:b::1")
-      packet.withUnsafeBytes { lans.bob.node.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
+      packet.withUnsafeBytes { lans.bob.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
     }
     for packet in [[], [0x60], try Sample.ipv4(from: "192.0.2.1", to: "10.2.0.1")] as [[UInt8]] {
-      packet.withUnsafeBytes { lans.bob.node.refuse(fromOverlay: $0, .tooLong(mtu: 1_400), at: lans.world.now) }
+      packet.withUnsafeBytes { lans.bob.refuse(fromOverlay: $0, .tooLong(mtu: 1_400), at: lans.world.now) }
     }
     lans.world.settle()
     #expect(lans.bob.dials == [])

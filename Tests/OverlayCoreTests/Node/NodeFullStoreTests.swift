@@ -39,7 +39,7 @@ struct NodeFullStoreTests {
   @Test("a super-packet for whose segments there is no room ends, and each of them is counted (it looped for ever)")
   func superPacket() throws {
     let host = try stalled(NodeBounds(identities: 64, circuits: 1_000))
-    while host.node.store.lend(100, leaving: host.node.reassemblyReserve) != nil {}
+    host.fillStore(with: 100, leaving: host.node.reassemblyReserve)
     let before = host.count(.queueFull)
     let (packet, offload) = datagrams(to: peers[0], 24)
     world.send(packet, offload, from: host)
@@ -66,7 +66,7 @@ struct NodeFullStoreTests {
     var packet = SamplePacket.tcp(SamplePacket.payload(60_000))
     (packet.source, packet.destination, packet.checksum) = (alice.address, peers[0].address, .partial)
     world.send(packet.bytes, packet.offload(size: 8), from: host)
-    #expect(host.count(.queueFull) == UInt64(60_000 / 8 - Node.segmentLimit))
+    #expect(host.count(.queueFull) == UInt64(60_000 / 8 - Streams.segmentLimit))
   }
 
   @Test("what waits for dials lies within the store, and all of it is given back when they fail")

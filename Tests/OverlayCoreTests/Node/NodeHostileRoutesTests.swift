@@ -24,7 +24,7 @@ struct NodeHostileRoutesTests {
       lans.alice.receive(packet, on: identifier, at: lans.world.now)
       lans.world.queue(packet, from: lans.alice)
       let bytes = packet
-      bytes.withUnsafeBytes { lans.alice.node.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
+      bytes.withUnsafeBytes { lans.alice.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
       while lans.alice.node.nextAction() != nil {}
       for delivered in lans.alice.takeDelivered() where delivered[0] >> 4 == 4 {
         let header = try #require(delivered.withUnsafeBytes { IPv4Header($0) })

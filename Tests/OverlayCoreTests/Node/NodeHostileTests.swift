@@ -13,7 +13,7 @@ struct NodeHostileTests {
   init() throws {
     host = FakeHost(try .sample(1), peers: [ConfiguredPeer(name: try .sample(3))])
     bob = FakeHost(try .sample(2))
-    host.node.start(at: now)
+    host.start(at: now)
   }
 
   /// Sends `bytes` in random pieces, on a new circuit whenever the last one was closed; how many circuits it took.
@@ -22,7 +22,7 @@ struct NodeHostileTests {
     var count = 0
     var offset = 0
     while offset < bytes.count {
-      guard let circuit = open ?? host.node.accepted(at: now) else {
+      guard let circuit = open ?? host.accepted(at: now) else {
         Issue.record("no circuit is accepted any more")
         return count
       }
@@ -35,7 +35,7 @@ struct NodeHostileTests {
         if action == .close(circuit) { open = nil }
       }
     }
-    if let open { host.node.ended(open, .closed, at: now, device: &host.device) }
+    if let open { host.ended(open, .closed, at: now) }
     return count
   }
 
@@ -106,7 +106,7 @@ struct NodeHostileTests {
   func announcements() throws {
     var circuits: [CircuitIdentifier] = []
     for _ in 0..<700 {
-      let accepted = host.node.accepted(at: now)
+      let accepted = host.accepted(at: now)
       let circuit = try #require(accepted)
       host.receive([0x60, 0, 0, 0, 0xff, 0xff], on: circuit, at: now)
       circuits.append(circuit)
@@ -122,28 +122,28 @@ struct NodeHostileTests {
     let packet = Array(Sample.packet(payload: 65_535, &random).dropLast())
     var circuits: [CircuitIdentifier] = []
     for number in 0..<300 {
-      let accepted = host.node.accepted(at: now + .milliseconds(number))
+      let accepted = host.accepted(at: now + .milliseconds(number))
       let circuit = try #require(accepted)
       host.receive(packet, on: circuit, at: now + .milliseconds(number))
       circuits.append(circuit)
-      #expect(host.node.cutPackets.memory <= Node.reassemblyLimit * 3 / 4)
+      #expect(host.node.cutPackets.memory <= Streams.reassemblyLimit * 3 / 4)
     }
     var closed: [CircuitIdentifier] = []
     while let action = host.node.nextAction() {
       if case .close(let circuit) = action { closed.append(circuit) }
     }
-    #expect(closed == Array(circuits[..<(300 - Node.reassemblyLimit * 3 / 4 / PacketStore.largeSize)]))
+    #expect(closed == Array(circuits[..<(300 - Streams.reassemblyLimit * 3 / 4 / PacketStore.largeSize)]))
     #expect(host.count(.reassemblyLimit) == UInt64(closed.count))
     for circuit in circuits {
-      host.node.ended(circuit, .closed, at: now + .seconds(1), device: &host.device)
+      host.ended(circuit, .closed, at: now + .seconds(1))
     }
     #expect(host.node.cutPackets.memory == 0)
   }
 
   @Test("a cut packet that finds no room in our memory ends its circuit, but is not counted as bad bytes")
   func noRoom() throws {
-    while host.node.store.lend(PacketStore.smallSize) != nil {}
-    let accepted = host.node.accepted(at: now)
+    host.fillStore(with: PacketStore.smallSize)
+    let accepted = host.accepted(at: now)
     let circuit = try #require(accepted)
     host.receive([0x60, 0, 0, 0, 0xff, 0xff], on: circuit, at: now)
     #expect(host.node.circuits.count == 0)
@@ -152,7 +152,7 @@ struct NodeHostileTests {
 
   @Test("strangers leave a quarter of the circuits for those that we dial")
   func circuits() {
-    let accepted = (0..<2_000).count { _ in host.node.accepted(at: now) != nil }
+    let accepted = (0..<2_000).count { _ in host.accepted(at: now) != nil }
     #expect(host.node.circuits.count == 750)
     // As many more as there are places for newcomers displace each other at once.
     #expect(accepted == 750 + 375)

@@ -18,7 +18,7 @@ struct NodeIPv4Tests {
     #expect(lans.bob.count(.ipv4) == 1)
     #expect(!circuit.isClosed)
     let error = packet
-    error.withUnsafeBytes { lans.bob.node.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
+    error.withUnsafeBytes { lans.bob.refuse(fromOverlay: $0, .unreachable, at: lans.world.now) }
     #expect(lans.bob.dials == [])
   }
 

@@ -129,7 +129,7 @@ struct NodeLanesTests: LaneTesting {
     stage.sendBulk(1, 0..<60, from: host)
     // One flow that shares the queue of the first, and one that does not.
     let queue = { (flow: Int) in
-      (stage.packet(flow, 0).withUnsafeBytes { PacketView(reading: $0)?.flow } ?? 0) % UInt32(FlowQueue.flowCount)
+      stage.packet(flow, 0).withUnsafeBytes { PacketView(reading: $0)?.flow ?? 0 } % UInt32(FlowQueue.flowCount)
     }
     let others = try [true, false].map { isShared in
       try #require((2...1_000).first { (queue($0) == queue(1)) == isShared })

@@ -81,7 +81,7 @@ struct NodeNamesTests {
     #expect(host.node.names.count == 2)
     world.send(host.packet(to: bob.address), from: host)
     world.send(host.packet(to: try .sample("fd00:b::1")), from: host)
-    host.node.want(bob.address, at: world.now)
+    host.want(bob.address, at: world.now)
     world.settle()
     #expect(host.dials.count == 1)
     #expect(world.circuits.compactMap(\.request?.name) == ["\(carol)"])
@@ -137,7 +137,7 @@ struct NodeNamesTests {
     world.say(incoming, on: try #require(world.call(host)))
     let circuit = try #require(host.dialledCircuits.first)
     for circuit in host.sockets.values { world.cut(circuit) }
-    let traffic = try #require(host.node.peers[bob]).traffic
+    let traffic = try #require(host.node.peer(bob).map { host.node.peers.peers[$0].traffic })
     // What Tor is asked for, and answers, is no peer's.
     #expect(traffic.received == UInt64(incoming.count))
     #expect(traffic.sent == UInt64(circuit.arrived.count))
@@ -179,7 +179,7 @@ struct NodeNamesTests {
       world.send(host.packet(to: address), from: host)
     }
     #expect(host.log.count { $0.text.contains("its name is not known") } <= 20)
-    #expect(host.node.unknownTold.count <= Node.mostUnknownTold)
+    #expect(host.node.unknownTold.count <= Refusals.mostUnknownTold)
   }
 
   @Test("a report of a node that has done nothing says so")

@@ -11,9 +11,9 @@ struct NodeNeighboursTests {
     for address in ["", "fd00:b::7"] {
       let lans = try TwoLANs()
       let wanted = address.isEmpty ? lans.bob.address : try .sample(address)
-      for _ in 0..<3 { lans.alice.node.want(wanted, at: lans.world.now) }
+      for _ in 0..<3 { lans.alice.want(wanted, at: lans.world.now) }
       lans.world.settle()
-      lans.alice.node.want(wanted, at: lans.world.now)
+      lans.alice.want(wanted, at: lans.world.now)
       lans.world.settle()
       #expect(lans.world.circuits.map(\.request?.name) == ["\(lans.bob.name)"])
     }
@@ -26,7 +26,7 @@ struct NodeNeighboursTests {
     ])
   func unwanted(_ address: String) throws {
     let lans = try TwoLANs()
-    lans.alice.node.want(address == "own" ? lans.alice.address : try .sample(address), at: lans.world.now)
+    lans.alice.want(address == "own" ? lans.alice.address : try .sample(address), at: lans.world.now)
     lans.world.settle()
     #expect(lans.alice.dials == [])
   }
@@ -36,7 +36,7 @@ struct NodeNeighboursTests {
     let lans = try TwoLANs()
     #expect(!isLive(lans.alice, lans.bob.address))
     lans.world.outcomes["\(lans.bob.name)"] = .silence
-    lans.alice.node.want(lans.bob.address, at: lans.world.now)
+    lans.alice.want(lans.bob.address, at: lans.world.now)
     lans.world.settle()
     #expect(!isLive(lans.alice, lans.bob.address), "a dial is no circuit")
     lans.world.grant(try #require(lans.world.circuits.first))

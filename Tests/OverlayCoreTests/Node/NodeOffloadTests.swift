@@ -147,9 +147,9 @@ struct NodeOffloadTests {
   func slow(_ bytesPerMillisecond: Int, _ size: Int?) throws {
     let host = try connected()
     let identifier = try #require(try dialled().diallerIdentifier)
-    host.node.circuits[identifier].rate.took(0, isBlocked: true, at: world.now)
+    host.block(identifier, after: 0, at: world.now)
     world.now = world.now + .milliseconds(20)
-    host.node.circuits[identifier].rate.took(20 * bytesPerMillisecond, isBlocked: true, at: world.now)
+    host.block(identifier, after: 20 * bytesPerMillisecond, at: world.now)
     let packet = outgoing(.tcp(SamplePacket.payload(30_000)) { $0.flags = 0x99 })
     send(packet, size: 1_440, from: host)
     let expected = size.map { packet.segments($0) } ?? [packet]

@@ -17,9 +17,9 @@ struct NodeSlowCircuitTests {
     #expect(Double(load.lostCount) <= 0.12 * Double(load.sentCount))
     // What is settled, and two packets a flow.
     let queue = load.queueBytes.sorted()[load.queueBytes.count / 2]
-    #expect(queue <= Circuit.smallestQuota + 8 * 2 * 1_248)
+    #expect(queue <= Circuit.batchSizes.lowerBound + 8 * 2 * 1_248)
     let ping = load.pings.sorted()[load.pings.count / 2]
-    #expect(ping.seconds <= Double(Circuit.smallestQuota + 3 * FlowQueue.quantum) / rate)
+    #expect(ping.seconds <= Double(Circuit.batchSizes.lowerBound + 3 * FlowQueue.quantum) / rate)
   }
 
   // One packet takes 12 to 25 ms: with CoDel's usual target of 5 ms, which such a queue can never reach, this flow lost

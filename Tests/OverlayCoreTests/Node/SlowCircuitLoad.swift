@@ -62,7 +62,7 @@ struct SlowCircuitLoad {
     let identifier = try #require(circuit.diallerIdentifier)
     for _ in 0..<Int(duration / Self.step) {
       stage.world.now = stage.world.now + Self.step
-      host.node.advance(to: stage.world.now, device: &host.device)
+      host.advance(to: stage.world.now)
       acknowledge()
       send()
       room = min(room + bytesPerSecond * Self.step.seconds, max(1_500, bytesPerSecond * 2 * Self.step.seconds))

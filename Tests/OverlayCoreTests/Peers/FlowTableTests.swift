@@ -14,11 +14,11 @@ struct FlowTableTests {
     for step in 0..<64 {
       let flow = table.note(7, bytes: 1_024, at: Self.time(0))
       #expect(!flow.isBulk, "packet \(step)")
-      #expect(flow.lane == FlowTable.sparseLane)
+      #expect(flow.lane == Lane.sparse)
     }
     let flow = table.note(7, bytes: 1, at: Self.time(0))
     #expect(flow.isBulk)
-    #expect(flow.lane == FlowTable.sparseLane)
+    #expect(flow.lane == Lane.sparse)
   }
 
   @Test(
@@ -55,7 +55,7 @@ struct FlowTableTests {
     #expect(table.count(on: 2, at: Self.time(35_000)) == 1)
     #expect(table.count(on: 2, at: Self.time(35_001)) == 0)
     let again = table.note(7, bytes: 1, at: Self.time(35_001))
-    #expect(again.lane == FlowTable.sparseLane)
+    #expect(again.lane == Lane.sparse)
     #expect(!again.isBulk)
   }
 
@@ -70,7 +70,7 @@ struct FlowTableTests {
     table.clear(2)
     #expect(table.count(on: 1, at: Self.time(1)) == 2)
     #expect(table.count(on: 2, at: Self.time(1)) == 0)
-    #expect(table.note(5, bytes: 1, at: Self.time(2)).lane == FlowTable.sparseLane)
+    #expect(table.note(5, bytes: 1, at: Self.time(2)).lane == Lane.sparse)
     #expect(table.note(1, bytes: 1, at: Self.time(2)).lane == 1)
   }
 
@@ -115,10 +115,10 @@ struct FlowTableTests {
       table.pin(table.note(flow, bytes: 1, at: Self.time(index)), to: 1)
     }
     table.pin(table.note(flows[0], bytes: 1, at: Self.time(10)), to: 1)
-    #expect(table.note(flows[8], bytes: 1, at: Self.time(20)).lane == FlowTable.sparseLane)
+    #expect(table.note(flows[8], bytes: 1, at: Self.time(20)).lane == Lane.sparse)
     let lanes = [0, 2, 3, 7].map { table.note(flows[$0], bytes: 1, at: Self.time(30)).lane }
     #expect(lanes == [1, 1, 1, 1])
-    #expect(table.note(flows[1], bytes: 1, at: Self.time(40)).lane == FlowTable.sparseLane)
+    #expect(table.note(flows[1], bytes: 1, at: Self.time(40)).lane == Lane.sparse)
     for flow in 0..<10_000 as Range<UInt32> {
       table.pin(table.note(flow &* 0x9e37_79b9, bytes: 1, at: Self.time(50)), to: 3)
     }
@@ -144,6 +144,6 @@ struct FlowTableTests {
     #expect(table.count(on: 1, at: Self.time(10_000)) == 1)
     table.releaseIfOver(at: Self.time(10_001))
     #expect(table.count(on: 1, at: Self.time(0)) == 0)
-    #expect(table.note(7, bytes: 1, at: Self.time(10_002)).lane == FlowTable.sparseLane)
+    #expect(table.note(7, bytes: 1, at: Self.time(10_002)).lane == Lane.sparse)
   }
 }

@@ -37,7 +37,7 @@ struct FlowQueueHoldTests {
     let first = bench.take(10, settle: 300)
     bench.queue.hold(flow: 1)
     let settled = first + bench.take(.max)
-    #expect(bench.queue.settledBytes == 0)
+    #expect(bench.queue.batchBytes == 0)
     #expect(settled == Array(packets[..<3].joined().prefix(settled.count)))
     #expect(settled.count < packets[..<4].joined().count)
     bench.queue.release(flow: 1)

@@ -43,7 +43,7 @@ struct FlowQueueTests {
     #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
     for (index, packet) in packets.enumerated() { try bench.add(packet, flow: UInt32(index % 2)) }
     let sent = bench.take(1_000, settle: 1_500)
-    let settled = bench.queue.settledBytes
+    let settled = bench.queue.batchBytes
     var detached: [[UInt8]] = []
     var next = bench.queue.detach(flow: 1, store: bench.store)
     while next != .none {
@@ -54,7 +54,7 @@ struct FlowQueueTests {
     }
     #expect(!detached.isEmpty)
     #expect(detached == stride(from: 1, to: 40, by: 2).map { packets[$0] }.suffix(detached.count))
-    #expect(bench.queue.settledBytes == settled)
+    #expect(bench.queue.batchBytes == settled)
     #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
     try bench.add(packets[1], flow: 1)
     let flows = try bench.sort(sent + bench.take(.max))
@@ -207,11 +207,11 @@ struct FlowQueueTests {
     for _ in 0..<100 { try bench.add(packet, flow: 1) }
     #expect(bench.overflow == 0)
     bench.settle(bytes: 16_384)
-    #expect(bench.queue.settledBytes == 17_000)
+    #expect(bench.queue.batchBytes == 17_000)
     bench.settle(bytes: 16_384)
-    #expect(bench.queue.settledBytes == 17_000)
+    #expect(bench.queue.batchBytes == 17_000)
     bench.settle(bytes: .max, packets: 3)
-    #expect(bench.queue.settledBytes == 20_000)
+    #expect(bench.queue.batchBytes == 20_000)
     #expect(bench.queue.byteCount == 80_000)
     #expect(bench.queue.totalBytes == 100_000)
   }

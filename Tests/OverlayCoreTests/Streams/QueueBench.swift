@@ -26,7 +26,7 @@ struct QueueBench: ~Copyable {
 
   /// Settles the order of more packets.
   mutating func settle(bytes: Int, packets: Int = .max, pace: ControlledDelay.Pace = patience) {
-    queue.settle(bytes: bytes, packets: packets, at: now, pace: pace, store: &store)
+    queue.fillBatch(bytes: bytes, packets: packets, at: now, pace: pace, store: &store)
   }
 
   /// So many bytes were written.
@@ -48,7 +48,7 @@ struct QueueBench: ~Copyable {
     _ count: Int, settle bytes: Int = .max, isWhole: Bool = false, pace: ControlledDelay.Pace = patience
   ) -> [UInt8] {
     settle(bytes: bytes, pace: pace)
-    let most = isWhole ? queue.settledBytes : min(count, queue.settledBytes)
+    let most = isWhole ? queue.batchBytes : min(count, queue.batchBytes)
     var taken: [UInt8] = []
     taken.reserveCapacity(most)
     withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 10_000) { runs in

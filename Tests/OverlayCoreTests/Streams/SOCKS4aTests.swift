@@ -25,12 +25,12 @@ struct SOCKS4aTests {
   func request() throws {
     let name = try OnionName("7fd22jhmqgfl45j6")
     let expected: [UInt8] = [4, 1, 0x1f, 0x7c, 0, 0, 0, 1] + Array("abc\u{0}7fd22jhmqgfl45j6.onion\u{0}".utf8)
-    #expect(SOCKS4aRequest.bytes(name: name, port: 8_060, userIdentifier: "abc") == expected)
+    #expect(SOCKS4aRequest(name: name, port: 8_060, userIdentifier: "abc").bytes == expected)
   }
 
   @Test("a request without a user identifier still has its NUL")
   func noUser() throws {
-    let bytes = SOCKS4aRequest.bytes(name: try .sample(1), port: 1, userIdentifier: "")
+    let bytes = SOCKS4aRequest(name: try .sample(1), port: 1, userIdentifier: "").bytes
     #expect(bytes[..<9] == [4, 1, 0, 1, 0, 0, 0, 1, 0])
     #expect(bytes.count == 9 + 62 + 1)
   }

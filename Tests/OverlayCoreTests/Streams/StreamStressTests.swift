@@ -107,9 +107,9 @@ struct StreamStressTests {
 
     /// A socket that takes a part of what it is offered.
     mutating func transmit() {
-      queue.settle(bytes: 1 << 17, packets: runs.count, at: now, pace: patience, store: &store)
+      queue.fillBatch(bytes: 1 << 17, packets: runs.count, at: now, pace: patience, store: &store)
       let count = queue.fill(runs, from: 0, store: store)
-      let room = min(pieceSize(&random) * 4, queue.settledBytes)
+      let room = min(pieceSize(&random) * 4, queue.batchBytes)
       var taken = 0
       for run in runs[..<count] where taken < room {
         let part = run.prefix(room - taken)

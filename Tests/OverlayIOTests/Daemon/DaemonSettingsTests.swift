@@ -14,8 +14,9 @@ struct DaemonSettingsTests {
     settings.interface.mode = .tap
     settings.interface.carriesIPv4 = true
     settings.interface.ipv4Address = try IPv4InterfaceAddress(#require(IPv4Address("10.1.0.1")), length: 24)
-    settings.served = try [#require(IPPrefix("10.1.2.0/24")), #require(IPPrefix("2001:db8:1::/48"))]
-    settings.routes = try [Route(prefix: #require(IPPrefix("10.0.0.0/8")), via: names[2])]
+    settings.table = try RouteTable(
+      routes: [Route(prefix: #require(IPPrefix("10.0.0.0/8")), via: names[2])],
+      served: [#require(IPPrefix("10.1.2.0/24")), #require(IPPrefix("2001:db8:1::/48"))])
   }
 
   private func node(_ number: Int) -> NodeSettings {
@@ -28,10 +29,10 @@ struct DaemonSettingsTests {
   func oneIdentityHasIPv4() {
     #expect(node(0).carriesIPv4)
     #expect(node(0).ipv4Address == settings.ipv4Address?.address)
-    #expect(node(0).served == settings.served)
+    #expect(node(0).policy.table.served == settings.served)
     #expect(!node(1).carriesIPv4)
     #expect(node(1).ipv4Address == nil)
-    #expect(node(1).served.isEmpty)
+    #expect(node(1).policy.table.served.isEmpty)
   }
 
   @Test("an address that is kept for a host of the LAN is told to the address service, and no other")

@@ -44,16 +44,19 @@ struct NamespaceSurveyTests {
         ["fd00:a::/48", "fd00:b::/48", "10.10.0.0/16"], false, false,
         ["net.ipv6.conf.all.forwarding", "net.ipv4.ip_forward"]
       ),
-      (["10.99.0.1/32", "::1/128"], false, false, []), (["10.99.0.2/32"], false, false, ["net.ipv4.ip_forward"]),
+      (["10.99.0.1/32", "2001:db8::5/128"], false, false, []),
+      (["10.99.0.2/32"], false, false, ["net.ipv4.ip_forward"]),
       ([], false, false, []),
     ] as [([String], Bool, Bool, [String])])
   func forwarding(served: [String], ipv6: Bool, ipv4: Bool, keys: [String]) throws {
     var settings = settings
-    settings.served = try served.map { try #require(IPPrefix($0)) }
+    settings.table = try RouteTable(routes: [], served: served.map { try #require(IPPrefix($0)) })
     settings.interface.ipv4Address = try IPv4InterfaceAddress(#require(IPv4Address("10.99.0.1")), length: 32)
     var survey = NamespaceSurvey()
     (survey.forwardsIPv6, survey.forwardsIPv4) = (ipv6, ipv4)
-    survey.addresses = [.init(address: IPv6Address(high: 0, low: 1), prefixLength: 128, interface: "lo")]
+    survey.addresses = [
+      .init(address: IPv6Address(high: 0x2001_0db8 << 32, low: 5), prefixLength: 128, interface: "lo")
+    ]
     let advice = settings.advice(for: survey)
     #expect(advice.count == keys.count)
     #expect(zip(advice, keys).allSatisfy { $0.contains($1 + "=1") })

@@ -1,0 +1,105 @@
+/// The way of a packet from a circuit to the device.
+extension Node {
+  /// Takes bytes that came over a circuit, in any pieces.
+  public mutating func receive<Device: PacketDevice & ~Copyable>(
+    _ bytes: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, turn: inout Turn<Device>
+  ) {
+    guard streams.contains(circuit) else { return }
+    var input = bytes
+    switch streams.takeReply(&input, on: circuit) {
+    case .none: break
+    case .incomplete: return
+    case .granted: peers.granted(circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+    case .refused(let why): return close(circuit, .failure(why), turn: &turn)
+    }
+    var reading = streams.beginReading(input, on: circuit)
+    while let bytes = streams.next(&reading, at: turn.now) {
+      // The defragmenter lets whole packets of version 4 and 6 through, nothing else.
+      guard bytes[0] >> 4 != 4 || settings.carriesIPv4 else {
+        out.counters[.ipv4] += 1
+        continue
+      }
+      guard let packet = PacketView(bytes) else {
+        out.counters[.malformed] += 1
+        continue
+      }
+      admit(packet, from: circuit, &reading.sample, turn: &turn)
+    }
+    delivery.flush(out: &out, turn: &turn)
+    let hasBroughtPacket = reading.hasBroughtPacket
+    peers.noteRead(of: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+    let failure = streams.endReading(reading, at: turn.now)
+    if hasBroughtPacket { peers.heard(on: circuit, at: turn.now) }
+    if let failure { end(circuit, for: failure, turn: &turn) }
+    while let circuit = streams.circuitInExcess(at: turn.now) {
+      out.counters[.reassemblyLimit] += 1
+      close(circuit, .failure("held too much of a packet for too long"), turn: &turn)
+    }
+  }
+
+  /// Closes a circuit whose bytes are no packets.
+  private mutating func end<Device: PacketDevice & ~Copyable>(
+    _ circuit: CircuitIdentifier, for failure: StreamError, turn: inout Turn<Device>
+  ) {
+    out.counters[failure == .noRoom ? .noRoom : .badStream] += 1
+    if failure == .proxyLine, peers.call(circuit) != nil { out.tellOnce(.proxyLine) }
+    close(circuit, .failure("sent \(failure)"), turn: &turn)
+  }
+
+  /// Decides about a packet that came whole over a circuit.
+  private mutating func admit<Device: PacketDevice & ~Copyable>(
+    _ packet: PacketView, from circuit: CircuitIdentifier, _ sample: inout ReadCoalescing.Sample,
+    turn: inout Turn<Device>
+  ) {
+    let decision: Admission.Decision
+    if !packet.isIPv4, case .selfCall = peers.call(circuit)?.sender {
+      decision = admission.admitSelfCall(packet)
+    } else {
+      if !packet.isIPv4, !packet.isKeepalive, case .unknown = peers.call(circuit)?.sender {
+        peers.claim(circuit, by: packet.source, names: names, at: turn.now)
+      }
+      decision = admission.admit(packet, from: peers.source(of: circuit))
+    }
+    switch decision {
+    case .deliver:
+      if let counter = Admission.refusal(of: packet) {
+        out.counters[counter] += 1
+      } else if !takesAnswer(packet, on: circuit, at: turn.now) {
+        deliver(packet, from: circuit, &sample, turn: &turn)
+      }
+    case .reflect:
+      sample.isBulkAlone = false
+      delivery.flush(out: &out, turn: &turn)
+      answer(packet, .none, from: .ownCircuit, turn: &turn)
+    case .keepalive:
+      peers.heard(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+    case .drop(let counter):
+      out.counters[counter] += 1
+    }
+  }
+
+  /// Whether a packet answers a question of our own, which is then taken.
+  private mutating func takesAnswer(_ packet: PacketView, on circuit: CircuitIdentifier, at now: Instant) -> Bool {
+    guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, services.kind(for: packet, from: .peer) == .probes,
+      let reply = EchoProbe.reply(packet), peers.source(of: circuit) == packet.source,
+      names.name(of: packet.source) != nil
+    else { return false }
+    return peers.takeAnswer(reply, from: packet.source, out: &out, at: now)
+  }
+
+  private mutating func deliver<Device: PacketDevice & ~Copyable>(
+    _ packet: PacketView, from circuit: CircuitIdentifier, _ sample: inout ReadCoalescing.Sample,
+    turn: inout Turn<Device>
+  ) {
+    streams.noteDelivered(packet, out: &out)
+    sample.note(packet)
+    peers.noteDelivery(on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+    // No message of neighbour discovery that comes this way is one to a kernel, whatever it is hidden in.
+    if !packet.isIPv4, packet.hopLimit == DiscoveryCheck.hopLimit {
+      packet.memory[IPv6Header.Field.hopLimit] = DiscoveryCheck.hopLimit - 1
+    }
+    if let tooLong = delivery.deliver(packet, out: &out, turn: &turn) {
+      refuse(fromOverlay: packet, .tooLong(mtu: tooLong.mtu), at: turn.now)
+    }
+  }
+}

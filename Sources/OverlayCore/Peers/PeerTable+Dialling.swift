@@ -1,0 +1,194 @@
+/// When peers are dialled, and in what order.
+extension PeerTable {
+  /// How long Tor may take to grant a circuit.
+  static let dialTimeout = Duration.seconds(60)
+  /// A circuit that lived shorter than this counts as a failed attempt.
+  static let shortLife = Duration.seconds(30)
+  /// How often it is looked for room for configured peers that wait to be dialled.
+  static let dialInterval = Duration.milliseconds(100)
+
+  /// Begins a circuit to `name`, or finds that none may be begun now. `isDrawn`: to a stranger who was drawn by lot.
+  mutating func dial(
+    _ name: OnionName, isDrawn: Bool = false, names: inout NameTable, streams: inout Streams, out: inout Outbox,
+    at now: Instant
+  ) -> PeerSlots.Index? {
+    guard tor != .unreachable else { return nil }
+    let isSelf = name == policy.name
+    let address = isSelf ? OverlayNetwork.tor.circuitResponder : name.address
+    var isConfigured = false
+    if let peer = peers.find(address) {
+      guard !peers[peer].hasCircuit, peers[peer].name != name || peers[peer].pace.nextAttempt(from: now) <= now else {
+        return nil
+      }
+      isConfigured = peers[peer].isPermanent
+    }
+    guard hasRoomToDial(isConfigured: isConfigured, in: streams) else {
+      out.counters[.circuitLimit] += 1
+      return nil
+    }
+    let isStranger = names.isUnreached(name)
+    if isStranger, !isDrawn, !mayDialStranger(name, names: &names, out: &out, at: now) { return nil }
+    guard dials.take(isConfigured: isConfigured, at: now) else {
+      out.counters[.dialLimit] += 1
+      if isConfigured { awaitDial(of: name, at: now) }
+      if isStranger, !isDrawn { awaitDraw(of: name, names: &names, at: now) }
+      return nil
+    }
+    makeRoomToDial(names: &names, streams: &streams, out: &out)
+    let peer = findOrInsert(address, name, isSelf: isSelf)
+    if peers[peer].name != name { peers[peer].becomes(name) }
+    if isSelf { peers[peer].selfCallToken = (0..<16).map { _ in random.next() } }
+    makeBulkLanes(for: peer)
+    let way = beginCircuit(
+      to: name, peers[peer].sparse.user, for: .sparse, timeout: PeerTable.dialTimeout, streams: &streams, out: &out,
+      at: now)
+    set(.lane(peer, Lane.sparse), of: way.circuit)
+    peers[peer].connects(by: way, at: now)
+    out.tell(.dialling(name, circuit: Lane.sparse))
+    return peer
+  }
+
+  /// Begins a circuit to a peer, of whichever kind, for which there is room.
+  mutating func beginCircuit(
+    to name: OnionName, _ user: UserIdentifier, for service: CircuitService, timeout: Duration,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> Lane.Way {
+    out.counters[.dialled] += 1
+    let request = SOCKS4aRequest(name: name, port: policy.servicePort, userIdentifier: user.text)
+    let circuit = streams.open(request, for: service, timeout: timeout, out: &out, at: now)
+    return Lane.Way(circuit, user: user, flowLabel: random.next(upperBound: 0xfffff) + 1)
+  }
+
+  /// Tor granted a circuit: who we are goes first.
+  mutating func granted(
+    _ circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    out.counters[.granted] += 1
+    dials.ended()
+    guard let use = use(of: circuit), let peer = use.dialledPeer, let name = peers[peer].name else { return }
+    streams.rank(circuit, as: standing(of: name.address, names))
+    peers[peer].takesSuperPackets = names.capabilities(of: name)?.contains(.superPackets) == true
+    peers[peer].open(use)
+    streams.use(circuit, greeting: keepalive(on: circuit, to: peer, name), out: &out, at: now)
+    switch use {
+    case .successor: successorGranted(circuit, to: peer, names: names, streams: &streams, out: &out, at: now)
+    case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
+    case .lane, .call:
+      names.reached(name)
+      peers[peer].lastHeard = now
+      peers[peer].unansweredSince = nil
+      if peers[peer].waiting.count > 0 { awaitAnswer(of: peer, at: now) }
+      if let change = change(of: peer, to: .connected) { out.tell(.connected(change)) }
+      streams.release(&peers[peer].waiting, to: circuit, out: &out, at: now)
+    }
+    look(at: circuit, when: now)
+  }
+
+  /// What is first on a circuit that we dialled, or is sent later to say something more. Capabilities are always told: who
+  /// tells any can be asked whether it is there.
+  func keepalive(
+    on circuit: CircuitIdentifier, to peer: PeerSlots.Index, _ name: OnionName,
+    saying more: [Keepalive.Extension] = []
+  ) -> [UInt8] {
+    var extensions = [Keepalive.Extension(type: Keepalive.Extension.capabilities, value: policy.capabilities.bytes)]
+    let token = peers[peer].selfCallToken
+    if !token.isEmpty { extensions.append(.init(type: Keepalive.Extension.selfCall, value: token)) }
+    return Keepalive(name: policy.name, extensions: extensions + more)
+      .packet(to: name.address, flowLabel: peers[peer].way(of: circuit)?.flowLabel ?? 0)
+  }
+
+  // MARK: - Configured peers
+
+  /// Dials a configured peer now, or when its pace allows.
+  mutating func redial(
+    _ peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard peers[peer].isPermanent, !peers[peer].hasCircuit, tor != .unreachable, let name = peers[peer].name else {
+      return
+    }
+    if dial(name, names: &names, streams: &streams, out: &out, at: now) == nil, !dials.isWaiting(name) {
+      look(at: peer, when: max(peers[peer].pace.nextAttempt(from: now), now + .seconds(1)))
+    }
+  }
+
+  /// Somebody on this side waits for a peer that may not be dialled yet: a configured one is dialled soon.
+  mutating func hasten(_ name: OnionName, at now: Instant) {
+    guard let peer = peers.find(name.address), peers[peer].isPermanent, !peers[peer].hasCircuit, tor != .unreachable,
+      !dials.isWaiting(name)
+    else { return }
+    peers[peer].hasten()
+    look(at: peer, when: peers[peer].pace.nextAttempt(from: now))
+  }
+
+  private mutating func awaitDial(of name: OnionName, at now: Instant) {
+    dials.wait(name)
+    lookAtDials(when: now + PeerTable.dialInterval)
+  }
+
+  /// Dials the configured peers that wait for it, as far as there is room.
+  mutating func dialWaiting(
+    names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    while let name = dials.next(at: now) {
+      guard let peer = peers.find(name.address) else { continue }
+      redial(peer, names: &names, streams: &streams, out: &out, at: now)
+    }
+    if dials.isAwaited { lookAtDials(when: now + PeerTable.dialInterval) }
+  }
+
+  // MARK: - Strangers
+
+  /// Whether a name that nobody was ever reached at may be dialled now; otherwise it waits until it is drawn.
+  private mutating func mayDialStranger(
+    _ name: OnionName, names: inout NameTable, out: inout Outbox, at now: Instant
+  ) -> Bool {
+    if strangers.takeAtOnce(at: now) { return true }
+    out.counters[.strangerLimit] += 1
+    awaitDraw(of: name, names: &names, at: now)
+    return false
+  }
+
+  private mutating func awaitDraw(of name: OnionName, names: inout NameTable, at now: Instant) {
+    names.want(name, until: now + StrangerDials.patience)
+    lookForStranger(at: now)
+  }
+
+  /// Draws the stranger who is dialled next: one whose accepted circuit is still open and has brought a packet, each
+  /// circuit once. A circuit has the more lots the longer it is open: whoever comes and goes has few.
+  mutating func drawStranger(
+    names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    strangers.drawn()
+    var drawn: (circuit: CircuitIdentifier, name: OnionName)?
+    var lots = 0.0
+    for circuit in streams.circuits.identifiers {
+      guard let name = strangerToDial(circuit, names: names, streams: streams, at: now) else { continue }
+      let own = (now - streams[circuit].began + .milliseconds(1)).seconds
+      lots += own
+      if Double.random(in: 0..<lots, using: &random) < own { drawn = (circuit, name) }
+    }
+    guard let drawn else { return }
+    if strangers.take(at: now) {
+      let isDialled = dial(drawn.name, isDrawn: true, names: &names, streams: &streams, out: &out, at: now) != nil
+      if var call = call(drawn.circuit) {
+        call.hasHadTurn = isDialled
+        set(.call(call), of: drawn.circuit)
+      }
+    }
+    lookForStranger(at: now)
+  }
+
+  private mutating func lookForStranger(at now: Instant) {
+    if let time = strangers.wait(at: now) { draw(when: time) }
+  }
+
+  private func strangerToDial(
+    _ circuit: CircuitIdentifier, names: borrowing NameTable, streams: borrowing Streams, at now: Instant
+  ) -> OnionName? {
+    guard let call = call(circuit), !call.hasHadTurn, let name = call.sender.name,
+      streams[circuit].standing != .unproven, names.isWanted(name, at: now)
+    else { return nil }
+    guard let peer = peers.find(name.address), peers[peer].name == name else { return name }
+    return !peers[peer].hasCircuit && peers[peer].pace.nextAttempt(from: now) <= now ? name : nil
+  }
+}

@@ -1,0 +1,199 @@
+/// What becomes of a peer, of its other circuits, and of the packets that wait, when a circuit is gone.
+extension PeerTable {
+  /// A circuit is gone. It returns the packets that are lost by that, which their senders are to be told.
+  mutating func ended(
+    _ circuit: CircuitIdentifier, _ end: CircuitEnd, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) -> PacketQueue {
+    guard let use = use(of: circuit), var gone = takeOut(circuit, names: &names, streams: &streams) else {
+      return PacketQueue()
+    }
+    switch use {
+    case .call:
+      out.tell(.callEnded(end))
+    case .successor(let peer):
+      successorEnded(&gone, of: peer, end, streams: &streams, out: &out, at: now)
+    case .lane(let peer, let lane) where lane != Lane.sparse:
+      bulkLaneEnded(&gone, lane, of: peer, end, streams: &streams, out: &out, at: now)
+    case .lane(let peer, _):
+      return firstEnded(&gone, of: peer, end, names: &names, streams: &streams, out: &out, at: now)
+    }
+    return PacketQueue()
+  }
+
+  /// Takes a circuit out, with all that is kept of it elsewhere. What waits on it is the caller's.
+  mutating func takeOut(
+    _ identifier: CircuitIdentifier, names: inout NameTable, streams: inout Streams
+  ) -> Circuit? {
+    guard let use = use(of: identifier), let circuit = streams.remove(identifier) else { return nil }
+    set(nil, of: identifier)
+    switch use {
+    case .lane(let peer, _), .successor(let peer):
+      if circuit.isBeingBuilt { dials.ended() }
+      peers[peer].traffic.add(circuit.traffic)
+    case .call(let call):
+      calls.remove(identifier)
+      if let name = call.sender.name { names.release(name) }
+      if case .selfCall = call.sender, let own = peers.find(OverlayNetwork.tor.circuitResponder) {
+        peers[own].traffic.add(circuit.traffic)
+      }
+      if let address = call.sender.address, let peer = peers.find(address) {
+        peers[peer].traffic.add(circuit.traffic)
+        peers[peer].incoming.removeAll { $0 == identifier }
+        forgetIfUnknown(peer)
+      }
+    }
+    return circuit
+  }
+
+  /// Closes a circuit of our own accord, and drops what waits on it.
+  mutating func close(
+    _ circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox
+  ) {
+    out.perform(.close(circuit))
+    guard var gone = takeOut(circuit, names: &names, streams: &streams) else { return }
+    _ = streams.discard(&gone.queue)
+  }
+
+  /// The first circuit is gone. Another that stands takes its place; otherwise what waited on it is answered or goes to
+  /// the next one.
+  private mutating func firstEnded(
+    _ circuit: inout Circuit, of peer: PeerSlots.Index, _ end: CircuitEnd, names: inout NameTable,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> PacketQueue {
+    if end != .unneeded {
+      let successor = peers[peer].sparse.successor
+      if successor?.isOpen != true, let lane = laneToPromote(of: peer, streams) {
+        promote(lane, of: peer, inPlaceOf: &circuit, end, streams: &streams, out: &out, at: now)
+        return PacketQueue()
+      }
+      if let successor, successor.isOpen || end != .torUnreachable {
+        inherit(&circuit, by: successor, of: peer, names: &names, streams: &streams, out: &out, at: now)
+        return PacketQueue()
+      }
+    }
+    closeSuccessor(of: peer, names: &names, streams: &streams, out: &out)
+    peers[peer].isLeft()
+    note(end, ofFirst: circuit, of: peer, names: &names, out: &out, at: now)
+    streams.rescue(&circuit.queue, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
+    closeBulkLanes(of: peer, to: nil, names: &names, streams: &streams, out: &out, at: now)
+    var isWanted = false
+    if case .failure = end { isWanted = circuit.isOpen && peers[peer].waiting.count > 0 }
+    if isWanted, let name = peers[peer].name,
+      dial(name, names: &names, streams: &streams, out: &out, at: now) != nil
+    {
+      return PacketQueue()
+    }
+    var lost = PacketQueue()
+    swap(&lost, &peers[peer].waiting)
+    redial(peer, names: &names, streams: &streams, out: &out, at: now)
+    return lost
+  }
+
+  /// Takes note of why there is no first circuit any more: when the peer is dialled again follows from that.
+  private mutating func note(
+    _ end: CircuitEnd, ofFirst circuit: borrowing Circuit, of peer: PeerSlots.Index, names: inout NameTable,
+    out: inout Outbox, at now: Instant
+  ) {
+    let wasOpen = circuit.isOpen
+    let isLongLived = now - circuit.began >= PeerTable.shortLife
+    if !wasOpen { out.counters[.dialFailed] += 1 }
+    let jitter = Double.random(in: 0..<1, using: &random)
+    guard case .failure(let why) = end else {
+      if end == .torUnreachable { torLost(out: &out, at: now) } else if wasOpen, isLongLived { peers[peer].forgive() }
+      return
+    }
+    if wasOpen {
+      if isLongLived { peers[peer].forgive() } else { peers[peer].wasLostSoon(at: now, jitter: jitter) }
+    } else {
+      if let name = peers[peer].name { names.failed(name) }
+      peers[peer].wasNotReached(at: now, jitter: jitter)
+    }
+    peers[peer].sparse.user = UserIdentifier(using: &random)
+    let reason: NodeEvent.Disconnection = wasOpen ? .lost(why) : .notReached(why, nextTry(of: peer, at: now))
+    peers[peer].isBackedOff(for: reason, at: now)
+    if let change = change(of: peer, to: .lost) { out.tell(.disconnected(change, reason)) }
+  }
+
+  // MARK: - Lanes for bulk
+
+  /// A circuit for bulk is gone: its flows go on with the sparse ones.
+  private mutating func bulkLaneEnded(
+    _ circuit: inout Circuit, _ lane: Int, of peer: PeerSlots.Index, _ end: CircuitEnd, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) {
+    if !circuit.isOpen { out.counters[.dialFailed] += 1 }
+    vacate(lane, of: peer, after: circuit, end, out: &out, at: now)
+    peers[peer].flows.clear(lane)
+    streams.rescue(
+      &circuit.queue, to: peers[peer].sparse.open, waiting: &peers[peer].waiting, out: &out, at: now)
+    peers[peer].lookForLane()
+  }
+
+  /// The lane for bulk whose circuit can take the place of the first: the one with the least to send.
+  private func laneToPromote(of peer: PeerSlots.Index, _ streams: borrowing Streams) -> Int? {
+    var best: (lane: Int, bytes: Int)?
+    for (index, lane) in peers[peer].bulk.enumerated() {
+      guard let circuit = lane.open else { continue }
+      let bytes = streams[circuit].queue.totalBytes
+      if best.map({ bytes < $0.bytes }) ?? true { best = (index + 1, bytes) }
+    }
+    return best?.lane
+  }
+
+  /// The first circuit is gone, and one for bulk takes its place: with all flows, and with what waited.
+  private mutating func promote(
+    _ lane: Int, of peer: PeerSlots.Index, inPlaceOf circuit: inout Circuit, _ end: CircuitEnd,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard let name = peers[peer].name, let way = peers[peer].bulk[lane - 1].current else { return }
+    peers[peer].isReached(by: way)
+    if peers[peer].unansweredSince != nil { peers[peer].unansweredSince = now }
+    // The next circuit for bulk must not be joined to this one, nor to that which was lost.
+    peers[peer].sparse.user = way.user
+    peers[peer].bulk[lane - 1].user = UserIdentifier(using: &random)
+    peers[peer].flows.clear(lane)
+    vacate(lane, of: peer, after: circuit, end, out: &out, at: now)
+    set(.lane(peer, Lane.sparse), of: way.circuit)
+    streams.promote(way.circuit, out: &out)
+    streams.rescue(&circuit.queue, to: way.circuit, waiting: &peers[peer].waiting, out: &out, at: now)
+    look(at: way.circuit, when: now)
+    look(at: peer, when: now)
+    out.tell(.promoted(name, circuit: lane, after: end))
+  }
+
+  /// Closes the circuits for bulk, from one of them on. What waits on them waits on `circuit`, or for the next one.
+  mutating func closeBulkLanes(
+    of peer: PeerSlots.Index, from first: Int = 0, to circuit: CircuitIdentifier?, names: inout NameTable,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    for index in peers[peer].bulk.indices.dropFirst(first) {
+      peers[peer].flows.clear(index + 1)
+      guard let bulk = peers[peer].bulk[index].current?.circuit else { continue }
+      peers[peer].bulk[index].current = nil
+      out.perform(.close(bulk))
+      guard var gone = takeOut(bulk, names: &names, streams: &streams) else { continue }
+      streams.rescue(&gone.queue, to: circuit, waiting: &peers[peer].waiting, out: &out, at: now)
+    }
+  }
+
+  /// Makes the place of a circuit for bulk free, and lets the next one wait if the one that is gone failed early.
+  private mutating func vacate(
+    _ lane: Int, of peer: PeerSlots.Index, after circuit: borrowing Circuit, _ end: CircuitEnd, out: inout Outbox,
+    at now: Instant
+  ) {
+    peers[peer].bulk[lane - 1].current = nil
+    switch end {
+    case .unneeded: break
+    case .torUnreachable: torLost(out: &out, at: now)
+    case .failure where circuit.isOpen && now - circuit.began >= PeerTable.shortLife: peers[peer].bulkPace.forgive()
+    case .failure:
+      peers[peer].bulk[lane - 1].user = UserIdentifier(using: &random)
+      // Circuits that were dialled together and fail together are one failure.
+      if peers[peer].bulkPace.nextAttempt(from: now) <= now {
+        peers[peer].bulkPace.attempted(at: now)
+        peers[peer].bulkPace.failed(at: now, jitter: Double.random(in: 0..<1, using: &random))
+      }
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/// The one way to a peer: whatever is sent to one, packets of this host and errors alike, passes here.
+extension PeerTable {
+  /// How long a circuit for bulk stays without any.
+  static let bulkIdle = Duration.seconds(30)
+  /// For how long flows that found no lane for bulk do not look for one again, unless one came or went.
+  private static let laneLookInterval = Duration.milliseconds(10)
+  /// The same where the limit of circuits was the reason: each time counts as a refusal.
+  private static let laneLimitInterval = Duration.seconds(1)
+
+  /// What became of a packet for a peer.
+  enum Sending {
+    /// It is on its way, waits for a circuit, or was dropped and counted.
+    case taken
+    /// Nobody knows the name of the address.
+    case unknownName
+    /// The peer cannot be dialled now.
+    case unreachable
+  }
+
+  /// Sends a packet to the peer with this address, which is dialled if there is no circuit to it.
+  mutating func send(
+    _ packet: PacketView, _ offload: OffloadHeader, to address: IPv6Address, names: inout NameTable,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> Sending {
+    if let peer = peers.find(address), peers[peer].hasCircuit {
+      if peers[peer].unansweredSince == nil { awaitAnswer(of: peer, at: now) }
+      enqueue(packet, offload, to: peer, streams: &streams, out: &out, at: now)
+      return .taken
+    }
+    let isSelf = address == OverlayNetwork.tor.circuitResponder
+    guard let name = isSelf ? policy.name : names.name(of: address) else { return .unknownName }
+    guard let peer = dial(name, names: &names, streams: &streams, out: &out, at: now) else {
+      hasten(name, at: now)
+      return .unreachable
+    }
+    enqueue(packet, offload, to: peer, streams: &streams, out: &out, at: now)
+    return .taken
+  }
+
+  /// Sends something of our own, an error or an answer, to the peer with this address. It returns false if there is no
+  /// way to the peer.
+  mutating func sendOwn(
+    _ bytes: UnsafeRawBufferPointer, to address: IPv6Address, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) -> Bool {
+    guard let peer = way(to: address, names: &names, streams: &streams, out: &out, at: now) else { return false }
+    send(bytes, to: peer, streams: &streams, out: &out, at: now)
+    return true
+  }
+
+  /// A peer that there is a circuit to, or that one is dialled to now.
+  mutating func way(
+    to address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> PeerSlots.Index? {
+    if let peer = peers.find(address), peers[peer].hasCircuit { return peer }
+    guard let name = names.name(of: address) else { return nil }
+    return dial(name, names: &names, streams: &streams, out: &out, at: now)
+  }
+
+  /// Sends something of our own along a peer's first circuit, or along `circuit`.
+  mutating func send(
+    _ bytes: UnsafeRawBufferPointer, to peer: PeerSlots.Index, on circuit: CircuitIdentifier? = nil,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard let packet = PacketView(reading: bytes) else { return }
+    streams.enqueue(
+      packet, .none, flow: packet.flow, on: circuit ?? peers[peer].sparse.open, takesSuperPackets: false,
+      waiting: &peers[peer].waiting, out: &out, at: now)
+  }
+
+  private mutating func enqueue(
+    _ packet: PacketView, _ offload: OffloadHeader, to peer: PeerSlots.Index, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) {
+    let flow = packet.flow
+    let circuit = circuit(for: packet, flow, of: peer, streams: &streams, out: &out, at: now)
+    out.counters[.sent] += 1
+    streams.enqueue(
+      packet, offload, flow: flow, on: circuit, takesSuperPackets: peers[peer].takesSuperPackets,
+      waiting: &peers[peer].waiting, out: &out, at: now)
+  }
+
+  // MARK: - Lanes
+
+  /// The circuit that a packet to the peer goes out on: the first one, unless its flow is bulk and there is another; `nil`
+  /// while the first one is being built.
+  private mutating func circuit(
+    for packet: PacketView, _ flow: UInt32, of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox,
+    at now: Instant
+  ) -> CircuitIdentifier? {
+    guard let sparse = peers[peer].sparse.open, policy.circuitsPerPeer > 1 else { return peers[peer].sparse.open }
+    let noted = peers[peer].flows.note(flow, bytes: packet.bytes.count, at: now)
+    if noted.lane != Lane.sparse, noted.lane <= peers[peer].bulk.count,
+      let circuit = peers[peer].bulk[noted.lane - 1].open
+    {
+      streams.endMigration(of: flow, ifRepeatedBy: packet, out: &out)
+      return circuit
+    }
+    guard noted.isBulk, noted.isNewlyBulk || now >= peers[peer].nextLaneLook,
+      let (lane, circuit) = bulkLane(of: peer, streams: &streams, out: &out, at: now)
+    else { return sparse }
+    peers[peer].flows.pin(noted, to: lane)
+    return streams.migrate(flow, from: sparse, to: circuit, with: packet, out: &out, at: now)
+  }
+
+  /// Where a flow of the sparse lane goes that is bulk: to the lane with the fewest; `nil` as long as it waits where it is.
+  /// A flow that is pinned stays, so it waits until it can have a lane of its own or no more are to be had.
+  private mutating func bulkLane(
+    of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> (lane: Int, circuit: CircuitIdentifier)? {
+    peers[peer].nextLaneLook = now + PeerTable.laneLookInterval
+    var best: (lane: Int, circuit: CircuitIdentifier)?
+    var fewest = Int.max
+    for index in peers[peer].bulk.indices {
+      guard let circuit = peers[peer].bulk[index].open else { continue }
+      let count = peers[peer].flows.count(on: index + 1, at: now)
+      if count < fewest {
+        best = (index + 1, circuit)
+        fewest = count
+      }
+    }
+    if fewest > 0, hasBulkLaneComing(to: peer, streams: &streams, out: &out, at: now) { return nil }
+    if best != nil { peers[peer].lookForLane() }
+    return best
+  }
+
+  /// Whether another circuit for bulk is being built: as many as flows wait for one, as far as they are to be had, so that
+  /// those that start together need not wait for each other's.
+  private mutating func hasBulkLaneComing(
+    to peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> Bool {
+    guard let name = peers[peer].name else { return false }
+    let coming = peers[peer].bulk.count { $0.current?.isOpen == false }
+    let lanes = peers[peer].bulk.prefix(policy.circuitsPerPeer - 1)
+    guard coming < peers[peer].flows.waitingCount(at: now), tor != .unreachable,
+      peers[peer].bulkPace.nextAttempt(from: now) <= now, let index = lanes.firstIndex(where: { $0.current == nil })
+    else { return coming > 0 }
+    // Bulk can share: the other half of the limit is for first circuits to peers, and for those that peers dial.
+    guard streams.count < policy.bounds.circuits / 2 else {
+      out.counters[.circuitLimit] += 1
+      peers[peer].nextLaneLook = now + PeerTable.laneLimitInterval
+      return coming > 0
+    }
+    guard dials.take(isConfigured: false, at: now) else {
+      out.counters[.dialLimit] += 1
+      peers[peer].nextLaneLook = now + PeerTable.laneLimitInterval
+      return coming > 0
+    }
+    let way = beginCircuit(
+      to: name, peers[peer].bulk[index].user, for: .bulk, timeout: PeerTable.dialTimeout, streams: &streams,
+      out: &out, at: now)
+    set(.lane(peer, index + 1), of: way.circuit)
+    peers[peer].bulk[index].current = way
+    out.tell(.dialling(name, circuit: index + 1))
+    return true
+  }
+
+  /// Looks at a circuit whose time has come. It returns why the circuit is to be closed, if it is.
+  mutating func tend(
+    _ circuit: CircuitIdentifier, _ use: CircuitUse, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) -> CircuitEnd? {
+    switch use {
+    case .successor: return nil
+    case .call(let call):
+      let due = end(of: call, streams[circuit])
+      guard due > now else {
+        out.counters[.idleClosed] += 1
+        return .unneeded
+      }
+      look(at: circuit, when: due)
+    case .lane(let peer, let lane):
+      guard streams[circuit].isOpen else { return nil }
+      if lane == Lane.sparse, peers[peer].isPermanent {
+        keepAlive(peer, on: circuit, names: names, streams: &streams, out: &out, at: now)
+      } else {
+        let idle = lane == Lane.sparse ? policy.idle : min(policy.idle, PeerTable.bulkIdle)
+        // The first circuit to a peer takes the others with it.
+        let isAlone = lane != Lane.sparse || peers[peer].openBulkLanes == 0
+        let isUsed = !isAlone || !streams[circuit].queue.isEmpty
+        let due = isUsed ? now + idle : streams[circuit].lastUsed + idle
+        guard due > now else {
+          out.counters[.idleClosed] += 1
+          return .unneeded
+        }
+        look(at: circuit, when: due)
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,51 @@
+/// What the peer table tells of itself to an operator who asks.
+extension PeerTable {
+  /// What reports call the peer that is this host itself, by way of Tor.
+  private static let ownLabel = "own onion service (feed:beef)"
+
+  /// What peers are like now: the configured ones, and as many others as are shown, of those that were ever dialled. Looks
+  /// at every circuit.
+  func status(in streams: borrowing Streams, at now: Instant) -> (shown: [PeerStatus], others: Int) {
+    let known = peers.indices.filter { peers[$0].isPermanent || peers[$0].wasDialled }
+    let permanent = known.filter { peers[$0].isPermanent }.sorted { label(of: $0) < label(of: $1) }
+    let shown = permanent + known.filter { !peers[$0].isPermanent }.prefix(policy.bounds.reportedPeers)
+    return (shown.map { status(of: $0, in: streams, at: now) }, known.count - shown.count)
+  }
+
+  /// What the log may call a peer: by its petname, number or address.
+  private func label(of peer: PeerSlots.Index) -> String {
+    peers[peer].isSelf ? PeerTable.ownLabel : peers[peer].label ?? "\(peers[peer].address)"
+  }
+
+  /// When a peer that was not reached is dialled again.
+  func nextTry(of peer: PeerSlots.Index, at now: Instant) -> NextTry? {
+    let isPermanent = peers[peer].isPermanent
+    guard tor != .unreachable else { return isPermanent ? .whenTorIsBack : nil }
+    let wait = peers[peer].pace.nextAttempt(from: now) - now
+    return isPermanent ? .after(wait) : .ifWanted(after: wait)
+  }
+
+  /// Takes note of how a peer is; what there is to tell of it.
+  mutating func change(of peer: PeerSlots.Index, to reachability: Peer.Reachability) -> NodeEvent.PeerChange? {
+    guard let name = peers[peer].name else { return nil }
+    let isNews = peers[peer].isPermanent && peers[peer].reachability != reachability
+    peers[peer].reachability = reachability
+    return NodeEvent.PeerChange(name: name, label: label(of: peer), isNews: isNews)
+  }
+
+  private func status(of peer: PeerSlots.Index, in streams: borrowing Streams, at now: Instant) -> PeerStatus {
+    var traffic = peers[peer].traffic
+    for circuit in peers[peer].dialled + peers[peer].incoming { traffic.add(streams[circuit].traffic) }
+    return PeerStatus(
+      name: peers[peer].name ?? policy.name, label: label(of: peer), isConfigured: peers[peer].isPermanent,
+      state: state(of: peer, in: streams, at: now), traffic: traffic, roundTrip: peers[peer].roundTrip,
+      lastError: peers[peer].lastError.map { ($0.reason, now - $0.time) },
+      nextTry: peers[peer].hasCircuit ? nil : nextTry(of: peer, at: now))
+  }
+
+  private func state(of peer: PeerSlots.Index, in streams: borrowing Streams, at now: Instant) -> PeerStatus.State {
+    guard let way = peers[peer].sparse.current else { return .idle }
+    let age = now - streams[way.circuit].began
+    return way.isOpen ? .up(age, bulkCircuits: peers[peer].openBulkLanes) : .connecting(age)
+  }
+}
