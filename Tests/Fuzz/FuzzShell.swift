@@ -154,7 +154,8 @@ final class FuzzShell {
       drop(circuit, .closed)
       finish()
     }
-    check(node.streams.store.lentBytes == 0, "\(node.streams.store.lentBytes) bytes are lent when all circuits are gone")
+    check(
+      node.streams.store.lentBytes == 0, "\(node.streams.store.lentBytes) bytes are lent when all circuits are gone")
     let isForgotten = node.streams.migrations.isEmpty && node.streams.congested == nil
     check(isForgotten, "a circuit that is gone is remembered")
   }
@@ -226,7 +227,8 @@ final class FuzzShell {
   private func receive(_ bytes: [UInt8], on circuit: CircuitIdentifier) {
     withCopy(of: bytes) { node.receive($0, on: circuit, turn: &turn) }
     check(
-      node.streams.cutPackets.memory <= settings.bounds.reassemblyBytes, "cut packets hold \(node.streams.cutPackets.memory) bytes")
+      node.streams.cutPackets.memory <= settings.bounds.reassemblyBytes,
+      "cut packets hold \(node.streams.cutPackets.memory) bytes")
   }
 
   private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd) {
@@ -266,7 +268,8 @@ final class FuzzShell {
       let isPreambleLeft = sockets[circuit]?.isConnected == true && !node.streams[circuit].preamble.isEmpty
       if isLeft || isPreambleLeft {
         check(
-          sockets[circuit]?.wantsToWrite == true || node.streams.migrations.wait(on: circuit), "what waits on a circuit is forgotten")
+          sockets[circuit]?.wantsToWrite == true || node.streams.migrations.wait(on: circuit),
+          "what waits on a circuit is forgotten")
       }
     }
     check(cut == node.streams.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.streams.cutPackets.memory)")

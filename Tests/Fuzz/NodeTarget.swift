@@ -40,7 +40,9 @@ enum NodeTarget {
     case 28: shell.answer([0, 0x5a, 0, 0, 0, 0, 0, 0], on: input.byte())
     case 29: shell.room = [0, 1, 100, 1_500, 65_536, .max][input.choice(6)]
     case 30: shell.turn.device.isUp.toggle()
-    default: input.peek() & 0x80 == 0 ? shell.look(input.byte()) : apply(&input, shell)
+    default:
+      let number = input.byte()
+      if number & 0x80 == 0 { shell.look(number) } else { apply(&input, shell) }
     }
   }
 

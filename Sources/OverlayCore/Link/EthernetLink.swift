@@ -61,6 +61,11 @@ public struct EthernetLink: ~Copyable {
     settings.mtu = bytes
   }
 
+  /// The identities of this host have these addresses from now on.
+  mutating func identitiesChanged(to addresses: [IPv6Address]) {
+    settings.ownAddresses = addresses
+  }
+
   /// When `advance` has something to do; `nil` while nothing waits.
   public var nextDeadline: Instant? { waiting.nextTurn }
 

@@ -31,7 +31,7 @@ struct NameTable {
   // Of the hosts file's names only those that something was noted of.
   private var entries: [IPv6Address: Entry] = [:]
   private var hosts = HostNames()
-  private let onThisSide: Set<IPv6Address>
+  private var onThisSide: Set<IPv6Address>
   private let unreachedLimit: Int
   private let reachedLimit: Int
   private var unreached = LearnedOrder()
@@ -51,6 +51,12 @@ struct NameTable {
     self.onThisSide = onThisSide
     self.unreachedLimit = unreachedLimit
     self.reachedLimit = reachedLimit
+  }
+
+  /// These addresses are on this side from now on, and have no name here.
+  mutating func set(onThisSide addresses: Set<IPv6Address>) {
+    onThisSide = addresses
+    for address in addresses { forget(address) }
   }
 
   /// How many names are known. Looks at every one that does not stand in the hosts file alone.

@@ -33,6 +33,15 @@ extension Node {
     return changes
   }
 
+  /// The identities of this host have these addresses from now on. Names for them are none, and circuits to such are
+  /// closed by their being idle: nothing is sent there any more.
+  mutating func siblingsChanged(to addresses: Set<IPv6Address>) {
+    guard addresses != settings.siblings else { return }
+    settings.siblings = addresses
+    peers.policy.siblings = addresses
+    names.set(onThisSide: settings.onThisSide)
+  }
+
   /// Closes the first circuit to a name, and with it the others.
   private mutating func leave<Device: PacketDevice & ~Copyable>(_ name: OnionName, turn: inout Turn<Device>) {
     guard let circuit = peers.firstCircuit(to: name) else { return }

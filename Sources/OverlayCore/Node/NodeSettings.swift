@@ -6,7 +6,7 @@ public struct NodeSettings: Sendable {
   public internal(set) var policy: NodePolicy
   /// The addresses of all identities of this host; its own may be among them. Nobody who calls from elsewhere is one of
   /// them, and none is dialled, whatever names it: a packet to one that came this far is for a host that is not there.
-  public let siblings: Set<IPv6Address>
+  public internal(set) var siblings: Set<IPv6Address>
   /// Whether the peers are dialled at start and for ever after; otherwise their names are known, and no more.
   public let dialsPeers: Bool
   /// The port that every onion service of the overlay has.

@@ -3,7 +3,7 @@ struct PeerPolicy {
   /// This host's own name.
   let name: OnionName
   /// The addresses of all identities of this host. Nobody who calls from elsewhere is one of them.
-  let siblings: Set<IPv6Address>
+  var siblings: Set<IPv6Address>
   /// The port that every onion service of the overlay has.
   let servicePort: UInt16
   /// What this host tells its peers that it can do.

@@ -121,6 +121,8 @@ public struct TunnelDevice: ~Copyable {
   private static let writing = "write to the tunnel"
 }
 
+extension TunnelDevice: Pollable {}
+
 extension TunnelDevice: PacketSink {
   /// Writes the packet; one that the kernel refuses is lost, as it would be on any link. That the device is gone is
   /// found by reading.

@@ -13,6 +13,19 @@ extension NodeStatus {
   }
 }
 
+extension HostStatus {
+  /// The lines of all identities, and one for the link and the address service each.
+  public var lines: [String] {
+    var lines = nodes.flatMap(\.lines)
+    if let link { lines.append("link counters: \(link.summary)") }
+    if let addressService {
+      lines.append(
+        "address service: \(addressService.leases) leases, counters: \(addressService.counters.summary)")
+    }
+    return lines
+  }
+}
+
 extension PeerStatus {
   fileprivate var line: String {
     let place = isConfigured ? "\(label) (\(name.address))" : label

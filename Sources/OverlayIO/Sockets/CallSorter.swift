@@ -61,7 +61,7 @@ final class CallSorter {
       remove(calls[drawn(calls.indices)])
     }
     // The kernel wakes us when a whole header is there, or the end.
-    stream.file.wakeAfter(bytes: IPv6Header.size)
+    stream.file.wakeAfter(bytes: CallDestination.bytesNeeded)
     let call = Call(stream, at: calls.count, until: now + CallSorter.patience)
     stream.handle(.readable) { [unowned self, unowned call] in sort(call) }
     calls.append(call)
@@ -83,18 +83,19 @@ final class CallSorter {
     remove(call)
     let stream = call.stream
     stream.cancel(.readable)
-    var start = [UInt8](repeating: 0, count: IPv6Header.size)
+    var start = [UInt8](repeating: 0, count: CallDestination.bytesNeeded)
     let count = start.withUnsafeMutableBytes { stream.file.peek(into: $0) }
-    guard count == start.count, start[0] >> 4 == 6 else {
-      if start.starts(with: StreamError.proxyLineStart), !hasToldProxyLine {
-        hasToldProxyLine = true
-        log.write(NodeEvent.proxyLine)
-      }
-      closed += 1
+    let destination = start.withUnsafeBytes { CallDestination(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+    if case .address(let address) = destination {
+      stream.file.wakeAfter(bytes: 1)
+      handler(stream, address)
       return
     }
-    stream.file.wakeAfter(bytes: 1)
-    handler(stream, start.withUnsafeBytes { IPv6Address(loading: $0, at: 24) })
+    closed += 1
+    if destination == .proxyLine, !hasToldProxyLine {
+      hasToldProxyLine = true
+      log.write(NodeEvent.proxyLine)
+    }
   }
 
   private func remove(_ call: Call) {

@@ -6,9 +6,9 @@ final class CircuitSocket {
   let source: EventSource<StreamSocket>
   /// Whether the connection to the SOCKS server is still being made.
   var isConnecting = false
-  /// Whether it is readable only when as much has come as ends a turn, or the end.
-  var isReadInTurns = false {
-    didSet { stream.wakeAfter(bytes: isReadInTurns ? ReadCoalescing.pauseBytes : 1) }
+  /// Whether it is readable only when as much has come as ends a pause, or the end.
+  var isCoalesced = false {
+    didSet { stream.wakeAfter(bytes: isCoalesced ? ReadCoalescing.pauseBytes : 1) }
   }
   private var isWaiting = false
 

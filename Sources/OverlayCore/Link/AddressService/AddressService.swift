@@ -87,6 +87,12 @@ public struct AddressService {
     schedule.restart(at: now)
   }
 
+  /// The identities of this host have these addresses from now on, in the order in which they are handed out.
+  mutating func identitiesChanged(to addresses: [IPv6Address]) {
+    settings.addresses = addresses
+    server.table.addressesChanged(to: settings)
+  }
+
   /// When `advance(to:)` has something to send. It changes with `advance(to:)`, `answer` and `mtuChanged`.
   public var nextDeadline: Instant { schedule.next }
 

@@ -42,11 +42,7 @@ struct LeaseTable {
   /// an address that is no longer there, or that configuration gives to another host. No lease lasts longer than one
   /// that is given now, whatever the clock said when it was made.
   init(_ settings: AddressServiceSettings, leases: [Lease], at now: Instant, wallClock: Int64) {
-    var known: Set<IPv6Address> = []
-    let addresses = settings.addresses.dropFirst(settings.isFirstReserved ? 1 : 0).filter { known.insert($0).inserted }
-    var reservations: [IPv6Address: MACAddress] = [:]
-    for (macAddress, address) in settings.bindings { reservations[address] = macAddress }
-    entries = addresses.map { Entry(address: $0, reservation: reservations[$0], state: .free) }
+    entries = LeaseTable.entries(settings)
     for lease in leases {
       let client = LeaseClient(macAddress: lease.macAddress, identifier: lease.client)
       guard let index = index(of: lease.address), self.index(of: client.macAddress) == nil,
@@ -59,6 +55,23 @@ struct LeaseTable {
       entries[index].state = .leased(
         client, until: now + .seconds(seconds), expiry: lease.expiry)
     }
+  }
+
+  /// The addresses are others from now on: those that stay keep their leases.
+  mutating func addressesChanged(to settings: AddressServiceSettings) {
+    let before = Dictionary(entries.map { ($0.address, $0.state) }) { first, _ in first }
+    entries = LeaseTable.entries(settings)
+    for index in entries.indices { entries[index].state = before[entries[index].address] ?? .free }
+    let kept = Set(entries.map(\.address))
+    hasChanged = hasChanged || before.contains { if case .leased = $1 { !kept.contains($0) } else { false } }
+  }
+
+  private static func entries(_ settings: AddressServiceSettings) -> [Entry] {
+    var known: Set<IPv6Address> = []
+    let addresses = settings.addresses.dropFirst(settings.isFirstReserved ? 1 : 0).filter { known.insert($0).inserted }
+    var reservations: [IPv6Address: MACAddress] = [:]
+    for (macAddress, address) in settings.bindings { reservations[address] = macAddress }
+    return addresses.map { Entry(address: $0, reservation: reservations[$0], state: .free) }
   }
 
   /// Returns whether `address` may be handed out.

@@ -5,7 +5,7 @@ import Testing
 @testable import OverlayIO
 
 /// The device as all identities share it.
-struct DevicePortTests {
+struct HostPortTests {
   @Test("What a link answers or drops is one read of a batch, as a packet is (a storm was read to its end)")
   func storm() throws {
     let loop = try #require(EventLoop())
@@ -15,19 +15,19 @@ struct DevicePortTests {
       attached: FileDescriptor(owning: ends[1]), name: "pair", index: 1, mode: .tap, framing: .bare)
     let station = try #require(MACAddress("02:00:00:00:00:01"))
     let link = EthernetLink(LinkSettings(macAddress: station, ownAddresses: [], mtu: 1_500))
-    let port = try DevicePort(OverlayDevice(tunnel, link: link), on: loop)
-    port.start(
-      DevicePort.Handlers(
-        readable: { _ in }, requested: { _, _, _ in }, happened: { _, _ in }, isLive: { _ in false }, gone: {}))
+    let port = try HostPort(LinkDevice(tunnel, link: link), Host(), on: loop)
+    port.start(HostPort.Handlers(touched: { _ in }, told: { _ in }, gone: {}))
     let addresses = [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 2]
     let broadcast = addresses + [0x12, 0x34] + [UInt8](repeating: 0, count: 46)
     for _ in 0..<3 {
       try SystemCall.perform("send") { Glibc.send(lan.number, broadcast, broadcast.count, 0) }
     }
+    var senders: [Host.Identity] = []
     for _ in 0..<3 {
-      guard case .consumed = port.next(at: loop.now) else { throw SystemError(call: "next", number: EINVAL) }
+      guard case .taken = port.read(&senders) else { throw SystemError(call: "read", number: EINVAL) }
     }
-    guard case .nothing = port.next(at: loop.now) else { throw SystemError(call: "next", number: EINVAL) }
+    guard case .nothing = port.read(&senders) else { throw SystemError(call: "read", number: EINVAL) }
+    #expect(senders.isEmpty)
   }
 
   @Test(
@@ -37,6 +37,6 @@ struct DevicePortTests {
       (8, 262_144, 32_768), (9, 262_144, 7_281), (40, 262_144, 1_638), (64, 98_304, 1_024), (4_096, 262_144, 1_024),
     ])
   func readSize(crowd: Int, whole: Int, expected: Int) {
-    #expect(DevicePort.readSize(in: crowd, of: whole) == expected)
+    #expect(HostPort.readSize(in: crowd, of: whole) == expected)
   }
 }

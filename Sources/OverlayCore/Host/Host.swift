@@ -1,0 +1,224 @@
+/// A host is all that one machine is in the overlay: a node for each of its identities and, behind the one device that they
+/// share, the link to a LAN with the service that gives out addresses there. It sorts what comes from the device to the
+/// identity that sends it; what is of no identity, such as a packet of a host behind this one, goes to the first.
+///
+/// Identities know nothing of each other. They can be added and removed while the host runs.
+public struct Host: ~Copyable {
+  /// One of a host's identities. An identifier is never used again.
+  public struct Identity: Hashable, Sendable {
+    fileprivate let slot: Int
+    fileprivate let serial: Int
+  }
+
+  /// What a read of the device brought.
+  public enum Intake: Equatable {
+    /// A packet, which this identity has taken.
+    case packet(Identity)
+    /// Something that ended here: a frame that the link answered or dropped, or a packet while there is no identity.
+    case consumed
+    /// What a host of the link asks its routers and servers for stands here in the frame: it is for `answer`.
+    case request(Range<Int>, from: MACAddress)
+  }
+
+  private var nodes = Slots<Node>()
+  private var service: AddressService?
+  // In the order in which they were added; the first takes what is of no other.
+  private var order: [Identity] = []
+  private var identities: [IPv6Address: Identity] = [:]
+  private var deadlines = DeadlineQueue()
+  private var events: [HostEvent] = []
+  // Which identity lies in a slot; zero, which none has: none.
+  private var serials: [Int] = []
+  private var lastSerial = 0
+
+  /// A host without identities, with or without a service that gives out addresses.
+  public init(addressService: AddressService? = nil) {
+    service = addressService
+  }
+
+  // MARK: - Identities
+
+  /// The identities, in the order in which they were added.
+  public var all: [Identity] { order }
+
+  /// The identity with this address; `nil` if there is none.
+  public func identity(at address: IPv6Address) -> Identity? { identities[address] }
+
+  /// Adds an identity, which stands still until `start`. Its address must not be another's.
+  public mutating func add<Wire: PacketSink & ~Copyable>(
+    _ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator(),
+    turn: inout Turn<LinkDevice<Wire>>
+  ) -> Identity? {
+    guard identities[settings.name.address] == nil else { return nil }
+    lastSerial += 1
+    let identity = Identity(slot: nodes.insert(Node(settings, random: random)), serial: lastSerial)
+    while serials.count <= identity.slot { serials.append(0) }
+    serials[identity.slot] = identity.serial
+    order.append(identity)
+    identities[settings.name.address] = identity
+    identitiesChanged(turn: &turn)
+    return identity
+  }
+
+  /// Removes an identity: its circuits are the caller's to close. It returns whether there was one.
+  public mutating func remove<Wire: PacketSink & ~Copyable>(
+    _ identity: Identity, turn: inout Turn<LinkDevice<Wire>>
+  ) -> Bool {
+    guard contains(identity) else { return false }
+    order.removeAll { $0 == identity }
+    serials[identity.slot] = 0
+    deadlines.cancel(identity.slot)
+    let gone = nodes.remove(identity.slot)
+    identities[gone.settings.name.address] = nil
+    identitiesChanged(turn: &turn)
+    return true
+  }
+
+  private mutating func identitiesChanged<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
+    let addresses = Set(identities.keys)
+    for identity in order { nodes[identity.slot].siblingsChanged(to: addresses) }
+    let inOrder = order.map { nodes[$0.slot].settings.name.address }
+    if turn.device.hasLink { turn.device.link?.identitiesChanged(to: inOrder) }
+    service?.identitiesChanged(to: inOrder)
+  }
+
+  private func contains(_ identity: Identity) -> Bool {
+    identity.slot < serials.count && serials[identity.slot] == identity.serial
+  }
+
+  // MARK: - The device
+
+  /// Takes what was read from the device: a packet, or an Ethernet frame where there is a link. `offload` says what the
+  /// kernel left to be done to it.
+  public mutating func receive<Wire: PacketSink & ~Copyable>(
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, turn: inout Turn<LinkDevice<Wire>>
+  ) -> Intake {
+    switch turn.device.open(frame, offload, at: turn.now, isLive: { isLive($0) }) {
+    case .consumed: return .consumed
+    case .request(let range, let station): return .request(range, from: station)
+    case .packet(let range, let offload):
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: frame[range])
+      guard let identity = sender(of: UnsafeRawBufferPointer(bytes)) else { return .consumed }
+      nodes[identity.slot].receive(fromDevice: bytes, offload, turn: &turn)
+      return .packet(identity)
+    }
+  }
+
+  /// Answers what a host of the link asks its routers and servers for. `wallClock` is in seconds since 1970: leases are
+  /// kept over a restart.
+  public mutating func answer<Wire: PacketSink & ~Copyable>(
+    _ packet: UnsafeRawBufferPointer, from station: MACAddress, wallClock: Int64, turn: inout Turn<LinkDevice<Wire>>
+  ) {
+    let answer = service?.answer(packet, from: station, at: turn.now, wallClock: wallClock)
+    if service?.takeLeasesChanged() == true { events.append(.leasesChanged) }
+    if let answer { turn.device.send(answer.packet, to: answer.to) }
+  }
+
+  /// The device carries packets of so many bytes from now on.
+  public mutating func mtuChanged<Wire: PacketSink & ~Copyable>(
+    to bytes: Int, turn: inout Turn<LinkDevice<Wire>>
+  ) {
+    if turn.device.hasLink { turn.device.link?.mtuChanged(to: bytes) }
+    service?.mtuChanged(to: bytes, at: turn.now)
+    for identity in order { nodes[identity.slot].mtuChanged(to: bytes) }
+  }
+
+  /// The identity that sends a packet: the one whose address is its source, or else the first.
+  private func sender(of packet: UnsafeRawBufferPointer) -> Identity? {
+    guard order.count > 1, packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return order.first }
+    return identities[IPv6Header.source(in: packet)] ?? order.first
+  }
+
+  /// Whether a peer with this address is there now.
+  private func isLive(_ address: IPv6Address) -> Bool { order.contains { nodes[$0.slot].isLive(address) } }
+
+  // MARK: - Time
+
+  /// When `advance` has to be called next.
+  public func nextDeadline<Wire: PacketSink & ~Copyable>(turn: borrowing Turn<LinkDevice<Wire>>) -> Instant {
+    let shared = min(turn.device.nextDeadline, service?.nextDeadline ?? .distantFuture)
+    return min(shared, deadlines.earliest ?? .distantFuture)
+  }
+
+  /// Does what is due. It returns the identities that may have something to be done by that.
+  public mutating func advance<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) -> [Identity] {
+    turn.device.advance(to: turn.now)
+    while let message = service?.advance(to: turn.now) { turn.device.send(message.packet, to: message.to) }
+    var due: [Identity] = []
+    while let slot = deadlines.popDue(at: turn.now) {
+      guard let identity = order.first(where: { $0.slot == slot }) else { continue }
+      nodes[slot].advance(turn: &turn)
+      due.append(identity)
+    }
+    return due
+  }
+
+  /// Does what the link wants done after the device was used. It returns the identities that may have something to be done
+  /// by that.
+  public mutating func settle<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) -> [Identity] {
+    var touched: [Identity] = []
+    while let event = turn.device.nextEvent() {
+      switch event {
+      case .wanted(let address, let source):
+        // A kernel that makes sure of a neighbour asks from its link-local address, which does not tell for whom: another
+        // identity that dialled the same peer in that moment would show that they belong together.
+        guard let identity = order.count == 1 ? order.first : identities[source] else { continue }
+        nodes[identity.slot].want(address, turn: &turn)
+        touched.append(identity)
+      case .undeliverable(let bytes):
+        let destination = bytes.withUnsafeBytes { PacketView(reading: $0)?.destination }
+        guard let identity = destination.flatMap({ identities[$0] }) ?? order.first else { continue }
+        bytes.withUnsafeBytes { nodes[identity.slot].refuse(fromOverlay: $0, .unreachable, turn: &turn) }
+        touched.append(identity)
+      case .misplaced(let prefix):
+        events.append(.misplaced(prefix))
+      }
+    }
+    return touched
+  }
+
+  // MARK: - What it tells
+
+  /// The next thing that the host has to tell; `nil` if there is none.
+  public mutating func nextEvent() -> HostEvent? { events.isEmpty ? nil : events.removeFirst() }
+
+  /// The leases of the address service.
+  public var leases: [Lease] { service?.leases ?? [] }
+
+  /// What the host is like now. Looks at every peer.
+  public func status<Wire: PacketSink & ~Copyable>(turn: borrowing Turn<LinkDevice<Wire>>) -> HostStatus {
+    HostStatus(
+      nodes: order.map { nodes[$0.slot].status(at: turn.now) }, link: turn.device.linkCounters,
+      addressService: service.map { ($0.leases.count, $0.counters) })
+  }
+
+  /// Does something with the node of an identity, if it is still there. What it wants done afterwards waits in its
+  /// `nextAction`; `finished` has to be called when all of that is done.
+  public mutating func with<Result>(
+    _ identity: Identity, _ body: (inout Node) -> Result
+  ) -> Result? {
+    guard contains(identity) else { return nil }
+    return body(&nodes[identity.slot])
+  }
+
+  /// The next thing that an identity wants done; `nil` when all is.
+  public mutating func nextAction(of identity: Identity) -> NodeAction? {
+    contains(identity) ? nodes[identity.slot].nextAction() : nil
+  }
+
+  /// Whether packets had better stay in the device for now, as far as it is for this identity.
+  public func isDeviceToWait(for identity: Identity) -> Bool {
+    contains(identity) && nodes[identity.slot].isDeviceToWait
+  }
+
+  /// Whether the socket of an identity's circuit is to be read in pauses (`ReadCoalescing`).
+  public func coalescesReads(of circuit: CircuitIdentifier, _ identity: Identity) -> Bool {
+    contains(identity) && nodes[identity.slot].coalescesReads(of: circuit)
+  }
+
+  /// All that a node wanted done is done: takes note of when it wants to be looked at.
+  public mutating func finished(_ identity: Identity) {
+    guard contains(identity) else { return }
+    deadlines.ask(identity.slot, at: nodes[identity.slot].nextDeadline)
+  }
+}

@@ -1,0 +1,63 @@
+/// The device of a host: a wire to the kernel, which carries IP packets, or Ethernet frames with the link on which
+/// neighbours are found.
+public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice {
+  /// The wire.
+  public var wire: Wire
+  /// The Ethernet side; `nil` where the wire carries bare IP packets.
+  var link: EthernetLink?
+  /// Whether the wire carries Ethernet frames. To ask `link` itself is to move it out and back.
+  public let hasLink: Bool
+
+  /// A device without a link, or with one.
+  public init(_ wire: consuming Wire, link: consuming EthernetLink? = nil) {
+    self.wire = wire
+    hasLink = link != nil
+    self.link = link
+  }
+
+  /// Takes one whole packet for this host, or for one behind it.
+  public mutating func deliver(
+    _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader, at now: Instant
+  ) -> Bool {
+    guard hasLink else { return wire.deliver(runs, header) }
+    return link?.deliver(runs, header, at: now, wire: &wire) ?? false
+  }
+
+  /// Finds the packet in what was read from the wire. A link may find something else, and answer it.
+  mutating func open(
+    _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, isLive: (IPv6Address) -> Bool
+  ) -> EthernetLink.Inbound {
+    guard hasLink else { return .packet(0..<frame.count, offload) }
+    return link?.receive(frame, offload, at: now, wire: &wire, isLive: isLive) ?? .consumed
+  }
+
+  /// Does what the link has to do by now.
+  mutating func advance(to now: Instant) {
+    if hasLink { link?.advance(to: now, wire: &wire) }
+  }
+
+  /// Sends what the address service says to a host of the link, or to all.
+  mutating func send(_ packet: [UInt8], to station: MACAddress) {
+    guard hasLink else { return }
+    packet.withUnsafeBytes { _ = link?.send($0, to: station, wire: &wire) }
+  }
+
+  /// What has happened on the link; `nil` where there is none.
+  var linkCounters: Counters? {
+    switch link {
+    case .none: nil
+    case .some(let link): link.counters
+    }
+  }
+
+  /// When the link wants to be looked at.
+  var nextDeadline: Instant {
+    switch link {
+    case .none: .distantFuture
+    case .some(let link): link.nextDeadline ?? .distantFuture
+    }
+  }
+
+  /// The next thing that the link has noticed.
+  mutating func nextEvent() -> EthernetLink.Event? { hasLink ? link?.nextEvent() : nil }
+}

@@ -1,0 +1,173 @@
+import Glibc
+import OverlayCore
+
+/// The device, and the host of the core behind it. The device is read here, for as long as no identity wants it to wait,
+/// and whatever happens to the host happens in a turn: it begins with `begin`, and `end` does what follows from it.
+final class HostPort {
+  /// What is told of the host.
+  struct Handlers {
+    /// An identity may want something done.
+    var touched: (Host.Identity) -> Void
+    /// The host tells something.
+    var told: (HostEvent) -> Void
+    /// No packet will ever come from the device again.
+    var gone: () -> Void
+  }
+
+  /// What a read of the device brought.
+  enum Reading {
+    /// A packet or a frame, which the host has taken.
+    case taken
+    /// What nobody can use.
+    case unusable
+    /// Nothing more comes now.
+    case nothing
+  }
+
+  /// What one read takes from a circuit: all that has come in a pause. The largest packet is shorter.
+  private static let bufferSize = ReadCoalescing.pauseBytes
+  /// The same where each packet goes to the device by itself: what is not delivered soon falls out of the processor's
+  /// cache.
+  private static let smallReadSize = 96 << 10
+
+  /// From how many circuits on that have something to read at once each is read in small pieces.
+  private static let crowd = 8
+  /// How many coalesced circuits are read whole at the same time.
+  static let coalescedTogether = 8
+  /// The least that is read at once.
+  private static let smallestRead = 1 << 10
+
+  /// How much of what was sent on a circuit is read at once where `crowd` others are read after it, in bytes. In a crowd it
+  /// is little: strangers' packets can be small, and each costs as much time as a long one.
+  static func readSize(in crowd: Int, of whole: Int) -> Int {
+    let share = min(whole, bufferSize / max(crowd, 1))
+    return crowd <= HostPort.crowd ? share : max(smallestRead, share / 4)
+  }
+
+  /// The identities, and what they share.
+  var host: Host
+  /// The device, and the time of what is being done.
+  var turn: Turn<LinkDevice<TunnelDevice>> {
+    _read { yield source.file }
+    _modify { yield &source.file }
+  }
+  /// Lent to whoever reads: nothing that is read is kept in it.
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: HostPort.bufferSize, alignment: 16)
+  /// Lent to whoever writes to a circuit.
+  let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: WriteRuns.limit)
+  /// The part of `buffer` that is lent to a circuit that is not coalesced.
+  let readBuffer: UnsafeMutableRawBufferPointer
+
+  private let loop: EventLoop
+  private var handlers: Handlers?
+  private let source: EventSource<Turn<LinkDevice<TunnelDevice>>>
+  private var timer: TimerSource?
+  private var holders = 0
+
+  /// A port at which nothing is read before `start`.
+  init(_ device: consuming LinkDevice<TunnelDevice>, _ host: consuming Host, on loop: EventLoop) throws(SystemError) {
+    let readSize = device.wire.isOffloading ? HostPort.bufferSize : HostPort.smallReadSize
+    readBuffer = UnsafeMutableRawBufferPointer(rebasing: buffer[..<readSize])
+    source = EventSource(Turn(device, at: loop.now), on: loop)
+    self.host = host
+    self.loop = loop
+    source.handle(.readable) { [unowned self] in drain() }
+    timer = try TimerSource(on: loop) { [unowned self] in advance() }
+  }
+
+  deinit {
+    buffer.deallocate()
+    vectors.deallocate()
+  }
+
+  /// Begins to read.
+  func start(_ handlers: Handlers) {
+    self.handlers = handlers
+    source.start(.readable)
+  }
+
+  /// Leaves packets in the device until as many have let go as have held.
+  func hold(_ isHeld: Bool) {
+    holders += isHeld ? 1 : -1
+    if holders == 0 { source.start(.readable) } else if isHeld, holders == 1 { source.cancel(.readable) }
+  }
+
+  /// Begins a turn.
+  func begin() { turn.now = loop.now }
+
+  /// Ends a turn: does what the link wants done after the device was used, and sets the timer for what comes next.
+  func end() {
+    if turn.device.hasLink {
+      for identity in host.settle(turn: &turn) { handlers?.touched(identity) }
+    }
+    while let event = host.nextEvent() { handlers?.told(event) }
+    timer?.start(at: host.nextDeadline(turn: turn))
+  }
+
+  private func advance() {
+    begin()
+    for identity in host.advance(turn: &turn) { handlers?.touched(identity) }
+    end()
+  }
+
+  /// Gives a batch of the device's packets to the host, as many as one write takes, so that none is left for a write of its
+  /// own. It ends early where an identity wants the device to wait: so many super-packets are more than a circuit's queue
+  /// holds. Frames that end at the link count, too: a storm of them would hold up circuits, timers and signals.
+  private func drain() {
+    begin()
+    var senders: [Host.Identity] = []
+    reading: for _ in 0..<WriteRuns.batchPackets {
+      switch read(&senders) {
+      case .nothing: break reading
+      case .unusable: break
+      case .taken: if let last = senders.last, host.isDeviceToWait(for: last) { break reading }
+      }
+    }
+    for identity in senders { handlers?.touched(identity) }
+    end()
+  }
+
+  /// Reads the device once, unless it has to wait. `senders` are the identities that have sent something, each once.
+  func read(_ senders: inout [Host.Identity]) -> Reading {
+    guard holders == 0 else { return .nothing }
+    switch turn.device.wire.read(into: buffer) {
+    case .packet(let offload, let range):
+      let frame = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
+      switch host.receive(frame, offload, turn: &turn) {
+      case .packet(let identity): if senders.last != identity { HostPort.note(identity, in: &senders) }
+      case .request(let range, let station):
+        let request = UnsafeRawBufferPointer(rebasing: frame[range])
+        host.answer(request, from: station, wallClock: HostPort.wallClock, turn: &turn)
+      case .consumed: break
+      }
+      return .taken
+    case .unusable:
+      return .unusable
+    case .nothing:
+      return .nothing
+    case .gone:
+      source.cancel(.readable)
+      handlers?.gone()
+      return .nothing
+    }
+  }
+
+  /// The last one is the one that sent last.
+  private static func note(_ identity: Host.Identity, in senders: inout [Host.Identity]) {
+    senders.removeAll { $0 == identity }
+    senders.append(identity)
+  }
+
+  /// In seconds since 1970.
+  static var wallClock: Int64 { Int64(SystemCall.calendarTime.tv_sec) }
+}
+
+extension Turn: Pollable where Device: Pollable & ~Copyable {
+  /// The device's.
+  var descriptor: Int32 { device.descriptor }
+}
+
+extension LinkDevice: Pollable where Wire: Pollable & ~Copyable {
+  /// The wire's.
+  var descriptor: Int32 { wire.descriptor }
+}

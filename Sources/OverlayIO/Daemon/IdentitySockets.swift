@@ -1,0 +1,225 @@
+import CLinux
+import Glibc
+import OverlayCore
+
+/// The sockets of one identity's circuits: does what the identity's node wants done with them, and tells it what comes of
+/// that. Identities share the device and Tor, and know nothing of each other.
+final class IdentitySockets {
+  private let identity: Host.Identity
+  private let loop: EventLoop
+  private let log: Log
+  private let port: HostPort
+  private let tor: TorWatch
+  private var sockets = CircuitSockets()
+  private var isHoldingDevice = false
+  // The circuits that are read in pauses, all at the same time.
+  private var coalesced: [CircuitIdentifier] = []
+  private var pauseTimer: TimerSource?
+
+  /// The sockets of an identity that stands still until `start`.
+  init(
+    _ identity: Host.Identity, at port: HostPort, through tor: TorWatch, on loop: EventLoop, log: Log
+  ) throws(SystemError) {
+    self.identity = identity
+    self.loop = loop
+    self.log = log
+    self.port = port
+    self.tor = tor
+    pauseTimer = try TimerSource(on: loop) { [unowned self] in readCoalesced() }
+  }
+
+  /// Begins to look for Tor and to dial.
+  func start() {
+    turn { node, turn in node.start(turn: &turn) }
+  }
+
+  /// Takes a connection that somebody made to the identity's onion service.
+  func accept(_ stream: EventSource<StreamSocket>) {
+    let socket = CircuitSocket(stream)
+    port.begin()
+    if let circuit = change({ node, turn in node.accepted(turn: &turn) }) ?? nil {
+      attach(socket, to: circuit)
+      socket.source.start(.readable)
+    }
+    end()
+  }
+
+  /// Takes the hosts file's names in place of those that it held before.
+  func replaceHosts(with names: HostNames) {
+    turn { node, turn in node.replaceHosts(with: names, turn: &turn) }
+  }
+
+  /// Whether Tor's SOCKS port could be reached when it was tried.
+  func torProbed(isReachable: Bool) {
+    turn { node, turn in node.torProbed(isReachable: isReachable, turn: &turn) }
+  }
+
+  /// Does all that the node wants done.
+  func finish() {
+    while let action = port.host.nextAction(of: identity) { perform(action) }
+    let holdsDevice = port.host.isDeviceToWait(for: identity)
+    if holdsDevice != isHoldingDevice {
+      isHoldingDevice = holdsDevice
+      port.hold(isHoldingDevice)
+    }
+    port.host.finished(identity)
+  }
+
+  private typealias Device = LinkDevice<TunnelDevice>
+
+  private func turn(_ body: (inout Node, inout Turn<Device>) -> Void) {
+    port.begin()
+    change(body)
+    end()
+  }
+
+  @discardableResult
+  private func change<Result>(_ body: (inout Node, inout Turn<Device>) -> Result) -> Result? {
+    port.host.with(identity) { node in body(&node, &port.turn) }
+  }
+
+  private func end() {
+    finish()
+    port.end()
+  }
+
+  private func perform(_ action: NodeAction) {
+    switch action {
+    case .dial(let circuit): dial(circuit)
+    case .flush(let circuit): flush(circuit)
+    case .close(let circuit): sockets[circuit] = nil
+    case .probeTor: tor.look()
+    case .torReachable(let isReachable): tor.note(isReachable: isReachable)
+    case .trimMemory: oncilla_trim_memory()
+    case .tell(let event): log.write(event)
+    }
+  }
+
+  private func dial(_ circuit: CircuitIdentifier) {
+    do throws(SystemError) {
+      let socket = CircuitSocket(EventSource(try StreamSocket(for: tor.socks), on: loop))
+      let connection = try socket.stream.connect(to: tor.socks)
+      attach(socket, to: circuit)
+      switch connection {
+      case .established: established(circuit, socket)
+      case .pending: socket.isConnecting = true
+      }
+      if socket.isConnecting { socket.waitUntilWritable(true) }
+    } catch {
+      tor.failed(error)
+      change { node, turn in node.ended(circuit, CircuitEnd(connecting: error), turn: &turn) }
+    }
+  }
+
+  private func established(_ circuit: CircuitIdentifier, _ socket: CircuitSocket) {
+    socket.isConnecting = false
+    socket.waitUntilWritable(false)
+    socket.source.start(.readable)
+    change { node, _ in node.connected(circuit) }
+  }
+
+  private func attach(_ socket: CircuitSocket, to circuit: CircuitIdentifier) {
+    socket.source.handle(.readable) { [unowned self] in read(circuit) }
+    socket.source.handle(.writable) { [unowned self] in writable(circuit) }
+    sockets[circuit] = socket
+  }
+
+  private func read(_ circuit: CircuitIdentifier) {
+    guard let socket = sockets[circuit] else { return }
+    port.begin()
+    switch socket.stream.read(into: room(for: socket)) {
+    case .bytes(let count):
+      receive(count, on: circuit)
+    case .nothing:
+      if socket.isCoalesced { receive(0, on: circuit) }
+    case .end:
+      drop(circuit, .closed)
+    case .failed(let error):
+      drop(circuit, .failure("\(error)"))
+    }
+    end()
+    let isCoalesced = port.host.coalescesReads(of: circuit, identity) && socket.stream.isTCP
+    if isCoalesced != socket.isCoalesced { coalesce(circuit, socket, isCoalesced) }
+  }
+
+  /// Where a circuit is read into: as much as leaves others their time.
+  private func room(for socket: CircuitSocket) -> UnsafeMutableRawBufferPointer {
+    let size =
+      socket.isCoalesced
+      ? HostPort.readSize(in: coalesced.count / HostPort.coalescedTogether, of: port.buffer.count)
+      : HostPort.readSize(in: loop.crowd, of: port.readBuffer.count)
+    return UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<size])
+  }
+
+  private func receive(_ count: Int, on circuit: CircuitIdentifier) {
+    let bytes = UnsafeMutableRawBufferPointer(rebasing: port.buffer[..<count])
+    change { node, turn in node.receive(bytes, on: circuit, turn: &turn) }
+  }
+
+  private func coalesce(_ circuit: CircuitIdentifier, _ socket: CircuitSocket, _ isCoalesced: Bool) {
+    socket.isCoalesced = isCoalesced
+    guard isCoalesced else { return coalesced.removeAll { $0 == circuit } }
+    if coalesced.isEmpty { pauseTimer?.start(after: ReadCoalescing.pause) }
+    coalesced.append(circuit)
+  }
+
+  private func readCoalesced() {
+    coalesced.removeAll { sockets[$0] == nil }
+    for circuit in coalesced { read(circuit) }
+    if !coalesced.isEmpty { pauseTimer?.start(after: ReadCoalescing.pause) }
+  }
+
+  private func writable(_ circuit: CircuitIdentifier) {
+    guard let socket = sockets[circuit] else { return }
+    port.begin()
+    if socket.isConnecting {
+      do throws(SystemError) {
+        try socket.stream.finishConnecting(to: tor.socks)
+        established(circuit, socket)
+      } catch {
+        tor.failed(error)
+        drop(circuit, CircuitEnd(connecting: error))
+      }
+    } else {
+      flush(circuit)
+    }
+    end()
+  }
+
+  private func flush(_ circuit: CircuitIdentifier) {
+    guard let socket = sockets[circuit] else { return }
+    var failure: SystemError?
+    let vectors = port.vectors
+    let more = change { node, turn in
+      node.transmit(circuit, turn: turn) { runs in
+        switch socket.stream.write(runs, listedIn: vectors) {
+        case .bytes(let count): return count
+        case .failed(let error):
+          failure = error
+          return 0
+        }
+      }
+    }
+    if let failure {
+      drop(circuit, .failure("\(failure)"))
+    } else {
+      socket.waitUntilWritable(more == true)
+    }
+  }
+
+  private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd) {
+    sockets[circuit] = nil
+    change { node, turn in node.ended(circuit, end, turn: &turn) }
+  }
+}
+
+extension CircuitEnd {
+  /// What a connection to the SOCKS server that failed says: mostly that nobody is there, but not where it is this host
+  /// that lacks something.
+  fileprivate init(connecting error: SystemError) {
+    switch error.number {
+    case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: self = .failure("\(error)")
+    default: self = .torUnreachable
+    }
+  }
+}
