@@ -46,6 +46,7 @@ demo-as-root: all
 test-build:
 	$(SWIFT) format lint -s -r Package.swift Sources Tests
 	$(PYTHON) Tests/Layout/check_layout_test.py
+	$(PYTHON) contrib/check-layout OverlayCore
 	$(PYTHON) contrib/check-layout OverlayIO
 	$(SWIFT) build --build-tests $(STRICT)
 

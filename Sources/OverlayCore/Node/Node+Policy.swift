@@ -38,7 +38,7 @@ extension Node {
   mutating func siblingsChanged(to addresses: Set<IPv6Address>) {
     guard addresses != settings.siblings else { return }
     settings.siblings = addresses
-    peers.policy.siblings = addresses
+    peers.siblingsChanged(to: addresses)
     names.set(onThisSide: settings.onThisSide)
   }
 

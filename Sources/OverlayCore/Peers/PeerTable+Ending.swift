@@ -52,7 +52,7 @@ extension PeerTable {
   ) {
     out.perform(.close(circuit))
     guard var gone = takeOut(circuit, names: &names, streams: &streams) else { return }
-    _ = streams.discard(&gone.queue)
+    streams.discard(&gone.queue)
   }
 
   /// The first circuit is gone. Another that stands takes its place; otherwise what waited on it is answered or goes to

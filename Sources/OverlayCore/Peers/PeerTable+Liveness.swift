@@ -225,7 +225,7 @@ extension PeerTable {
     peers[peer].liveness.successorEnded()
     if end == .torUnreachable { torLost(out: &out, at: now) }
     // Nothing but questions waited on it.
-    _ = streams.discard(&circuit.queue)
+    streams.discard(&circuit.queue)
     guard peers[peer].hasCircuit, let name = peers[peer].name else { return }
     look(at: peer, when: now)
     out.tell(.noReplacement(name, end))

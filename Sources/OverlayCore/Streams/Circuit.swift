@@ -77,6 +77,44 @@ struct Circuit: ~Copyable {
   /// When something last came or went.
   var lastUsed: Instant { max(lastSent, lastReceived) }
 
+  /// What a SOCKS server has said of a circuit.
+  enum Reply {
+    /// Nothing: packets come.
+    case none
+    /// Not all of it yet.
+    case incomplete
+    /// The circuit stands.
+    case granted
+    /// It does not, or this is no SOCKS server.
+    case refused(String)
+  }
+
+  /// Takes what a SOCKS server says off the front of `input`.
+  mutating func takeReply(_ input: inout UnsafeMutableRawBufferPointer) -> Reply {
+    guard case .requested(var reply) = state else { return .none }
+    var rest = UnsafeRawBufferPointer(input)
+    do {
+      guard try reply.consume(&rest) else {
+        state = .requested(reply)
+        return .incomplete
+      }
+      // What is left of the request would go out behind the first packet, or never: nobody knows what was granted.
+      guard preamble.isEmpty else { throw SOCKSError.early }
+    } catch {
+      return .refused("\(error)")
+    }
+    input = UnsafeMutableRawBufferPointer(rebasing: input.suffix(rest.count))
+    return .granted
+  }
+
+  /// Carries packets from now on: `greeting` goes before them.
+  mutating func opens(with greeting: [UInt8], at now: Instant) {
+    state = .open
+    preamble = greeting
+    lastSent = now
+    lastProgress = now
+  }
+
   /// Moves as many packets into the write batch as one write takes. It returns what became of packets that were not sent.
   mutating func fillBatch(at now: Instant, store: inout PacketStore) -> FlowQueue.Losses {
     let least = service.pace
@@ -134,4 +172,15 @@ enum CircuitService {
     case .bulk: ControlledDelay.Pace(target: .milliseconds(100), interval: .seconds(1))
     }
   }
+}
+
+/// What is known of whoever is at the other end of a circuit: who is worth less makes room first.
+enum Standing: Int, CaseIterable {
+  /// It has brought no packet that was let in.
+  case unproven
+  /// It has brought one, from whoever it claims or was dialled to be.
+  case stranger
+  /// It claims to be a peer that the operator configured, or was dialled to one. A claim is no proof, but who makes it must
+  /// know the name.
+  case known
 }

@@ -19,4 +19,16 @@ struct StreamReading: ~Copyable {
     self.circuit = circuit
     self.input = input
   }
+
+  /// Takes the next packet out; `nil` if none is left.
+  mutating func next(store: inout PacketStore) -> UnsafeMutableRawBufferPointer? {
+    do throws(StreamError) {
+      guard let packet = try defragmenter.next(&input, store: &store) else { return nil }
+      hasBroughtPacket = true
+      return packet
+    } catch {
+      failure = error
+      return nil
+    }
+  }
 }

@@ -10,7 +10,7 @@ extension Node {
   var calls: AcceptedCircuits { peers.calls }
   var dials: DialQueue { peers.dials }
   var unknownTold: Set<IPv6Address> { refusals.unknownTold }
-  var deadlineCount: Int { streams.deadlines.count + peers.peerDeadlines.count + peers.circuitDeadlines.count }
+  var deadlineCount: Int { streams.deadlineCount + peers.peerDeadlines.count + peers.circuitDeadlines.count }
 
   /// Whom a circuit was dialled to.
   func dialledPeer(of circuit: CircuitIdentifier) -> OnionName? {

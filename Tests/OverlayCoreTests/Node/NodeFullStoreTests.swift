@@ -66,7 +66,7 @@ struct NodeFullStoreTests {
     var packet = SamplePacket.tcp(SamplePacket.payload(60_000))
     (packet.source, packet.destination, packet.checksum) = (alice.address, peers[0].address, .partial)
     world.send(packet.bytes, packet.offload(size: 8), from: host)
-    #expect(host.count(.queueFull) == UInt64(60_000 / 8 - Streams.segmentLimit))
+    #expect(host.count(.queueFull) == UInt64(60_000 / 8 - SendQueues.segmentLimit))
   }
 
   @Test("what waits for dials lies within the store, and all of it is given back when they fail")

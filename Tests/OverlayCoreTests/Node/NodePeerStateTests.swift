@@ -1,0 +1,94 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("What the peer table knows of a peer")
+struct NodePeerStateTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let bob: FakeHost
+
+  init() throws {
+    alice = try .sample(1)
+    bob = FakeHost(try .sample(2))
+  }
+
+  private func state(_ host: FakeHost) -> Peer.State? {
+    host.node.peer(bob.name).map { host.node.peers.peers[$0].state }
+  }
+
+  private func incoming(_ host: FakeHost) -> Int? {
+    host.node.peer(bob.name).map { host.node.peers.peers[$0].incoming.count }
+  }
+
+  @Test("it is connecting, up, and idle again when nobody needs it")
+  func life() throws {
+    world.outcomes["\(bob.name)"] = .silence
+    let host = world.start(FakeHost(alice), knowing: [bob.name])
+    #expect(state(host) == nil)
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(state(host) == .connecting)
+    world.grant(try #require(world.circuits.first))
+    #expect(state(host) == .up)
+    world.pass(.seconds(181))
+    #expect(state(host) == .idle)
+  }
+
+  @Test("who could not be reached is left alone until a time, for a reason, and a sign of life ends that")
+  func backoff() throws {
+    world.outcomes["\(bob.name)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice), knowing: [bob.name])
+    world.send(host.packet(to: bob.address), from: host)
+    guard case .backoff(let until, .notReached(let why, let next)) = state(host) else {
+      Issue.record("the peer is not backed off, but \(String(describing: state(host)))")
+      return
+    }
+    #expect((world.now..<world.now + .seconds(3)).contains(until))
+    #expect(next == .ifWanted(after: until - world.now))
+    #expect(why == "refused by Tor (SOCKS code 91)")
+    let call = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: call)
+    #expect(state(host) == .idle)
+  }
+
+  @Test("a caller is a peer as long as its circuits are there, and no longer: strangers leave nothing behind")
+  func caller() throws {
+    let host = world.start(FakeHost(alice))
+    let calls = try (0..<3).map { _ in try #require(world.call(host)) }
+    for call in calls { world.say(bob.keepalive(to: alice.address), on: call) }
+    #expect(incoming(host) == 3)
+    world.cut(calls[0])
+    #expect(incoming(host) == 2)
+    world.cut(calls[1])
+    world.cut(calls[2])
+    #expect(incoming(host) == nil)
+    #expect(host.node.peers.count == 0)
+  }
+
+  @Test("a caller whom nobody ever dialled is in no report")
+  func report() throws {
+    let host = world.start(FakeHost(alice))
+    let call = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: call)
+    #expect(host.node.status(at: world.now).peers.isEmpty)
+    #expect(host.node.status(at: world.now).otherPeers == 0)
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.node.status(at: world.now).peers.map(\.name) == [bob.name])
+  }
+
+  @Test("ten thousand callers, each of another address, are as many peers as there may be circuits")
+  func crowd() throws {
+    let host = world.start(FakeHost(alice, circuitLimit: 100))
+    for number in 0..<UInt64(10_000) {
+      guard let circuit = host.accepted(at: world.now) else {
+        world.now = world.now + .milliseconds(10)
+        continue
+      }
+      let name = try OnionName.sample(1_000 + number)
+      let packet = Sample.packet(from: name.address, to: alice.address, payload: [1])
+      host.receive(packet, on: circuit, at: world.now)
+      while host.node.nextAction() != nil {}
+      #expect(host.node.peers.count <= 100)
+    }
+  }
+}
