@@ -288,14 +288,14 @@ final class FuzzShell {
       for circuit in node.peers.peers[peer].dialled { known[circuit, default: 0] += 1 }
       for circuit in node.peers.peers[peer].incoming {
         known[circuit, default: 0] += 1
-        let address = node.peers.call(circuit)?.sender.address
-        check(address == node.peers.peers[peer].address, "a circuit is with the wrong peer")
+        let caller = node.peers.call(circuit).flatMap { node.peers.caller($0.sender) }
+        check(caller == peer, "a circuit is with the wrong peer")
       }
       let isUp = node.peers.peers[peer].state == .up
       check(isUp == (node.peers.peers[peer].sparse.open != nil), "a peer is not as its first circuit is")
     }
     for circuit in there {
-      let isNobodys = node.peers.call(circuit).map { $0.sender.address == nil } ?? false
+      let isNobodys = node.peers.call(circuit).map { node.peers.caller($0.sender) == nil } ?? false
       check(known.removeValue(forKey: circuit) ?? 0 == (isNobodys ? 0 : 1), "a circuit is not of one peer")
     }
     check(known.isEmpty, "a peer knows circuits that are gone")

@@ -130,17 +130,16 @@ extension PeerTable {
   /// Sets who sent an accepted circuit, and lets it stand with the circuits of that peer.
   private mutating func setSender(_ sender: Sender, of circuit: CircuitIdentifier, _ names: borrowing NameTable) {
     guard var call = call(circuit) else { return }
-    let before = call.sender.address
+    let before = caller(call.sender)
     call.sender = sender
     set(.call(call), of: circuit)
-    guard before != sender.address else { return }
-    if let before, let peer = peers.find(before) {
-      peers[peer].incoming.removeAll { $0 == circuit }
-      forgetIfUnknown(peer)
-    }
-    if let address = sender.address {
-      let peer = findOrInsert(address, names.name(of: address))
-      peers[peer].incoming.append(circuit)
+    if let address = sender.address { _ = findOrInsert(address, names.name(of: address)) }
+    let after = caller(sender)
+    guard before != after else { return }
+    if let after { peers[after].incoming.append(circuit) }
+    if let before {
+      peers[before].incoming.removeAll { $0 == circuit }
+      forgetIfUnknown(before)
     }
   }
 

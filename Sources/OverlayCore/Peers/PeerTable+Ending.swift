@@ -34,10 +34,7 @@ extension PeerTable {
     case .call(let call):
       calls.remove(identifier)
       if let name = call.sender.name { names.release(name) }
-      if case .selfCall = call.sender, let own = peers.find(OverlayNetwork.tor.circuitResponder) {
-        peers[own].traffic.add(circuit.traffic)
-      }
-      if let address = call.sender.address, let peer = peers.find(address) {
+      if let peer = caller(call.sender) {
         peers[peer].traffic.add(circuit.traffic)
         peers[peer].incoming.removeAll { $0 == identifier }
         forgetIfUnknown(peer)

@@ -103,6 +103,15 @@ struct PeerTable: ~Copyable {
     if case .call(let call) = use(of: circuit) { call } else { nil }
   }
 
+  /// The peer that sent an accepted circuit, as far as that is known: this host itself is one, too.
+  func caller(_ sender: Sender) -> PeerSlots.Index? {
+    switch sender {
+    case .claimed(let address, _): peers.find(address)
+    case .selfCall: peers.find(OverlayNetwork.tor.circuitResponder)
+    case .unknown, .refused: nil
+    }
+  }
+
   /// Whose packets may come over a circuit; `nil` for nobody's.
   func source(of circuit: CircuitIdentifier) -> IPv6Address? {
     switch use(of: circuit) {

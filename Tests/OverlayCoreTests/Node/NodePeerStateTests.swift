@@ -76,6 +76,17 @@ struct NodePeerStateTests {
     #expect(host.node.status(at: world.now).peers.map(\.name) == [bob.name])
   }
 
+  @Test("what goes over this host's own call is counted at both ends, while it lasts and afterwards")
+  func ownCall() throws {
+    let host = world.start(FakeHost(alice))
+    world.send(Sample.echoRequest(from: alice.address, to: OverlayNetwork.tor.circuitResponder, sequence: 1), from: host)
+    let running = try #require(host.node.status(at: world.now).peers.first?.traffic)
+    #expect(running.sent == running.received)
+    #expect(running.received > 104)
+    world.cut(try #require(world.circuits.first))
+    #expect(host.node.status(at: world.now).peers.first?.traffic == running)
+  }
+
   @Test("ten thousand callers, each of another address, are as many peers as there may be circuits")
   func crowd() throws {
     let host = world.start(FakeHost(alice, circuitLimit: 100))
