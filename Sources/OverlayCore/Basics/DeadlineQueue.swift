@@ -7,8 +7,8 @@ struct DeadlineQueue {
   // By subject: its place in the heap.
   private var places: [Int32] = []
 
-  /// The earliest time that a subject has asked for.
-  var earliest: Instant? { heap.first?.time }
+  /// The earliest time that a subject has asked for; the distant future if none has.
+  var earliest: Instant { heap.first?.time ?? .distantFuture }
 
   /// The number of subjects that have asked for a time.
   var count: Int { heap.count }

@@ -27,6 +27,8 @@ public struct Host: ~Copyable {
   private var identities: [IPv6Address: Identity] = [:]
   private var deadlines = DeadlineQueue()
   private var events: [HostEvent] = []
+  // The identities that may want something done.
+  private var touched: [Identity] = []
   // Which identity lies in a slot; zero, which none has: none.
   private var serials: [Int] = []
   private var lastSerial = 0
@@ -100,6 +102,7 @@ public struct Host: ~Copyable {
       let bytes = UnsafeMutableRawBufferPointer(rebasing: frame[range])
       guard let identity = sender(of: UnsafeRawBufferPointer(bytes)) else { return .consumed }
       nodes[identity.slot].receive(fromDevice: bytes, offload, turn: &turn)
+      touch(identity)
       return .packet(identity)
     }
   }
@@ -137,26 +140,22 @@ public struct Host: ~Copyable {
   /// When `advance` has to be called next.
   public func nextDeadline<Wire: PacketSink & ~Copyable>(turn: borrowing Turn<LinkDevice<Wire>>) -> Instant {
     let shared = min(turn.device.nextDeadline, service?.nextDeadline ?? .distantFuture)
-    return min(shared, deadlines.earliest ?? .distantFuture)
+    return min(shared, deadlines.earliest)
   }
 
-  /// Does what is due. It returns the identities that may have something to be done by that.
-  public mutating func advance<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) -> [Identity] {
+  /// Does what is due.
+  public mutating func advance<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
     turn.device.advance(to: turn.now)
     while let message = service?.advance(to: turn.now) { turn.device.send(message.packet, to: message.to) }
-    var due: [Identity] = []
     while let slot = deadlines.popDue(at: turn.now) {
       guard let identity = order.first(where: { $0.slot == slot }) else { continue }
       nodes[slot].advance(turn: &turn)
-      due.append(identity)
+      touch(identity)
     }
-    return due
   }
 
-  /// Does what the link wants done after the device was used. It returns the identities that may have something to be done
-  /// by that.
-  public mutating func settle<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) -> [Identity] {
-    var touched: [Identity] = []
+  /// Does what the link wants done after the device was used.
+  public mutating func settle<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
     while let event = turn.device.nextEvent() {
       switch event {
       case .wanted(let address, let source):
@@ -164,17 +163,16 @@ public struct Host: ~Copyable {
         // identity that dialled the same peer in that moment would show that they belong together.
         guard let identity = order.count == 1 ? order.first : identities[source] else { continue }
         nodes[identity.slot].want(address, turn: &turn)
-        touched.append(identity)
+        touch(identity)
       case .undeliverable(let bytes):
         let destination = bytes.withUnsafeBytes { PacketView(reading: $0)?.destination }
         guard let identity = destination.flatMap({ identities[$0] }) ?? order.first else { continue }
         bytes.withUnsafeBytes { nodes[identity.slot].refuse(fromOverlay: $0, .unreachable, turn: &turn) }
-        touched.append(identity)
+        touch(identity)
       case .misplaced(let prefix):
         events.append(.misplaced(prefix))
       }
     }
-    return touched
   }
 
   // MARK: - What it tells
@@ -192,13 +190,26 @@ public struct Host: ~Copyable {
       addressService: service.map { ($0.leases.count, $0.counters) })
   }
 
-  /// Does something with the node of an identity, if it is still there. What it wants done afterwards waits in its
-  /// `nextAction`; `finished` has to be called when all of that is done.
+  /// Does something with the node of an identity, if it is still there.
   public mutating func with<Result>(
     _ identity: Identity, _ body: (inout Node) -> Result
   ) -> Result? {
     guard contains(identity) else { return nil }
+    touch(identity)
     return body(&nodes[identity.slot])
+  }
+
+  /// The next identity that may want something done: all that waits in its `nextAction` is to be done, and then `finished`
+  /// to be called. `nil` if there is none.
+  public mutating func nextTouched() -> Identity? {
+    while let identity = touched.popLast() {
+      if contains(identity) { return identity }
+    }
+    return nil
+  }
+
+  private mutating func touch(_ identity: Identity) {
+    if !touched.contains(identity) { touched.append(identity) }
   }
 
   /// The next thing that an identity wants done; `nil` when all is.

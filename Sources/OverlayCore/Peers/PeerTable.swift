@@ -131,9 +131,7 @@ struct PeerTable: ~Copyable {
 
   /// When `advance` has to be called next.
   var nextDeadline: Instant {
-    [peerDeadlines.earliest, circuitDeadlines.earliest, nextTorProbe, nextDials, nextDraw].reduce(nextTidying) {
-      min($0, $1 ?? .distantFuture)
-    }
+    min(peerDeadlines.earliest, circuitDeadlines.earliest, min(nextTorProbe, nextDials, min(nextDraw, nextTidying)))
   }
 
   /// Begins: looks for Tor, whose answer dials the configured peers.

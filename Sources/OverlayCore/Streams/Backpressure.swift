@@ -12,7 +12,7 @@ struct Backpressure {
   /// The circuit that the device waits for.
   private(set) var circuit: CircuitIdentifier?
   /// When to look whether it still takes bytes.
-  private(set) var deadline: Instant?
+  private(set) var deadline = Instant.distantFuture
 
   /// Whether so much waits on a circuit that the device may have to wait.
   static func isPassed(by queue: borrowing FlowQueue) -> Bool {
@@ -22,8 +22,7 @@ struct Backpressure {
   /// The device waits for this circuit from now on.
   mutating func begin(_ circuit: CircuitIdentifier, at now: Instant) {
     self.circuit = circuit
-    let end = now + Backpressure.patience
-    deadline = min(deadline ?? end, end)
+    deadline = min(deadline, now + Backpressure.patience)
   }
 
   /// The device does not wait for this circuit any more.
@@ -33,8 +32,8 @@ struct Backpressure {
 
   /// Returns the circuit to look at, if the time for that has come.
   mutating func due(at now: Instant) -> CircuitIdentifier? {
-    guard let deadline, deadline <= now else { return nil }
-    self.deadline = nil
+    guard deadline <= now else { return nil }
+    deadline = .distantFuture
     return circuit
   }
 }

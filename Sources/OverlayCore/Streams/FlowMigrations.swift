@@ -31,7 +31,7 @@ struct FlowMigrations {
   /// The number of flows that wait.
   var count: Int { all.count }
   /// When the first of them waits no more.
-  var nextDeadline: Instant? { all.first?.deadline }
+  var nextDeadline: Instant { all.first?.deadline ?? .distantFuture }
 
   /// Whether a flow waits on the circuit.
   func wait(on circuit: CircuitIdentifier) -> Bool { all.contains { $0.circuit == circuit } }

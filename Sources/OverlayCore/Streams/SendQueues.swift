@@ -44,9 +44,7 @@ struct SendQueues: ~Copyable {
 
   /// When `advance` has to be called next.
   var nextDeadline: Instant {
-    [deadlines.earliest, migrations.nextDeadline, backpressure.deadline].reduce(.distantFuture) {
-      min($0, $1 ?? .distantFuture)
-    }
+    min(deadlines.earliest, min(migrations.nextDeadline, backpressure.deadline))
   }
 
   /// Does what is due. It returns a circuit that has taken nothing for too long.

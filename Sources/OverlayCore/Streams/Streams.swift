@@ -120,7 +120,7 @@ struct Streams: ~Copyable {
   // MARK: - Time
 
   /// When `advance` has to be called next.
-  var nextDeadline: Instant { min(queues.nextDeadline, deadlines.earliest ?? .distantFuture, nextTidying) }
+  var nextDeadline: Instant { min(queues.nextDeadline, deadlines.earliest, nextTidying) }
 
   /// Begins to give memory back from time to time.
   mutating func start(at now: Instant) {

@@ -16,10 +16,10 @@ final class HostPort {
 
   /// What a read of the device brought.
   enum Reading {
-    /// A packet or a frame, which the host has taken.
-    case taken
-    /// What nobody can use.
-    case unusable
+    /// A packet, which this identity has taken.
+    case packet(Host.Identity)
+    /// Something that ended there: a frame that the link took, or what nobody can use.
+    case ended
     /// Nothing more comes now.
     case nothing
   }
@@ -95,18 +95,17 @@ final class HostPort {
   /// Begins a turn.
   func begin() { turn.now = loop.now }
 
-  /// Ends a turn: does what the link wants done after the device was used, and sets the timer for what comes next.
+  /// Ends a turn: does what the link and the identities want done by now, and sets the timer for what comes next.
   func end() {
-    if turn.device.hasLink {
-      for identity in host.settle(turn: &turn) { handlers?.touched(identity) }
-    }
+    if turn.device.hasLink { host.settle(turn: &turn) }
+    while let identity = host.nextTouched() { handlers?.touched(identity) }
     while let event = host.nextEvent() { handlers?.told(event) }
     timer?.start(at: host.nextDeadline(turn: turn))
   }
 
   private func advance() {
     begin()
-    for identity in host.advance(turn: &turn) { handlers?.touched(identity) }
+    host.advance(turn: &turn)
     end()
   }
 
@@ -115,34 +114,32 @@ final class HostPort {
   /// holds. Frames that end at the link count, too: a storm of them would hold up circuits, timers and signals.
   private func drain() {
     begin()
-    var senders: [Host.Identity] = []
     reading: for _ in 0..<WriteRuns.batchPackets {
-      switch read(&senders) {
+      switch read() {
       case .nothing: break reading
-      case .unusable: break
-      case .taken: if let last = senders.last, host.isDeviceToWait(for: last) { break reading }
+      case .ended: break
+      case .packet(let identity): if host.isDeviceToWait(for: identity) { break reading }
       }
     }
-    for identity in senders { handlers?.touched(identity) }
     end()
   }
 
-  /// Reads the device once, unless it has to wait. `senders` are the identities that have sent something, each once.
-  func read(_ senders: inout [Host.Identity]) -> Reading {
+  /// Reads the device once, unless it has to wait.
+  func read() -> Reading {
     guard holders == 0 else { return .nothing }
     switch turn.device.wire.read(into: buffer) {
     case .packet(let offload, let range):
       let frame = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
       switch host.receive(frame, offload, turn: &turn) {
-      case .packet(let identity): if senders.last != identity { HostPort.note(identity, in: &senders) }
+      case .packet(let identity): return .packet(identity)
+      case .consumed: return .ended
       case .request(let range, let station):
         let request = UnsafeRawBufferPointer(rebasing: frame[range])
         host.answer(request, from: station, wallClock: HostPort.wallClock, turn: &turn)
-      case .consumed: break
+        return .ended
       }
-      return .taken
     case .unusable:
-      return .unusable
+      return .ended
     case .nothing:
       return .nothing
     case .gone:
@@ -150,12 +147,6 @@ final class HostPort {
       handlers?.gone()
       return .nothing
     }
-  }
-
-  /// The last one is the one that sent last.
-  private static func note(_ identity: Host.Identity, in senders: inout [Host.Identity]) {
-    senders.removeAll { $0 == identity }
-    senders.append(identity)
   }
 
   /// In seconds since 1970.

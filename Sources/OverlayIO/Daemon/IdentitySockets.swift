@@ -41,7 +41,7 @@ final class IdentitySockets {
       attach(socket, to: circuit)
       socket.source.start(.readable)
     }
-    end()
+    port.end()
   }
 
   /// Takes the hosts file's names in place of those that it held before.
@@ -70,17 +70,12 @@ final class IdentitySockets {
   private func turn(_ body: (inout Node, inout Turn<Device>) -> Void) {
     port.begin()
     change(body)
-    end()
+    port.end()
   }
 
   @discardableResult
   private func change<Result>(_ body: (inout Node, inout Turn<Device>) -> Result) -> Result? {
     port.host.with(identity) { node in body(&node, &port.turn) }
-  }
-
-  private func end() {
-    finish()
-    port.end()
   }
 
   private func perform(_ action: NodeAction) {
@@ -137,7 +132,7 @@ final class IdentitySockets {
     case .failed(let error):
       drop(circuit, .failure("\(error)"))
     }
-    end()
+    port.end()
     let isCoalesced = port.host.coalescesReads(of: circuit, identity) && socket.stream.isTCP
     if isCoalesced != socket.isCoalesced { coalesce(circuit, socket, isCoalesced) }
   }
@@ -183,7 +178,7 @@ final class IdentitySockets {
     } else {
       flush(circuit)
     }
-    end()
+    port.end()
   }
 
   private func flush(_ circuit: CircuitIdentifier) {

@@ -48,6 +48,13 @@ final class HostWorld {
     return actions
   }
 
+  /// The identities that may want something done.
+  func touched() -> [Host.Identity] {
+    var all: [Host.Identity] = []
+    while let identity = host.nextTouched() { all.append(identity) }
+    return all
+  }
+
   /// All that an identity wants done is done.
   func finish(_ identity: Host.Identity) {
     _ = actions(of: identity)
