@@ -79,7 +79,8 @@ struct NodePeerStateTests {
   @Test("what goes over this host's own call is counted at both ends, while it lasts and afterwards")
   func ownCall() throws {
     let host = world.start(FakeHost(alice))
-    world.send(Sample.echoRequest(from: alice.address, to: OverlayNetwork.tor.circuitResponder, sequence: 1), from: host)
+    world.send(
+      Sample.echoRequest(from: alice.address, to: OverlayNetwork.tor.circuitResponder, sequence: 1), from: host)
     let running = try #require(host.node.status(at: world.now).peers.first?.traffic)
     #expect(running.sent == running.received)
     #expect(running.received > 104)
