@@ -156,7 +156,7 @@ final class FuzzShell {
     }
     check(
       node.streams.store.lentBytes == 0, "\(node.streams.store.lentBytes) bytes are lent when all circuits are gone")
-    let isForgotten = node.streams.migrations.isEmpty && node.streams.congested == nil
+    let isForgotten = node.streams.migrations.isEmpty && node.streams.backpressureCircuit == nil
     check(isForgotten, "a circuit that is gone is remembered")
   }
 

@@ -218,8 +218,8 @@ public struct Host: ~Copyable {
   }
 
   /// Whether packets had better stay in the device for now, as far as it is for this identity.
-  public func isDeviceToWait(for identity: Identity) -> Bool {
-    contains(identity) && nodes[identity.slot].isDeviceToWait
+  public func hasBackpressure(for identity: Identity) -> Bool {
+    contains(identity) && nodes[identity.slot].hasBackpressure
   }
 
   /// Whether the socket of an identity's circuit is to be read in pauses (`ReadCoalescing`).

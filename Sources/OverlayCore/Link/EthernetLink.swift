@@ -67,7 +67,7 @@ public struct EthernetLink: ~Copyable {
   }
 
   /// When `advance` has something to do; `nil` while nothing waits.
-  public var nextDeadline: Instant? { waiting.nextTurn }
+  public var nextDeadline: Instant? { waiting.nextDeadline }
 
   /// Takes the oldest event.
   public mutating func nextEvent() -> Event? {
@@ -76,8 +76,8 @@ public struct EthernetLink: ~Copyable {
 
   /// Asks again where hosts are, and gives up those that said nothing for three seconds.
   public mutating func advance<Wire: PacketSink & ~Copyable>(to now: Instant, wire: inout Wire) {
-    while let turn = waiting.turn(at: now) {
-      switch turn {
+    while let step = waiting.nextStep(at: now) {
+      switch step {
       case .ask(let address): solicit(address, at: nil, now, wire: &wire)
       case .giveUp(let destination):
         counters[.neighbourUnreachable] += UInt64(destination.packets.count)

@@ -17,17 +17,17 @@ struct WaitingPackets {
     let isOwn: Bool
     /// When it was first asked where it is.
     let began: Instant
-    /// The number of turns that it has had.
-    var turns = 0
+    /// The number of questions that it has had.
+    var questions = 0
     var packets: [Packet] = []
     var byteCount = 0
 
     /// When its next turn is. It is asked again then, or given up after the last question.
-    var next: Instant { began + Solicitation.interval * turns }
+    var next: Instant { began + Solicitation.interval * questions }
   }
 
   /// What is to be done when a destination's time has come.
-  enum Turn {
+  enum Step {
     /// Ask where it is.
     case ask(IPv6Address)
     /// Give its packets up.
@@ -47,7 +47,7 @@ struct WaitingPackets {
   var isEmpty: Bool { destinations.isEmpty }
 
   /// When the first destination's turn is.
-  var nextTurn: Instant? {
+  var nextDeadline: Instant? {
     destinations.isEmpty ? nil : destinations.reduce(Instant.distantFuture) { min($0, $1.next) }
   }
 
@@ -98,12 +98,12 @@ struct WaitingPackets {
   }
 
   /// Returns what is to be done for the next destination whose turn has come.
-  mutating func turn(at now: Instant) -> Turn? {
+  mutating func nextStep(at now: Instant) -> Step? {
     guard let index = destinations.firstIndex(where: { $0.next <= now }) else { return nil }
     let end = destinations[index].began + Solicitation.interval * Solicitation.limit
     guard now < end else { return .giveUp(destinations.remove(at: index)) }
-    // One question is enough for those turns that nobody came for.
-    while destinations[index].next <= now { destinations[index].turns += 1 }
+    // One question is enough for those questions that nobody came for.
+    while destinations[index].next <= now { destinations[index].questions += 1 }
     return .ask(destinations[index].address)
   }
 }

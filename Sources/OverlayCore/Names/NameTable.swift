@@ -155,7 +155,7 @@ struct NameTable {
   }
 
   /// A circuit claims the name from now on, as long as it is open.
-  mutating func hold(_ name: OnionName) {
+  mutating func retain(_ name: OnionName) {
     claims[name, default: 0] += 1
   }
 

@@ -48,7 +48,7 @@ public struct Node: ~Copyable {
   public var nextDeadline: Instant { min(streams.nextDeadline, peers.nextDeadline) }
 
   /// Whether packets had better stay in the device for now.
-  public var isDeviceToWait: Bool { streams.congested != nil }
+  public var hasBackpressure: Bool { streams.backpressureCircuit != nil }
 
   /// Whether the circuit's socket is to be read in pauses (`ReadCoalescing`).
   public func coalescesReads(of circuit: CircuitIdentifier) -> Bool {

@@ -2,22 +2,22 @@
 /// where there are none to be seen (RFC 6437 section 3).
 extension PacketView {
   /// A number that is the same for all packets of a flow.
-  var flow: UInt32 { hash(from: source, to: destination, isTurned: false) }
+  var flow: UInt32 { hash(from: source, to: destination, isReversed: false) }
 
   /// The number of the flow that a TCP or UDP packet answers.
-  var answeredFlow: UInt32 { hash(from: destination, to: source, isTurned: true) }
+  var answeredFlow: UInt32 { hash(from: destination, to: source, isReversed: true) }
 
-  /// Makes the number; `isTurned` says that the ports are to change places, as the addresses have.
+  /// Makes the number; `isReversed` says that the ports are to change places, as the addresses have.
   @inline(__always)
-  private func hash(from first: IPv6Address, to second: IPv6Address, isTurned: Bool) -> UInt32 {
+  private func hash(from first: IPv6Address, to second: IPv6Address, isReversed: Bool) -> UInt32 {
     let protocolNumber = UInt64(nextHeader) << 32
     if isIPv4 {
-      var hash = (protocolNumber | version4Selector(isTurned: isTurned)) &* 0x9e37_79b9_7f4a_7c15
+      var hash = (protocolNumber | version4Selector(isReversed: isReversed)) &* 0x9e37_79b9_7f4a_7c15
       hash = (hash ^ hash >> 29) &* 0xbf58_476d_1ce4_e5b9
       hash ^= PacketView.ofVersion4(first) | PacketView.ofVersion4(second) << 32
       return PacketView.finish(hash)
     }
-    var hash = (protocolNumber | version6Selector(isTurned: isTurned)) &* 0x9e37_79b9_7f4a_7c15
+    var hash = (protocolNumber | version6Selector(isReversed: isReversed)) &* 0x9e37_79b9_7f4a_7c15
     PacketView.add(first.high, to: &hash)
     PacketView.add(first.low, to: &hash)
     PacketView.add(second.high, to: &hash)
@@ -27,11 +27,11 @@ extension PacketView {
 
   /// What tells flows apart beside addresses and protocol. Extension headers hide it: not every fragment has them.
   @inline(__always)
-  private func version6Selector(isTurned: Bool) -> UInt64 {
+  private func version6Selector(isReversed: Bool) -> UInt64 {
     let start = IPv6Header.size
     switch nextHeader {
     case NextHeader.tcp where count >= start + TCPHeader.size, NextHeader.udp where count >= start + UDPHeader.size:
-      return ports(at: start, isTurned: isTurned)
+      return ports(at: start, isReversed: isReversed)
     case NextHeader.icmp where count >= start + 8: return echo(at: start)
     default: return UInt64(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) & 0xfffff)
     }
@@ -39,19 +39,19 @@ extension PacketView {
 
   /// The same of IPv4. All fragments of a packet count as one flow, which has no ports: only the first would tell them.
   @inline(__always)
-  private func version4Selector(isTurned: Bool) -> UInt64 {
+  private func version4Selector(isReversed: Bool) -> UInt64 {
     guard case .whole(let upper) = upper, !upper.isFragment, count >= upper.offset + 8 else { return 0 }
     switch nextHeader {
-    case NextHeader.tcp, NextHeader.udp: return ports(at: upper.offset, isTurned: isTurned)
+    case NextHeader.tcp, NextHeader.udp: return ports(at: upper.offset, isReversed: isReversed)
     case ICMPv4Error.protocolNumber: return echo(at: upper.offset)
     default: return 0
     }
   }
 
   @inline(__always)
-  private func ports(at offset: Int, isTurned: Bool) -> UInt64 {
+  private func ports(at offset: Int, isReversed: Bool) -> UInt64 {
     let ports = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-    return UInt64(isTurned ? ports << 16 | ports >> 16 : ports)
+    return UInt64(isReversed ? ports << 16 | ports >> 16 : ports)
   }
 
   /// Type and identifier: those of an echo.

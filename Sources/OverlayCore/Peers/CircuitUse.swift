@@ -21,7 +21,7 @@ struct Call {
   /// Who sent it.
   var sender = Sender.unknown
   /// Whether its sender was dialled when it was a stranger's turn.
-  var hasHadTurn = false
+  var wasSelected = false
   /// Whether its standing has earned it a place among the accepted circuits that it has not got yet.
   var isWithoutPlace = false
 }

@@ -21,8 +21,8 @@ struct DialPace {
   private var failures = 0
   private var lastFailure = Instant(nanoseconds: 0)
   // Whether an attempt may be made beyond the window's limit, and when one last was.
-  private var hasFavour = false
-  private var lastFavour: Instant?
+  private var hasExtraAttempt = false
+  private var lastExtraAttempt: Instant?
 
   /// A pace that has seen nothing, whose pauses are not shorter than this.
   init(shortestPause: Duration = .zero) {
@@ -32,7 +32,7 @@ struct DialPace {
   /// The first moment from `now` on at which an attempt is within the pace.
   func nextAttempt(from now: Instant) -> Instant {
     let recent = attempts.suffix(DialPace.attemptLimit)
-    guard !hasFavour, recent.count == DialPace.attemptLimit, let oldest = recent.first else {
+    guard !hasExtraAttempt, recent.count == DialPace.attemptLimit, let oldest = recent.first else {
       return max(now, pauseEnd)
     }
     return max(now, pauseEnd, oldest + DialPace.window)
@@ -40,13 +40,13 @@ struct DialPace {
 
   /// Whether nothing is remembered that a new pace would not know.
   func isForgettable(at now: Instant) -> Bool {
-    pauseEnd <= now && (attempts + [lastFavour].compactMap(\.self)).allSatisfy { $0 + DialPace.window <= now }
+    pauseEnd <= now && (attempts + [lastExtraAttempt].compactMap(\.self)).allSatisfy { $0 + DialPace.window <= now }
   }
 
   /// Counts an attempt.
   mutating func attempted(at now: Instant) {
-    if attempts.count(where: { $0 + DialPace.window > now }) >= DialPace.attemptLimit { lastFavour = now }
-    hasFavour = false
+    if attempts.count(where: { $0 + DialPace.window > now }) >= DialPace.attemptLimit { lastExtraAttempt = now }
+    hasExtraAttempt = false
     attempts = attempts.suffix(DialPace.attemptLimit - 1) + [now]
   }
 
@@ -72,7 +72,7 @@ struct DialPace {
   /// The peer gave a sign of life: it is worth an attempt at once, once in 30 s even beyond the window's limit.
   mutating func showedLife(at now: Instant) {
     forgive()
-    hasFavour = lastFavour.map { $0 + DialPace.window <= now } ?? true
+    hasExtraAttempt = lastExtraAttempt.map { $0 + DialPace.window <= now } ?? true
   }
 
   /// Somebody waits for the peer, which is configured: the pause is not to be long.

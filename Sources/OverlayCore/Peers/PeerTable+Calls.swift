@@ -209,7 +209,7 @@ extension PeerTable {
   ) {
     let name = keepalive.name
     let outcome = names.learn(name, at: now)
-    if sender.name == nil { names.hold(name) }
+    if sender.name == nil { names.retain(name) }
     switch outcome {
     case .new:
       out.tell(.learned(name))

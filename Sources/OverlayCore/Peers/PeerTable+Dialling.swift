@@ -7,9 +7,9 @@ extension PeerTable {
   /// How often it is looked for room for configured peers that wait to be dialled.
   static let dialInterval = Duration.milliseconds(100)
 
-  /// Begins a circuit to `name`, or finds that none may be begun now. `isDrawn`: to a stranger who was drawn by lot.
+  /// Begins a circuit to `name`, or finds that none may be begun now. `isSelected`: to a stranger who was drawn by lot.
   mutating func dial(
-    _ name: OnionName, isDrawn: Bool = false, names: inout NameTable, streams: inout Streams, out: inout Outbox,
+    _ name: OnionName, isSelected: Bool = false, names: inout NameTable, streams: inout Streams, out: inout Outbox,
     at now: Instant
   ) -> PeerSlots.Index? {
     guard tor != .unreachable else { return nil }
@@ -27,11 +27,11 @@ extension PeerTable {
       return nil
     }
     let isStranger = names.isUnreached(name)
-    if isStranger, !isDrawn, !mayDialStranger(name, names: &names, out: &out, at: now) { return nil }
+    if isStranger, !isSelected, !mayDialStranger(name, names: &names, out: &out, at: now) { return nil }
     guard dials.take(isConfigured: isConfigured, at: now) else {
       out.counters[.dialLimit] += 1
       if isConfigured { awaitDial(of: name, at: now) }
-      if isStranger, !isDrawn { awaitDraw(of: name, names: &names, at: now) }
+      if isStranger, !isSelected { awaitSelection(of: name, names: &names, at: now) }
       return nil
     }
     makeRoomToDial(names: &names, streams: &streams, out: &out)
@@ -144,48 +144,48 @@ extension PeerTable {
   ) -> Bool {
     if strangers.takeAtOnce(at: now) { return true }
     out.counters[.strangerLimit] += 1
-    awaitDraw(of: name, names: &names, at: now)
+    awaitSelection(of: name, names: &names, at: now)
     return false
   }
 
-  private mutating func awaitDraw(of name: OnionName, names: inout NameTable, at now: Instant) {
+  private mutating func awaitSelection(of name: OnionName, names: inout NameTable, at now: Instant) {
     names.want(name, until: now + StrangerDials.patience)
-    lookForStranger(at: now)
+    scheduleSelection(at: now)
   }
 
   /// Draws the stranger who is dialled next: one whose accepted circuit is still open and has brought a packet, each
   /// circuit once. A circuit has the more lots the longer it is open: whoever comes and goes has few.
-  mutating func drawStranger(
+  mutating func selectStranger(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    strangers.drawn()
-    var drawn: (circuit: CircuitIdentifier, name: OnionName)?
+    strangers.beginSelection()
+    var selected: (circuit: CircuitIdentifier, name: OnionName)?
     var lots = 0.0
     for circuit in streams.circuits.identifiers {
       guard let name = strangerToDial(circuit, names: names, streams: streams, at: now) else { continue }
       let own = (now - streams[circuit].began + .milliseconds(1)).seconds
       lots += own
-      if Double.random(in: 0..<lots, using: &random) < own { drawn = (circuit, name) }
+      if Double.random(in: 0..<lots, using: &random) < own { selected = (circuit, name) }
     }
-    guard let drawn else { return }
+    guard let selected else { return }
     if strangers.take(at: now) {
-      let isDialled = dial(drawn.name, isDrawn: true, names: &names, streams: &streams, out: &out, at: now) != nil
-      if var call = call(drawn.circuit) {
-        call.hasHadTurn = isDialled
-        set(.call(call), of: drawn.circuit)
+      let isDialled = dial(selected.name, isSelected: true, names: &names, streams: &streams, out: &out, at: now) != nil
+      if var call = call(selected.circuit) {
+        call.wasSelected = isDialled
+        set(.call(call), of: selected.circuit)
       }
     }
-    lookForStranger(at: now)
+    scheduleSelection(at: now)
   }
 
-  private mutating func lookForStranger(at now: Instant) {
-    if let time = strangers.wait(at: now) { draw(when: time) }
+  private mutating func scheduleSelection(at now: Instant) {
+    if let time = strangers.scheduleSelection(at: now) { selectStranger(when: time) }
   }
 
   private func strangerToDial(
     _ circuit: CircuitIdentifier, names: borrowing NameTable, streams: borrowing Streams, at now: Instant
   ) -> OnionName? {
-    guard let call = call(circuit), !call.hasHadTurn, let name = call.sender.name,
+    guard let call = call(circuit), !call.wasSelected, let name = call.sender.name,
       streams[circuit].standing != .unproven, names.isWanted(name, at: now)
     else { return nil }
     guard let peer = peers.find(name.address), peers[peer].name == name else { return name }

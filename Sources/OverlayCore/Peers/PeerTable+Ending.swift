@@ -65,7 +65,7 @@ extension PeerTable {
         return PacketQueue()
       }
       if let successor, successor.isOpen || end != .torUnreachable {
-        inherit(&circuit, by: successor, of: peer, names: &names, streams: &streams, out: &out, at: now)
+        takeOver(&circuit, by: successor, of: peer, names: &names, streams: &streams, out: &out, at: now)
         return PacketQueue()
       }
     }

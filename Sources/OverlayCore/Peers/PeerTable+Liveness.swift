@@ -188,14 +188,14 @@ extension PeerTable {
     else { return }
     out.counters[.replaced] += 1
     out.perform(.close(circuit))
-    inherit(&old, by: successor, of: peer, names: &names, streams: &streams, out: &out, at: now)
+    takeOver(&old, by: successor, of: peer, names: &names, streams: &streams, out: &out, at: now)
     peers[peer].liveness.replaced(at: now)
     out.tell(.replaced(name))
   }
 
   /// What a first circuit that is gone leaves goes to the second one, which may still be being built. Those for bulk, of which
   /// nobody knows that they are any better, go with the first.
-  mutating func inherit(
+  mutating func takeOver(
     _ old: inout Circuit, by successor: Lane.Way, of peer: PeerSlots.Index, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
   ) {

@@ -36,7 +36,7 @@ struct PeerTable: ~Copyable {
   private(set) var circuitDeadlines = DeadlineQueue()
   private var nextTorProbe = Instant.distantFuture
   private var nextDials = Instant.distantFuture
-  private var nextDraw = Instant.distantFuture
+  private var nextSelection = Instant.distantFuture
   private var nextTidying = Instant.distantFuture
 
   /// A table without peers.
@@ -131,7 +131,7 @@ struct PeerTable: ~Copyable {
 
   /// When `advance` has to be called next.
   var nextDeadline: Instant {
-    min(peerDeadlines.earliest, circuitDeadlines.earliest, min(nextTorProbe, nextDials, min(nextDraw, nextTidying)))
+    min(peerDeadlines.earliest, circuitDeadlines.earliest, min(nextTorProbe, nextDials, min(nextSelection, nextTidying)))
   }
 
   /// Begins: looks for Tor, whose answer dials the configured peers.
@@ -146,7 +146,7 @@ struct PeerTable: ~Copyable {
   ) -> (CircuitIdentifier, CircuitEnd)? {
     if PeerTable.take(&nextTorProbe, at: now) { out.perform(.probeTor) }
     if PeerTable.take(&nextDials, at: now) { dialWaiting(names: &names, streams: &streams, out: &out, at: now) }
-    if PeerTable.take(&nextDraw, at: now) { drawStranger(names: &names, streams: &streams, out: &out, at: now) }
+    if PeerTable.take(&nextSelection, at: now) { selectStranger(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextTidying, at: now) { tidy(at: now) }
     while let number = peerDeadlines.popDue(at: now) {
       tend(PeerSlots.Index(number: number), names: &names, streams: &streams, out: &out, at: now)
@@ -174,7 +174,7 @@ struct PeerTable: ~Copyable {
   mutating func lookAtDials(when time: Instant) { nextDials = min(nextDials, time) }
 
   /// Asks for a stranger to be drawn.
-  mutating func draw(when time: Instant) { nextDraw = min(nextDraw, time) }
+  mutating func selectStranger(when time: Instant) { nextSelection = min(nextSelection, time) }
 
   private static func take(_ time: inout Instant, at now: Instant) -> Bool {
     guard time <= now else { return false }

@@ -18,7 +18,7 @@ struct StrangerDials {
   mutating func takeAtOnce(at now: Instant) -> Bool { next == nil && pace.take(at: now) }
 
   /// Somebody waits: when a turn is to be drawn; `nil` if that is known already.
-  mutating func wait(at now: Instant) -> Instant? {
+  mutating func scheduleSelection(at now: Instant) -> Instant? {
     guard next == nil else { return nil }
     // Never now, or it could be asked for in a circle.
     next = max(pace.nextTake(from: now), now + .milliseconds(1))
@@ -26,7 +26,7 @@ struct StrangerDials {
   }
 
   /// The time to draw has come.
-  mutating func drawn() { next = nil }
+  mutating func beginSelection() { next = nil }
 
   /// Whether there is a turn now, which is then counted.
   mutating func take(at now: Instant) -> Bool { pace.take(at: now) }

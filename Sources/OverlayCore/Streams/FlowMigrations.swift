@@ -44,7 +44,7 @@ struct FlowMigrations {
   ) -> Bool {
     if let earlier = all.firstIndex(where: { $0.flow == flow }) { end(earlier, in: &circuits) }
     guard all.count < FlowMigrations.limit, let numbers = TCPNumbers(packet) else { return false }
-    circuits[circuit].queue.hold(flow: flow)
+    circuits[circuit].queue.suspend(flow: flow)
     all.append(
       FlowMigration(
         flow: flow, circuit: circuit, sequence: numbers.end, deadline: now + FlowMigrations.patience))
@@ -98,7 +98,7 @@ struct FlowMigrations {
     let place = FlowQueue.place(of: migration.flow)
     // Flows that share a queue wait for the last of them.
     let isShared = all.contains { $0.circuit == migration.circuit && FlowQueue.place(of: $0.flow) == place }
-    if !isShared { circuits[migration.circuit].queue.release(flow: migration.flow) }
+    if !isShared { circuits[migration.circuit].queue.resume(flow: migration.flow) }
     return migration.circuit
   }
 }

@@ -28,7 +28,7 @@ struct FlowQueue: ~Copyable {
     var credit = 0
     var delay = ControlledDelay()
     var isListed = false
-    var isHeld = false
+    var isSuspended = false
     var nextListed: Int8 = -1
   }
 
@@ -78,7 +78,7 @@ struct FlowQueue: ~Copyable {
     flows[index].tail = slot
     flows[index].byteCount += length
     byteCount += length
-    if !flows[index].isListed, !flows[index].isHeld { enlist(index, asNew: true) }
+    if !flows[index].isListed, !flows[index].isSuspended { enlist(index, asNew: true) }
     var dropped = 0
     memory += store.size(of: slot)
     let most = max(min(limit, FlowQueue.memoryLimit), store.size(of: slot))
@@ -90,15 +90,15 @@ struct FlowQueue: ~Copyable {
   }
 
   /// Lets a flow wait until it is released, with those that share its queue.
-  mutating func hold(flow hash: UInt32) {
-    table()[FlowQueue.place(of: hash)].isHeld = true
+  mutating func suspend(flow hash: UInt32) {
+    table()[FlowQueue.place(of: hash)].isSuspended = true
   }
 
   /// Lets a flow that was held take its turns.
-  mutating func release(flow hash: UInt32) {
+  mutating func resume(flow hash: UInt32) {
     let index = FlowQueue.place(of: hash)
     guard let flows else { return }
-    flows[index].isHeld = false
+    flows[index].isSuspended = false
     if flows[index].head != .none, !flows[index].isListed { enlist(index, asNew: true) }
   }
 
@@ -211,7 +211,7 @@ struct FlowQueue: ~Copyable {
   private mutating func next(
     of index: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) -> PacketStore.Slot? {
-    guard let flows, !flows[index].isHeld else { return nil }
+    guard let flows, !flows[index].isSuspended else { return nil }
     while flows[index].head != .none {
       let slot = removeFirst(of: index, store: &store)
       let isLast = flows[index].byteCount < FlowQueue.quantum

@@ -46,7 +46,7 @@ struct Streams: ~Copyable {
   // MARK: - Circuits
 
   /// The circuit that the device waits for; `nil` for none.
-  var congested: CircuitIdentifier? { queues.backpressure.circuit }
+  var backpressureCircuit: CircuitIdentifier? { queues.backpressure.circuit }
   /// The flows that change their circuit.
   var migrations: FlowMigrations { queues.migrations }
   /// How many bytes of the store what waits to be sent leaves to what comes in.

@@ -62,7 +62,7 @@ final class HostPort {
   private var handlers: Handlers?
   private let source: EventSource<Turn<LinkDevice<TunnelDevice>>>
   private var timer: TimerSource?
-  private var holders = 0
+  private var backpressureCount = 0
 
   /// A port at which nothing is read before `start`.
   init(_ device: consuming LinkDevice<TunnelDevice>, _ host: consuming Host, on loop: EventLoop) throws(SystemError) {
@@ -86,10 +86,14 @@ final class HostPort {
     source.start(.readable)
   }
 
-  /// Leaves packets in the device until as many have let go as have held.
-  func hold(_ isHeld: Bool) {
-    holders += isHeld ? 1 : -1
-    if holders == 0 { source.start(.readable) } else if isHeld, holders == 1 { source.cancel(.readable) }
+  /// Leaves packets in the device while any identity has backpressure: each one says when that begins and ends.
+  func noteBackpressure(_ isOn: Bool) {
+    backpressureCount += isOn ? 1 : -1
+    if backpressureCount == 0 {
+      source.start(.readable)
+    } else if isOn, backpressureCount == 1 {
+      source.cancel(.readable)
+    }
   }
 
   /// Begins a turn.
@@ -118,7 +122,7 @@ final class HostPort {
       switch read() {
       case .nothing: break reading
       case .ended: break
-      case .packet(let identity): if host.isDeviceToWait(for: identity) { break reading }
+      case .packet(let identity): if host.hasBackpressure(for: identity) { break reading }
       }
     }
     end()
@@ -126,7 +130,7 @@ final class HostPort {
 
   /// Reads the device once, unless it has to wait.
   func read() -> Reading {
-    guard holders == 0 else { return .nothing }
+    guard backpressureCount == 0 else { return .nothing }
     switch turn.device.wire.read(into: buffer) {
     case .packet(let offload, let range):
       let frame = UnsafeMutableRawBufferPointer(rebasing: buffer[range])

@@ -11,7 +11,7 @@ final class IdentitySockets {
   private let port: HostPort
   private let tor: TorWatch
   private var sockets = CircuitSockets()
-  private var isHoldingDevice = false
+  private var isUnderBackpressure = false
   // The circuits that are read in pauses, all at the same time.
   private var coalesced: [CircuitIdentifier] = []
   private var pauseTimer: TimerSource?
@@ -57,10 +57,10 @@ final class IdentitySockets {
   /// Does all that the node wants done.
   func finish() {
     while let action = port.host.nextAction(of: identity) { perform(action) }
-    let holdsDevice = port.host.isDeviceToWait(for: identity)
-    if holdsDevice != isHoldingDevice {
-      isHoldingDevice = holdsDevice
-      port.hold(isHoldingDevice)
+    let hasBackpressure = port.host.hasBackpressure(for: identity)
+    if hasBackpressure != isUnderBackpressure {
+      isUnderBackpressure = hasBackpressure
+      port.noteBackpressure(hasBackpressure)
     }
     port.host.finished(identity)
   }

@@ -51,7 +51,7 @@ struct NameTableTests {
     var table = NameTable()
     _ = table.learn(name.rival, at: Self.start)
     #expect(table.learn(name, at: Self.start) == .new)
-    table.hold(name)
+    table.retain(name)
     #expect(table.learn(name.rival, at: Self.start) == .conflict, "it is claimed, and nobody has tried it")
     table.failed(name)
     #expect(table.learn(name.rival, at: Self.start) == .new)
@@ -87,17 +87,17 @@ struct NameTableTests {
     let (name, crowd) = (try OnionName.sample(1), try (0..<40).map { try OnionName.sample(100 + $0) })
     var table = NameTable(unreachedLimit: 32)
     _ = table.learn(name.rival, at: Self.start)
-    table.hold(name.rival)
+    table.retain(name.rival)
     // A first circuit claims the name in vain, the other name fails, a second one has it then, and the first is closed.
     #expect(table.learn(name, at: Self.start) == .conflict)
-    table.hold(name)
+    table.retain(name)
     table.failed(name.rival)
     #expect(table.learn(name, at: Self.start) == .new)
-    table.hold(name)
+    table.retain(name)
     table.release(name)
     for other in crowd {
       _ = table.learn(other, at: Self.start + .seconds(1))
-      table.hold(other)
+      table.retain(other)
       table.release(other)
     }
     #expect(table.name(of: name.address) == name)
@@ -214,24 +214,24 @@ struct NameTableTests {
     let names = try (0..<30).map { try numbered($0) }
     for (second, name) in names[..<10].enumerated() {
       _ = table.learn(name, at: Self.start + .seconds(second))
-      table.hold(name)
+      table.retain(name)
     }
-    table.hold(names[7])
+    table.retain(names[7])
     for number in [7, 8, 3, 5] { table.release(names[number]) }
-    table.hold(names[8])
+    table.retain(names[8])
     table.release(names[8])
     // In this order: the third, fifth and eighth; the seventh has a circuit left.
     for (number, gone) in [3, 5, 8, 0].enumerated() {
       #expect(table.name(of: names[gone].address) != nil)
       _ = table.learn(names[10 + number], at: Self.start + .seconds(20 + number))
-      table.hold(names[10 + number])
+      table.retain(names[10 + number])
       #expect(table.name(of: names[gone].address) == nil)
     }
     for kept in [1, 2, 4, 6, 7, 9] { #expect(table.name(of: names[kept].address) != nil) }
     for round in 0..<1_000 {
       table.release(names[round % 30])
       _ = table.learn(names[(round + 7) % 30], at: Self.start + .seconds(round))
-      table.hold(names[round % 30])
+      table.retain(names[round % 30])
       #expect(table.count <= 10)
     }
   }

@@ -23,26 +23,26 @@ struct NodeCongestionTests {
   @Test("that is fast, as long as 256 KiB are to be sent on it")
   func backlog() {
     queue(4)
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
     queue(1)
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
     world.settle()
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
     #expect(circuit.packets.whole.count == 2 + 5)
   }
 
   @Test("before it drops anything, however long the packets are", arguments: [600, 1_500, 2_048, 20_000, 65_575])
   func dropless(_ length: Int) {
-    for _ in 0..<3_000 where !host.node.isDeviceToWait { queue(1, length: length) }
-    #expect(host.node.isDeviceToWait == true)
+    for _ in 0..<3_000 where !host.node.hasBackpressure { queue(1, length: length) }
+    #expect(host.node.hasBackpressure == true)
     #expect(host.count(.queueFull) == 0)
   }
 
   // A place in the store takes 2,048 bytes or more: 512 fill the queue.
   @Test("also where packets are much shorter than their place", arguments: [100, 2_049, 4_000, 10_000, 17_000])
   func looseFit(_ length: Int) {
-    for _ in 0..<600 where !host.node.isDeviceToWait { queue(1, length: length) }
-    let isWaiting = host.node.isDeviceToWait
+    for _ in 0..<600 where !host.node.hasBackpressure { queue(1, length: length) }
+    let isWaiting = host.node.hasBackpressure
     #expect(isWaiting)
     #expect(host.count(.queueFull) == 0)
   }
@@ -52,30 +52,30 @@ struct NodeCongestionTests {
     queue(5)
     circuit.room = 20_000
     world.settle()
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
     circuit.room = 20_000
     world.settle()
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
   }
 
   @Test("for 25 ms if it takes nothing, and not again before it has taken something")
   func stuck() {
     circuit.room = 0
     queue(5)
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
     world.pass(.milliseconds(24))
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
     world.pass(.milliseconds(2))
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
     for _ in 0..<10 {
       queue(1)
-      #expect(host.node.isDeviceToWait == false)
+      #expect(host.node.hasBackpressure == false)
       world.pass(.seconds(1))
     }
     circuit.room = 10_000
     world.settle()
     queue(1)
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
   }
 
   @Test("never if it is slow: what it does not take is the queue's to judge")
@@ -86,15 +86,15 @@ struct NodeCongestionTests {
     host.block(identifier, after: 20_000, at: world.now)
     circuit.room = 0
     queue(15)
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
   }
 
   @Test("no longer than the circuit stands")
   func lost() {
     circuit.room = 0
     queue(5)
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
     world.cut(circuit)
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
   }
 }

@@ -19,7 +19,7 @@ struct NodeTurnsTests {
     world.say(bob.keepalive(to: host.address), on: circuit)
   }
 
-  private var isInTurns: Bool { circuit.acceptorIdentifier.map { host.node.coalescesReads(of: $0) } ?? false }
+  private var isCoalesced: Bool { circuit.acceptorIdentifier.map { host.node.coalescesReads(of: $0) } ?? false }
 
   private func bytes(_ sample: SamplePacket) -> [UInt8] {
     var sample = sample
@@ -59,25 +59,25 @@ struct NodeTurnsTests {
   @Test("a download is, two seconds after it grows no more, and one that is as long in pieces")
   func download() {
     say(bulk, for: 1)
-    #expect(!isInTurns)
+    #expect(!isCoalesced)
     world.pieces = 1...100_000
     say(bulk, for: 2)
-    #expect(isInTurns)
+    #expect(isCoalesced)
   }
 
   @Test("an acknowledgement between its segments changes nothing")
   func acknowledgement() {
     say(bulk + bytes(Self.packet("acknowledgement")), for: 3)
-    #expect(isInTurns)
+    #expect(isCoalesced)
     world.say(bytes(.tcp([]) { $0.flags = 0x50 }), on: circuit)
-    #expect(isInTurns)
+    #expect(isCoalesced)
   }
 
   @Test("acknowledgements alone are not, or a fast flow in the other direction would wait for them")
   func acknowledgementsAlone() {
     let acknowledgement = bytes(Self.packet("acknowledgement"))
     say((0..<400).flatMap { _ in acknowledgement }, for: 3)
-    #expect(!isInTurns)
+    #expect(!isCoalesced)
   }
 
   @Test(
@@ -88,11 +88,11 @@ struct NodeTurnsTests {
     ])
   func others(_ name: String) {
     say(bulk, for: 3)
-    #expect(isInTurns)
+    #expect(isCoalesced)
     world.say(bytes(Self.packet(name)), on: circuit)
-    #expect(!isInTurns)
+    #expect(!isCoalesced)
     say(bulk + bytes(Self.packet(name)), for: 3)
-    #expect(!isInTurns)
+    #expect(!isCoalesced)
   }
 
   @Test("a packet that is dropped ends nothing")
@@ -103,13 +103,13 @@ struct NodeTurnsTests {
     forged.destination = host.address
     world.say(forged.bytes, on: circuit)
     #expect(host.count(.forgedSource) == 1)
-    #expect(isInTurns)
+    #expect(isCoalesced)
   }
 
   @Test("one that has ended is not")
   func ended() {
     say(bulk, for: 3)
     world.cut(circuit)
-    #expect(!isInTurns)
+    #expect(!isCoalesced)
   }
 }

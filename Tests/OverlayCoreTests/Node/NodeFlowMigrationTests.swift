@@ -4,7 +4,7 @@ import Testing
 @testable import OverlayCore
 
 /// A segment that overtakes others is taken for a sign of loss, and its flow is slow for many seconds.
-@Suite("A TCP flow that moves to another circuit")
+@Suite("A TCP flow that migrates to another circuit")
 struct NodeLaneMovesTests: LaneTesting {
   private static let size = 1_200
 
@@ -34,7 +34,7 @@ struct NodeLaneMovesTests: LaneTesting {
   private func segments(_ circuit: FakeCircuit) -> [[UInt8]] { stage.arrived(circuit).filter { $0[6] == 6 } }
 
   /// Sends 100 segments; how many of them left on the first circuit. The others wait for the second.
-  private func beginMove(from first: UInt32 = 1_000_000) throws -> Int {
+  private func beginMigration(from first: UInt32 = 1_000_000) throws -> Int {
     send(0..<100, from: first)
     try #require(world.circuits.count == 2)
     let left = segments(world.circuits[0]).count
@@ -46,7 +46,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("it waits until all that left before is acknowledged", arguments: [1_000_000, UInt32.max - 30_000])
   func waits(_ first: UInt32) throws {
-    let left = try beginMove(from: first)
+    let left = try beginMigration(from: first)
     for number in [0, 1, left - 1] {
       world.answer(answer(before: number, from: first), on: world.circuits[0])
       #expect(segments(world.circuits[1]) == [], "before \(number)")
@@ -61,7 +61,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("an answer that came by any of the peer's circuits counts")
   func anyCircuit() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     let circuit = try #require(world.call(host))
     world.say(Keepalive(name: bob).packet(to: alice.address, flowLabel: 1), on: circuit)
     world.say(answer(before: left), on: circuit)
@@ -70,7 +70,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("what is of another flow, or acknowledges nothing, does not count")
   func others() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     world.answer(answer(before: 100, flow: 2), on: world.circuits[0])
     world.answer(stage.tcpAnswer(1) { ($0.acknowledgement, $0.flags) = (2_000_000, 0x04) }, on: world.circuits[0])
     world.answer(stage.ping(9), on: world.circuits[0])
@@ -82,7 +82,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("others do not wait with it")
   func alone() throws {
-    _ = try beginMove()
+    _ = try beginMigration()
     stage.sendBulk(1, 0..<100, from: host)
     #expect(!stage.arrived(1, on: world.circuits[1]).isEmpty)
     world.send(stage.ping(1), from: host)
@@ -92,14 +92,14 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("what is sent again was lost on its way: nobody waits for its arrival")
   func repetition() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     world.send(segment(left - 1), from: host)
     #expect(segments(world.circuits[1]) == (left..<100).map { segment($0) } + [segment(left - 1)])
   }
 
   @Test("it waits for a second at the most")
   func limit() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     world.pass(.milliseconds(990))
     #expect(segments(world.circuits[1]) == [])
     world.pass(.milliseconds(20))
@@ -140,7 +140,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("an acknowledgement that proves its flow to be bulk lets the data behind it wait, too")
   func emptyFirst() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     world.answer(answer(before: left), on: world.circuits[0])
     for number in 0..<51 { world.send(segment(number, flow: 7), from: host) }
     for _ in 0..<40 { world.send(stage.tcp([], 7) { $0.sequence = 1_061_200 }, from: host) }
@@ -162,7 +162,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("no more waits than a quarter of a megabyte: then all goes on, and nothing is lost")
   func bound() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     send(100..<400)
     let arrived = segments(world.circuits[1])
     #expect(arrived == (left..<400).map { segment($0) })
@@ -175,7 +175,7 @@ struct NodeLaneMovesTests: LaneTesting {
       FlowQueue.place(of: segment(0, flow: flow).withUnsafeBytes { PacketView(reading: $0)?.flow ?? 0 })
     }
     let other = try #require((2...2_000 as ClosedRange<UInt16>).first { place($0) == place(1) })
-    _ = try beginMove()
+    _ = try beginMigration()
     send(0..<100, flow: other)
     let left = segments(world.circuits[0]).count
     #expect(segments(world.circuits[1]) == [])
@@ -197,7 +197,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("where the new circuit is lost, what waited goes on along the first, in order")
   func lost() throws {
-    _ = try beginMove()
+    _ = try beginMigration()
     world.outcomes["\(bob)"] = .silence
     world.cut(world.circuits[1])
     #expect(segments(world.circuits[0]) == (0..<100).map { segment($0) })
@@ -209,7 +209,7 @@ struct NodeLaneMovesTests: LaneTesting {
 
   @Test("where the first circuit is lost, the flow goes on along the other")
   func firstLost() throws {
-    let left = try beginMove()
+    let left = try beginMigration()
     world.cut(world.circuits[0])
     #expect(segments(world.circuits[1]) == (left..<100).map { segment($0) })
     send(100..<110)

@@ -109,16 +109,16 @@ struct NodeLaneLossTests: LaneTesting {
   }
 
   @Test("the device does not wait for a circuit for bulk that is closed with its peer")
-  func congestedLost() throws {
+  func backpressureLost() throws {
     let host = try stage.connected(circuits: 2)
     stage.sendBulk(1, 0..<60, from: host)
     world.circuits[1].room = 0
     for number in 60..<300 { world.queue(stage.packet(1, number), from: host) }
-    #expect(host.node.isDeviceToWait == true)
+    #expect(host.node.hasBackpressure == true)
     world.replaceHosts(of: host, with: [])
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
     world.pass(.milliseconds(50))
-    #expect(host.node.isDeviceToWait == false)
+    #expect(host.node.hasBackpressure == false)
   }
 
   @Test("a packet that was half received on a circuit for bulk leaves no memory behind", arguments: [false, true])

@@ -59,7 +59,7 @@ struct NodeLaneHeirTests: LaneTesting {
     stage.sendBulk(1, 180..<190, from: host)
     world.send(stage.ping(1), from: host)
     #expect(stage.arrived(world.circuits[1]).last == stage.ping(1))
-    // What waited went along to the new circuit, but what was settled to be written.
+    // What waited went along to the new circuit, but for the write batch.
     let parts = world.circuits.map { stage.arrived(1, on: $0) }
     let isSame = Array(parts.joined()) == (0..<190).map { stage.packet(1, $0) }
     #expect(isSame)

@@ -15,7 +15,7 @@ struct NodeSlowCircuitTests {
     try load.run(for: .seconds(seconds))
     #expect(Double(load.arrivedBytes) >= 0.97 * rate * Double(seconds))
     #expect(Double(load.lostCount) <= 0.12 * Double(load.sentCount))
-    // What is settled, and two packets a flow.
+    // The write batch, and two packets a flow.
     let queue = load.queueBytes.sorted()[load.queueBytes.count / 2]
     #expect(queue <= Circuit.batchSizes.lowerBound + 8 * 2 * 1_248)
     let ping = load.pings.sorted()[load.pings.count / 2]

@@ -24,7 +24,7 @@ struct FlowQueueAgeingTests {
     var sent: [[UInt8]] = []
     for _ in 0..<count {
       bench.now = bench.now + .milliseconds(1)
-      let packet = bench.take(0, settle: 1, isWhole: true, pace: pace)
+      let packet = bench.take(0, batch: 1, isWhole: true, pace: pace)
       if !packet.isEmpty { sent.append(packet) }
     }
     return (sent, bench.queue.losses.aged - before.aged, bench.queue.losses.marked - before.marked)
@@ -112,7 +112,7 @@ struct FlowQueueAgeingTests {
       let ping = Sample.packet(payload: 64, &random)
       try bench.add(ping, flow: 2)
       bench.now = bench.now + .milliseconds(1)
-      let next = bench.take(0, settle: 1, isWhole: true, pace: Self.pace)
+      let next = bench.take(0, batch: 1, isWhole: true, pace: Self.pace)
       #expect(next == ping, "step \(step)")
       _ = Self.drain(&bench, 3)
     }
@@ -124,11 +124,11 @@ struct FlowQueueAgeingTests {
     var bench = QueueBench()
     for number in 0..<300 { try bench.add(Self.packet(number), flow: 1) }
     _ = Self.drain(&bench, 150)
-    bench.settle(bytes: 3_000, pace: Self.pace)
-    let settled = Array(bench.runs(capacity: 10, from: 0).joined())
+    bench.fillBatch(bytes: 3_000, pace: Self.pace)
+    let batch = Array(bench.runs(capacity: 10, from: 0).joined())
     bench.consume(1)
     bench.now = bench.now + .seconds(10)
-    let isSame = bench.take(settled.count - 1, settle: 1) == Array(settled[1...])
+    let isSame = bench.take(batch.count - 1, batch: 1) == Array(batch[1...])
     #expect(isSame)
   }
 }

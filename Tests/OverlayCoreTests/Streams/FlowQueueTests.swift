@@ -36,14 +36,15 @@ struct FlowQueueTests {
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
 
-  @Test("what waits of a flow is taken out in order, but what is settled; the others' stays, and the queue works on")
+  @Test(
+    "what waits of a flow is taken out in order, but for the write batch; the others' stays, and the queue works on")
   func detach() throws {
     let packets = Self.packets((0..<40).map { 100 + $0 }, seed: 609)
     var bench = QueueBench()
     #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
     for (index, packet) in packets.enumerated() { try bench.add(packet, flow: UInt32(index % 2)) }
-    let sent = bench.take(1_000, settle: 1_500)
-    let settled = bench.queue.batchBytes
+    let sent = bench.take(1_000, batch: 1_500)
+    let batch = bench.queue.batchBytes
     var detached: [[UInt8]] = []
     var next = bench.queue.detach(flow: 1, store: bench.store)
     while next != .none {
@@ -54,7 +55,7 @@ struct FlowQueueTests {
     }
     #expect(!detached.isEmpty)
     #expect(detached == stride(from: 1, to: 40, by: 2).map { packets[$0] }.suffix(detached.count))
-    #expect(bench.queue.batchBytes == settled)
+    #expect(bench.queue.batchBytes == batch)
     #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
     try bench.add(packets[1], flow: 1)
     let flows = try bench.sort(sent + bench.take(.max))
@@ -87,7 +88,7 @@ struct FlowQueueTests {
     var sent: [UInt8] = []
     for (index, packet) in packets.enumerated() {
       try bench.add(packet, flow: UInt32(index % 3))
-      for _ in 0..<50 { sent += bench.take(1, settle: 1) }
+      for _ in 0..<50 { sent += bench.take(1, batch: 1) }
     }
     sent += bench.take(.max)
     let flows = try bench.sort(sent)
@@ -109,8 +110,8 @@ struct FlowQueueTests {
     try bench.add(sparse, flow: 2)
     for _ in 0..<100 { try bench.add(bulk, flow: 1) }
     bench.now = bench.now + .seconds(100)
-    sent += bench.take(bulk.count - 1, settle: 1)
-    sent += bench.take(sparse.count, settle: 1)
+    sent += bench.take(bulk.count - 1, batch: 1)
+    sent += bench.take(sparse.count, batch: 1)
     let isSame = sent == bulk + sparse
     #expect(isSame)
     #expect(bench.queue.isWithinPacket == false)
@@ -130,7 +131,7 @@ struct FlowQueueTests {
           waiting[flow] += 1
         }
       }
-      for (flow, packets) in try bench.sort(bench.take(0, settle: 4_000, isWhole: true)) {
+      for (flow, packets) in try bench.sort(bench.take(0, batch: 4_000, isWhole: true)) {
         bytes[flow, default: 0] += packets.joined().count
         waiting[Int(flow) - 1] -= packets.count
       }
@@ -149,13 +150,13 @@ struct FlowQueueTests {
     for flow in 1...4 as ClosedRange<UInt32> {
       for _ in 0..<100 { try bench.add(bulk, flow: flow) }
     }
-    _ = bench.take(0, settle: 60_000, isWhole: true)
+    _ = bench.take(0, batch: 60_000, isWhole: true)
     for _ in 0..<50 {
       try bench.add(sparse, flow: 9)
-      let next = bench.take(sparse.count, settle: 1)
+      let next = bench.take(sparse.count, batch: 1)
       let isSame = next == sparse
       #expect(isSame)
-      _ = bench.take(0, settle: 6_000, isWhole: true)
+      _ = bench.take(0, batch: 6_000, isWhole: true)
     }
   }
 
@@ -169,7 +170,7 @@ struct FlowQueueTests {
     for _ in 0..<200 {
       // Each time it gets its turn there is one more packet.
       try bench.add(other, flow: 2)
-      for (flow, packets) in try bench.sort(bench.take(0, settle: 1, isWhole: true)) {
+      for (flow, packets) in try bench.sort(bench.take(0, batch: 1, isWhole: true)) {
         bytes[flow, default: 0] += packets.joined().count
       }
     }
@@ -200,40 +201,40 @@ struct FlowQueueTests {
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
 
-  @Test("so many packets are settled as were asked for, and no more bytes than the last packet is long")
+  @Test("so many packets go into the write batch as were asked for, and no more bytes than the last packet is long")
   func settling() throws {
     let packet = Self.packets([960], seed: 611)[0]
     var bench = QueueBench()
     for _ in 0..<100 { try bench.add(packet, flow: 1) }
     #expect(bench.overflow == 0)
-    bench.settle(bytes: 16_384)
+    bench.fillBatch(bytes: 16_384)
     #expect(bench.queue.batchBytes == 17_000)
-    bench.settle(bytes: 16_384)
+    bench.fillBatch(bytes: 16_384)
     #expect(bench.queue.batchBytes == 17_000)
-    bench.settle(bytes: .max, packets: 3)
+    bench.fillBatch(bytes: .max, packets: 3)
     #expect(bench.queue.batchBytes == 20_000)
     #expect(bench.queue.byteCount == 80_000)
     #expect(bench.queue.totalBytes == 100_000)
   }
 
-  @Test("what is settled is handed out in as many runs as there is room for, from the byte that comes next")
+  @Test("the write batch is handed out in as many runs as there is room for, from the byte that comes next")
   func runs() throws {
     let packets = Self.packets([100, 200, 300, 400], seed: 612)
     var bench = QueueBench()
     for packet in packets { try bench.add(packet, flow: 1) }
-    bench.settle(bytes: .max)
+    bench.fillBatch(bytes: .max)
     bench.consume(150)
     #expect(bench.runs(capacity: 10, from: 0) == [Array(packets[1][10...]), packets[2], packets[3]])
     #expect(bench.runs(capacity: 3, from: 1) == [Array(packets[1][10...]), packets[2]])
     #expect(bench.runs(capacity: 1, from: 1) == [])
   }
 
-  @Test("whole packets are popped, the settled ones first; the cut one is forgotten")
+  @Test("whole packets are popped, those of the write batch first; the cut one is forgotten")
   func popping() throws {
     let packets = Self.packets([100, 200, 300, 400, 500, 600], seed: 613)
     var bench = QueueBench()
     for packet in packets { try bench.add(packet, flow: 1) }
-    bench.settle(bytes: 600)
+    bench.fillBatch(bytes: 600)
     bench.consume(packets[0].count + 7)
     #expect(bench.popAll() == Array(packets[2...]))
     #expect(bench.queue.isEmpty == true)
@@ -251,7 +252,7 @@ struct FlowQueueTests {
     try bench.add(packet, flow: 3)
     bench.queue.releaseIfEmpty()
     #expect(bench.queue.hasMemory == true)
-    bench.settle(bytes: .max)
+    bench.fillBatch(bytes: .max)
     bench.consume(5)
     bench.queue.releaseIfEmpty()
     #expect(bench.take(.max) == Array(packet[5...]))
@@ -280,7 +281,7 @@ struct FlowQueueTests {
         queuedBytes += packet.count
       case 0..<95:
         let most = Bool.random(using: &random) ? largest * 4 : 50
-        sent += bench.take(Int.random(in: 0...most, using: &random), settle: Int.random(in: 0...16_384, using: &random))
+        sent += bench.take(Int.random(in: 0...most, using: &random), batch: Int.random(in: 0...16_384, using: &random))
       default:
         bench.queue.releaseIfEmpty()
       }

@@ -24,8 +24,8 @@ struct QueueBench: ~Copyable {
     overflow += queue.append(slot, flow: flow, at: now, store: &store)
   }
 
-  /// Settles the order of more packets.
-  mutating func settle(bytes: Int, packets: Int = .max, pace: ControlledDelay.Pace = patience) {
+  /// Moves more packets into the write batch.
+  mutating func fillBatch(bytes: Int, packets: Int = .max, pace: ControlledDelay.Pace = patience) {
     queue.fillBatch(bytes: bytes, packets: packets, at: now, pace: pace, store: &store)
   }
 
@@ -34,7 +34,7 @@ struct QueueBench: ~Copyable {
     queue.consume(count, store: &store)
   }
 
-  /// What is settled, in `capacity` places of which the first `index` are taken.
+  /// The write batch, in `capacity` places of which the first `index` are taken.
   func runs(capacity: Int, from index: Int) -> [[UInt8]] {
     withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: max(capacity, 1)) { buffer in
       let places = UnsafeMutableBufferPointer(rebasing: buffer[..<capacity])
@@ -43,11 +43,11 @@ struct QueueBench: ~Copyable {
     }
   }
 
-  /// Settles `settle` bytes and writes up to `count` of them; if `isWhole`, all that is settled then.
+  /// Moves `bytes` bytes into the write batch and writes up to `count` of them; if `isWhole`, the whole batch.
   mutating func take(
-    _ count: Int, settle bytes: Int = .max, isWhole: Bool = false, pace: ControlledDelay.Pace = patience
+    _ count: Int, batch bytes: Int = .max, isWhole: Bool = false, pace: ControlledDelay.Pace = patience
   ) -> [UInt8] {
-    settle(bytes: bytes, pace: pace)
+    fillBatch(bytes: bytes, pace: pace)
     let most = isWhole ? queue.batchBytes : min(count, queue.batchBytes)
     var taken: [UInt8] = []
     taken.reserveCapacity(most)

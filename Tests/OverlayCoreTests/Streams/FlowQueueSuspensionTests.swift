@@ -3,8 +3,8 @@ import Testing
 
 @testable import OverlayCore
 
-@Suite("Flow queue that holds a flow")
-struct FlowQueueHoldTests {
+@Suite("Flow queue that suspends a flow")
+struct FlowQueueSuspensionTests {
   private let packets: [[UInt8]]
 
   init() {
@@ -12,17 +12,17 @@ struct FlowQueueHoldTests {
     packets = (0..<40).map { Sample.packet(payload: 100 + $0, &random) }
   }
 
-  @Test("a held flow waits while others go; released, it goes on in order", arguments: [false, true])
-  func hold(_ isListedBefore: Bool) throws {
+  @Test("a suspended flow waits while others go; resumed, it goes on in order", arguments: [false, true])
+  func suspend(_ isListedBefore: Bool) throws {
     var bench = QueueBench()
     if isListedBefore { try bench.add(packets[0], flow: 1) }
-    bench.queue.hold(flow: 1)
+    bench.queue.suspend(flow: 1)
     for index in 1..<20 { try bench.add(packets[index], flow: UInt32(index % 2)) }
     let evens = stride(from: 2, to: 20, by: 2).map { packets[$0] }
     let taken = try bench.sort(bench.take(.max))
     #expect(taken == [0: evens])
     #expect(bench.queue.isEmpty == false)
-    bench.queue.release(flow: 1)
+    bench.queue.resume(flow: 1)
     let rest = try bench.sort(bench.take(.max))
     let odds = stride(from: 1, to: 20, by: 2).map { packets[$0] }
     #expect(rest == [1: (isListedBefore ? [packets[0]] : []) + odds])
@@ -30,40 +30,40 @@ struct FlowQueueHoldTests {
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
 
-  @Test("what is settled goes out though its flow is held, and no more of it")
-  func settled() throws {
+  @Test("the write batch goes out though its flow is suspended, and no more of the flow")
+  func batch() throws {
     var bench = QueueBench()
     for index in 0..<10 { try bench.add(packets[index], flow: 1) }
-    let first = bench.take(10, settle: 300)
-    bench.queue.hold(flow: 1)
-    let settled = first + bench.take(.max)
+    let first = bench.take(10, batch: 300)
+    bench.queue.suspend(flow: 1)
+    let batch = first + bench.take(.max)
     #expect(bench.queue.batchBytes == 0)
-    #expect(settled == Array(packets[..<3].joined().prefix(settled.count)))
-    #expect(settled.count < packets[..<4].joined().count)
-    bench.queue.release(flow: 1)
-    let all = settled + bench.take(.max)
+    #expect(batch == Array(packets[..<3].joined().prefix(batch.count)))
+    #expect(batch.count < packets[..<4].joined().count)
+    bench.queue.resume(flow: 1)
+    let all = batch + bench.take(.max)
     #expect(all == Array(packets[..<10].joined()))
   }
 
-  @Test("to hold twice, or to release what is not held, changes nothing")
+  @Test("to suspend twice, or to resume what is not suspended, changes nothing")
   func repetition() throws {
     var bench = QueueBench()
-    bench.queue.release(flow: 3)
-    bench.queue.hold(flow: 3)
-    bench.queue.hold(flow: 3)
+    bench.queue.resume(flow: 3)
+    bench.queue.suspend(flow: 3)
+    bench.queue.suspend(flow: 3)
     try bench.add(packets[0], flow: 3)
     #expect(bench.take(.max) == [])
-    bench.queue.release(flow: 3)
-    bench.queue.release(flow: 3)
+    bench.queue.resume(flow: 3)
+    bench.queue.resume(flow: 3)
     #expect(bench.take(.max) == packets[0])
     try bench.add(packets[1], flow: 3)
     #expect(bench.take(.max) == packets[1])
   }
 
-  @Test("what is held can be taken out, one by one or as a list, and counts for the bound")
+  @Test("what is suspended can be taken out, one by one or as a list, and counts for the bound")
   func takenOut() throws {
     var bench = QueueBench()
-    bench.queue.hold(flow: 2)
+    bench.queue.suspend(flow: 2)
     for packet in packets { try bench.add(packet, flow: 2) }
     #expect(bench.queue.byteCount == packets.joined().count)
     var next = bench.queue.detach(flow: 2, store: bench.store)
