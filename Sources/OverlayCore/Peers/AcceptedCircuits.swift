@@ -1,63 +1,68 @@
-/// The circuits that were accepted, and which of them makes room when there are too many.
+/// The circuits that were accepted, and the choice of the one that makes room when there are too many.
 ///
-/// Half of the places are for newcomers: any call gets one, and a newcomer drawn at random makes room for it, as often in a
-/// second as there are such places at the most. So nobody can foresee whom a crowd of calls displaces, and a caller has time
-/// to say who he is. The other half is for those that have brought a packet or that the operator knows. A known peer gets a
-/// place there at once: a stranger makes room for it, and without one it takes a place of the newcomers. Past `mostOfPeer`
-/// circuits of one peer another one of its own makes room: whoever claims its name displaces nobody else. A stranger gets a
-/// place that is free, or, once a second, another stranger's; without, he stays among the newcomers. A call displaces a known
-/// peer at that pace, too, and only where there is nobody else. Of two drawn at random the one that was silent for longer
-/// makes room. The counters `crowdedOut` and `circuitLimit` show what was closed and refused.
+/// Half of the places are for newcomers. Any call gets one: a newcomer chosen at random makes room for it, at most as
+/// often in a second as there are such places. So nobody can foresee whom a crowd of calls displaces, and a caller has
+/// time to say who he is. The other half of the places is for established circuits, which have brought a packet or are
+/// of a peer that the operator knows.
+///
+/// A circuit of a known peer is established at once. A stranger's established circuit makes room for it, or else it
+/// uses a place of the newcomers. Past `mostOfPeer` circuits of one peer another circuit of the same peer makes room,
+/// so that whoever claims its name displaces nobody else. A stranger's circuit is established if a place is free, or,
+/// at a rate of one a second, by displacing another stranger's; otherwise it stays a newcomer. A call displaces a known
+/// peer's circuit only if there is no other, and at the same rate. Of two established circuits chosen at random the one
+/// that was silent for longer makes room. The counters `crowdedOut` and `circuitLimit` show how many circuits were
+/// closed and how many calls refused.
 struct AcceptedCircuits {
-  /// How many places a known peer can have: for as many circuits as it may dial, and one that takes another's place.
+  /// The greatest number of established circuits of a known peer: as many as it may dial, and one that replaces
+  /// another.
   static let mostOfPeer = 9
 
-  /// Where a circuit has its place.
+  /// The place of a circuit: a group, and an index into it.
   private struct Place {
     var group = Standing.unproven
     var index = 0
   }
 
-  /// What became of a circuit that asked for a place among those of the established.
+  /// The result of an attempt to establish a circuit.
   enum Placement: Equatable {
-    /// It has one.
+    /// The circuit is established.
     case taken
-    /// It has this one's place, which is to be closed.
+    /// The circuit is established in place of this one, which has to be closed.
     case takenFrom(CircuitIdentifier)
-    /// It stays a newcomer.
+    /// The circuit stays a newcomer.
     case none
   }
 
-  // By standing: those that have brought nothing are the newcomers.
+  // By standing. The circuits that have brought nothing are the newcomers.
   private var groups = [[CircuitIdentifier]](repeating: [], count: Standing.allCases.count)
   // By the circuit's slot.
   private var places: [Place] = []
   private var turnover: TokenBucket
   private var displacement = TokenBucket(rate: 1, burst: 10)
 
-  /// No circuit, of so many at the most.
+  /// Makes a table without circuits, for at most `limit` of them.
   init(limit: Int) {
     let newcomers = Double(AcceptedCircuits.newcomerPlaces(of: limit))
     turnover = TokenBucket(rate: newcomers, burst: newcomers)
   }
 
-  /// How many circuits there are.
+  /// The number of circuits.
   private(set) var count = 0
 
-  /// Takes in a circuit that has said nothing.
+  /// Adds a circuit that was accepted just now.
   mutating func insert(_ circuit: CircuitIdentifier) {
     while places.count <= circuit.slot { places.append(Place()) }
     count += 1
     add(circuit, to: .unproven)
   }
 
-  /// The circuit is gone.
+  /// Removes a circuit that is gone.
   mutating func remove(_ circuit: CircuitIdentifier) {
     count -= 1
     take(circuit)
   }
 
-  /// Which circuit is to be closed so that a call finds room; `nil` if the call is one too many.
+  /// Returns the circuit that has to be closed so that a call finds room; `nil` if the call has to be refused.
   mutating func newcomerPlace(
     at now: Instant, using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable
   ) -> CircuitIdentifier? {
@@ -67,17 +72,18 @@ struct AcceptedCircuits {
     return displacement.take(at: now) ? silent(of: .known, using: &random, circuits) : nil
   }
 
-  /// Whether any of them is of nobody whom the operator knows.
+  /// Whether any circuit is of no peer that the operator knows.
   var holdsUnknown: Bool { groups[Standing.known.rawValue].count < count }
 
-  /// Which circuit is to be closed so that a configured peer can be dialled; `nil` if all are of such peers.
+  /// Returns the circuit that has to be closed so that a configured peer can be dialled; `nil` if all are of such
+  /// peers.
   func leastWanted(
     using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable
   ) -> CircuitIdentifier? {
     groups[Standing.unproven.rawValue].randomElement(using: &random) ?? silent(of: .stranger, using: &random, circuits)
   }
 
-  /// Gives a circuit a place among the established, where all have `limit` places together, and a peer's are `others`.
+  /// Establishes a circuit. All circuits together have `limit` places, and `others` are the circuits of the same peer.
   mutating func establish(
     _ circuit: CircuitIdentifier, beside others: [CircuitIdentifier], limit: Int, at now: Instant,
     using random: inout any RandomNumberGenerator, in circuits: borrowing CircuitTable
@@ -101,8 +107,7 @@ struct AcceptedCircuits {
 
   private static func newcomerPlaces(of limit: Int) -> Int { max(1, limit / 2) }
 
-  /// The circuit of a known peer that is to be closed because it has as many as it may have: the one that was silent for
-  /// longest.
+  /// Returns the circuit of a known peer that has been silent for longest, if the peer has as many as it may have.
   private func surplus(of others: [CircuitIdentifier], _ circuits: borrowing CircuitTable) -> CircuitIdentifier? {
     var count = 0
     var silent: CircuitIdentifier?

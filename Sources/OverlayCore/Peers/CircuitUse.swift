@@ -1,8 +1,8 @@
-/// What a circuit is for.
+/// The use of a circuit.
 enum CircuitUse {
-  /// It was dialled to a peer, and is this lane's.
+  /// This host dialled it to a peer, for the lane with this number.
   case lane(PeerSlots.Index, Int)
-  /// It was dialled to a peer, to take the place of the first lane's circuit.
+  /// This host dialled it to a peer, to replace the first circuit.
   case successor(PeerSlots.Index)
   /// Somebody else dialled it.
   case call(Call)
@@ -18,29 +18,29 @@ enum CircuitUse {
 
 /// What is known of an accepted circuit.
 struct Call {
-  /// Who sent it.
+  /// The sender of its packets.
   var sender = Sender.unknown
-  /// Whether its sender was dialled when it was a stranger's turn.
+  /// Whether its sender was selected among the strangers and dialled. Each circuit is selected once.
   var wasSelected = false
-  /// Whether its standing has earned it a place among the accepted circuits that it has not got yet.
+  /// Whether its standing entitles it to be established among the accepted circuits, and there was no place yet.
   var isWithoutPlace = false
 }
 
-/// Who sent an accepted circuit, which its first packet or keepalive says for good.
+/// The sender of an accepted circuit. The first packet or keepalive on the circuit decides it for good.
 enum Sender: Equatable {
-  /// Nothing has been said.
+  /// Nothing has come that tells the sender.
   case unknown
-  /// A host with this overlay address, which may have said its name. Packets from there are let in.
+  /// A host with this overlay address, and with this name if it has told one. Packets from the address are admitted.
   case claimed(IPv6Address, OnionName?)
-  /// This host: it is the other end of a circuit that we dialled to our own service.
+  /// This host: the circuit is the other end of one that it dialled to its own service.
   case selfCall
-  /// Somebody with this name, whose address another name holds. No packet is let in.
+  /// A host with this name, whose address belongs to another name. No packet is admitted.
   case refused(OnionName)
 
-  /// Whose packets may come; `nil` for nobody's.
+  /// The only source address that packets may have; `nil` if none may come.
   var address: IPv6Address? { if case .claimed(let address, _) = self { address } else { nil } }
 
-  /// The name that was said.
+  /// The name that the sender has told; `nil` for none.
   var name: OnionName? {
     switch self {
     case .claimed(_, let name): name

@@ -1,35 +1,37 @@
-/// When a peer may be dialled again: at most 3 attempts in 30 s, and after failures a pause that grows, with jitter so
-/// that peers that lost each other do not meet again in step. A sign of life of the peer, once in 30 s, allows one more.
+/// The pace at which a peer is dialled: at most 3 attempts in 30 s, and after each failure in a row a longer pause.
+/// Pauses have jitter, so that peers that lost each other do not go on in step. A sign of life of the peer permits one
+/// more attempt, once in 30 s.
 struct DialPace {
-  /// How many attempts fit into the window.
+  /// The greatest number of attempts in a window.
   static let attemptLimit = 3
   /// The window in which attempts are counted.
   static let window = Duration.seconds(30)
 
-  /// The pauses after the first, second, … failure in a row; the last one for ever after.
+  /// The pauses after the first, second and each further failure in a row. The last one is that of all further
+  /// failures.
   private static let pauses: [Duration] = [2, 5, 30, 60, 120].map { .seconds($0) }
 
-  /// How long a configured peer that is wanted waits at the most after a failure, and at the least, so that three attempts
-  /// in 30 s leave no gap that is longer.
+  /// The pause after a failure to reach a configured peer: at least so long, and no longer while packets wait for the
+  /// peer. Three attempts in a window then leave no gap that is longer.
   static let configuredPause = Duration.seconds(10)
 
-  /// When the pause after the last failure is over.
+  /// The time at which the pause after the last failure ends.
   private(set) var pauseEnd = Instant(nanoseconds: 0)
 
   private let shortestPause: Duration
   private var attempts: [Instant] = []
   private var failures = 0
   private var lastFailure = Instant(nanoseconds: 0)
-  // Whether an attempt may be made beyond the window's limit, and when one last was.
+  // Whether one attempt beyond the window's limit is permitted, and when the last such attempt was made.
   private var hasExtraAttempt = false
   private var lastExtraAttempt: Instant?
 
-  /// A pace that has seen nothing, whose pauses are not shorter than this.
+  /// Makes the pace of a peer that was not dialled yet. No pause is shorter than `shortestPause`.
   init(shortestPause: Duration = .zero) {
     self.shortestPause = shortestPause
   }
 
-  /// The first moment from `now` on at which an attempt is within the pace.
+  /// Returns the first time from `now` on at which the pace permits an attempt.
   func nextAttempt(from now: Instant) -> Instant {
     let recent = attempts.suffix(DialPace.attemptLimit)
     guard !hasExtraAttempt, recent.count == DialPace.attemptLimit, let oldest = recent.first else {
@@ -38,7 +40,7 @@ struct DialPace {
     return max(now, pauseEnd, oldest + DialPace.window)
   }
 
-  /// Whether nothing is remembered that a new pace would not know.
+  /// Returns whether a new pace would permit the same, so that this one can be forgotten.
   func isForgettable(at now: Instant) -> Bool {
     pauseEnd <= now && (attempts + [lastExtraAttempt].compactMap(\.self)).allSatisfy { $0 + DialPace.window <= now }
   }
@@ -50,7 +52,7 @@ struct DialPace {
     attempts = attempts.suffix(DialPace.attemptLimit - 1) + [now]
   }
 
-  /// Counts a failure: no attempt before the pause is over. `jitter` in 0..<1 spreads it by a quarter either way.
+  /// Counts a failure, and begins a pause. `jitter` in 0..<1 makes the pause up to a quarter shorter or longer.
   mutating func failed(at now: Instant, jitter: Double) {
     let pause = DialPace.pauses[min(failures, DialPace.pauses.count - 1)]
     failures = min(failures + 1, DialPace.pauses.count)
@@ -58,24 +60,26 @@ struct DialPace {
     pauseEnd = now + max(shortestPause, pause * (0.75 + jitter / 2))
   }
 
-  /// Counts a circuit that stood only shortly. The first one costs no pause: whoever closed it may be back already.
+  /// Counts the loss of a circuit that was open for a short time only. The first loss costs no pause, because whoever
+  /// closed the circuit may be back already.
   mutating func lost(at now: Instant, jitter: Double) {
     if failures == 0 { failures = 1 } else { failed(at: now, jitter: jitter) }
   }
 
-  /// The peer was reached, or what kept us from it is gone: the pauses begin anew, the window's limit stays.
+  /// Ends the pause and forgets the failures, because the peer was reached or the obstacle is gone. The window's limit
+  /// stays.
   mutating func forgive() {
     failures = 0
     pauseEnd = Instant(nanoseconds: 0)
   }
 
-  /// The peer gave a sign of life: it is worth an attempt at once, once in 30 s even beyond the window's limit.
+  /// Notes a sign of life of the peer, which permits an attempt at once: once in a window even beyond the limit.
   mutating func showedLife(at now: Instant) {
     forgive()
     hasExtraAttempt = lastExtraAttempt.map { $0 + DialPace.window <= now } ?? true
   }
 
-  /// Somebody waits for the peer, which is configured: the pause is not to be long.
+  /// Shortens the pause of a configured peer, because packets wait for it.
   mutating func hasten() {
     pauseEnd = min(pauseEnd, lastFailure + DialPace.configuredPause)
   }

@@ -1,30 +1,34 @@
-/// How many circuits are dialled at the same time, and how many a second: a burst of packets to many peers is not one of
-/// circuits, which Tor would build one after the other anyway, and slowly.
+/// The dial queue bounds how many circuits are dialled at the same time, and how many are begun in a second. So a burst
+/// of packets to many peers does not become a burst of circuits, which Tor would build slowly, and one after the other.
 ///
-/// Configured peers come first: others have half of both. A configured peer that finds no turn waits for one in a queue,
-/// bounded by how many are configured; others are refused, as if they could not be reached.
+/// Configured peers come first; all others together get half of both bounds. A configured peer that may not be dialled
+/// yet waits in the queue, which has at most one place for each configured peer. Others are refused, as if they could
+/// not be reached; the counter `dialLimit` shows both.
 struct DialQueue {
-  /// How many circuits are being dialled at the same time at the most.
+  /// The greatest number of circuits that are being dialled at the same time.
   let limit: Int
 
-  /// How many are being dialled.
+  /// The number of circuits that are being dialled.
   private(set) var inFlight = 0
 
   private var all: TokenBucket
   private var others: TokenBucket
-  // Before `first` are those whose turn has been: as many as there may be without their being taken out one by one.
+  // The names before `first` were taken already. They are removed together once they are half of the queue, so that
+  // taking one costs little.
   private(set) var queue: [OnionName] = []
   private var first = 0
   private var queued: Set<OnionName> = []
 
-  /// So many at the same time, and so many begun a second and at once.
+  /// Makes a queue that dials at most `limit` circuits at the same time and begins `rate` a second, and as many at
+  /// once.
   init(limit: Int, rate: Int) {
     self.limit = limit
     all = TokenBucket(rate: Double(rate), burst: Double(rate))
     others = TokenBucket(rate: Double(rate) / 2, burst: max(1, Double(rate) / 2))
   }
 
-  /// Whether a circuit may be dialled now, to a configured peer or to another; it is counted, and `ended` has to be told.
+  /// Returns whether a circuit may be dialled now, and counts it if so. The caller calls `ended` when it is dialled no
+  /// more.
   mutating func take(isConfigured: Bool, at now: Instant) -> Bool {
     guard inFlight < (isConfigured ? limit : max(1, limit / 2)), isConfigured || others.take(at: now), all.take(at: now)
     else { return false }
@@ -32,23 +36,23 @@ struct DialQueue {
     return true
   }
 
-  /// A circuit is not being dialled any more: it stands, or is gone.
+  /// Notes that a circuit was granted, or failed.
   mutating func ended() {
     inFlight -= 1
   }
 
-  /// Whether a configured peer waits for its turn.
+  /// Whether a configured peer waits to be dialled.
   var isAwaited: Bool { !queued.isEmpty }
 
-  /// Whether this peer does.
+  /// Returns whether this peer waits to be dialled.
   func isWaiting(_ name: OnionName) -> Bool { queued.contains(name) }
 
-  /// Lets a configured peer wait for its turn.
+  /// Appends a configured peer, unless it waits already.
   mutating func wait(_ name: OnionName) {
     if queued.insert(name).inserted { queue.append(name) }
   }
 
-  /// The configured peer whose turn is next, if there is one and a circuit may be dialled: it waits no more.
+  /// Removes the first configured peer and returns it; `nil` if none waits, or if no circuit may be dialled now.
   mutating func next(at now: Instant) -> OnionName? {
     guard inFlight < limit, all.has(at: now), first < queue.count else { return nil }
     let name = queue[first]

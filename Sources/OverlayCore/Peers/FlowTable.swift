@@ -1,26 +1,26 @@
-/// Which of a peer's circuits each flow is pinned to.
+/// The flow table tells which of a peer's lanes each flow is pinned to.
 ///
-/// A flow begins on the circuit for sparse flows, and proves to be bulk when it sends more than a burst above a rate that
-/// interactive use stays below. Bounded to `ways` × `sets` flows; the one that was silent for longest is forgotten.
+/// A flow begins on the lane for sparse flows. It is bulk once it has sent 64 KiB more than a rate of 32 KiB a second
+/// permits, which interactive use stays below. The table holds `ways` × `sets` flows in sets by hash; past that the
+/// flow of the set that was silent for longest is forgotten, and begins anew.
 struct FlowTable: ~Copyable {
-  /// A flow that was silent for so long is over.
+  /// A flow is over after so much silence.
   private static let lifetime = Duration.seconds(10)
-  /// A flow that has proven to be bulk, and was then silent for so long, wants no circuit of its own: at the rate of bulk
-  /// it would have sent dozens of packets.
+  /// A bulk flow needs no circuit of its own after so much silence, in which bulk would have sent dozens of packets.
   private static let bulkPause = Duration.seconds(1)
 
   private static let ways = 8
   private static let sets = 32
-  /// A flow that keeps below so many bytes a second is sparse…
+  /// A flow is sparse while it sends fewer bytes a second than this.
   private static let sparseRate = 32_768
-  /// …and so is one that sends more, until it has sent for so long what it may send: 64 KiB.
+  /// A sparse flow may exceed its rate by what it could send in so much time: 64 KiB.
   private static let sparseBurst = Duration.seconds(2)
 
   private struct Record {
     var hash: UInt32 = 0
     var lane: Int16 = 0
     var hasProvenBulk = false
-    // The time that it has not used of what passed.
+    // The time in which the flow could have sent and has not. It is negative for a bulk flow.
     var credit = Duration.zero
     var lastSeen = Instant(nanoseconds: 0)
 
@@ -29,18 +29,18 @@ struct FlowTable: ~Copyable {
 
   private var records: UnsafeMutableBufferPointer<Record>?
 
-  /// What is known of the flow of a packet that is to be sent now.
+  /// What is known of the flow of a packet that is about to be sent.
   struct Flow {
     fileprivate let index: Int
-    /// The lane that it is pinned to.
+    /// The number of the lane that the flow is pinned to.
     let lane: Int
-    /// Whether it has sent too much to stay with the sparse ones.
+    /// Whether the flow is bulk now.
     let isBulk: Bool
-    /// Whether that is so from this packet on.
+    /// Whether the flow was not bulk before this packet.
     let isNewlyBulk: Bool
   }
 
-  /// Counts `bytes` that the flow sends now.
+  /// Counts `bytes` bytes that the flow with this hash sends now, and returns what is known of it.
   mutating func note(_ hash: UInt32, bytes: Int, at now: Instant) -> Flow {
     let records = table()
     let first = Int(hash & UInt32(FlowTable.sets - 1)) * FlowTable.ways
@@ -67,25 +67,24 @@ struct FlowTable: ~Copyable {
     return Flow(index: index, lane: Int(records[index].lane), isBulk: isBulk, isNewlyBulk: isNewlyBulk)
   }
 
-  /// Pins the flow that was noted last.
+  /// Pins the flow that was noted last to a lane.
   mutating func pin(_ flow: Flow, to lane: Int) {
     records?[flow.index].lane = Int16(lane)
   }
 
-  /// How many flows are pinned to the lane and not over.
+  /// Returns the number of flows that are pinned to the lane and not over.
   func count(on lane: Int, at now: Instant) -> Int {
     records?.count { $0.lane == lane && $0.hash != 0 && $0.silence(at: now) <= FlowTable.lifetime } ?? 0
   }
 
-  /// How many flows on the sparse lane are bulk at this time: each wants a circuit of its own.
+  /// Returns the number of flows on the sparse lane that are bulk now: each of them wants a circuit of its own.
   func waitingCount(at now: Instant) -> Int {
     records?.count {
       $0.lane == Lane.sparse && $0.credit < .zero && $0.silence(at: now) <= FlowTable.bulkPause
     } ?? 0
   }
 
-  /// Unpins all flows of a lane that is gone: they go on with the sparse ones, and those that are bulk are found to be so
-  /// anew.
+  /// Moves all flows of a lane that is gone to the sparse lane. Those that are bulk have to prove it again.
   mutating func clear(_ lane: Int) {
     guard let records else { return }
     for index in records.indices where records[index].lane == lane {
@@ -94,7 +93,7 @@ struct FlowTable: ~Copyable {
     }
   }
 
-  /// Gives the memory back if every flow is over.
+  /// Frees the memory if every flow is over.
   mutating func releaseIfOver(at now: Instant) {
     guard let records, records.allSatisfy({ $0.silence(at: now) > FlowTable.lifetime }) else { return }
     records.deallocate()

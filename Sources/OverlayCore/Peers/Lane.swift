@@ -1,21 +1,22 @@
-/// A lane is one of the ways to a peer: a circuit that carries packets or is being built, and room for the one that is to
-/// take its place.
+/// A lane is one of several ways to a peer. It has a circuit, which carries packets or is being built, and room for a
+/// successor of it.
 struct Lane {
-  /// The number of the lane for sparse, latency-sensitive flows. Those for bulk follow.
+  /// The number of the lane for sparse flows, which are sensitive to delay. The lanes for bulk have the numbers from 1
+  /// on.
   static let sparse = 0
 
-  /// A circuit that was dialled to the peer.
+  /// A circuit that this host dialled to the peer.
   struct Way: Equatable {
     /// The circuit.
     let circuit: CircuitIdentifier
-    /// Whether Tor has granted it.
+    /// Whether Tor has granted the circuit.
     var isOpen = false
-    /// What it was dialled with.
+    /// The user identifier with which the circuit was dialled.
     let user: UserIdentifier
-    /// The 20 bits that our keepalives on it carry.
+    /// The flow label of this host's keepalives on the circuit: 20 random bits.
     let flowLabel: UInt32
 
-    /// A circuit that is being built.
+    /// Makes the way of a circuit that is being built.
     init(_ circuit: CircuitIdentifier, user: UserIdentifier, flowLabel: UInt32) {
       self.circuit = circuit
       self.user = user
@@ -23,19 +24,19 @@ struct Lane {
     }
   }
 
-  /// The circuit, being built or open.
+  /// The circuit of the lane, open or being built; `nil` for none.
   var current: Way?
-  /// A second circuit, which is built beside the first because that is doubted.
+  /// A second circuit, which is built beside the first while that is doubted.
   var successor: Way?
-  /// What the next circuit is dialled with: another than every other lane's, so that Tor builds one of its own. A dial that
-  /// joins a circuit that is half dead fails as the last did: after a failure a new one makes Tor begin anew.
+  /// The user identifier of the next circuit. Each lane has another one, so that Tor builds a circuit for each. It
+  /// changes after a failure, because a dial that joins a circuit that is half dead would fail again.
   var user: UserIdentifier
 
-  /// A lane without a circuit.
+  /// Makes a lane without a circuit.
   init(user: UserIdentifier) {
     self.user = user
   }
 
-  /// The circuit that carries packets.
+  /// The circuit that carries packets; `nil` if none is open.
   var open: CircuitIdentifier? { current.flatMap { $0.isOpen ? $0.circuit : nil } }
 }

@@ -1,38 +1,39 @@
-/// Whether a peer still is at the other end of the circuit that we dialled to it: a circuit takes bytes for minutes after
-/// its other end has lost its power, and says nothing.
+/// Liveness decides whether a peer is still at the other end of the circuit that this host dialled to it. A circuit
+/// takes bytes for minutes after its other end has lost its power, and says nothing.
 ///
-/// A circuit is doubted when something was sent to the peer and nothing at all came from it for ten seconds, or when it
-/// calls anew. The peer is then asked; without an answer a second circuit is built beside the first, which takes its place
-/// once it has proven to be no worse. Decides alone: what is sent and built is the node's.
+/// The peer is asked when something was sent to it and nothing came from it for ten seconds, and when it dials a new
+/// circuit to this host. Without an answer the circuit is doubted: a second one is built beside it, and replaces it as
+/// soon as something comes from the peer, or after `patience`. This machine only decides; the peer table sends and
+/// dials.
 ///
 ///     trusted ── silence, or a call ──> asked ── no answer ──> doubted ──> succeeding ──> replaced: trusted
 ///        ^─────── an answer, or after a silence anything ────────'─────────────'
 struct Liveness {
-  /// How long nothing comes before the peer is asked, how long an answer may take, and how long a second circuit waits for
-  /// a sign of life.
+  /// The silence after which the peer is asked, the time that it has to answer, and the time that a second circuit
+  /// waits for a sign of life.
   static let patience = Duration.seconds(10)
-  /// A peer is asked once in this time at the most.
+  /// The shortest time between two questions to a peer.
   static let questionInterval = Duration.seconds(20)
-  /// A second circuit to a peer is dialled so long after the last one was, and after that took over; it may take as long
-  /// to stand.
+  /// The shortest time from when a second circuit was dialled, or replaced the first, until the next one is dialled. It
+  /// is also the time that Tor may take to grant it.
   static let replacementInterval = Duration.seconds(30)
-  /// A peer is answered once in this time at the most.
+  /// The shortest time between two answers to a peer.
   static let answerInterval = Duration.seconds(1)
-  /// How many questions an answer is compared with; the newest count.
+  /// The greatest number of questions that await an answer. The newest are kept.
   static let questionLimit = 4
 
-  /// What a peer was asked, and when.
+  /// A question to a peer.
   struct Question: Equatable {
-    /// How many bytes a token has.
+    /// The length of a token in bytes.
     static let tokenSize = EchoProbe.tokenSize
 
-    /// What the answer repeats.
+    /// The bytes that the answer repeats.
     let token: [UInt8]
-    /// By which an echo request's reply is known, too.
+    /// The identifier that the reply to an echo request repeats, too.
     let identifier: UInt16
-    /// When it was asked.
+    /// The time at which the question was asked.
     let time: Instant
-    /// Whether the second circuit carried it.
+    /// Whether the second circuit carried the question.
     let isOnSuccessor: Bool
   }
 
@@ -40,50 +41,51 @@ struct Liveness {
   enum State: Equatable {
     /// Nothing is wrong.
     case trusted
-    /// A question is out.
+    /// A question was asked at this time, and has no answer yet.
     case asked(Instant)
-    /// The question that was asked then found no answer: a second circuit is to be built as soon as it may.
+    /// The question of this time got no answer. A second circuit is dialled as soon as that is permitted.
     case doubted(Instant)
-    /// A second circuit is being built, or stands since then.
+    /// A second circuit is being built, or was granted at this time.
     case succeeding(stands: Instant?)
   }
 
-  /// What is to be done.
+  /// What the peer table has to do.
   enum Step: Equatable {
-    /// Nothing, before `due`.
+    /// Nothing until `due`.
     case none
-    /// Ask the peer on the circuit that stands.
+    /// Ask the peer on the first circuit.
     case ask
     /// Dial a second circuit.
     case dialSuccessor
-    /// Let the second circuit take the place of the first.
+    /// Replace the first circuit by the second.
     case replace
   }
 
   /// How far the doubt has come.
   private(set) var state = State.trusted
-  /// How long the last answer took.
+  /// The time from the last answered question to its answer; `nil` if none was answered.
   private(set) var roundTrip: Duration?
   /// Whether the peer has ever answered.
   private(set) var hasAnswered = false
-  /// The questions whose answers may still come, the oldest first.
+  /// The questions that await an answer, the oldest first.
   private(set) var questions: [Question] = []
 
-  // Whether the peer has called since it was last known to receive what we send: then only an answer proves that it does.
+  // Whether the peer has called since it was last known to receive packets of this host. Only an answer proves that it
+  // does, then.
   private var hasCalled = false
-  // Whether it was not asked since it called.
+  // Whether the peer was not asked since it called.
   private var isCallNew = false
   private var lastQuestion: Instant?
   private var lastReplacement: Instant?
   private var lastAnswer: Instant?
   private var vainQuestions = 0
 
-  /// What is to be done now, where something was sent and nothing has come since `unansweredSince` (`nil`: something has),
-  /// and something last came at `lastHeard`.
+  /// Returns what has to be done now. `unansweredSince` is the time since which something was sent and nothing came,
+  /// `nil` if something came; `lastHeard` is the time at which something last came.
   mutating func step(at now: Instant, unansweredSince: Instant?, lastHeard: Instant) -> Step {
     if case .asked(let time) = state, time + Liveness.patience <= now {
       if !hasAnswered { vainQuestions += 1 }
-      // Who never answers may have nobody who could; it says itself when it has begun anew.
+      // A peer that never answered may be unable to. It says itself when it has begun anew.
       state = hasAnswered || hasCalled ? .doubted(time) : .trusted
     }
     if case .doubted(let time) = state, !hasCalled, lastHeard > time { state = .trusted }
@@ -96,7 +98,7 @@ struct Liveness {
     }
   }
 
-  /// When the next step is to be taken if nothing happens until then; `nil` if none.
+  /// Returns the time of the next step if nothing happens until then; `nil` if there is none.
   func due(unansweredSince: Instant?) -> Instant? {
     switch state {
     case .trusted:
@@ -113,24 +115,24 @@ struct Liveness {
     if case .succeeding(let stands?) = state { lastHeard >= stands } else { false }
   }
 
-  /// Whether the peer may be asked now without any doubt, instead of being told that we are there.
+  /// Returns whether the peer may be asked now though nothing is wrong, in place of a plain keepalive.
   func mayAsk(at now: Instant) -> Bool {
     state == .trusted && lastQuestion.map { $0 + Liveness.questionInterval <= now } ?? true
   }
 
-  /// Whether the next question is better asked with an echo request: of who speaks no extensions, and every other one of
-  /// who never answered.
+  /// Returns whether the next question is an echo request: always to a peer that speaks no extensions, and every other
+  /// time to one that never answered.
   func asksByEcho(speaksExtensions: Bool) -> Bool {
     !speaksExtensions || !hasAnswered && vainQuestions % 2 == 1
   }
 
-  /// The peer called while the circuit to it stands.
+  /// Notes that the peer called while the circuit to it is open.
   mutating func called() {
     hasCalled = true
     isCallNew = true
   }
 
-  /// The peer was asked.
+  /// Notes that the peer was asked.
   mutating func asked(_ question: Question) {
     questions = questions.suffix(Liveness.questionLimit - 1) + [question]
     guard !question.isOnSuccessor else { return }
@@ -139,8 +141,8 @@ struct Liveness {
     state = .asked(question.time)
   }
 
-  /// The peer answered: the question, or `nil` if none was asked that has this answer. After an answer on the first circuit
-  /// all is well.
+  /// Notes an answer of the peer, and returns its question; `nil` if it answers none. An answer on the first circuit
+  /// ends the doubt.
   mutating func answered(_ token: some Collection<UInt8>, identifier: UInt16? = nil, at now: Instant) -> Question? {
     guard
       let index = questions.firstIndex(where: {
@@ -154,43 +156,43 @@ struct Liveness {
     return question
   }
 
-  /// A second circuit is being dialled.
+  /// Notes that a second circuit is being dialled.
   mutating func dialsSuccessor(at now: Instant) {
     lastReplacement = now
     state = .succeeding(stands: nil)
   }
 
-  /// The second circuit stands.
+  /// Notes that Tor has granted the second circuit.
   mutating func successorStands(at now: Instant) {
     state = .succeeding(stands: now)
   }
 
-  /// The second circuit has taken the place of the first.
+  /// Notes that the second circuit has replaced the first.
   mutating func replaced(at now: Instant) {
     lastReplacement = now
     trust()
   }
 
-  /// The second circuit is gone.
+  /// Notes that the second circuit is gone.
   mutating func successorEnded() {
     if case .succeeding = state { state = .trusted }
   }
 
-  /// The circuit is known to be good, or there is none any more.
+  /// Ends the doubt, because the circuit is known to be good or there is none any more.
   mutating func trust() {
     state = .trusted
     hasCalled = false
     isCallNew = false
   }
 
-  /// Whether the peer's question may be answered now, which is then counted.
+  /// Returns whether a question of the peer may be answered now, and counts the answer if so.
   mutating func takeAnswer(at now: Instant) -> Bool {
     if let lastAnswer, lastAnswer + Liveness.answerInterval > now { return false }
     lastAnswer = now
     return true
   }
 
-  /// Whether nothing is remembered that bounds what may be done.
+  /// Returns whether a new machine would permit the same, so that this one can be forgotten.
   func isForgettable(at now: Instant) -> Bool {
     [(lastQuestion, Liveness.questionInterval), (lastReplacement, Liveness.replacementInterval)]
       .allSatisfy { $0.0.map { [interval = $0.1] in $0 + interval <= now } ?? true }

@@ -1,78 +1,79 @@
-/// A peer is another host of the overlay, or this host itself as it is reached through Tor: whoever was dialled, is to be
-/// dialled, or says to be there on a circuit that was accepted.
+/// A peer is another host of the overlay, or this host itself where it is reached through Tor. It was dialled, is
+/// configured, or claims to be the sender of an accepted circuit.
 struct Peer: ~Copyable {
   /// How this host reaches a peer.
   enum State: Equatable {
-    /// There is no circuit, and a packet asks for one.
+    /// There is no circuit. A packet to the peer dials it.
     case idle
-    /// The first circuit is being built; packets wait.
+    /// The first circuit is being built, and packets wait for it.
     case connecting
     /// The first circuit carries packets.
     case up
-    /// There is no circuit, and none is dialled before a time, for this reason.
+    /// There is no circuit for this reason, and none is dialled before this time.
     case backoff(until: Instant, why: NodeEvent.Disconnection)
   }
 
-  /// Whether the operator has been told how the peer is.
+  /// What the log last said of the peer.
   enum Reachability {
-    /// Nothing is known yet.
+    /// Nothing yet.
     case unknown
-    /// A circuit stands.
+    /// A circuit is open.
     case connected
     /// A dial failed, or a circuit was lost.
     case lost
   }
 
-  /// Its overlay address; `feed:beef` for this host itself.
+  /// The overlay address of the peer; `feed:beef` for this host itself.
   let address: IPv6Address
-  /// Its onion name; `nil` for a caller who has not said it.
+  /// The onion name of the peer; `nil` for a caller that has not told it.
   var name: OnionName?
-  /// What the operator calls it; `nil` for a peer that was not configured.
+  /// The operator's name for the peer; `nil` if it is not configured.
   private(set) var label: String?
-  /// Whether it is this host itself, called through Tor for `feed:beef`.
+  /// Whether the peer is this host itself, which dials `feed:beef` through Tor.
   let isSelf: Bool
 
-  /// How it is reached now.
+  /// How the peer is reached now.
   private(set) var state = State.idle
-  /// The lane for sparse flows, whose circuit is the first.
+  /// The lane for sparse flows. Its circuit is the peer's first.
   var sparse: Lane
   /// The lanes for bulk: number 1 and up.
   var bulk: [Lane] = []
-  /// The circuits that it dialled, as far as it says.
+  /// The accepted circuits that claim to be of this peer.
   var incoming: [CircuitIdentifier] = []
   /// The packets that wait for the first circuit.
   var waiting = PacketQueue()
-  /// Which flow goes along which lane.
+  /// The lane of each flow.
   var flows = FlowTable()
-  /// When one of the flows that wait for a lane for bulk may look for one again.
+  /// The time from which on a flow that waits for a lane for bulk may look for one again.
   var nextLaneLook = Instant(nanoseconds: 0)
 
-  /// Since when something was sent to the peer on any lane and nothing came from it on any circuit; `nil` if nothing was
-  /// sent since.
+  /// The time at which something was sent to the peer on any lane, after which nothing has come from it on any circuit;
+  /// `nil` if something has come, or nothing was sent.
   var unansweredSince: Instant?
-  /// When something last came from the peer on any circuit, or the first circuit was granted.
+  /// The time at which something last came from the peer on any circuit, or the first circuit was granted.
   var lastHeard = Instant(nanoseconds: 0)
-  /// Whether it still is there while its circuit stands.
+  /// Whether the peer is still at the other end of its first circuit.
   var liveness = Liveness()
-  /// The random bytes by which a circuit to ourselves is recognised; empty for any other peer.
+  /// The random bytes by which this host recognises a circuit to itself; empty for any other peer.
   var selfCallToken: [UInt8] = []
 
-  /// When it may be dialled again.
+  /// The pace at which the first circuit is dialled.
   private(set) var pace: DialPace
-  /// When lanes for bulk may be dialled again. Only failures count as attempts, or no two could be built at once.
+  /// The pace at which circuits for bulk are dialled. Only failures count as attempts, or no two could be built at
+  /// once.
   var bulkPace = DialPace()
-  /// What was last said of it in the log.
+  /// What the log last said of the peer.
   var reachability = Reachability.unknown
-  /// What went over its circuits that are gone.
+  /// The bytes that went over circuits of the peer that are gone.
   var traffic = Traffic()
-  /// Why the last dial failed, or the last circuit was lost, and when.
+  /// The reason and the time of the last failure or loss of a first circuit; `nil` for none.
   var lastError: (reason: NodeEvent.Disconnection, time: Instant)?
-  /// Whether it takes TCP super-packets.
+  /// Whether the peer takes TCP super-packets.
   var takesSuperPackets = false
-  /// Whether this host has ever dialled it.
+  /// Whether this host has ever dialled the peer.
   private(set) var wasDialled = false
 
-  /// A peer that there is no circuit to.
+  /// Makes a peer without circuits.
   init(address: IPv6Address, name: OnionName?, isSelf: Bool = false, user: UserIdentifier) {
     self.address = address
     self.name = name
@@ -81,45 +82,46 @@ struct Peer: ~Copyable {
     pace = DialPace()
   }
 
-  /// Whether its circuit is kept for ever: the operator configured it.
+  /// Whether the operator configured the peer: a circuit to it is kept for ever.
   var isPermanent: Bool { label != nil }
   /// Whether there is a first circuit, open or being built.
   var hasCircuit: Bool { sparse.current != nil }
-  /// Whose packets may come over circuits to it: a circuit to this host itself brings none.
+  /// The only source address of packets on circuits to the peer. A circuit to this host itself brings none from
+  /// `feed:beef`.
   var source: IPv6Address? { isSelf ? name?.address : address }
-  /// How long a question to it and its answer last took together; `nil` if it has not answered one.
+  /// The time from the last answered question to its answer; `nil` if the peer has answered none.
   var roundTrip: Duration? { liveness.roundTrip }
-  /// Its circuits for bulk that are open.
+  /// The number of circuits for bulk that are open.
   var openBulkLanes: Int { bulk.count { $0.open != nil } }
 
-  /// The circuits that this host dialled to it.
+  /// The circuits that this host dialled to the peer.
   var dialled: [CircuitIdentifier] {
     ([sparse.current, sparse.successor] + bulk.map(\.current)).compactMap { $0?.circuit }
   }
 
-  /// What this host knows of a circuit that it dialled to it.
+  /// Returns what is known of a circuit that this host dialled to the peer; `nil` for any other.
   func way(of circuit: CircuitIdentifier) -> Lane.Way? {
     if let current = sparse.current, current.circuit == circuit { return current }
     if let successor = sparse.successor, successor.circuit == circuit { return successor }
     return bulk.first { $0.current?.circuit == circuit }?.current
   }
 
-  /// Whether a second circuit stands, which takes the first one's place as soon as something comes.
+  /// Whether a second circuit is open, which replaces the first as soon as something comes from the peer.
   var awaitsSignOfLife: Bool { sparse.successor?.isOpen == true }
 
   // MARK: - How it is reached
 
-  /// The operator wants a circuit to it for ever.
+  /// Marks the peer as configured, with the operator's name for it.
   mutating func configure(_ name: OnionName, label: String) {
     let isNew = self.label == nil
     self.label = label
     if isNew, !hasCircuit { becomes(name) }
   }
 
-  /// The operator does not name it any more.
+  /// Notes that the operator does not name the peer any more.
   mutating func unconfigure() { label = nil }
 
-  /// The address has this name from now on: another host, of which nothing is known.
+  /// Gives the address to another name, and so to another host, of which nothing is known.
   mutating func becomes(_ name: OnionName) {
     self.name = name
     pace = DialPace(shortestPause: label == nil ? .zero : DialPace.configuredPause)
@@ -129,7 +131,7 @@ struct Peer: ~Copyable {
     state = .idle
   }
 
-  /// Tor has granted one of its circuits.
+  /// Notes that Tor has granted a circuit to the peer.
   mutating func open(_ use: CircuitUse) {
     switch use {
     case .lane(_, Lane.sparse):
@@ -144,7 +146,7 @@ struct Peer: ~Copyable {
   /// Lets flows that wait for a lane for bulk look for one with their next packet.
   mutating func lookForLane() { nextLaneLook = Instant(nanoseconds: 0) }
 
-  /// The first circuit is being built.
+  /// Notes that the first circuit is being built.
   mutating func connects(by way: Lane.Way, at now: Instant) {
     pace.attempted(at: now)
     wasDialled = true
@@ -152,14 +154,14 @@ struct Peer: ~Copyable {
     state = .connecting
   }
 
-  /// The first circuit stands, or another takes its place.
+  /// Makes a circuit, which is open or being built, the first one.
   mutating func isReached(by way: Lane.Way) {
     sparse.current = way
     state = way.isOpen ? .up : .connecting
     lookForLane()
   }
 
-  /// There is no first circuit any more.
+  /// Notes that there is no first circuit any more.
   mutating func isLeft() {
     sparse.current = nil
     state = .idle
@@ -168,38 +170,38 @@ struct Peer: ~Copyable {
     lookForLane()
   }
 
-  /// A dial failed.
+  /// Notes that the first circuit could not be built.
   mutating func wasNotReached(at now: Instant, jitter: Double) { pace.failed(at: now, jitter: jitter) }
 
-  /// The first circuit stood only shortly.
+  /// Notes that the first circuit was lost after a short time.
   mutating func wasLostSoon(at now: Instant, jitter: Double) { pace.lost(at: now, jitter: jitter) }
 
-  /// There is no first circuit for this reason, and none is dialled before the pause is over that the pace asks for.
+  /// Keeps the reason why there is no first circuit, and backs off until the pause of the pace ends.
   mutating func isBackedOff(for why: NodeEvent.Disconnection, at now: Instant) {
     lastError = (why, now)
     if pace.pauseEnd > now { state = .backoff(until: pace.pauseEnd, why: why) }
   }
 
-  /// A second circuit is being built beside the first.
+  /// Notes that a second circuit is being built beside the first.
   mutating func isDoubted(successor way: Lane.Way, at now: Instant) {
     pace.attempted(at: now)
     sparse.successor = way
     liveness.dialsSuccessor(at: now)
   }
 
-  /// What kept this host from the peer is gone: it may be dialled.
+  /// Ends the pause, because the obstacle is gone.
   mutating func forgive() {
     pace.forgive()
     endBackoff()
   }
 
-  /// The peer gave a sign of life: it may be dialled, once in a while even beyond the limit of its pace.
+  /// Notes a sign of life: the peer may be dialled, once in a while even beyond the limit of its pace.
   mutating func showedLife(at now: Instant) {
     pace.showedLife(at: now)
     endBackoff()
   }
 
-  /// Somebody waits for the peer, which is configured: the pause is not to be long.
+  /// Shortens the pause of a configured peer, because packets wait for it.
   mutating func hasten() {
     pace.hasten()
     if case .backoff(_, let why) = state { state = .backoff(until: pace.pauseEnd, why: why) }
@@ -209,7 +211,8 @@ struct Peer: ~Copyable {
     if case .backoff = state { state = .idle }
   }
 
-  /// Whether nothing is remembered of it that bounds what may be done, and nothing leads to it.
+  /// Returns whether nothing leads to the peer, and whether a new one would be treated alike, so that this one can be
+  /// forgotten.
   func isForgettable(at now: Instant) -> Bool {
     !isPermanent && !hasCircuit && incoming.isEmpty && waiting.count == 0 && pace.isForgettable(at: now)
       && bulkPace.isForgettable(at: now) && liveness.isForgettable(at: now)

@@ -1,7 +1,7 @@
-/// The peers that are there. Each lies in a slot, which stays the same as long as the peer is there, and is found by the
-/// peer's address in one step.
+/// The memory of all peers. Each peer lies in a slot, which it keeps as long as it exists. A peer is found by its
+/// address in one step.
 struct PeerSlots: ~Copyable {
-  /// Which slot a peer lies in.
+  /// The slot of a peer.
   struct Index: Hashable {
     /// The slot's number.
     let number: Int
@@ -16,7 +16,7 @@ struct PeerSlots: ~Copyable {
   /// The slots of all peers.
   var indices: [Index] { peers.indices.map { Index(number: $0) } }
 
-  /// The peer with this address; `nil` if there is none.
+  /// Returns the peer with this address; `nil` if there is none.
   func find(_ address: IPv6Address) -> Index? { numbers[address].map { Index(number: $0) } }
 
   /// The peer in a slot, which must hold one.
@@ -25,7 +25,7 @@ struct PeerSlots: ~Copyable {
     unsafeMutableAddress { UnsafeMutablePointer(mutating: peers.address(of: index.number)) }
   }
 
-  /// Takes in a peer whose address no other has.
+  /// Adds a peer, whose address no other peer has, and returns its slot.
   mutating func insert(_ peer: consuming Peer) -> Index {
     let address = peer.address
     let number = peers.insert(peer)
@@ -33,7 +33,7 @@ struct PeerSlots: ~Copyable {
     return Index(number: number)
   }
 
-  /// Forgets a peer.
+  /// Removes a peer.
   mutating func remove(_ index: Index) {
     let gone = peers.remove(index.number)
     numbers[gone.address] = nil

@@ -1,39 +1,39 @@
 /// Whether the SOCKS server takes connections.
 public enum TorReachability: Equatable, Sendable {
-  /// It was not tried yet.
+  /// No connection was tried yet.
   case unknown
-  /// It does.
+  /// It takes connections.
   case reachable
-  /// It does not.
+  /// It takes no connections.
   case unreachable
 }
 
-/// What a peer is like at a moment.
+/// The status of a peer at one time.
 public struct PeerStatus: Sendable {
   /// How a peer is reached.
   public enum State: Equatable, Sendable {
     /// There is no circuit to it.
     case idle
-    /// The first circuit has been being built for so long.
+    /// The first circuit is being built, for so long.
     case connecting(Duration)
-    /// The first circuit has been there for so long, and so many more stand for bulk.
+    /// The first circuit was dialled so long ago and is open, with so many more circuits for bulk.
     case up(Duration, bulkCircuits: Int)
   }
 
-  /// Its full name.
+  /// The full onion name of the peer.
   public let name: OnionName
-  /// What it may be called where its name is not to be seen: its petname, its number or its address.
+  /// The label of the peer where its name must not be seen: its petname, its number or its address.
   public let label: String
-  /// Whether the operator configured it.
+  /// Whether the operator configured the peer.
   public let isConfigured: Bool
-  /// How it is reached.
+  /// How the peer is reached.
   public let state: State
-  /// What went over all circuits to it, and from it.
+  /// The bytes that went over all circuits to and from the peer.
   public let traffic: Traffic
-  /// How long its last answer took; `nil` if it has not answered yet.
+  /// The time that its last answer took; `nil` if it has not answered yet.
   public let roundTrip: Duration?
-  /// Why it was last lost or not reached, and how long ago that was.
+  /// The reason why the peer was last lost or not reached, and the time since then; `nil` if it never was.
   public let lastError: (reason: NodeEvent.Disconnection, age: Duration)?
-  /// When it is dialled again; `nil` if that may be done at once, or there is a circuit.
+  /// The time until the peer is dialled again; `nil` if that is permitted at once, or if there is a circuit.
   public let nextTry: NextTry?
 }

@@ -1,36 +1,37 @@
-/// Backpressure keeps packets in the device while a circuit has much to send and takes it fast: there they are not lost,
-/// and do not wait for long. What a slow circuit does not take is its queue's to judge.
+/// Backpressure leaves packets in the device while a fast circuit has much to send: there they are not lost, and they
+/// do not wait for long. A slow circuit gets no backpressure, because its queue has to drop or mark packets.
 struct Backpressure {
-  /// The device waits while a circuit needs less than this for the bytes that wait.
+  /// A circuit is fast if it needs less than this for all bytes that wait on it.
   static let fastDrain = Duration.milliseconds(5)
-  /// For how long the device waits for a circuit that takes nothing: as long as the next process on the way may have to
-  /// wait for a processor.
+  /// The longest time that the device waits for a circuit that takes no bytes. It allows for the next process on the
+  /// way, which may have to wait for a processor.
   static let patience = Duration.milliseconds(25)
-  /// From how many waiting bytes on the device waits for a fast circuit.
+  /// The number of waiting bytes from which on a fast circuit gets backpressure.
   static let threshold = 256 << 10
 
-  /// The circuit that the device waits for.
+  /// The circuit that the device waits for; `nil` for none.
   private(set) var circuit: CircuitIdentifier?
-  /// When to look whether it still takes bytes.
+  /// The time at which the owner has to check that the circuit still takes bytes; the distant future for none.
   private(set) var deadline = Instant.distantFuture
 
-  /// Whether so much waits on a circuit that the device may have to wait.
+  /// Returns whether so much waits in `queue` that its circuit may need backpressure: `threshold` bytes, or half of the
+  /// memory that a queue may take.
   static func isPassed(by queue: borrowing FlowQueue) -> Bool {
     queue.totalBytes >= threshold || queue.memory >= FlowQueue.memoryLimit / 2
   }
 
-  /// The device waits for this circuit from now on.
+  /// Begins backpressure for a circuit, or prolongs it, at most to the check that is due already.
   mutating func begin(_ circuit: CircuitIdentifier, at now: Instant) {
     self.circuit = circuit
     deadline = min(deadline, now + Backpressure.patience)
   }
 
-  /// The device does not wait for this circuit any more.
+  /// Ends backpressure if it is for this circuit.
   mutating func end(_ circuit: CircuitIdentifier) {
     if self.circuit == circuit { self.circuit = nil }
   }
 
-  /// Returns the circuit to look at, if the time for that has come.
+  /// Returns the circuit that has to be checked, if the time for that has come.
   mutating func due(at now: Instant) -> CircuitIdentifier? {
     guard deadline <= now else { return nil }
     deadline = .distantFuture

@@ -1,58 +1,59 @@
-/// A circuit is a TCP stream through Tor that carries packets. It knows nothing of who is at its other end.
+/// A circuit is a TCP stream through Tor that carries packets. It does not know who is at its other end.
 ///
-/// A side sends only on circuits that it dialled. It receives on those that it accepted, and on dialled ones too: some
-/// peers answer where they are spoken to.
+/// A side sends only on circuits that it dialled. It receives on circuits that it accepted, and on dialled ones too,
+/// because some peers answer on the circuit on which they were addressed.
 struct Circuit: ~Copyable {
-  /// Which side began the circuit, and how far it has come.
+  /// The side that began the circuit, and how far the circuit has come.
   enum State {
-    /// Dialled: the SOCKS server is being connected, and is then asked for this.
+    /// This host dialled it. The connection to the SOCKS server is being made, and this request follows.
     case connecting(SOCKS4aRequest)
-    /// Dialled: Tor builds the circuit, and has answered so far.
+    /// This host dialled it. Tor builds the circuit, and this much of its reply has come.
     case requested(SOCKS4aReply)
-    /// Dialled and granted: packets may be sent.
+    /// This host dialled it, and Tor has granted it: packets may be sent.
     case open
-    /// Accepted by the listener.
+    /// A peer dialled it, and the listener accepted it.
     case accepted
   }
 
-  /// The least and the most that one write batch takes, in bytes.
+  /// The range of the size of a write batch, in bytes.
   static let batchSizes = (16 << 10)...(256 << 10)
 
-  /// How far it has come.
+  /// The state of the circuit.
   var state: State
-  /// How much it is worth to its owner, who decides which circuit makes room for another.
+  /// The worth of the circuit to its owner, who decides which circuit makes room for another.
   var standing = Standing.unproven
-  /// What it carries: how long its queue may stand follows from that.
+  /// The kind of flows that the circuit carries. It decides how long its queue may stand.
   var service: CircuitService
-  /// What must be sent before any packet of the queue.
+  /// The bytes that go out before any packet of the queue: the SOCKS request, or the first keepalive.
   var preamble: [UInt8] = []
   /// The packets that wait to be sent.
   var queue = FlowQueue()
-  /// How much went over it.
+  /// The number of bytes that went over the circuit.
   var traffic = Traffic()
-  /// How fast it takes bytes.
+  /// The rate at which the circuit takes bytes.
   var rate = DrainRate()
-  /// Finds packets in what is received.
+  /// The part that finds packets in the bytes that come in.
   var defragmenter = Defragmenter()
-  /// Whether it is read in pauses.
+  /// The part that decides whether the circuit is read in pauses.
   var coalescing = ReadCoalescing()
-  /// When it was dialled or accepted.
+  /// The time at which the circuit was dialled or accepted.
   let began: Instant
-  /// How long Tor may take to grant it.
+  /// The time that Tor may take to grant the circuit.
   let timeout: Duration
-  /// When a whole packet was last received. Bytes alone do not count, or a dribble would keep a circuit for ever.
+  /// The time at which the last whole packet came. Bytes alone do not count, or a trickle of them would keep a circuit
+  /// for ever.
   var lastReceived: Instant
-  /// When a packet was last queued to be sent.
+  /// The time at which a packet was last queued to be sent.
   var lastSent: Instant
-  /// When the kernel last took bytes, or there was nothing for it to take.
+  /// The time at which the kernel last took bytes, or had none to take.
   var lastProgress: Instant
-  /// Whether the shell has been told that there is something to send.
+  /// Whether the shell was asked to write, and has not done so yet.
   var isFlushRequested = false
-  // How many bytes the next write batch takes: more where the circuit takes all, few where it does not, so that a sparse
-  // flow need not wait behind them.
+  // The size of the next write batch in bytes. It grows where the circuit takes all, and shrinks where it does not, so
+  // that a sparse flow does not wait behind a long batch.
   private var batchSize = Circuit.batchSizes.lowerBound
 
-  /// A circuit that begins now.
+  /// Makes a circuit that begins now.
   init(_ state: State, _ service: CircuitService, timeout: Duration, at now: Instant) {
     self.state = state
     self.service = service
@@ -66,7 +67,7 @@ struct Circuit: ~Copyable {
   /// Whether packets may be sent on it.
   var isOpen: Bool { if case .open = state { true } else { false } }
 
-  /// Whether it was dialled and is not granted yet.
+  /// Whether this host dialled the circuit, and Tor has not granted it yet.
   var isBeingBuilt: Bool {
     switch state {
     case .connecting, .requested: true
@@ -74,22 +75,22 @@ struct Circuit: ~Copyable {
     }
   }
 
-  /// When something last came or went.
+  /// The time at which a packet last came or was queued.
   var lastUsed: Instant { max(lastSent, lastReceived) }
 
-  /// What a SOCKS server has said of a circuit.
+  /// What the SOCKS server has said of a circuit.
   enum Reply {
-    /// Nothing: packets come.
+    /// No reply is expected: the bytes are packets.
     case none
-    /// Not all of it yet.
+    /// The reply is not complete yet.
     case incomplete
-    /// The circuit stands.
+    /// Tor has granted the circuit.
     case granted
-    /// It does not, or this is no SOCKS server.
+    /// Tor has refused the circuit, or this is no SOCKS server; the text tells which.
     case refused(String)
   }
 
-  /// Takes what a SOCKS server says off the front of `input`.
+  /// Takes the SOCKS server's reply off the front of `input`.
   mutating func takeReply(_ input: inout UnsafeMutableRawBufferPointer) -> Reply {
     guard case .requested(var reply) = state else { return .none }
     var rest = UnsafeRawBufferPointer(input)
@@ -98,7 +99,8 @@ struct Circuit: ~Copyable {
         state = .requested(reply)
         return .incomplete
       }
-      // What is left of the request would go out behind the first packet, or never: nobody knows what was granted.
+      // The server replied before it had the whole request, so nobody knows what it granted. The rest of the request
+      // would go out behind the first packet, or never.
       guard preamble.isEmpty else { throw SOCKSError.early }
     } catch {
       return .refused("\(error)")
@@ -107,7 +109,7 @@ struct Circuit: ~Copyable {
     return .granted
   }
 
-  /// Carries packets from now on: `greeting` goes before them.
+  /// Opens the circuit for packets. `greeting` goes out before them.
   mutating func opens(with greeting: [UInt8], at now: Instant) {
     state = .open
     preamble = greeting
@@ -115,7 +117,7 @@ struct Circuit: ~Copyable {
     lastProgress = now
   }
 
-  /// Moves as many packets into the write batch as one write takes. It returns what became of packets that were not sent.
+  /// Fills the write batch with as many packets as one write takes. It returns the packets that were dropped or marked.
   mutating func fillBatch(at now: Instant, store: inout PacketStore) -> FlowQueue.Losses {
     let least = service.pace
     let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
@@ -127,12 +129,12 @@ struct Circuit: ~Copyable {
     return losses
   }
 
-  /// Takes note of a write that took so many of the bytes that were offered.
+  /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`.
   mutating func wrote(_ taken: Int, of offered: Int, at now: Instant) {
     let isBlocked = taken < offered
     if taken > 0 { lastProgress = now }
     rate.took(taken, isBlocked: isBlocked, at: now)
-    // What Tor is asked for reaches no peer.
+    // The request to Tor is no traffic of the peer's.
     if isOpen { traffic.sent &+= UInt64(clamping: taken) }
     batchSize =
       isBlocked
@@ -140,8 +142,8 @@ struct Circuit: ~Copyable {
       : min(Circuit.batchSizes.upperBound, batchSize * 2)
   }
 
-  /// How a packet is to be cut for this circuit now. A peer that takes super-packets is sent IPv6 ones uncut, as long as
-  /// the circuit is fast enough.
+  /// Returns how a packet is to be cut for this circuit now. A peer that takes super-packets gets IPv6 ones uncut, as
+  /// long as the circuit sends one in less than `Streams.frameTime`.
   func segmentation(
     of packet: PacketView, _ offload: OffloadHeader, takesSuperPackets: Bool, at now: Instant
   ) -> OffloadHeader.Segmentation {
@@ -151,21 +153,21 @@ struct Circuit: ~Copyable {
     guard let rate = rate.bytesPerSecond(at: now) else { return .none }
     let most = Int(rate * Streams.frameTime.seconds)
     guard packet.bytes.count > most else { return .none }
-    // Packets of several segments each: as many as fit.
+    // A slower circuit gets pieces of as many whole segments as it sends in that time.
     let together = max(1, most / max(Int(size), 1)) * Int(size)
     return .tcp(size: UInt16(clamping: min(together, packet.bytes.count)), hasECN: hasECN)
   }
 }
 
-/// What a circuit carries.
+/// The kind of flows that a circuit carries.
 enum CircuitService {
-  /// Sparse flows, which wait for nothing.
+  /// Sparse flows, which are sensitive to delay, and bulk flows as long as those have no circuit of their own.
   case sparse
-  /// Bulk alone.
+  /// Bulk flows alone.
   case bulk
 
-  /// How long its queue may stand. Where sparse flows share it, that is short. Where nobody but bulk waits, it is about a
-  /// round trip of an onion circuit, so that a flow that has just slowed down still fills it.
+  /// The time that the queue may stand. It is short where sparse flows share the circuit. With bulk alone it is about a
+  /// round trip of an onion circuit, so that a flow that has just slowed down still fills the circuit.
   var pace: ControlledDelay.Pace {
     switch self {
     case .sparse: ControlledDelay.Pace(target: .milliseconds(5), interval: .milliseconds(100))
@@ -174,13 +176,13 @@ enum CircuitService {
   }
 }
 
-/// What is known of whoever is at the other end of a circuit: who is worth less makes room first.
+/// What is known of whoever is at the other end of a circuit. A circuit of lower standing makes room first.
 enum Standing: Int, CaseIterable {
-  /// It has brought no packet that was let in.
+  /// The circuit has brought no packet that was admitted.
   case unproven
-  /// It has brought one, from whoever it claims or was dialled to be.
+  /// The circuit has brought an admitted packet, from the host that it claims to be of, or was dialled to.
   case stranger
-  /// It claims to be a peer that the operator configured, or was dialled to one. A claim is no proof, but who makes it must
-  /// know the name.
+  /// The circuit claims to be of a peer that the operator configured, or was dialled to one. A claim proves nothing,
+  /// but whoever makes it must know the name.
   case known
 }

@@ -1,23 +1,25 @@
-/// What every circuit holds of a packet that has not come whole, since when, and which circuit makes room for others.
+/// Cut packets are packets of which a part has come. This table knows how much memory each circuit holds for its cut
+/// packet and since when, and it chooses the circuit that is closed when all of them hold too much.
 ///
-/// All hold `limit` bytes together at the most, and those that no peer of the operator's is known on three quarters of
-/// that: the rest is for peers that he knows. Past a bound the circuit is to be closed that has held most for longest, the
-/// product of both, where what is held on a circuit that has brought nothing yet counts `unprovenWeight` times. A good
-/// packet comes in a moment: whoever would have it closed must send as much as he wants to be held in as little time.
-/// A peer that the operator knows is closed last of all.
+/// Together they hold at most `limit` bytes, and the circuits of strangers at most three quarters of that; the rest is
+/// reserved for peers that the operator knows. Past a bound the table chooses the circuit with the greatest weight: the
+/// bytes that it holds times the time for which it has held them, and `unprovenWeight` times as much for a circuit that
+/// has brought nothing yet. An honest packet is complete in a moment. So whoever wants another's circuit closed must
+/// send as many bytes in as little time as the other. A peer that the operator knows is closed last. The counter
+/// `reassemblyLimit` shows how many circuits were closed.
 ///
-/// Circuits stand in lists by standing and by size, each in the order in which it came to hold that, so that only the
-/// first ones are compared, however many there are. The counter `reassemblyLimit` shows how many were closed.
+/// Circuits are in lists by standing and by size, each in the order of time, so that a choice compares only the first
+/// circuit of each list, however many circuits there are.
 struct CutPackets {
-  /// How many times more what is held counts on a circuit that has brought nothing yet.
+  /// The factor of the weight of a circuit that has brought nothing yet.
   static let unprovenWeight = 16.0
 
   private static let none: Int32 = -1
 
-  /// What a circuit holds; by its slot.
+  /// The memory that a circuit holds. Holdings stand in an array by the circuit's slot.
   private struct Holding {
     var circuit: CircuitIdentifier
-    // Which list it is in; negative for none.
+    // The list that the holding is in; `none` if it is in no list.
     var list = CutPackets.none
     var previous = CutPackets.none
     var next = CutPackets.none
@@ -35,17 +37,18 @@ struct CutPackets {
   private var holdings: [Holding] = []
   private var lists = [List](repeating: List(), count: Standing.allCases.count * PacketStore.sizeCount)
 
-  /// How many bytes all circuits hold.
+  /// The number of bytes that all circuits hold.
   private(set) var memory = 0
-  /// How many of them those hold that the operator does not know.
+  /// The number of bytes that circuits hold which are of no peer that the operator knows.
   private(set) var strangersMemory = 0
 
-  /// Nothing is held, and together no more than `limit` bytes are to be.
+  /// Makes a table of no holdings, whose bound is `limit` bytes.
   init(limit: Int) {
     self.limit = limit
   }
 
-  /// A circuit was read, and holds so many bytes now; `loan` is another number whenever it was lent room anew.
+  /// Notes that a circuit was read and holds `bytes` bytes now. `loan` is the number of `Defragmenter.loan`: while it
+  /// is the same, the circuit holds the same memory as before.
   mutating func note(
     _ circuit: CircuitIdentifier, holds bytes: Int, loan: UInt32, standing: Standing, at now: Instant
   ) {
@@ -58,13 +61,13 @@ struct CutPackets {
     link(circuit.slot, standing)
   }
 
-  /// A circuit is gone, and with it what it held.
+  /// Forgets a circuit that is gone, and the memory that it held.
   mutating func forget(_ circuit: CircuitIdentifier) {
     guard circuit.slot < holdings.count, holdings[circuit.slot].list != CutPackets.none else { return }
     unlink(circuit.slot)
   }
 
-  /// The circuit that is to be closed because a bound is passed; `nil` if none is.
+  /// Returns the circuit that has to be closed because a bound is passed; `nil` if none is.
   func circuitInExcess(at now: Instant) -> CircuitIdentifier? {
     guard memory > limit || strangersMemory > limit - limit / 4 else { return nil }
     var worst: (circuit: CircuitIdentifier, weight: Double)?
@@ -74,7 +77,7 @@ struct CutPackets {
         let first = lists[CutPackets.list(standing, size)].first
         guard first != CutPackets.none else { continue }
         let holding = holdings[Int(first)]
-        // A moment is added, so that of those that came just now the one that holds most goes.
+        // A millisecond is added, so that of several that came just now the one that holds most is closed.
         let held = Double(holding.memory) * (now - holding.since + .milliseconds(1)).seconds
         let weight = standing == .unproven ? held * CutPackets.unprovenWeight : held
         if worst.map({ weight > $0.weight }) ?? true { worst = (holding.circuit, weight) }

@@ -1,30 +1,31 @@
-/// Finds the packets in a circuit's bytes, which TCP splits and joins anywhere (B. Fischer, "Building an Anonymous VPN",
-/// 2009, section 7.1.2).
+/// A defragmenter finds the packets in a circuit's bytes, which TCP splits and joins anywhere (B. Fischer, "Building an
+/// Anonymous VPN", 2009, section 7.1.2).
 ///
-/// A packet that came whole is handed out where it lies; only one that was cut is copied together, in room that the store
-/// lends until it is complete: a circuit between two packets holds nothing. What a header announces takes no room: that
-/// grows with what has come, by doubling, so that whoever holds room has sent half of it, or is lent a short packet's.
+/// It hands out a whole packet where it lies. Only a cut packet is copied, into a slot of the store, until it is
+/// complete; between two packets a circuit holds no memory. The length that a header announces takes no memory: a slot
+/// grows by doubling as bytes come. So whoever makes a circuit hold memory has sent half of it, or holds the slot of a
+/// short packet.
 struct Defragmenter: ~Copyable {
-  // The first bytes of a cut packet, until there are enough to know its length and to ask for room.
+  // The first bytes of a cut packet, until they tell its length.
   private var start: UInt64 = 0
   private var partial: PacketStore.Slot?
-  // A packet that was copied together and handed out: its room goes back with `finish`.
+  // The slot of a packet that was copied and handed out. `finish` gives it back to the store.
   private var whole: PacketStore.Slot?
   private var filled = 0
-  // How long the cut packet is.
+  // The length of the cut packet in bytes.
   private var length = 0
   private var isAtStart = true
 
-  /// How much of the store it holds, in bytes.
+  /// The memory of the store that it holds, in bytes.
   private(set) var memory = 0
-  /// Another number for each time that it was lent room: as long as it stays, so does what is held.
+  /// A number that changes whenever the store lends memory anew.
   private(set) var loan: UInt32 = 0
 
-  /// Whether a packet has begun and not ended.
+  /// Whether a part of a packet has come.
   var isWithinPacket: Bool { filled > 0 }
 
-  /// Takes the next packet off the front of `input`; `nil` if the rest does not complete one, which is then kept. All
-  /// packets out of one input are valid, and may be changed, until `finish`.
+  /// Takes the next packet off the front of `input`. It returns `nil` if the rest is no whole packet, and keeps that
+  /// rest. All packets of one input are valid, and may be changed, until `finish`.
   mutating func next(
     _ input: inout UnsafeMutableRawBufferPointer, store: inout PacketStore
   ) throws(StreamError) -> UnsafeMutableRawBufferPointer? {
@@ -46,7 +47,7 @@ struct Defragmenter: ~Copyable {
       UnsafeMutableRawBufferPointer(rebasing: room[filled...]).copyMemory(from: UnsafeRawBufferPointer(taken))
       filled += taken.count
       guard filled == length else { continue }
-      // Only the first packet out of an input can have begun before it, so there is never a second.
+      // Only the first packet of an input can have begun before it, so there is at most one.
       whole = partial
       self.partial = nil
       filled = 0
@@ -55,7 +56,7 @@ struct Defragmenter: ~Copyable {
     return nil
   }
 
-  /// Gives back the room of the packet that was handed out last.
+  /// Gives the slot of the last packet that was copied back to the store.
   mutating func finish(store: inout PacketStore) {
     guard let slot = whole else { return }
     memory -= store.size(of: slot)
@@ -63,7 +64,7 @@ struct Defragmenter: ~Copyable {
     whole = nil
   }
 
-  /// Gives everything back: the circuit is gone.
+  /// Gives all memory back to the store, because the circuit is gone.
   mutating func abandon(store: inout PacketStore) {
     finish(store: &store)
     if let partial { store.takeBack(partial) }
@@ -72,7 +73,7 @@ struct Defragmenter: ~Copyable {
     memory = 0
   }
 
-  /// Takes bytes until the packet's length is known, then room for it.
+  /// Takes bytes until they tell the packet's length, and then a slot for it.
   private mutating func begin(
     _ input: inout UnsafeMutableRawBufferPointer, store: inout PacketStore
   ) throws(StreamError) {
@@ -95,7 +96,7 @@ struct Defragmenter: ~Copyable {
     partial = slot
   }
 
-  /// Moves a packet that turns out to be longer to a place with room for so many more bytes of it.
+  /// Moves the cut packet to a slot that has room for `more` further bytes of it.
   private mutating func enlarge(
     _ small: PacketStore.Slot, for more: Int, store: inout PacketStore
   ) throws(StreamError) {
@@ -106,7 +107,7 @@ struct Defragmenter: ~Copyable {
     partial = slot
   }
 
-  /// Room for `count` bytes of the packet, as much as the slot has.
+  /// Borrows a slot for at least `count` bytes of the packet, and uses its whole size.
   private mutating func lend(_ count: Int, store: inout PacketStore) throws(StreamError) -> PacketStore.Slot {
     guard let slot = store.lend(min(length, PacketStore.size(for: min(count, length)))) else { throw .noRoom }
     loan &+= 1
@@ -125,7 +126,7 @@ struct Defragmenter: ~Copyable {
     return length
   }
 
-  /// "GET " would pass for the beginning of an IPv4 header.
+  /// Refuses a web request, because "GET " would pass for the start of an IPv4 header.
   private mutating func check(_ bytes: UnsafeRawBufferPointer) throws(StreamError) {
     if isAtStart, bytes.starts(with: "GET ".utf8) { throw .webRequest }
     isAtStart = false

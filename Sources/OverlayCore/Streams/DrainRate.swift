@@ -1,10 +1,11 @@
-/// How fast a circuit takes bytes, measured while there is more to send than it takes: an idle circuit says nothing.
+/// The rate at which a circuit takes bytes. It is measured only while more waits than the circuit takes, because an
+/// idle circuit tells nothing.
 struct DrainRate {
-  /// How long a measurement lasts at the least: shorter ones see single buffers being emptied.
+  /// The shortest time that a measurement lasts. A shorter one would see how single buffers are emptied.
   private static let window = Duration.milliseconds(20)
-  /// For how long a rate is believed after the circuit last was too slow.
+  /// The time for which a rate is valid after the measurement.
   private static let validity = Duration.seconds(10)
-  /// How much of the estimate a new measurement makes up.
+  /// The share of a new measurement in the estimate.
   private static let weight = 0.25
 
   private var estimate: Double?
@@ -12,18 +13,18 @@ struct DrainRate {
   private var windowStart: Instant?
   private var windowBytes = 0
 
-  /// Bytes per second; `nil` if the circuit has not been too slow lately.
+  /// Returns the rate in bytes per second; `nil` if the circuit has taken everything lately.
   func bytesPerSecond(at now: Instant) -> Double? {
     now - measured < DrainRate.validity ? estimate : nil
   }
 
-  /// How long the circuit takes for so many bytes; zero if it has not been too slow lately.
+  /// Returns the time that the circuit needs for so many bytes; zero if it has taken everything lately.
   func time(for bytes: Int, at now: Instant) -> Duration {
     guard let rate = bytesPerSecond(at: now) else { return .zero }
     return .seconds(Double(bytes) / rate)
   }
 
-  /// The circuit took so many bytes, and would not take more: `isBlocked`.
+  /// Notes that the circuit took so many bytes. `isBlocked` says that it would take no more.
   mutating func took(_ bytes: Int, isBlocked: Bool, at now: Instant) {
     guard let start = windowStart else {
       if isBlocked { begin(at: now) }

@@ -1,27 +1,28 @@
-/// A TCP flow that migrates to another circuit. It waits there until all that it sent along the circuit before has
-/// arrived: a packet that overtook it would be taken for a sign of loss, and the flow would be slow for many seconds.
+/// A TCP flow that migrates to another circuit. It waits there until everything that it sent along its old circuit has
+/// arrived. The receiver would take a packet that overtook others for a sign of loss, and the flow would be slow for
+/// many seconds.
 private struct FlowMigration {
   /// The flow's hash.
   let flow: UInt32
   /// The circuit on which it waits.
   let circuit: CircuitIdentifier
-  /// The number of the first byte that waits: what is before it went along the circuit before.
+  /// The sequence number of the first byte that waits. All bytes before it went along the old circuit.
   let sequence: UInt32
-  /// When it waits no more, whatever has arrived.
+  /// The time at which the flow goes on, whatever has arrived.
   let deadline: Instant
 
-  /// Whether the byte with this number went along the circuit before. As long as the receiver waits for such a byte, not
-  /// all has arrived. A sender that begins with such a byte sends again what was lost.
+  /// Returns whether the byte with this sequence number went along the old circuit. While the receiver waits for such a
+  /// byte, not everything has arrived. A sender that sends such a byte again repeats what was lost.
   func wentBefore(_ number: UInt32) -> Bool { Int32(bitPattern: number &- sequence) < 0 }
 }
 
-/// The migrations of all flows of a node, at most `limit`, in the order of their deadlines. Past the limit flows migrate
-/// without waiting. A migration ends by the answer that all has arrived, by a packet that the sender repeats, by its
-/// deadline, or where too much waits.
+/// The migrations of all flows of a node, in the order of their deadlines. There are at most `limit`; past that a flow
+/// migrates without waiting. A migration ends when an answer acknowledges all bytes of the old circuit, when the sender
+/// repeats one of them, at its deadline, or when too much waits on the new circuit.
 struct FlowMigrations {
-  /// How long a flow waits at most: a round trip of a slow circuit.
+  /// The longest time that a flow waits: about the round trip of a slow circuit.
   static let patience = Duration.seconds(1)
-  /// How many flows wait at most: each delivered packet is compared with each.
+  /// The greatest number of flows that wait. Each delivered packet is compared with each of them.
   static let limit = 64
 
   private var all: [FlowMigration] = []
@@ -30,14 +31,14 @@ struct FlowMigrations {
   var isEmpty: Bool { all.isEmpty }
   /// The number of flows that wait.
   var count: Int { all.count }
-  /// When the first of them waits no more.
+  /// The earliest deadline; the distant future if no flow waits.
   var nextDeadline: Instant { all.first?.deadline ?? .distantFuture }
 
-  /// Whether a flow waits on the circuit.
+  /// Returns whether a flow waits on the circuit.
   func wait(on circuit: CircuitIdentifier) -> Bool { all.contains { $0.circuit == circuit } }
 
-  /// Lets a flow wait on `circuit` until all up to the end of `packet` is acknowledged. It returns false if nothing ever
-  /// says that, since the packet is not TCP's, or if too many wait.
+  /// Lets a flow wait on `circuit` until all bytes up to the end of `packet` are acknowledged. It returns false if the
+  /// packet is not TCP's, so that nothing acknowledges it, and if too many flows wait.
   mutating func begin(
     _ flow: UInt32, to circuit: CircuitIdentifier, after packet: PacketView, in circuits: inout CircuitTable,
     at now: Instant
@@ -51,8 +52,8 @@ struct FlowMigrations {
     return true
   }
 
-  /// Ends the migration that a delivered packet answers, if that says that nothing is on its way any more. It returns the
-  /// circuit that has something to send by that.
+  /// Ends the migration of the flow that a delivered packet answers, if the packet acknowledges all bytes of the old
+  /// circuit. It returns the circuit that has something to send now.
   mutating func end(byAnswer packet: PacketView, in circuits: inout CircuitTable) -> CircuitIdentifier? {
     guard let acknowledged = TCPNumbers(packet)?.acknowledgement else { return nil }
     let flow = packet.answeredFlow
@@ -60,7 +61,8 @@ struct FlowMigrations {
     return end(index, in: &circuits)
   }
 
-  /// Ends the migration of the flow that sends `packet`, if it sends that again.
+  /// Ends the migration of a flow whose next packet is `packet`, if that repeats a byte of the old circuit. It returns
+  /// the circuit that has something to send now.
   mutating func end(
     of flow: UInt32, ifRepeatedBy packet: PacketView, in circuits: inout CircuitTable
   ) -> CircuitIdentifier? {
@@ -70,8 +72,8 @@ struct FlowMigrations {
     return end(index, in: &circuits)
   }
 
-  /// Ends the migrations to a circuit, on which too much waits, or which is the only one that is left. It returns whether
-  /// there were any.
+  /// Ends all migrations to a circuit on which too much waits, or which is the only one left. It returns whether there
+  /// were any.
   mutating func endAll(to circuit: CircuitIdentifier, in circuits: inout CircuitTable) -> Bool {
     var isAny = false
     while let index = all.firstIndex(where: { $0.circuit == circuit }) {
@@ -81,13 +83,13 @@ struct FlowMigrations {
     return isAny
   }
 
-  /// Ends the first migration that has lasted for too long.
+  /// Ends the first migration if its deadline has passed. It returns the circuit that has something to send now.
   mutating func endOverdue(in circuits: inout CircuitTable, at now: Instant) -> CircuitIdentifier? {
     guard let first = all.first, first.deadline <= now else { return nil }
     return end(0, in: &circuits)
   }
 
-  /// Forgets the migrations to a circuit that is gone.
+  /// Forgets all migrations to a circuit that is gone.
   mutating func forget(_ circuit: CircuitIdentifier) {
     all.removeAll { $0.circuit == circuit }
   }

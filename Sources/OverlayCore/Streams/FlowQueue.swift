@@ -1,23 +1,24 @@
-/// The packets that wait on an open circuit: fair between flows, short, and sparse flows first (RFC 8290).
+/// A flow queue holds the packets that wait on an open circuit. It is fair between flows, keeps delay short, and serves
+/// sparse flows first (FQ-CoDel, RFC 8290).
 ///
-/// Packets are sorted by flow into `flowCount` queues that take turns of a quantum of bytes; one that had nothing to send
-/// and gets a packet goes before those that always have. A queue that stands for too long is told to its sender by a mark
-/// where the packet allows that (RFC 3168), by dropping one where not. Bounded to `memoryLimit`, or less where the store is
-/// short: past it the longest flow's oldest packet is dropped. A packet of which bytes were sent is always sent whole. A
-/// flow can be held.
+/// Packets are sorted by flow into `flowCount` queues, which are served in a deficit round robin of a quantum of bytes.
+/// A queue that was empty and gets a packet is served before those that always have one. A queue that stands for too
+/// long tells its sender by a mark where the packet allows one (RFC 3168), and otherwise by a dropped packet. The
+/// memory is bounded to `memoryLimit`, or to less where the store is short; past that the oldest packet of the longest
+/// queue is dropped. A packet of which some bytes were sent is always sent whole. A flow can be suspended.
 struct FlowQueue: ~Copyable {
-  /// How many flows are told apart; more share.
+  /// The number of queues. If there are more flows, some share a queue.
   static let flowCount = 64
-  /// How many bytes of the store are lent to what waits at the most.
+  /// The most memory of the store that waiting packets take, in bytes.
   static let memoryLimit = 1 << 20
-  /// How many bytes a flow may send in its turn.
+  /// The number of bytes that a flow may send in one round.
   static let quantum = 1_514
 
-  /// What has become of packets that were not sent.
+  /// The packets that were dropped or marked.
   struct Losses {
-    /// Dropped because the queue stood for too long.
+    /// The number of packets that were dropped because their queue stood for too long.
     var aged = 0
-    /// Marked for the same reason.
+    /// The number of packets that were marked for the same reason.
     var marked = 0
   }
 
@@ -42,29 +43,29 @@ struct FlowQueue: ~Copyable {
   private var (new, old) = (FlowList(), FlowList())
   private var batch = WriteBatch()
 
-  /// How many bytes wait, those in the write batch excepted.
+  /// The number of bytes that wait, without those in the write batch.
   private(set) var byteCount = 0
-  /// How many bytes of the store are lent to what waits, the write batch excepted.
+  /// The memory of the store that waiting packets take, in bytes, without the write batch.
   private(set) var memory = 0
-  /// What was lost since it was last asked for.
+  /// The packets that were dropped or marked since the owner last reset this.
   var losses = Losses()
 
   /// Whether nothing waits.
   var isEmpty: Bool { byteCount == 0 && batch.isEmpty }
-  /// Whether it has memory for its flows.
+  /// Whether the queue has memory for its flows.
   var hasMemory: Bool { flows != nil }
   /// Whether a part of a packet was written, so that its rest must follow.
   var isWithinPacket: Bool { batch.isWithinPacket }
-  /// How many bytes of the write batch are not written yet.
+  /// The number of bytes of the write batch that are not written yet.
   var batchBytes: Int { batch.byteCount }
-  /// How many bytes wait altogether.
+  /// The number of bytes that wait, with the write batch.
   var totalBytes: Int { byteCount + batchBytes }
 
-  /// Which of the queues a flow waits in.
+  /// Returns the number of the queue that holds the flow with this hash.
   static func place(of hash: UInt32) -> Int { Int(hash & UInt32(flowCount - 1)) }
 
-  /// Puts a packet that lies in `store`, of which the queue may be lent `limit` bytes, but a packet at the least, behind
-  /// its flow's others; how many were dropped because the queue was full.
+  /// Appends a packet, which lies in `store`, to its flow's queue. `limit` bounds the memory of the whole queue in
+  /// bytes, but one packet always fits. It returns the number of packets that were dropped to make room.
   mutating func append(
     _ slot: PacketStore.Slot, flow hash: UInt32, limit: Int = FlowQueue.memoryLimit, at now: Instant,
     store: inout PacketStore
@@ -89,12 +90,12 @@ struct FlowQueue: ~Copyable {
     return dropped
   }
 
-  /// Lets a flow wait until it is released, with those that share its queue.
+  /// Suspends a flow until `resume`, together with the flows that share its queue.
   mutating func suspend(flow hash: UInt32) {
     table()[FlowQueue.place(of: hash)].isSuspended = true
   }
 
-  /// Lets a flow that was held take its turns.
+  /// Resumes a suspended flow.
   mutating func resume(flow hash: UInt32) {
     let index = FlowQueue.place(of: hash)
     guard let flows else { return }
@@ -102,7 +103,7 @@ struct FlowQueue: ~Copyable {
     if flows[index].head != .none, !flows[index].isListed { enlist(index, asNew: true) }
   }
 
-  /// Moves packets into the write batch until it holds so many bytes, or so many packets were moved.
+  /// Moves packets into the write batch until that holds `limit` bytes, or until `packets` packets were moved.
   mutating func fillBatch(
     bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) {
@@ -113,20 +114,21 @@ struct FlowQueue: ~Copyable {
     }
   }
 
-  /// Puts the write batch into `runs` from `index` on, as far as they go; the index behind the last.
+  /// Writes the write batch into `runs` from `index` on, as far as `runs` has room. It returns the index behind the
+  /// last run.
   func fill(
     _ runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>, from index: Int, store: borrowing PacketStore
   ) -> Int {
     batch.fill(runs, from: index, store: store)
   }
 
-  /// Takes `count` bytes that were written off the front of what is batch.
+  /// Removes `count` bytes that were written from the front of the write batch.
   mutating func consume(_ count: Int, store: inout PacketStore) {
     batch.consume(count, store: &store)
   }
 
-  /// Takes out the next whole packet, whatever flow it is of; `nil` when none is left. The rest of one that was sent in
-  /// part is forgotten: its circuit is gone.
+  /// Removes the next whole packet of any flow and returns it; `nil` when none is left. It drops the rest of a packet
+  /// that was sent in part, because that packet's circuit is gone.
   mutating func popAny(store: inout PacketStore) -> PacketStore.Slot? {
     if let slot = batch.popWhole(store: &store) { return slot }
     guard let flows, byteCount > 0 else { return nil }
@@ -136,8 +138,8 @@ struct FlowQueue: ~Copyable {
     return nil
   }
 
-  /// Takes out what waits in the queue of a flow and is not in the write batch, which may be of other flows, too: the first of a
-  /// list that is linked through `next`.
+  /// Removes all packets of the queue that holds a flow, except those in the write batch. It returns the first of a
+  /// list that is linked through `next`. Other flows that share the queue may have packets in the list.
   mutating func detach(flow hash: UInt32, store: borrowing PacketStore) -> PacketStore.Slot {
     guard let flows else { return .none }
     let index = FlowQueue.place(of: hash)
@@ -153,7 +155,8 @@ struct FlowQueue: ~Copyable {
     return first
   }
 
-  /// How many bytes of the store are lent to all that waits, that the write batch included. Looks at every packet.
+  /// Returns the memory of the store that all packets take, with the write batch, in bytes. It looks at every packet,
+  /// and is for tests.
   func lentBytes(in store: borrowing PacketStore) -> Int {
     var bytes = batch.lentBytes(in: store)
     guard let flows else { return bytes }
@@ -167,7 +170,7 @@ struct FlowQueue: ~Copyable {
     return bytes
   }
 
-  /// Gives the memory back if nothing waits.
+  /// Frees the memory for flows if nothing waits.
   mutating func releaseIfEmpty() {
     guard isEmpty, let flows else { return }
     flows.deallocate()
@@ -199,7 +202,7 @@ struct FlowQueue: ~Copyable {
       }
       guard let slot = next(of: index, at: now, pace: pace, store: &store) else {
         delistFirst(ofNew: isNew)
-        // A flow that just came and went waits behind the others once, or it could always be new.
+        // A flow that came and is empty again waits once behind the others, or it could always be new.
         if isNew, old.first >= 0 { enlist(index, asNew: false) } else { flows[index].isListed = false }
         continue
       }

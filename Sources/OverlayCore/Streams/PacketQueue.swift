@@ -1,23 +1,24 @@
-/// Packets that wait for a circuit to be built, in order: a list through the store. Bounded to 64 packets and 128 KiB; the
-/// oldest are dropped first. Whoever drops the queue gives its packets back to the store before.
+/// A packet queue holds the packets that wait while a circuit is built, in order, as a list through the store. It is
+/// bounded to 64 packets and 128 KiB; past that the oldest are dropped. The owner gives all packets back to the store
+/// before it drops the queue.
 struct PacketQueue {
-  /// How many packets wait at the most.
+  /// The greatest number of packets that wait.
   static let packetLimit = 64
-  /// How many bytes wait at the most.
+  /// The greatest number of bytes that wait.
   static let byteLimit = 128 << 10
 
   private var head = PacketStore.Slot.none
   private var tail = PacketStore.Slot.none
 
-  /// How many packets wait.
+  /// The number of packets that wait.
   private(set) var count = 0
-  /// How many bytes these packets take.
+  /// The number of bytes of these packets.
   private(set) var byteCount = 0
-  /// How many bytes of the store are lent to them.
+  /// The memory of the store that these packets take, in bytes.
   private(set) var memory = 0
 
-  /// Appends a packet that lies in the store, of which the queue may be lent `limit` bytes, but a packet at the least; how
-  /// many were dropped to make room.
+  /// Appends a packet, which lies in the store. `limit` bounds the memory of the queue in bytes, but one packet always
+  /// fits. It returns the number of packets that were dropped to make room.
   mutating func append(_ slot: PacketStore.Slot, limit: Int = .max, store: inout PacketStore) -> Int {
     store[slot].next = .none
     if head == .none { head = slot } else { store[tail].next = slot }
@@ -35,7 +36,7 @@ struct PacketQueue {
     return dropped
   }
 
-  /// Takes out the first packet, which is the caller's to give back; `nil` if there is none.
+  /// Removes the first packet and returns it; `nil` if there is none. The caller gives it back to the store.
   mutating func popFirst(_ store: borrowing PacketStore) -> PacketStore.Slot? {
     guard head != .none else { return nil }
     let slot = head

@@ -1,15 +1,15 @@
-/// Memory for the packets that wait in all queues of a node, and for those that are copied together from pieces, lent
-/// packet by packet: a queue that is empty owns nothing.
+/// The packet store owns the memory of the packets that wait in all queues of a node, and of those that are put
+/// together from pieces. It lends a slot for each packet: an empty queue owns no memory.
 ///
-/// Slots come in six sizes, each twice the one before: a packet that is longer than an Ethernet's MTU takes less than
-/// twice its length. Together they are bounded; past the bound a packet finds no room. Of what is given back a little is
-/// kept for the next packets.
+/// Slots have six sizes, each twice the one before, so that a packet longer than 1,024 bytes takes about twice its
+/// length at most. The memory is bounded; past the bound a packet gets no slot. Some slots that are given back are kept
+/// for the next packets.
 struct PacketStore: ~Copyable {
-  /// Where a packet lies, as long as it is lent.
+  /// The place of a packet. It is valid until it is given back.
   struct Slot: Equatable {
     fileprivate let index: Int32
 
-    /// No packet: ends a list.
+    /// No packet. It ends a list.
     static let none = Slot(index: -1)
   }
 
@@ -20,30 +20,30 @@ struct PacketStore: ~Copyable {
     var length: Int
     /// The next packet of the list that this one is in.
     var next = Slot.none
-    /// When it was put into its queue.
+    /// The time at which the packet was queued.
     var queued = Instant(nanoseconds: 0)
 
     /// The packet.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<length]) }
   }
 
-  /// How much memory the packets of a whole daemon can take, in bytes.
+  /// The most memory that the packets of a whole daemon take, in bytes.
   static let byteLimit = 64 << 20
 
-  /// How much memory packets up to this length take.
+  /// The size of the smallest slot in bytes.
   static let smallSize = 2_048
-  /// How much memory the longest ones take.
+  /// The size of the largest slot in bytes.
   static let largeSize = 65_600
-  /// How many sizes there are.
+  /// The number of sizes.
   static let sizeCount = 6
-  /// How many slots of each size are kept for the next packets.
+  /// The number of free slots of each size that keep their memory.
   private static let keptLimits = [512, 64, 32, 32, 16, 16]
 
-  /// The slots of one size that are not lent and keep their memory, linked through `next`: the last that was given back
-  /// is the first to be lent.
+  /// The free slots of one size that keep their memory, linked through `next`. The last that was given back is the
+  /// first to be lent.
   private struct Pool {
     let size: Int
-    /// How many it keeps.
+    /// The greatest number of slots that the pool keeps.
     let limit: Int
     var first = Slot.none
     var count = 0
@@ -51,23 +51,23 @@ struct PacketStore: ~Copyable {
 
   private var entries = UnsafeMutableBufferPointer<Entry>(start: nil, count: 0)
   private var count = 0
-  // By size.
+  // One pool for each size.
   private let pools: UnsafeMutableBufferPointer<Pool>
-  // The slots without memory, linked through `next`.
+  // The free slots without memory, linked through `next`.
   private var vacant = Slot.none
 
   private let byteLimit: Int
 
-  /// How much memory it has, lent or kept, in bytes.
+  /// The memory that the store owns, lent or kept, in bytes.
   private(set) var byteCount = 0
-  /// How much memory is lent, in bytes.
+  /// The memory that is lent, in bytes.
   private(set) var lentBytes = 0
 
-  /// Whether memory was freed, so that the process has some to give back; whoever gives it back to the system says so
-  /// here.
+  /// Whether the store has freed memory that the process has not returned to the system yet. Whoever returns it sets
+  /// this to false.
   var hasFreedMemory = false
 
-  /// A store without memory, which takes at most so many bytes of it.
+  /// Makes a store without memory, which takes at most `byteLimit` bytes.
   init(byteLimit: Int = PacketStore.byteLimit) {
     self.byteLimit = byteLimit
     pools = .allocate(capacity: PacketStore.sizeCount)
@@ -76,7 +76,8 @@ struct PacketStore: ~Copyable {
     }
   }
 
-  /// Lends room for `length` bytes, at most 65,575; `nil` if less than `reserve` bytes were left below the bound then.
+  /// Lends a slot for a packet of `length` bytes, at most 65,575. It returns `nil` if fewer than `reserve` bytes would
+  /// be left below the bound.
   mutating func lend(_ length: Int, leaving reserve: Int = 0) -> Slot? {
     let pool = PacketStore.pool(for: length)
     let size = pools[pool].size
@@ -91,10 +92,10 @@ struct PacketStore: ~Copyable {
     return slot
   }
 
-  /// How many bytes can still be lent, so that `reserve` bytes are left below the bound then.
+  /// Returns the number of bytes that can still be lent if `reserve` bytes are to be left below the bound.
   func bytesFree(leaving reserve: Int) -> Int { max(0, byteLimit - lentBytes - reserve) }
 
-  /// Takes a packet's room back.
+  /// Takes a slot back.
   mutating func takeBack(_ slot: Slot) {
     let pool = PacketStore.pool(for: size(of: slot))
     lentBytes -= pools[pool].size
@@ -104,24 +105,24 @@ struct PacketStore: ~Copyable {
     pools[pool].count += 1
   }
 
-  /// How much memory is kept for the next packets, in bytes.
+  /// The memory that is kept for the next packets, in bytes.
   var keptBytes: Int { byteCount - lentBytes }
 
-  /// How many bytes are lent with the slot, whatever the packet's length.
+  /// Returns the size of a slot in bytes, whatever the packet's length is.
   func size(of slot: Slot) -> Int { self[slot].memory.count }
 
-  /// What is known of a packet that is lent.
+  /// The entry of a packet in a lent slot.
   subscript(slot: Slot) -> Entry {
     unsafeAddress { UnsafePointer(entry(slot)) }
     unsafeMutableAddress { entry(slot) }
   }
 
-  /// The room of a packet that is lent.
+  /// Returns the memory of the packet in a lent slot, as long as the packet.
   func room(_ slot: Slot) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(rebasing: entries[Int(slot.index)].memory[..<entries[Int(slot.index)].length])
   }
 
-  /// Frees what is kept for the next packets.
+  /// Frees the memory that is kept for the next packets.
   mutating func releaseKept() {
     for pool in pools.indices {
       while pools[pool].first != .none {
@@ -133,14 +134,14 @@ struct PacketStore: ~Copyable {
     }
   }
 
-  /// Which size, from the smallest on, so many bytes take, at most 65,600.
+  /// Returns the number of the smallest size that holds so many bytes, at most 65,600; the smallest size is 0.
   static func pool(for length: Int) -> Int {
     // Nearly every packet is small.
     guard length > smallSize else { return 0 }
     return min(sizeCount - 1, Int.bitWidth - ((length - 1) / smallSize).leadingZeroBitCount)
   }
 
-  /// How much memory so many bytes take, at most 65,600.
+  /// Returns the size in bytes of the slot for so many bytes, at most 65,600.
   static func size(for length: Int) -> Int { size(at: pool(for: length)) }
 
   private static func size(at pool: Int) -> Int { pool == sizeCount - 1 ? largeSize : smallSize << pool }
@@ -155,7 +156,7 @@ struct PacketStore: ~Copyable {
   }
 
   private mutating func make(_ size: Int, _ length: Int) -> Slot {
-    // What is kept for packets of other lengths makes room.
+    // Kept memory of other sizes makes room.
     if byteCount + size > byteLimit { releaseKept() }
     byteCount += size
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)

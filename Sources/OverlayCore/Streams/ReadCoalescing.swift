@@ -27,11 +27,12 @@ public struct ReadCoalescing {
   /// Whether the circuit is to be read in pauses.
   private(set) var isActive = false
 
-  /// What the packets of one read say of it.
+  /// A summary of the packets that one read brought.
   struct Sample {
     /// Whether every packet may come late.
     var isBulkAlone = true
-    /// The bytes of bulk. Acknowledgements alone, which a fast flow in the other direction waits for, are none.
+    /// The number of bytes of bulk. Acknowledgements without data do not count, because a fast flow in the other
+    /// direction waits for them.
     var bulkBytes = 0
 
     /// Counts a packet that was delivered.
@@ -41,7 +42,7 @@ public struct ReadCoalescing {
     }
   }
 
-  /// Takes note of what a read brought.
+  /// Takes the summary of a read into account.
   mutating func note(_ sample: Sample, at now: Instant) {
     guard sample.isBulkAlone else {
       self = ReadCoalescing()
@@ -61,8 +62,8 @@ public struct ReadCoalescing {
     windowBytes = 0
   }
 
-  /// Whether it hardly matters that the packet, which was delivered, comes late: it is TCP's bulk, which says nothing
-  /// else, or an acknowledgement alone.
+  /// Returns whether a delay of this delivered packet hardly matters: it is TCP bulk that says nothing else, or an
+  /// acknowledgement without data.
   private static func canWait(_ packet: PacketView) -> Bool {
     guard !packet.isIPv4, packet.nextHeader == NextHeader.tcp, let segment = TCPSegment(packet) else { return false }
     let isBulk = packet.bytes.count >= bulkLength

@@ -1,13 +1,13 @@
-/// What a SOCKS server said instead of granting a circuit.
+/// The reason why a SOCKS server did not grant a circuit.
 public enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Tor has no circuit to that name now: code 0x5b to 0x5d.
   case refused(code: UInt8)
-  /// Bytes that are no SOCKS4 reply: another service listens at that port.
+  /// The bytes are no SOCKS4 reply: another service listens at that port.
   case malformed(byte: UInt8)
-  /// It granted what it was not asked for yet: not Tor.
+  /// The server granted a circuit before it had the whole request: it is not Tor.
   case early
 
-  /// What was wrong, for the log.
+  /// A description for the log.
   public var description: String {
     switch self {
     case .refused(let code): "refused by Tor (SOCKS code \(code))"
@@ -28,7 +28,7 @@ struct SOCKS4aRequest: Equatable {
   let name: OnionName
   /// Its port.
   let port: UInt16
-  /// What keeps the stream apart from others (`UserIdentifier`).
+  /// The identifier that keeps the stream apart from others (`UserIdentifier`).
   let userIdentifier: String
 
   /// The request's bytes.
@@ -38,13 +38,13 @@ struct SOCKS4aRequest: Equatable {
   }
 }
 
-/// What streams are dialled with. Tor lets those of one user identifier share a circuit, and no others. It is random, so
-/// it says nothing of us.
+/// The SOCKS user identifier of streams. Tor lets streams with the same identifier share a circuit, and no others. It
+/// is random, so that it tells nothing of this host.
 struct UserIdentifier: Equatable {
   private let high: UInt64
   private let low: UInt16
 
-  /// Draws a new one.
+  /// Makes a new identifier.
   init(using random: inout any RandomNumberGenerator) {
     high = random.next()
     low = random.next()
@@ -59,14 +59,15 @@ struct UserIdentifier: Equatable {
   }
 }
 
-/// The reply, 8 bytes that can come one at a time: a zero, the code, and six that mean nothing.
+/// The reply to a SOCKS4 request: a zero, the code, and six bytes without meaning. The 8 bytes can come one at a time.
 public struct SOCKS4aReply: Sendable {
   private var received = 0
 
-  /// A reply of which nothing has come.
+  /// Makes a reply of which nothing has come.
   public init() {}
 
-  /// Takes what belongs to the reply off the front of `bytes`; whether it is complete and the circuit granted.
+  /// Takes the bytes of the reply off the front of `bytes`. It returns whether the reply is complete, and throws unless
+  /// it grants the circuit.
   public mutating func consume(_ bytes: inout UnsafeRawBufferPointer) throws(SOCKSError) -> Bool {
     while received < SOCKS4aReply.size, let byte = bytes.first {
       switch (received, byte) {

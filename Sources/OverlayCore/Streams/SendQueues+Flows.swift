@@ -1,8 +1,9 @@
-/// Packets that change their queue: with a flow that migrates, or because their circuit stands at last, or is gone.
+/// How packets change their queue: with a flow that migrates, when their circuit is granted, or when it is gone.
 extension SendQueues {
-  /// Moves a flow to another circuit, with what it has waiting; `packet` is its next. It returns the circuit that `packet`
-  /// goes out on. The first of what was not sent yet still goes along the circuit before, so that an answer tells when it
-  /// and all before it have arrived. Only then the rest follows along the new one.
+  /// Migrates a flow, whose next packet is `packet`, to another circuit, with its waiting packets. It returns the
+  /// circuit that `packet` goes out on. The first packet that was not sent yet still goes along the old circuit, so
+  /// that its acknowledgement tells when it and everything before it have arrived. Only then the others follow along
+  /// the new circuit.
   mutating func migrate(
     _ flow: UInt32, from old: CircuitIdentifier, to new: CircuitIdentifier, with packet: PacketView,
     out: inout Outbox, at now: Instant
@@ -12,7 +13,7 @@ extension SendQueues {
     while next != .none {
       let slot = next
       next = store[slot].next
-      // Flows that share a queue do not all migrate.
+      // Other flows that share the queue do not migrate.
       let waiting = PacketView(store.room(slot))
       let own = waiting?.flow ?? 0
       var goesAlong = own == flow
@@ -25,20 +26,20 @@ extension SendQueues {
     return isFirst && migrations.begin(flow, to: new, after: packet, in: &circuits, at: now) ? old : new
   }
 
-  /// Takes note of a packet that was delivered: it may end a flow's migration.
+  /// Notes a delivered packet, which may end the migration of a flow.
   mutating func noteDelivered(_ packet: PacketView, out: inout Outbox) {
     guard !migrations.isEmpty, let circuit = migrations.end(byAnswer: packet, in: &circuits) else { return }
     requestFlush(circuit, out: &out)
   }
 
-  /// Lets a circuit for bulk carry sparse flows, too.
+  /// Promotes a circuit for bulk: it carries sparse flows, too, from now on.
   mutating func promote(_ circuit: CircuitIdentifier, out: inout Outbox) {
     circuits[circuit].service = .sparse
-    // What went along the circuit before does not arrive.
+    // The old circuit is gone, and its packets do not arrive.
     if migrations.endAll(to: circuit, in: &circuits) { requestFlush(circuit, out: &out) }
   }
 
-  /// Ends a flow's migration if it sends again what went along the circuit before.
+  /// Ends a flow's migration if `packet` repeats bytes that went along the old circuit.
   mutating func endMigration(of flow: UInt32, ifRepeatedBy packet: PacketView, out: inout Outbox) {
     guard !migrations.isEmpty, let circuit = migrations.end(of: flow, ifRepeatedBy: packet, in: &circuits) else {
       return
@@ -46,7 +47,7 @@ extension SendQueues {
     requestFlush(circuit, out: &out)
   }
 
-  /// Lets packets wait on an open circuit that have waited for one.
+  /// Queues the packets that waited for a circuit on a circuit that is open now.
   mutating func release(
     _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) {
@@ -55,7 +56,8 @@ extension SendQueues {
     }
   }
 
-  /// Lets what waits on a circuit that is gone wait on another one, or, if that is `nil`, for one to be built.
+  /// Queues the packets of a circuit that is gone on `circuit`, or in `waiting` until a circuit is built if `circuit`
+  /// is `nil`. A packet that was sent in part is lost and counted (`lostWithCircuit`).
   mutating func rescue(
     _ queue: inout FlowQueue, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
     at now: Instant
@@ -71,7 +73,7 @@ extension SendQueues {
     }
   }
 
-  /// Drops what waits on a circuit that is gone. It returns how many packets that were.
+  /// Drops the packets of a circuit that is gone, and returns their number.
   mutating func discard(_ queue: inout FlowQueue) -> Int {
     var count = 0
     while let slot = queue.popAny(store: &store) {

@@ -1,37 +1,39 @@
-/// Send queues are the circuits with what waits on each to be sent, and the store in which all packets lie. They cut packets,
-/// let them wait, and hand them to whoever writes; and they keep what concerns several circuits: which flows change theirs,
-/// and which circuit the device waits for.
+/// Send queues hold the circuits, the packets that wait on each of them, and the store that these packets lie in. They
+/// cut packets, queue them, and hand them to whoever writes. They also keep what concerns several circuits: the flows
+/// that migrate, and the circuit that the device waits for.
 ///
-/// Each queue is bounded by its share of what the store has free. What finds no room is dropped and counted (`queueFull`).
+/// Each queue is bounded by its share of the free memory of the store. A packet without room is dropped and counted
+/// (`queueFull`).
 struct SendQueues: ~Copyable {
-  /// For how long a circuit may take no bytes while there are some to send.
+  /// The longest time that a circuit may take no bytes while there are some to send.
   static let stallTimeout = Duration.seconds(60)
-  /// How many segments of one super-packet are sent at most: as many as a queue holds, from which the next would drop the
-  /// first.
+  /// The greatest number of segments of one super-packet. It is as many as a queue holds: a further one would displace
+  /// the first.
   static let segmentLimit = FlowQueue.memoryLimit / PacketStore.smallSize
 
   /// The circuits.
   var circuits = CircuitTable()
-  /// Where packets lie.
+  /// The memory of the packets.
   var store: PacketStore
-  /// The flows that change their circuit.
+  /// The flows that migrate to another circuit.
   var migrations = FlowMigrations()
-  /// Which circuit the device waits for.
+  /// The circuit that the device waits for.
   private(set) var backpressure = Backpressure()
-  /// How many bytes of the store what waits to be sent leaves to what comes in: a cut packet without room ends its
-  /// circuit.
+  /// The number of bytes of the store that packets to be sent leave to packets that come in, because a cut packet
+  /// without room ends its circuit.
   var reserve: Int
-  // By the circuit's slot: when it has taken nothing for too long.
+  // By the circuit's slot: the time at which it has taken nothing for too long.
   private(set) var deadlines = DeadlineQueue()
   private let runs = WriteRuns()
 
-  /// No circuit, and so much memory for packets, of which so much is left to what comes in.
+  /// Makes queues without circuits, with `packetBytes` bytes for packets, of which `reserve` are left to packets that
+  /// come in.
   init(packetBytes: Int, reserve: Int) {
     store = PacketStore(byteLimit: packetBytes)
     self.reserve = reserve
   }
 
-  /// Takes a circuit out. What waits on it is the caller's to give back.
+  /// Removes a circuit and returns it; `nil` if it is gone already. The caller gives its packets back to the store.
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
     guard let circuit = circuits.remove(identifier) else { return nil }
     backpressure.end(identifier)
@@ -42,12 +44,13 @@ struct SendQueues: ~Copyable {
 
   // MARK: - Time
 
-  /// When `advance` has to be called next.
+  /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
     min(deadlines.earliest, min(migrations.nextDeadline, backpressure.deadline))
   }
 
-  /// Does what is due. It returns a circuit that has taken nothing for too long.
+  /// Does what is due. It returns a circuit that has taken nothing for too long, if there is one; the caller closes it
+  /// and calls again.
   mutating func advance(to now: Instant, out: inout Outbox) -> CircuitIdentifier? {
     while let circuit = migrations.endOverdue(in: &circuits, at: now) { requestFlush(circuit, out: &out) }
     if let circuit = backpressure.due(at: now) { noteBacklog(of: circuit, out: &out, at: now) }
@@ -62,15 +65,15 @@ struct SendQueues: ~Copyable {
 
   // MARK: - Into a queue, and out of it
 
-  /// Puts a packet into the queue of a circuit, as ordinary packets or, where the peer takes them and the circuit is fast
-  /// enough, as larger ones. Without a circuit it waits in `waiting`.
+  /// Queues a packet on a circuit, as ordinary packets or, if the peer takes them and the circuit is fast enough, as
+  /// larger ones. Without a circuit the packet waits in `waiting`.
   mutating func enqueue(
     _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, on circuit: CircuitIdentifier?,
     takesSuperPackets: Bool, waiting: inout PacketQueue, out: inout Outbox, at now: Instant
   ) {
     var segmentation = offload.segmentation
     if let circuit {
-      // What waits for a migration takes less memory in segments.
+      // Packets that wait for a migration take less memory as segments.
       segmentation = circuits[circuit].segmentation(
         of: packet, offload, takesSuperPackets: takesSuperPackets && !migrations.wait(on: circuit), at: now)
     }
@@ -100,7 +103,7 @@ struct SendQueues: ~Copyable {
       let isTaken = append(length, flow, on: circuit, waiting: &waiting, out: &out, at: now) {
         _ = splitter.next(into: $0)
       }
-      // No room for one is no room for those behind it.
+      // If one segment finds no room, those behind it find none.
       guard isTaken else {
         out.counters[.queueFull] += UInt64(splitter.countLeft - 1)
         return
@@ -110,8 +113,8 @@ struct SendQueues: ~Copyable {
     out.counters[.queueFull] += UInt64(splitter.countLeft)
   }
 
-  /// Lets a packet of `length` bytes wait that `write` writes to where it is to lie. It returns whether there was room;
-  /// otherwise the packet is counted, and `write` is not called.
+  /// Queues a packet of `length` bytes, which `write` writes to the memory that it is given. It returns whether there
+  /// was room; if not, it counts the packet and does not call `write`.
   private mutating func append(
     _ length: Int, _ flow: UInt32, on circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
     at now: Instant, write: (UnsafeMutableRawBufferPointer) -> Void
@@ -131,7 +134,7 @@ struct SendQueues: ~Copyable {
     return true
   }
 
-  /// Lets a packet wait on an open circuit that lies in the store already.
+  /// Queues a packet that lies in the store on an open circuit.
   mutating func put(
     _ slot: PacketStore.Slot, _ flow: UInt32, on circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) {
@@ -146,11 +149,11 @@ struct SendQueues: ~Copyable {
     requestFlush(circuit, out: &out)
   }
 
-  /// How much of the store a queue may be lent that is lent so many bytes of it, in bytes: as much as it leaves free. So no
-  /// one queue fills the store, and whoever comes finds room, however many there are.
+  /// Returns the memory of the store that a queue may take which takes `memory` bytes now: as much as it leaves free.
+  /// So no queue fills the store, and each new one finds room, however many there are.
   private func share(of memory: Int) -> Int { (memory + store.bytesFree(leaving: reserve)) / 2 }
 
-  /// Asks for a write, unless that is asked for.
+  /// Asks the shell to write to the circuit, unless it was asked already.
   mutating func requestFlush(_ circuit: CircuitIdentifier, out: inout Outbox) {
     guard !circuits[circuit].isFlushRequested else { return }
     circuits[circuit].isFlushRequested = true
@@ -168,8 +171,9 @@ struct SendQueues: ~Copyable {
     }
   }
 
-  /// Hands what waits on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes. `write` returns how
-  /// many bytes it took. The result is whether more is left, so that it is worth to wait until the socket takes more.
+  /// Hands the packets that wait on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes.
+  /// `write` returns the number of bytes that it took. The result is whether more is left, so that the caller should
+  /// wait until the socket takes more.
   mutating func transmit(
     _ circuit: CircuitIdentifier, out: inout Outbox, at now: Instant,
     using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int

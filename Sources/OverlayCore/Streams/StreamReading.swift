@@ -1,5 +1,5 @@
-/// A reading takes the packets out of what one read of a circuit brought. It holds the circuit's defragmenter meanwhile:
-/// a packet may close its own circuit, and then what is held of a cut packet is still ours to give back.
+/// A reading takes the packets out of the bytes that one read of a circuit brought. It holds the circuit's defragmenter
+/// meanwhile, because a packet may close its own circuit, and the memory of a cut packet must still be given back then.
 struct StreamReading: ~Copyable {
   /// The circuit that was read.
   let circuit: CircuitIdentifier
@@ -7,20 +7,20 @@ struct StreamReading: ~Copyable {
   var input: UnsafeMutableRawBufferPointer
   /// The circuit's defragmenter.
   var defragmenter = Defragmenter()
-  /// Whether a packet came whole.
+  /// Whether a whole packet came.
   var hasBroughtPacket = false
-  /// What the delivered packets say of how to read on.
+  /// A summary of the delivered packets, for read coalescing.
   var sample = ReadCoalescing.Sample()
-  /// Why the bytes are no packets; `nil` if they are.
+  /// The reason why the bytes are no packets; `nil` if they are.
   var failure: StreamError?
 
-  /// A reading of these bytes, in which packets may be changed.
+  /// Makes a reading of `input`, in which packets may be changed.
   init(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier) {
     self.circuit = circuit
     self.input = input
   }
 
-  /// Takes the next packet out; `nil` if none is left.
+  /// Returns the next packet; `nil` if none is left.
   mutating func next(store: inout PacketStore) -> UnsafeMutableRawBufferPointer? {
     do throws(StreamError) {
       guard let packet = try defragmenter.next(&input, store: &store) else { return nil }

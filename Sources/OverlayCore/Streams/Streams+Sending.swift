@@ -1,7 +1,7 @@
-/// What is sent: the way from a packet to the bytes of a circuit.
+/// Sending: the way from a packet to the bytes of a circuit.
 extension Streams {
-  /// Puts a packet into the queue of a circuit, as ordinary packets or, where the peer takes them and the circuit is fast
-  /// enough, as larger ones. Without a circuit it waits in `waiting`.
+  /// Queues a packet on a circuit, as ordinary packets or, if the peer takes them and the circuit is fast enough, as
+  /// larger ones. Without a circuit the packet waits in `waiting`.
   mutating func enqueue(
     _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, on circuit: CircuitIdentifier?,
     takesSuperPackets: Bool, waiting: inout PacketQueue, out: inout Outbox, at now: Instant
@@ -11,8 +11,7 @@ extension Streams {
       at: now)
   }
 
-  /// Hands what waits on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes. `write` returns how
-  /// many bytes it took. The result is whether more is left, so that it is worth to wait until the socket takes more.
+  /// Hands the packets that wait on the circuit to `write`, as `SendQueues.transmit` does.
   mutating func transmit(
     _ circuit: CircuitIdentifier, out: inout Outbox, at now: Instant,
     using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
@@ -20,47 +19,49 @@ extension Streams {
     contains(circuit) && queues.transmit(circuit, out: &out, at: now, using: write)
   }
 
-  /// Lets a circuit for bulk carry sparse flows, too.
+  /// Promotes a circuit for bulk: it carries sparse flows, too, from now on.
   mutating func promote(_ circuit: CircuitIdentifier, out: inout Outbox) { queues.promote(circuit, out: &out) }
 
-  /// Moves a flow to another circuit, with what it has waiting; `packet` is its next. It returns the circuit that `packet`
-  /// goes out on.
+  /// Migrates a flow, whose next packet is `packet`, to another circuit, with its waiting packets. It returns the
+  /// circuit that `packet` goes out on.
   mutating func migrate(
     _ flow: UInt32, from old: CircuitIdentifier, to new: CircuitIdentifier, with packet: PacketView,
     out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier { queues.migrate(flow, from: old, to: new, with: packet, out: &out, at: now) }
 
-  /// Ends a flow's migration if it sends again what went along the circuit before.
+  /// Ends a flow's migration if `packet` repeats bytes that went along the old circuit.
   mutating func endMigration(of flow: UInt32, ifRepeatedBy packet: PacketView, out: inout Outbox) {
     queues.endMigration(of: flow, ifRepeatedBy: packet, out: &out)
   }
 
-  /// Takes note of a packet that was delivered: it may end a flow's migration.
+  /// Notes a delivered packet, which may end the migration of a flow.
   mutating func noteDelivered(_ packet: PacketView, out: inout Outbox) { queues.noteDelivered(packet, out: &out) }
 
-  /// Lets packets wait on an open circuit that have waited for one.
+  /// Queues the packets that waited for a circuit on a circuit that is open now.
   mutating func release(
     _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) { queues.release(&waiting, to: circuit, out: &out, at: now) }
 
-  /// Lets what waits on a circuit that is gone wait on another one, or, if that is `nil`, for one to be built.
+  /// Queues the packets of a circuit that is gone on `circuit`, or in `waiting` until a circuit is built if `circuit`
+  /// is `nil`.
   mutating func rescue(
     _ queue: inout FlowQueue, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
     at now: Instant
   ) { queues.rescue(&queue, to: circuit, waiting: &waiting, out: &out, at: now) }
 
-  /// Drops what waits on a circuit that is gone.
+  /// Drops the packets of a circuit that is gone.
   mutating func discard(_ queue: inout FlowQueue) {
     while let slot = queue.popAny(store: &queues.store) { queues.store.takeBack(slot) }
   }
 
-  /// Takes out the first of some waiting packets, which is the caller's to give back; `nil` if there is none.
+  /// Removes the first packet of `waiting` and returns it; `nil` if there is none. The caller gives it back with
+  /// `takeBack`.
   mutating func takeFirst(of waiting: inout PacketQueue) -> PacketStore.Slot? { waiting.popFirst(queues.store) }
 
-  /// The packet that lies in a slot.
+  /// Returns the packet in a slot.
   func packet(in slot: PacketStore.Slot) -> PacketView? { PacketView(queues.store.room(slot)) }
 
-  /// Drops a packet that was taken out.
+  /// Gives the slot of a packet back to the store.
   mutating func takeBack(_ slot: PacketStore.Slot) {
     queues.store.takeBack(slot)
   }

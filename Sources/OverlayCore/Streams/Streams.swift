@@ -1,35 +1,37 @@
-/// Streams moves bytes and packets over circuits. It asks Tor for circuits, finds packets in what they bring, and lets
-/// packets wait, fairly and for a short time, until a circuit takes them. It knows no peer: what a circuit is for, and what
-/// a packet means, is its owner's to say.
+/// Streams moves bytes and packets over circuits. It asks Tor for circuits, finds packets in the bytes that they bring,
+/// and queues packets, fairly and for a short time, until a circuit takes them. It knows no peer: its owner decides
+/// what a circuit is for and what a packet means.
 ///
-/// The memory of all packets is bounded by `PacketStore`, and what cut packets hold of it by `CutPackets`.
+/// `PacketStore` bounds the memory of all packets, and `CutPackets` the part of it that cut packets take.
 struct Streams: ~Copyable {
-  /// For how long one packet may occupy a circuit: a longer one is cut, so that others get their turn.
+  /// The longest time that one packet may occupy a circuit. A longer packet is cut, so that others do not wait for it.
   static let frameTime = Duration.milliseconds(5)
-  /// The length that a super-packet is cut to at most where it arrives, and that the segments in it have at least where
-  /// it is sent: it does not tell how long they were. So no piece is longer than a segment that its sender made, and
-  /// whoever has announced less, a host or a link behind the peer, is obeyed: that flow is cut here.
+  /// The greatest length of the packets that a super-packet is cut into where it arrives, and the smallest length of
+  /// the segments of a super-packet that is sent, in bytes. A super-packet does not tell how long its segments were. So
+  /// no piece is longer than a segment that the sender made, and the flow of a sender that has to keep below this
+  /// length, because of its peer or of a link behind that, is cut here.
   static let superSegment = 1_500
-  /// How much memory cut packets of all circuits of a daemon take together, in bytes.
+  /// The most memory that the cut packets of all circuits of a daemon take together, in bytes.
   static let reassemblyLimit = 16 << 20
-  /// By how much cut packets of a node can exceed their bound until a circuit is closed, in bytes: by one that turns out
-  /// to be long, and is moved to a larger place.
+  /// The memory by which the cut packets of a node can exceed their bound until a circuit is closed, in bytes: that of
+  /// one packet, which turns out to be long and moves to a larger slot.
   static let reassemblySlack = PacketStore.largeSize + PacketStore.smallSize
-  /// How often memory that nobody needs is given back: out of step with keepalives, or a circuit that is kept would never
-  /// be found quiet.
+  /// The interval at which unused memory is given back. It is out of step with keepalives, or a circuit that is kept
+  /// alive would never be found quiet.
   static let tidyingInterval = Duration.seconds(50)
 
-  /// The circuits, and what waits on them.
+  /// The circuits, and the packets that wait on them.
   var queues: SendQueues
   private(set) var cutPackets: CutPackets {
     didSet { queues.reserve = max(0, reassemblyBytes + Streams.reassemblySlack - cutPackets.memory) }
   }
-  // By the circuit's slot: until when Tor may take to grant it.
+  // By the circuit's slot: the time until which Tor may take to grant it.
   private var deadlines = DeadlineQueue()
   private var nextTidying = Instant.distantFuture
   private let reassemblyBytes: Int
 
-  /// No circuit, and so much memory for packets, of which cut packets may take a part.
+  /// Makes streams without circuits, with `packetBytes` bytes for packets, of which cut packets may take
+  /// `reassemblyBytes`.
   init(packetBytes: Int, reassemblyBytes: Int) {
     queues = SendQueues(packetBytes: packetBytes, reserve: reassemblyBytes + Streams.reassemblySlack)
     cutPackets = CutPackets(limit: reassemblyBytes)
@@ -37,7 +39,7 @@ struct Streams: ~Copyable {
   }
 
   #if DEBUG
-    /// Lets a test put streams into a state that is reached only slowly.
+    /// Lets a test put the streams into a state that would take long to reach.
     mutating func prepare(_ body: (inout CircuitTable, inout PacketStore) -> Void) {
       body(&queues.circuits, &queues.store)
     }
@@ -47,28 +49,28 @@ struct Streams: ~Copyable {
 
   /// The circuit that the device waits for; `nil` for none.
   var backpressureCircuit: CircuitIdentifier? { queues.backpressure.circuit }
-  /// The flows that change their circuit.
+  /// The flows that migrate to another circuit.
   var migrations: FlowMigrations { queues.migrations }
-  /// How many bytes of the store what waits to be sent leaves to what comes in.
+  /// The number of bytes of the store that packets to be sent leave to packets that come in.
   var reassemblyReserve: Int { queues.reserve }
-  /// The number of times that were asked for.
+  /// The number of deadlines that are scheduled, for tests.
   var deadlineCount: Int { deadlines.count + queues.deadlines.count }
-  /// The circuits, to be read.
+  /// The circuits, for reading.
   var circuits: CircuitTable { _read { yield queues.circuits } }
-  /// Where packets lie, to be read.
+  /// The memory of the packets, for reading.
   var store: PacketStore { _read { yield queues.store } }
   /// The number of circuits.
   var count: Int { queues.circuits.count }
 
-  /// Whether the circuit is still there.
+  /// Returns whether the circuit is still there.
   func contains(_ circuit: CircuitIdentifier) -> Bool { queues.circuits.contains(circuit) }
 
-  /// The circuit, to be read. It must be there.
+  /// The circuit, for reading. It must be there.
   subscript(circuit: CircuitIdentifier) -> Circuit {
     unsafeAddress { queues.circuits.address(of: circuit) }
   }
 
-  /// Begins a circuit, which Tor may take `timeout` to grant.
+  /// Dials a circuit, and returns its identifier. `timeout` is the time that Tor may take to grant it.
   mutating func open(
     _ request: SOCKS4aRequest, for service: CircuitService, timeout: Duration, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier {
@@ -78,12 +80,12 @@ struct Streams: ~Copyable {
     return circuit
   }
 
-  /// Takes in a circuit that somebody else began.
+  /// Adds a circuit that somebody else dialled, and returns its identifier.
   mutating func accept(at now: Instant) -> CircuitIdentifier {
     queues.circuits.insert(Circuit(.accepted, .sparse, timeout: .zero, at: now))
   }
 
-  /// The SOCKS server took the connection of this circuit: it is asked for the onion service.
+  /// Asks the SOCKS server for the onion service, because it has taken the connection of this circuit.
   mutating func connected(_ circuit: CircuitIdentifier, out: inout Outbox) {
     guard contains(circuit), case .connecting(let request) = queues.circuits[circuit].state else { return }
     queues.circuits[circuit].state = .requested(SOCKS4aReply())
@@ -91,24 +93,24 @@ struct Streams: ~Copyable {
     queues.requestFlush(circuit, out: &out)
   }
 
-  /// Uses a circuit that Tor has granted: `greeting` goes before anything else.
+  /// Opens a circuit that Tor has granted. `greeting` goes out before anything else.
   mutating func use(_ circuit: CircuitIdentifier, greeting: [UInt8], out: inout Outbox, at now: Instant) {
     deadlines.cancel(circuit.slot)
     queues.circuits[circuit].opens(with: greeting, at: now)
     queues.requestFlush(circuit, out: &out)
   }
 
-  /// Sets how much a circuit is worth to its owner.
+  /// Sets the standing of a circuit.
   mutating func rank(_ circuit: CircuitIdentifier, as standing: Standing) {
     queues.circuits[circuit].standing = standing
   }
 
-  /// Says when something was last sent on a circuit that counts: what was sent since is not what it is kept for.
+  /// Sets back the time at which a packet was last sent on a circuit, because packets since then do not count as use.
   mutating func noteSent(on circuit: CircuitIdentifier, at time: Instant) {
     queues.circuits[circuit].lastSent = time
   }
 
-  /// Takes a circuit out. What waits on it is the caller's to give back.
+  /// Removes a circuit and returns it; `nil` if it is gone already. The caller gives its packets back to the store.
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
     guard var circuit = queues.remove(identifier) else { return nil }
     cutPackets.forget(identifier)
@@ -119,15 +121,15 @@ struct Streams: ~Copyable {
 
   // MARK: - Time
 
-  /// When `advance` has to be called next.
+  /// The time at which `advance` has to be called next.
   var nextDeadline: Instant { min(queues.nextDeadline, deadlines.earliest, nextTidying) }
 
-  /// Begins to give memory back from time to time.
+  /// Schedules the first time at which unused memory is given back.
   mutating func start(at now: Instant) {
     nextTidying = now + Streams.tidyingInterval
   }
 
-  /// Does what is due. It returns a circuit that has lasted too long, and why: the caller closes it, and asks again.
+  /// Does what is due. It returns a circuit that has to be closed, and why; the caller closes it and calls again.
   mutating func advance(to now: Instant, out: inout Outbox) -> (CircuitIdentifier, CircuitEnd)? {
     if nextTidying <= now { tidy(out: &out, at: now) }
     if let circuit = queues.advance(to: now, out: &out) {
@@ -158,12 +160,12 @@ struct Streams: ~Copyable {
 
   // MARK: - Receiving
 
-  /// Takes what a SOCKS server says off the front of `input`.
+  /// Takes the SOCKS server's reply off the front of `input`.
   mutating func takeReply(
     _ input: inout UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier
   ) -> Circuit.Reply { queues.circuits[circuit].takeReply(&input) }
 
-  /// Begins to take packets out of what a circuit brought.
+  /// Begins to take packets out of the bytes that a circuit brought.
   mutating func beginReading(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier) -> StreamReading {
     queues.circuits[circuit].traffic.received &+= UInt64(input.count)
     var reading = StreamReading(input, on: circuit)
@@ -171,14 +173,15 @@ struct Streams: ~Copyable {
     return reading
   }
 
-  /// Takes the next packet out, which is valid until `endReading`; `nil` if none is left, or the circuit is gone.
+  /// Returns the next packet, which is valid until `endReading`; `nil` if none is left, or if the circuit is gone.
   mutating func next(_ reading: inout StreamReading, at now: Instant) -> UnsafeMutableRawBufferPointer? {
     guard contains(reading.circuit), let packet = reading.next(store: &queues.store) else { return nil }
     queues.circuits[reading.circuit].lastReceived = now
     return packet
   }
 
-  /// Ends a reading. It returns what is wrong with the circuit, if anything is; the caller closes it.
+  /// Ends a reading. It returns what is wrong with the circuit's bytes, if anything is; the caller closes the circuit
+  /// then.
   mutating func endReading(_ reading: consuming StreamReading, at now: Instant) -> StreamError? {
     let circuit = reading.circuit
     var reading = reading
@@ -196,7 +199,7 @@ struct Streams: ~Copyable {
     return nil
   }
 
-  /// Returns a circuit that is to be closed since cut packets hold too much of the store.
+  /// Returns a circuit that has to be closed because cut packets hold too much of the store.
   mutating func circuitInExcess(at now: Instant) -> CircuitIdentifier? {
     guard let circuit = cutPackets.circuitInExcess(at: now) else { return nil }
     cutPackets.forget(circuit)

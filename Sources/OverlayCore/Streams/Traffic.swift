@@ -1,11 +1,11 @@
-/// How much went over circuits, in bytes: with all that is written on them, keepalives included.
+/// The number of bytes that went over circuits, keepalives included.
 public struct Traffic: Equatable, Sendable {
-  /// What the kernel took.
+  /// The bytes that the kernel took.
   public var sent: UInt64 = 0
-  /// What came.
+  /// The bytes that came in.
   public var received: UInt64 = 0
 
-  /// Counts what went over another circuit, too.
+  /// Adds the bytes that went over another circuit.
   mutating func add(_ other: Traffic) {
     sent &+= other.sent
     received &+= other.received

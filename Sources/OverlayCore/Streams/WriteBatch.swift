@@ -1,27 +1,28 @@
-/// A write batch holds the packets that go to a socket next, in an order that nothing changes any more. It is a list
-/// through the store, of which the first packet may be written in part. Whoever fills the batch bounds it.
+/// A write batch holds the packets that go to a socket next, in their final order. It is a list through the store, of
+/// which the first packet may be written in part. Whoever fills the batch bounds it.
 struct WriteBatch {
   private var head = PacketStore.Slot.none
   private var tail = PacketStore.Slot.none
-  // How many bytes of the first are written.
+  // The number of bytes of the first packet that are written.
   private var offset = 0
 
-  /// How many bytes are not written yet.
+  /// The number of bytes that are not written yet.
   private(set) var byteCount = 0
 
-  /// Whether there are none.
+  /// Whether the batch has no packets.
   var isEmpty: Bool { head == .none }
   /// Whether a part of a packet was written, so that its rest must follow.
   var isWithinPacket: Bool { offset > 0 }
 
-  /// Puts a packet behind the others.
+  /// Appends a packet.
   mutating func append(_ slot: PacketStore.Slot, store: inout PacketStore) {
     if head == .none { head = slot } else { store[tail].next = slot }
     tail = slot
     byteCount += store[slot].length
   }
 
-  /// Puts what is not written into `runs` from `index` on, as far as they go; the index behind the last.
+  /// Writes the bytes that are not written into `runs` from `index` on, as far as `runs` has room. It returns the index
+  /// behind the last run.
   func fill(
     _ runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>, from index: Int, store: borrowing PacketStore
   ) -> Int {
@@ -37,7 +38,7 @@ struct WriteBatch {
     return index
   }
 
-  /// Takes `count` bytes that were written off the front.
+  /// Removes `count` bytes, which were written, from the front.
   mutating func consume(_ count: Int, store: inout PacketStore) {
     var left = count
     while left > 0, head != .none {
@@ -52,14 +53,14 @@ struct WriteBatch {
     }
   }
 
-  /// Takes out the next packet of which nothing was written; the rest of one that was written in part is given back to
-  /// the store.
+  /// Removes the next packet of which nothing was written, and returns it. It gives the rest of a packet that was
+  /// written in part back to the store.
   mutating func popWhole(store: inout PacketStore) -> PacketStore.Slot? {
     if offset > 0 { store.takeBack(removeFirst(store: store)) }
     return head == .none ? nil : removeFirst(store: store)
   }
 
-  /// How many bytes of the store are lent to them. Looks at every one.
+  /// Returns the memory of the store that the packets take, in bytes. It looks at every packet.
   func lentBytes(in store: borrowing PacketStore) -> Int {
     var (bytes, slot) = (0, head)
     while slot != .none {
@@ -78,15 +79,15 @@ struct WriteBatch {
   }
 }
 
-/// Memory in which what one write takes is listed, so that none is taken for each.
+/// Memory for the list of the runs of one write, so that a write allocates none.
 public struct WriteRuns: ~Copyable {
-  /// How many runs of bytes one write takes at most.
+  /// The greatest number of runs of bytes that one write takes.
   public static let limit = 192
-  /// How many packets one write takes at most: before them may stand what is sent first, and the rest of one that was sent
-  /// in part.
+  /// The greatest number of packets that one write takes. Two runs are left for the preamble, and for the rest of a
+  /// packet that was sent in part.
   public static let batchPackets = limit - 2
 
-  /// Room for as many runs as one write takes.
+  /// The runs.
   let memory = UnsafeMutableBufferPointer<UnsafeRawBufferPointer>.allocate(capacity: WriteRuns.limit)
 
   deinit {
