@@ -1,5 +1,6 @@
-/// A deadline queue holds one time for each of some subjects, which are known by small numbers, and finds the earliest.
-/// It is a binary heap that knows where each subject stands in it, so it never holds more than there are subjects.
+/// A deadline queue holds one deadline for each of several subjects, which are known by small numbers, and finds the
+/// earliest. It is a binary heap that knows the place of each subject, so it holds no more deadlines than there are
+/// subjects.
 struct DeadlineQueue {
   private static let nowhere: Int32 = -1
 
@@ -7,14 +8,14 @@ struct DeadlineQueue {
   // By subject: its place in the heap.
   private var places: [Int32] = []
 
-  /// The earliest time that a subject has asked for; the distant future if none has.
+  /// The earliest deadline; the distant future if there is none.
   var earliest: Instant { heap.first?.time ?? .distantFuture }
 
-  /// The number of subjects that have asked for a time.
+  /// The number of subjects that have a deadline.
   var count: Int { heap.count }
 
-  /// Asks for a look at `subject` at `time`, or earlier if the subject has asked for that before.
-  mutating func ask(_ subject: Int, at time: Instant) {
+  /// Sets the deadline of `subject` to `time`, unless it has an earlier one.
+  mutating func schedule(_ subject: Int, at time: Instant) {
     while places.count <= subject { places.append(DeadlineQueue.nowhere) }
     var place = Int(places[subject])
     if place < 0 {
@@ -28,13 +29,13 @@ struct DeadlineQueue {
     rise(place)
   }
 
-  /// Forgets what a subject has asked for.
+  /// Removes the deadline of a subject, if it has one.
   mutating func cancel(_ subject: Int) {
     guard subject < places.count, places[subject] >= 0 else { return }
     remove(Int(places[subject]))
   }
 
-  /// Takes out the subject with the earliest time, if that time has come.
+  /// Removes the subject with the earliest deadline and returns it; `nil` if that deadline has not come yet.
   mutating func popDue(at now: Instant) -> Int? {
     guard let first = heap.first, first.time <= now else { return nil }
     remove(0)

@@ -230,6 +230,6 @@ public struct Host: ~Copyable {
   /// All that a node wanted done is done: takes note of when it wants to be looked at.
   public mutating func finished(_ identity: Identity) {
     guard contains(identity) else { return }
-    deadlines.ask(identity.slot, at: nodes[identity.slot].nextDeadline)
+    deadlines.schedule(identity.slot, at: nodes[identity.slot].nextDeadline)
   }
 }

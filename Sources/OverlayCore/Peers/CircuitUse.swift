@@ -7,7 +7,7 @@ enum CircuitUse {
   /// Somebody else dialled it.
   case call(Call)
 
-  /// The peer that was dialled; `nil` for a circuit that was accepted.
+  /// The peer that was dialled; `nil` for an accepted circuit.
   var dialledPeer: PeerSlots.Index? {
     switch self {
     case .lane(let peer, _), .successor(let peer): peer

@@ -1,45 +1,51 @@
-/// How much a node takes at the most of what peers, strangers and hosts behind it can make it take.
+/// The bounds of what peers, strangers and hosts behind peers can make a node take.
 ///
-/// What a daemon is to take altogether is shared out evenly between its identities, each of which has a node. They do not
-/// draw on one supply: who used it up at one identity would see at another that both are one host. A share has a floor with
-/// which an identity among very many still works; what that adds up to for 128 of them stands with each bound.
+/// The bounds of a daemon are shared evenly between its identities, each of which has a node. Identities do not draw on
+/// one supply: somebody who used it up at one identity would see at another that both are one host. Each share has a
+/// floor, with which an identity among very many still works. The comment of each bound tells what the floors of 128
+/// identities add up to.
 ///
-/// What depends on time alone, such as ten ICMP errors a second, is bounded for each node as it is: it keeps nothing. What
-/// belongs to a circuit, such as its queue, is bounded by how many there are.
+/// Bounds that depend on time alone, such as ten ICMP errors a second, hold for each node: they take no memory. What
+/// belongs to a circuit, such as its queue, is bounded by the number of circuits.
 public struct NodeBounds: Equatable, Sendable {
-  /// How many circuits may be open. Three quarters of it are for those that we dial, an eighth of them for configured peers;
-  /// at the limit an accepted one of somebody else makes room for a configured peer's, and nobody else is dialled. Three
-  /// quarters are for accepted ones beside those that we dialled, a quarter at the least; past that one of them makes room
-  /// for the next (`AcceptedCircuits`). At least 4,
-  /// so that peers and we can dial: where files are so few that it is too much, the system refuses the last ones.
+  /// The greatest number of circuits: at least 4, so that peers and this host can dial. If files are so few that this
+  /// is too much, the system refuses the last ones.
+  ///
+  /// Three quarters of all are for circuits that this host dials, and an eighth of them is reserved for configured
+  /// peers. At the limit an accepted circuit of anybody else makes room for a configured peer's, and nobody else is
+  /// dialled. Accepted circuits have three quarters of all less the dialled ones, but at least a quarter; past that one
+  /// of them makes room for the next (`AcceptedCircuits`).
   public var circuits: Int
-  /// How much memory the packets in all queues and cut packets take, in bytes: 64 MiB, past which packets are dropped. At
-  /// least one circuit's queue, which is 1 MiB, beside all cut packets: 168 MiB for 128 identities.
+  /// The greatest memory of the packets in all queues and of cut packets, in bytes: 64 MiB, past which packets are
+  /// dropped. The floor is one circuit's queue, which is 1 MiB, beside all cut packets: 168 MiB for 128 identities.
   public var packetBytes: Int
-  /// How much of that cut packets of all circuits take together, in bytes: 16 MiB, of which a quarter is for peers that the
-  /// operator named; past either the circuit is closed that has held most for longest (`CutPackets`). At least four of the
-  /// longest packets, so that two peers may send such on two circuits each, and lose none: 32 MiB for 128 identities. Queues
-  /// leave it free.
+  /// The part of it that the cut packets of all circuits take together, in bytes: 16 MiB, of which a quarter is
+  /// reserved for peers that the operator named. Past a bound `CutPackets` chooses a circuit, which is closed. Packets
+  /// to be sent leave this memory free. The floor is four of the longest packets, so that two peers may send such
+  /// packets on two circuits each and lose none: 32 MiB for 128 identities.
   public var reassemblyBytes: Int
-  /// How many names from keepalives are kept that no circuit was ever built to: 2,000, and 32 at least. Past that those
-  /// make room first whose circuits are closed.
+  /// The greatest number of names from keepalives to which no circuit was ever built: 2,000, and at least 32. Past that
+  /// the names whose circuits are closed make room first.
   public var unreachedNames: Int
-  /// How many names from keepalives are kept that a circuit was built to: 8,000, and 128 at least.
+  /// The greatest number of names from keepalives to which a circuit was built: 8,000, and at least 128.
   public var reachedNames: Int
-  /// How many circuits are dialled at the same time: 64, and 8 at least. Half of them are for configured peers.
+  /// The greatest number of circuits that are being dialled at the same time: 64, and at least 8. Half of them are
+  /// reserved for configured peers.
   public var dials: Int
-  /// How many dials are begun a second, and at once: 64, and 8 at least. Half of them are for configured peers.
+  /// The greatest number of dials that are begun in a second, and at once: 64, and at least 8. Half of them are
+  /// reserved for configured peers.
   public var dialsPerSecond: Int
-  /// How many dials a minute, and at once, strangers can cause, by a name that nobody was ever reached at: 10, and 2 at
-  /// least. Past that lots are drawn among accepted circuits that are open and have brought a packet (`StrangerDials`); a
-  /// packet for whoever waits for one is refused. It also bounds the packets that wait for such dials, 128 KiB each.
+  /// The greatest number of dials a minute, and at once, to names that nobody was ever reached at and that strangers
+  /// therefore can cause: 10, and at least 2. Past that the next stranger is selected at random among those with an
+  /// open accepted circuit that has brought a packet (`StrangerDials`), and packets for the others are refused. The
+  /// bound also limits the packets that wait for such dials, 128 KiB each.
   public var strangerDials: Int
-  /// How many lines of the log strangers can cause in five minutes, and at once: 5, and 1 at least.
+  /// The greatest number of log lines that strangers can cause in five minutes, and at once: 5, and at least 1.
   public var strangerLines: Int
-  /// How many peers beside the permanent ones a report names: 50, and 1 at least.
+  /// The greatest number of peers in a report beside the configured ones: 50, and at least 1.
   public var reportedPeers: Int
 
-  /// The bounds of each of so many identities, of which all have `circuits` together.
+  /// Makes the bounds of each of `identities` identities, which have `circuits` circuits together.
   public init(identities: Int = 1, circuits: Int = 1_000) {
     func share(_ whole: Int, atLeast floor: Int) -> Int { max(whole / max(identities, 1), floor) }
     self.circuits = share(circuits, atLeast: 4)

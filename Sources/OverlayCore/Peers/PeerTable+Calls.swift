@@ -1,20 +1,24 @@
-/// The circuits that others dial to us: who says to be there, who is let in, and who stays when there are too many.
+/// Calls are the circuits that others dial to this host: who the caller is, which packets are admitted, and which
+/// circuit makes room when there are too many.
 extension PeerTable {
-  /// How long an accepted circuit may be there without having said who calls, or brought a packet.
+  /// The time in which an accepted circuit has to bring a packet, or to tell its sender.
   static let firstPacketTimeout = Duration.seconds(30)
-  /// How much longer an accepted circuit may be idle than one that we dialled: whoever dialled it decides.
+  /// The time by which an accepted circuit may be idle for longer than a dialled one, because whoever dialled a circuit
+  /// decides when it ends.
   private static let acceptedGrace = Duration.seconds(30)
 
   // MARK: - Places
 
-  /// How many circuits may be accepted: three quarters of all beside those that we dialled, but a quarter at the least.
+  /// Returns the greatest number of accepted circuits: three quarters of all circuits less the dialled ones, but at
+  /// least a quarter.
   private func callLimit(in streams: borrowing Streams) -> Int {
     let (limit, dialled) = (policy.bounds.circuits, streams.count - calls.count)
     return max(limit / 4, limit - limit / 4 - dialled)
   }
 
-  /// Whether there is room for a circuit that we dial, or `makeRoomToDial` can make it: three quarters of all are for those,
-  /// an eighth of them for peers that the operator named, for which a call of somebody else makes room.
+  /// Returns whether a circuit may be dialled, perhaps after `makeRoomToDial`. Three quarters of all circuits are for
+  /// dialled ones, and an eighth of them is reserved for peers that the operator named, for which a call of somebody
+  /// else makes room.
   func hasRoomToDial(isConfigured: Bool, in streams: borrowing Streams) -> Bool {
     let limit = policy.bounds.circuits
     let reserve = isConfigured ? 0 : limit / 8
@@ -22,7 +26,7 @@ extension PeerTable {
     return streams.count < limit - reserve || isConfigured && calls.holdsUnknown
   }
 
-  /// Lets a call make room for a circuit that is dialled now, where there is none.
+  /// Closes an accepted circuit if there is no room for one that is dialled now.
   mutating func makeRoomToDial(names: inout NameTable, streams: inout Streams, out: inout Outbox) {
     guard streams.count >= policy.bounds.circuits,
       let other = calls.leastWanted(using: &random, in: streams.circuits)
@@ -30,7 +34,7 @@ extension PeerTable {
     crowdOut(other, names: &names, streams: &streams, out: &out)
   }
 
-  /// Somebody called our onion service; `nil` if no more circuits are wanted.
+  /// Accepts a call of this host's onion service. It returns `nil` if the call has to be refused.
   mutating func accepted(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier? {
@@ -45,16 +49,17 @@ extension PeerTable {
     let circuit = streams.accept(at: now)
     set(.call(Call()), of: circuit)
     calls.insert(circuit)
-    look(at: circuit, when: now + PeerTable.firstPacketTimeout)
+    schedule(circuit, at: now + PeerTable.firstPacketTimeout)
     return circuit
   }
 
-  /// What a name that a circuit claims, or that it was dialled to, is worth before any packet has come.
+  /// Returns the standing of a circuit that claims to be of this address, or was dialled to it, before it has brought a
+  /// packet.
   func standing(of address: IPv6Address, _ names: borrowing NameTable) -> Standing {
     names.isKnown(address) ? .known : .unproven
   }
 
-  /// A circuit has brought a packet that is let in.
+  /// Notes that a circuit has brought a packet that was admitted.
   mutating func noteDelivery(
     on circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -63,7 +68,7 @@ extension PeerTable {
     raise(circuit, to: standing, names: &names, streams: &streams, out: &out, at: now)
   }
 
-  /// A circuit that was read may still be without the place that it has earned.
+  /// Tries again to establish a circuit that was read, if its standing entitles it to be and there was no place.
   mutating func noteRead(
     of circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -100,7 +105,8 @@ extension PeerTable {
     out.tell(.crowdedOut)
   }
 
-  /// When an accepted circuit is closed unless something comes. Bytes that say nothing do not keep it.
+  /// Returns the time at which an accepted circuit is closed unless a packet comes. Bytes that tell nothing do not keep
+  /// it.
   func end(of call: Call, _ circuit: borrowing Circuit) -> Instant {
     let isUsable =
       switch call.sender {
@@ -114,12 +120,12 @@ extension PeerTable {
 
   // MARK: - Who calls
 
-  /// Whether a caller may say to be this peer: not to be a host that is on this side.
+  /// Returns whether a caller may claim this address: it must not be one of this host.
   private func mayClaim(_ source: IPv6Address) -> Bool {
     OverlayNetwork.tor.isPeer(source, of: policy.name.address) && !policy.siblings.contains(source)
   }
 
-  /// The first packet of an accepted circuit says whose it is.
+  /// Notes the source address of the first packet of an accepted circuit, which decides its sender.
   mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address, names: borrowing NameTable, at now: Instant)
   {
     guard mayClaim(source) else { return }
@@ -127,7 +133,7 @@ extension PeerTable {
     if let peer = peers.find(source), names.name(of: source) != nil { called(peer, at: now) }
   }
 
-  /// Sets who sent an accepted circuit, and lets it stand with the circuits of that peer.
+  /// Sets the sender of an accepted circuit, and moves the circuit to the peer of that address.
   private mutating func setSender(_ sender: Sender, of circuit: CircuitIdentifier, _ names: borrowing NameTable) {
     guard var call = call(circuit) else { return }
     let before = caller(call.sender)
@@ -149,7 +155,7 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) {
     out.counters[.keepalive] += 1
-    // Who answers on the circuit that we dialled is who we dialled: Tor knows, and the keepalive adds nothing.
+    // Tor knows who is at the other end of a circuit that this host dialled, and the keepalive adds nothing.
     guard let sender = call(circuit)?.sender else { return }
     let keepalive: Keepalive
     do {
@@ -159,7 +165,7 @@ extension PeerTable {
         out.counters[.badKeepalive] += 1
         return
       }
-      // An old OnionCat's says that it is still there, and no more.
+      // The keepalive of an old OnionCat says that it is still there, and no more.
       if sender == .unknown {
         claim(circuit, by: packet.source, names: names, at: now)
       } else if sender.address != packet.source {
@@ -181,12 +187,13 @@ extension PeerTable {
     learn(keepalive, from: circuit, sender, names: &names, streams: &streams, out: &out, at: now)
     guard call(circuit)?.sender.address == packet.source, let peer = peers.find(packet.source) else { return }
     if sender == .unknown, peers[peer].name == keepalive.name { called(peer, at: now) }
-    // A name that is not believed is not called back.
+    // A name that the table does not hold is not called back.
     guard names.name(of: packet.source) == keepalive.name else { return }
     converse(keepalive, names: &names, streams: &streams, out: &out, at: now)
   }
 
-  /// Somebody says to be us: true only for who knows the token that we sent through Tor to ourselves.
+  /// Handles a keepalive with this host's own name. It is this host if it has the token that this host sent to itself
+  /// through Tor.
   private mutating func recognise(
     _ keepalive: Keepalive, on circuit: CircuitIdentifier, _ sender: Sender, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -219,15 +226,15 @@ extension PeerTable {
       out.counters[.nameConflict] += 1
       setSender(.refused(name), of: circuit, names)
       streams.rank(circuit, as: .unproven)
-      look(at: circuit, when: now + PeerTable.firstPacketTimeout)
-      // Which of the two can be reached shows when the other is tried.
+      schedule(circuit, at: now + PeerTable.firstPacketTimeout)
+      // A dial to the other name shows which of the two can be reached.
       if let held = names.name(of: name.address), names.isUnreached(held) {
         _ = dial(held, names: &names, streams: &streams, out: &out, at: now)
       }
       if strangerLines.take(at: now) { out.tell(.nameConflict) }
       return
     case .undiallable:
-      // An old peer, known by its address: nobody can call it back.
+      // The name of an old peer is a hash that nobody can dial: the peer is known by its address.
       out.counters[.undiallableName] += 1
       names.release(name)
       setSender(.claimed(name.address, nil), of: circuit, names)
@@ -238,7 +245,7 @@ extension PeerTable {
     names.note(keepalive.capabilities, of: name)
     guard let peer = peers.find(name.address), peers[peer].name == name else { return }
     peers[peer].takesSuperPackets = keepalive.capabilities?.contains(.superPackets) == true
-    // A sign of life: worth another try at once.
+    // This is a sign of life, which permits another attempt at once.
     peers[peer].showedLife(at: now)
     redial(peer, names: &names, streams: &streams, out: &out, at: now)
   }

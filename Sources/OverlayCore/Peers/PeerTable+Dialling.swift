@@ -2,12 +2,13 @@
 extension PeerTable {
   /// How long Tor may take to grant a circuit.
   static let dialTimeout = Duration.seconds(60)
-  /// A circuit that lived shorter than this counts as a failed attempt.
+  /// A circuit that was lost sooner counts as a failed attempt.
   static let shortLife = Duration.seconds(30)
-  /// How often it is looked for room for configured peers that wait to be dialled.
+  /// The interval at which the table looks for room for configured peers that wait to be dialled.
   static let dialInterval = Duration.milliseconds(100)
 
-  /// Begins a circuit to `name`, or finds that none may be begun now. `isSelected`: to a stranger who was drawn by lot.
+  /// Dials `name` and returns its peer; `nil` if it may not be dialled now. `isSelected` says that `name` is a stranger
+  /// who was selected, so that the dial is counted already.
   mutating func dial(
     _ name: OnionName, isSelected: Bool = false, names: inout NameTable, streams: inout Streams, out: inout Outbox,
     at now: Instant
@@ -48,7 +49,7 @@ extension PeerTable {
     return peer
   }
 
-  /// Begins a circuit to a peer, of whichever kind, for which there is room.
+  /// Begins a circuit to a peer, of any kind. There must be room for it.
   mutating func beginCircuit(
     to name: OnionName, _ user: UserIdentifier, for service: CircuitService, timeout: Duration,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -59,7 +60,7 @@ extension PeerTable {
     return Lane.Way(circuit, user: user, flowLabel: random.next(upperBound: 0xfffff) + 1)
   }
 
-  /// Tor granted a circuit: who we are goes first.
+  /// Opens a circuit that Tor has granted. A keepalive with this host's name goes first.
   mutating func granted(
     _ circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -81,11 +82,11 @@ extension PeerTable {
       if let change = change(of: peer, to: .connected) { out.tell(.connected(change)) }
       streams.release(&peers[peer].waiting, to: circuit, out: &out, at: now)
     }
-    look(at: circuit, when: now)
+    schedule(circuit, at: now)
   }
 
-  /// What is first on a circuit that we dialled, or is sent later to say something more. Capabilities are always told: who
-  /// tells any can be asked whether it is there.
+  /// Returns the keepalive for a circuit that this host dialled: its name and capabilities, and `more`. Capabilities
+  /// are always told, because a peer asks only hosts that tell some whether they are there.
   func keepalive(
     on circuit: CircuitIdentifier, to peer: PeerSlots.Index, _ name: OnionName,
     saying more: [Keepalive.Extension] = []
@@ -99,7 +100,7 @@ extension PeerTable {
 
   // MARK: - Configured peers
 
-  /// Dials a configured peer now, or when its pace allows.
+  /// Dials a configured peer now, or schedules that for when its pace permits it.
   mutating func redial(
     _ peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -107,25 +108,25 @@ extension PeerTable {
       return
     }
     if dial(name, names: &names, streams: &streams, out: &out, at: now) == nil, !dials.isWaiting(name) {
-      look(at: peer, when: max(peers[peer].pace.nextAttempt(from: now), now + .seconds(1)))
+      schedule(peer, at: max(peers[peer].pace.nextAttempt(from: now), now + .seconds(1)))
     }
   }
 
-  /// Somebody on this side waits for a peer that may not be dialled yet: a configured one is dialled soon.
+  /// Makes a configured peer be dialled soon, because packets wait for it.
   mutating func hasten(_ name: OnionName, at now: Instant) {
     guard let peer = peers.find(name.address), peers[peer].isPermanent, !peers[peer].hasCircuit, tor != .unreachable,
       !dials.isWaiting(name)
     else { return }
     peers[peer].hasten()
-    look(at: peer, when: peers[peer].pace.nextAttempt(from: now))
+    schedule(peer, at: peers[peer].pace.nextAttempt(from: now))
   }
 
   private mutating func awaitDial(of name: OnionName, at now: Instant) {
     dials.wait(name)
-    lookAtDials(when: now + PeerTable.dialInterval)
+    scheduleDials(at: now + PeerTable.dialInterval)
   }
 
-  /// Dials the configured peers that wait for it, as far as there is room.
+  /// Dials the configured peers that wait to be dialled, as far as there is room.
   mutating func dialWaiting(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -133,12 +134,12 @@ extension PeerTable {
       guard let peer = peers.find(name.address) else { continue }
       redial(peer, names: &names, streams: &streams, out: &out, at: now)
     }
-    if dials.isAwaited { lookAtDials(when: now + PeerTable.dialInterval) }
+    if dials.isAwaited { scheduleDials(at: now + PeerTable.dialInterval) }
   }
 
   // MARK: - Strangers
 
-  /// Whether a name that nobody was ever reached at may be dialled now; otherwise it waits until it is drawn.
+  /// Returns whether a name that nobody was ever reached at may be dialled now. If not, it waits until it is selected.
   private mutating func mayDialStranger(
     _ name: OnionName, names: inout NameTable, out: inout Outbox, at now: Instant
   ) -> Bool {
@@ -153,8 +154,9 @@ extension PeerTable {
     scheduleSelection(at: now)
   }
 
-  /// Draws the stranger who is dialled next: one whose accepted circuit is still open and has brought a packet, each
-  /// circuit once. A circuit has the more lots the longer it is open: whoever comes and goes has few.
+  /// Selects the stranger who is dialled next: one with an open accepted circuit that has brought a packet, each
+  /// circuit once. The selection is random, and weighted by the age of the circuit, so that callers who come and go are
+  /// seldom selected.
   mutating func selectStranger(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {

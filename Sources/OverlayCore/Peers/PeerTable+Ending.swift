@@ -1,6 +1,7 @@
-/// What becomes of a peer, of its other circuits, and of the packets that wait, when a circuit is gone.
+/// What happens to a peer, to its other circuits and to the packets that wait when a circuit is gone.
 extension PeerTable {
-  /// A circuit is gone. It returns the packets that are lost by that, which their senders are to be told.
+  /// Removes a circuit that is gone. It returns the packets that are lost with it, about which their senders have to be
+  /// told.
   mutating func ended(
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -21,7 +22,8 @@ extension PeerTable {
     return PacketQueue()
   }
 
-  /// Takes a circuit out, with all that is kept of it elsewhere. What waits on it is the caller's.
+  /// Removes a circuit, with everything that is known of it elsewhere, and returns it. The caller gives its packets
+  /// back to the store.
   mutating func takeOut(
     _ identifier: CircuitIdentifier, names: inout NameTable, streams: inout Streams
   ) -> Circuit? {
@@ -43,7 +45,7 @@ extension PeerTable {
     return circuit
   }
 
-  /// Closes a circuit of our own accord, and drops what waits on it.
+  /// Closes a circuit, and drops the packets that wait on it.
   mutating func close(
     _ circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox
   ) {
@@ -52,8 +54,8 @@ extension PeerTable {
     streams.discard(&gone.queue)
   }
 
-  /// The first circuit is gone. Another that stands takes its place; otherwise what waited on it is answered or goes to
-  /// the next one.
+  /// Handles the end of the first circuit. Another open circuit replaces it. If there is none, a new one is dialled, or
+  /// the senders of the packets that wait are told.
   private mutating func firstEnded(
     _ circuit: inout Circuit, of peer: PeerSlots.Index, _ end: CircuitEnd, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -87,7 +89,7 @@ extension PeerTable {
     return lost
   }
 
-  /// Takes note of why there is no first circuit any more: when the peer is dialled again follows from that.
+  /// Notes the reason why there is no first circuit any more, and when the peer may be dialled again.
   private mutating func note(
     _ end: CircuitEnd, ofFirst circuit: borrowing Circuit, of peer: PeerSlots.Index, names: inout NameTable,
     out: inout Outbox, at now: Instant
@@ -114,7 +116,7 @@ extension PeerTable {
 
   // MARK: - Lanes for bulk
 
-  /// A circuit for bulk is gone: its flows go on with the sparse ones.
+  /// Handles the end of a circuit for bulk. Its flows go on along the sparse lane.
   private mutating func bulkLaneEnded(
     _ circuit: inout Circuit, _ lane: Int, of peer: PeerSlots.Index, _ end: CircuitEnd, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -127,7 +129,8 @@ extension PeerTable {
     peers[peer].lookForLane()
   }
 
-  /// The lane for bulk whose circuit can take the place of the first: the one with the least to send.
+  /// Returns the lane for bulk whose circuit can replace the first: that with the fewest bytes to send; `nil` if none
+  /// is open.
   private func laneToPromote(of peer: PeerSlots.Index, _ streams: borrowing Streams) -> Int? {
     var best: (lane: Int, bytes: Int)?
     for (index, lane) in peers[peer].bulk.enumerated() {
@@ -138,7 +141,7 @@ extension PeerTable {
     return best?.lane
   }
 
-  /// The first circuit is gone, and one for bulk takes its place: with all flows, and with what waited.
+  /// Promotes a circuit for bulk to the first circuit, because that is gone. All flows and packets move to it.
   private mutating func promote(
     _ lane: Int, of peer: PeerSlots.Index, inPlaceOf circuit: inout Circuit, _ end: CircuitEnd,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -146,7 +149,7 @@ extension PeerTable {
     guard let name = peers[peer].name, let way = peers[peer].bulk[lane - 1].current else { return }
     peers[peer].isReached(by: way)
     if peers[peer].unansweredSince != nil { peers[peer].unansweredSince = now }
-    // The next circuit for bulk must not be joined to this one, nor to that which was lost.
+    // The next circuit for bulk must be joined neither to this one nor to the one that was lost.
     peers[peer].sparse.user = way.user
     peers[peer].bulk[lane - 1].user = UserIdentifier(using: &random)
     peers[peer].flows.clear(lane)
@@ -154,12 +157,13 @@ extension PeerTable {
     set(.lane(peer, Lane.sparse), of: way.circuit)
     streams.promote(way.circuit, out: &out)
     streams.rescue(&circuit.queue, to: way.circuit, waiting: &peers[peer].waiting, out: &out, at: now)
-    look(at: way.circuit, when: now)
-    look(at: peer, when: now)
+    schedule(way.circuit, at: now)
+    schedule(peer, at: now)
     out.tell(.promoted(name, circuit: lane, after: end))
   }
 
-  /// Closes the circuits for bulk, from one of them on. What waits on them waits on `circuit`, or for the next one.
+  /// Closes the circuits for bulk from number `first` + 1 on. Their packets wait on `circuit`, or, if that is `nil`,
+  /// for the next circuit.
   mutating func closeBulkLanes(
     of peer: PeerSlots.Index, from first: Int = 0, to circuit: CircuitIdentifier?, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -174,7 +178,7 @@ extension PeerTable {
     }
   }
 
-  /// Makes the place of a circuit for bulk free, and lets the next one wait if the one that is gone failed early.
+  /// Empties a lane for bulk. If its circuit failed early, the next one has to wait.
   private mutating func vacate(
     _ lane: Int, of peer: PeerSlots.Index, after circuit: borrowing Circuit, _ end: CircuitEnd, out: inout Outbox,
     at now: Instant

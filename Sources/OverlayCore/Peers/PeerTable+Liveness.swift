@@ -1,33 +1,32 @@
-/// Whether peers still are where circuits lead. What was sent and heard goes into a peer's `Liveness`, and what that decides
-/// is done here, when the peer is looked at, never while a packet is being read.
+/// Whether peers are still at the other end of circuits. What was sent and heard goes into a peer's `Liveness`. What
+/// that decides is done when the peer is checked, never while a packet is being read.
 extension PeerTable {
-  /// How long a configured peer's circuit may be silent before a keepalive goes out.
+  /// The time after which a keepalive goes out on a silent circuit to a configured peer.
   static let keepaliveInterval = Duration.seconds(60)
 
-  /// Something goes to a peer from which nothing is awaited yet.
+  /// Notes that something goes to a peer, which has nothing to answer yet.
   mutating func awaitAnswer(of peer: PeerSlots.Index, at now: Instant) {
     guard peers[peer].selfCallToken.isEmpty else { return }
     peers[peer].unansweredSince = now
-    look(at: peer, when: now + Liveness.patience)
+    schedule(peer, at: now + Liveness.patience)
   }
 
-  /// A packet came over a circuit: its sender is there.
+  /// Notes that a packet came over a circuit, so that its sender is there.
   mutating func heard(on circuit: CircuitIdentifier, at now: Instant) {
     guard let source = source(of: circuit), let peer = peers.find(source), peers[peer].hasCircuit else { return }
     peers[peer].lastHeard = now
     peers[peer].unansweredSince = nil
-    if peers[peer].awaitsSignOfLife { look(at: peer, when: now) }
+    if peers[peer].awaitsSignOfLife { schedule(peer, at: now) }
   }
 
-  /// A peer has called: a circuit to it that stands may lead to where it was before.
+  /// Notes that a peer has called. An open circuit to it may lead to where it was before.
   mutating func called(_ peer: PeerSlots.Index, at now: Instant) {
     guard peers[peer].state == .up else { return }
     peers[peer].liveness.called()
-    look(at: peer, when: now)
+    schedule(peer, at: now)
   }
 
-  /// Takes an answer of the peer with this address, which came over a circuit of its; false if it answers nothing that the
-  /// peer was asked.
+  /// Takes an echo reply of the peer with this address. It returns false if the peer was not asked so.
   mutating func takeAnswer(
     _ reply: EchoProbe.Reply, from address: IPv6Address, out: inout Outbox, at now: Instant
   ) -> Bool {
@@ -35,7 +34,7 @@ extension PeerTable {
     return answered(by: peer, reply.token, identifier: reply.identifier, out: &out, at: now)
   }
 
-  /// Reads what a keepalive on an accepted circuit says beside a name and capabilities.
+  /// Takes the question and the answer out of a keepalive on an accepted circuit.
   mutating func converse(
     _ keepalive: Keepalive, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -63,19 +62,19 @@ extension PeerTable {
   ) -> Bool {
     guard peers[peer].liveness.answered(token, identifier: identifier, at: now) != nil else { return false }
     out.counters[.answered] += 1
-    if peers[peer].hasCircuit { look(at: peer, when: now) }
+    if peers[peer].hasCircuit { schedule(peer, at: now) }
     return true
   }
 
-  /// How long a circuit to a configured peer may be silent. Of two peers that keep each other one waits a little longer, so
-  /// that it is asked, and its own question is not needed.
+  /// Returns the time for which a circuit to a configured peer may be silent. If two hosts have each other configured,
+  /// one waits a little longer, so that it is asked first and need not ask.
   private func keepaliveInterval(of address: IPv6Address) -> Duration {
     let own = policy.name.address
     let isGreater = (own.high, own.low) > (address.high, address.low)
     return isGreater ? PeerTable.keepaliveInterval + .seconds(5) : PeerTable.keepaliveInterval
   }
 
-  /// Sends something on a circuit to a configured peer that was silent for long: a question, which is a keepalive, too.
+  /// Sends a question, which is a keepalive, too, on a circuit to a configured peer that was silent for long.
   mutating func keepAlive(
     _ peer: PeerSlots.Index, on circuit: CircuitIdentifier, names: borrowing NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -85,14 +84,14 @@ extension PeerTable {
     if streams[circuit].lastSent + interval <= now {
       if peers[peer].liveness.mayAsk(at: now) {
         ask(peer, on: circuit, names: names, streams: &streams, out: &out, at: now)
-        look(at: peer, when: now + Liveness.patience)
+        schedule(peer, at: now + Liveness.patience)
       } else {
         keepalive(on: circuit, to: peer, name).withUnsafeBytes {
           send($0, to: peer, on: circuit, streams: &streams, out: &out, at: now)
         }
       }
     }
-    look(at: circuit, when: streams[circuit].lastSent + interval)
+    schedule(circuit, at: streams[circuit].lastSent + interval)
   }
 
   /// Does what a peer's liveness asks for now.
@@ -111,12 +110,12 @@ extension PeerTable {
       closeSuccessor(of: peer, names: &names, streams: &streams, out: &out)
     }
     if let due = peers[peer].liveness.due(unansweredSince: peers[peer].unansweredSince) {
-      // What cannot be done now can be in a second, perhaps.
-      look(at: peer, when: due > now ? due : now + .seconds(1))
+      // A step that could not be done now is tried again in a second.
+      schedule(peer, at: due > now ? due : now + .seconds(1))
     }
   }
 
-  /// Asks a peer whether it is there, on a circuit to it that is open.
+  /// Asks a peer on an open circuit whether it is there.
   private mutating func ask(
     _ peer: PeerSlots.Index, on circuit: CircuitIdentifier, names: borrowing NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -138,13 +137,13 @@ extension PeerTable {
       : keepalive(on: circuit, to: peer, name, saying: [.init(type: Keepalive.Extension.question, value: token)])
     let lastSent = streams[circuit].lastSent
     packet.withUnsafeBytes { send($0, to: peer, on: circuit, streams: &streams, out: &out, at: now) }
-    // It is not what the circuit is kept for.
+    // A question must not keep a circuit that is otherwise idle.
     if !peers[peer].isPermanent { streams.noteSent(on: circuit, at: lastSent) }
   }
 
   // MARK: - A second circuit beside one that is doubted
 
-  /// Dials a second circuit beside the first, by a way of its own, if there is room for it.
+  /// Dials a second circuit beside the first, with another user identifier, if there is room.
   private mutating func dialSuccessor(
     of peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -168,17 +167,17 @@ extension PeerTable {
     out.tell(.doubted(name))
   }
 
-  /// The second circuit stands: what is asked along it tells whether it is better.
+  /// Asks along the second circuit, which was granted now: the answer tells whether it is better.
   mutating func successorGranted(
     _ circuit: CircuitIdentifier, to peer: PeerSlots.Index, names: borrowing NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
     peers[peer].liveness.successorStands(at: now)
     ask(peer, on: circuit, names: names, streams: &streams, out: &out, at: now)
-    look(at: peer, when: now + Liveness.patience)
+    schedule(peer, at: now + Liveness.patience)
   }
 
-  /// The second circuit takes the place of the first, which is closed.
+  /// Replaces the first circuit by the second, and closes the first.
   private mutating func replace(
     _ circuit: CircuitIdentifier, of peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -193,8 +192,8 @@ extension PeerTable {
     out.tell(.replaced(name))
   }
 
-  /// What a first circuit that is gone leaves goes to the second one, which may still be being built. Those for bulk, of which
-  /// nobody knows that they are any better, go with the first.
+  /// Makes the successor the first circuit, with the packets of the old one. It may still be being built. The circuits
+  /// for bulk are closed, because nobody knows whether they are better than the old one.
   mutating func takeOver(
     _ old: inout Circuit, by successor: Lane.Way, of peer: PeerSlots.Index, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -211,11 +210,11 @@ extension PeerTable {
       peers[peer].bulk[index].user = UserIdentifier(using: &random)
     }
     closeBulkLanes(of: peer, to: circuit, names: &names, streams: &streams, out: &out, at: now)
-    look(at: successor.circuit, when: now)
-    if peers[peer].unansweredSince != nil { look(at: peer, when: now + Liveness.patience) }
+    schedule(successor.circuit, at: now)
+    if peers[peer].unansweredSince != nil { schedule(peer, at: now + Liveness.patience) }
   }
 
-  /// The second circuit is gone; the first is no worse than before.
+  /// Handles the end of the second circuit.
   mutating func successorEnded(
     _ circuit: inout Circuit, of peer: PeerSlots.Index, _ end: CircuitEnd, streams: inout Streams, out: inout Outbox,
     at now: Instant
@@ -224,14 +223,14 @@ extension PeerTable {
     peers[peer].sparse.successor = nil
     peers[peer].liveness.successorEnded()
     if end == .torUnreachable { torLost(out: &out, at: now) }
-    // Nothing but questions waited on it.
+    // Only questions waited on it.
     streams.discard(&circuit.queue)
     guard peers[peer].hasCircuit, let name = peers[peer].name else { return }
-    look(at: peer, when: now)
+    schedule(peer, at: now)
     out.tell(.noReplacement(name, end))
   }
 
-  /// The second circuit is needed no more.
+  /// Closes the second circuit, which is needed no more.
   mutating func closeSuccessor(
     of peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox
   ) {

@@ -1,23 +1,23 @@
-/// The one way to a peer: whatever is sent to one, packets of this host and errors alike, passes here.
+/// The one way to a peer. Everything that is sent to a peer, packets of this host and errors alike, passes here.
 extension PeerTable {
-  /// How long a circuit for bulk stays without any.
+  /// The time after which an idle circuit for bulk is closed.
   static let bulkIdle = Duration.seconds(30)
-  /// For how long flows that found no lane for bulk do not look for one again, unless one came or went.
+  /// The time for which flows that found no lane for bulk do not look for one again, unless a lane has come or gone.
   private static let laneLookInterval = Duration.milliseconds(10)
-  /// The same where the limit of circuits was the reason: each time counts as a refusal.
+  /// The same time if a limit was the reason, because each attempt counts as a refusal.
   private static let laneLimitInterval = Duration.seconds(1)
 
-  /// What became of a packet for a peer.
+  /// The result of sending a packet to a peer.
   enum Sending {
-    /// It is on its way, waits for a circuit, or was dropped and counted.
+    /// The packet was sent, waits for a circuit, or was dropped and counted.
     case taken
-    /// Nobody knows the name of the address.
+    /// The name of the address is not known.
     case unknownName
     /// The peer cannot be dialled now.
     case unreachable
   }
 
-  /// Sends a packet to the peer with this address, which is dialled if there is no circuit to it.
+  /// Sends a packet to the peer with this address, and dials the peer if there is no circuit to it.
   mutating func send(
     _ packet: PacketView, _ offload: OffloadHeader, to address: IPv6Address, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -37,8 +37,8 @@ extension PeerTable {
     return .taken
   }
 
-  /// Sends something of our own, an error or an answer, to the peer with this address. It returns false if there is no
-  /// way to the peer.
+  /// Sends a packet of the node's own, an error or an answer, to the peer with this address. It returns false if there
+  /// is no way to the peer.
   mutating func sendOwn(
     _ bytes: UnsafeRawBufferPointer, to address: IPv6Address, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -48,7 +48,7 @@ extension PeerTable {
     return true
   }
 
-  /// A peer that there is a circuit to, or that one is dialled to now.
+  /// Returns the peer with this address if there is a circuit to it, or if one could be dialled now; otherwise `nil`.
   mutating func way(
     to address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
@@ -57,7 +57,7 @@ extension PeerTable {
     return dial(name, names: &names, streams: &streams, out: &out, at: now)
   }
 
-  /// Sends something of our own along a peer's first circuit, or along `circuit`.
+  /// Sends a packet of the node's own along `circuit`, or else along a peer's first circuit.
   mutating func send(
     _ bytes: UnsafeRawBufferPointer, to peer: PeerSlots.Index, on circuit: CircuitIdentifier? = nil,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -82,8 +82,8 @@ extension PeerTable {
 
   // MARK: - Lanes
 
-  /// The circuit that a packet to the peer goes out on: the first one, unless its flow is bulk and there is another; `nil`
-  /// while the first one is being built.
+  /// Returns the circuit for a packet: that of the flow's lane if the flow is bulk and has one, otherwise the first;
+  /// `nil` while the first one is being built.
   private mutating func circuit(
     for packet: PacketView, _ flow: UInt32, of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox,
     at now: Instant
@@ -103,8 +103,9 @@ extension PeerTable {
     return streams.migrate(flow, from: sparse, to: circuit, with: packet, out: &out, at: now)
   }
 
-  /// Where a flow of the sparse lane goes that is bulk: to the lane with the fewest; `nil` as long as it waits where it is.
-  /// A flow that is pinned stays, so it waits until it can have a lane of its own or no more are to be had.
+  /// Returns the lane for a bulk flow of the sparse lane: the open one with the fewest flows; `nil` if the flow has to
+  /// stay for now. A pinned flow never changes its lane, so it waits until it can have one of its own, or until no more
+  /// can be built.
   private mutating func bulkLane(
     of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> (lane: Int, circuit: CircuitIdentifier)? {
@@ -124,8 +125,8 @@ extension PeerTable {
     return best
   }
 
-  /// Whether another circuit for bulk is being built: as many as flows wait for one, as far as they are to be had, so that
-  /// those that start together need not wait for each other's.
+  /// Returns whether another circuit for bulk is being built, and begins one if it can. Each flow that waits has one of
+  /// its own built, so that flows that start together need not wait for each other's.
   private mutating func hasBulkLaneComing(
     to peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> Bool {
@@ -135,7 +136,7 @@ extension PeerTable {
     guard coming < peers[peer].flows.waitingCount(at: now), tor != .unreachable,
       peers[peer].bulkPace.nextAttempt(from: now) <= now, let index = lanes.firstIndex(where: { $0.current == nil })
     else { return coming > 0 }
-    // Bulk can share: the other half of the limit is for first circuits to peers, and for those that peers dial.
+    // Bulk flows can share a circuit. The other half of the limit is for first circuits, and for those that peers dial.
     guard streams.count < policy.bounds.circuits / 2 else {
       out.counters[.circuitLimit] += 1
       peers[peer].nextLaneLook = now + PeerTable.laneLimitInterval
@@ -155,7 +156,7 @@ extension PeerTable {
     return true
   }
 
-  /// Looks at a circuit whose time has come. It returns why the circuit is to be closed, if it is.
+  /// Checks a circuit whose deadline has come. It returns the reason to close the circuit, if there is one.
   mutating func tend(
     _ circuit: CircuitIdentifier, _ use: CircuitUse, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
@@ -168,14 +169,14 @@ extension PeerTable {
         out.counters[.idleClosed] += 1
         return .unneeded
       }
-      look(at: circuit, when: due)
+      schedule(circuit, at: due)
     case .lane(let peer, let lane):
       guard streams[circuit].isOpen else { return nil }
       if lane == Lane.sparse, peers[peer].isPermanent {
         keepAlive(peer, on: circuit, names: names, streams: &streams, out: &out, at: now)
       } else {
         let idle = lane == Lane.sparse ? policy.idle : min(policy.idle, PeerTable.bulkIdle)
-        // The first circuit to a peer takes the others with it.
+        // The end of the first circuit would end the others.
         let isAlone = lane != Lane.sparse || peers[peer].openBulkLanes == 0
         let isUsed = !isAlone || !streams[circuit].queue.isEmpty
         let due = isUsed ? now + idle : streams[circuit].lastUsed + idle
@@ -183,7 +184,7 @@ extension PeerTable {
           out.counters[.idleClosed] += 1
           return .unneeded
         }
-        look(at: circuit, when: due)
+        schedule(circuit, at: due)
       }
     }
     return nil

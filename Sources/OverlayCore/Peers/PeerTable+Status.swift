@@ -1,10 +1,10 @@
-/// What the peer table tells of itself to an operator who asks.
+/// The status of the peer table, for the operator.
 extension PeerTable {
-  /// What reports call the peer that is this host itself, by way of Tor.
+  /// The label of the peer that is this host itself, reached through Tor.
   private static let ownLabel = "own onion service (feed:beef)"
 
-  /// What peers are like now: the configured ones, and as many others as are shown, of those that were ever dialled. Looks
-  /// at every circuit.
+  /// Returns the status of all configured peers, and of others that were ever dialled, up to
+  /// `NodeBounds.reportedPeers`, with the number of those that are left out. It looks at every circuit.
   func status(in streams: borrowing Streams, at now: Instant) -> (shown: [PeerStatus], others: Int) {
     let known = peers.indices.filter { peers[$0].isPermanent || peers[$0].wasDialled }
     let permanent = known.filter { peers[$0].isPermanent }.sorted { label(of: $0) < label(of: $1) }
@@ -12,12 +12,12 @@ extension PeerTable {
     return (shown.map { status(of: $0, in: streams, at: now) }, known.count - shown.count)
   }
 
-  /// What the log may call a peer: by its petname, number or address.
+  /// Returns the label of a peer for the log: its petname, number or address.
   private func label(of peer: PeerSlots.Index) -> String {
     peers[peer].isSelf ? PeerTable.ownLabel : peers[peer].label ?? "\(peers[peer].address)"
   }
 
-  /// When a peer that was not reached is dialled again.
+  /// Returns the time until a peer that was not reached is dialled again.
   func nextTry(of peer: PeerSlots.Index, at now: Instant) -> NextTry? {
     let isPermanent = peers[peer].isPermanent
     guard tor != .unreachable else { return isPermanent ? .whenTorIsBack : nil }
@@ -25,7 +25,7 @@ extension PeerTable {
     return isPermanent ? .after(wait) : .ifWanted(after: wait)
   }
 
-  /// Takes note of how a peer is; what there is to tell of it.
+  /// Notes whether a peer is reachable. It returns what the operator has to be told; `nil` for a peer without a name.
   mutating func change(of peer: PeerSlots.Index, to reachability: Peer.Reachability) -> NodeEvent.PeerChange? {
     guard let name = peers[peer].name else { return nil }
     let isNews = peers[peer].isPermanent && peers[peer].reachability != reachability

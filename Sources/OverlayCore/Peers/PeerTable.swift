@@ -1,16 +1,15 @@
-/// The peer table is the one place that knows who there is: every host that was configured, dialled or has called, the
-/// circuits that lead to it or came from it, and what is to be done about them when their time has come. It finds a peer
-/// by its address in one step.
+/// The peer table is the one place that knows the peers: every host that was configured or dialled or has called, the
+/// circuits to and from each, and the deadlines of peers and circuits. It finds a peer by its address in one step.
 ///
-/// Beside the configured peers it holds those that there are circuits of, whose number is bounded, and those that were
-/// dialled lately, whose pace it remembers.
+/// Beside the configured peers it holds those that have circuits, whose number is bounded, and those that were dialled
+/// lately, whose pace it remembers.
 struct PeerTable: ~Copyable {
-  /// How often peers are forgotten that nothing is to be remembered of.
+  /// The interval at which peers are forgotten of which nothing needs to be remembered.
   static let tidyingInterval = Duration.seconds(50)
-  /// How often it is tried whether Tor is back.
+  /// The interval at which the SOCKS server is tried while Tor is away.
   static let torProbeInterval = Duration.seconds(2)
 
-  /// What it was told.
+  /// The settings of the table.
   var policy: PeerPolicy
   /// Whether the SOCKS server takes connections.
   private(set) var tor = TorReachability.unknown
@@ -18,15 +17,15 @@ struct PeerTable: ~Copyable {
   var peers = PeerSlots()
   /// The configured peers, in the operator's order.
   var configured: [PeerSlots.Index] = []
-  /// How many circuits are dialled, and which configured peers wait for that.
+  /// The bound of dials, and the configured peers that wait for one.
   var dials: DialQueue
-  /// When strangers are dialled.
+  /// The pace at which strangers are dialled.
   var strangers: StrangerDials
-  /// The accepted circuits, and which of them makes room.
+  /// The accepted circuits, and the choice of the one that makes room.
   var calls: AcceptedCircuits
-  /// Lines of the log that a stranger can cause.
+  /// The bound of the log lines that a stranger can cause.
   var strangerLines: TokenBucket
-  /// Whatever is drawn by lot.
+  /// The source of everything that is random.
   var random: any RandomNumberGenerator
 
   // By the circuit's slot.
@@ -39,7 +38,7 @@ struct PeerTable: ~Copyable {
   private var nextSelection = Instant.distantFuture
   private var nextTidying = Instant.distantFuture
 
-  /// A table without peers.
+  /// Makes a table without peers.
   init(_ policy: PeerPolicy, random: any RandomNumberGenerator) {
     let bounds = policy.bounds
     self.policy = policy
@@ -55,16 +54,16 @@ struct PeerTable: ~Copyable {
   /// The number of peers.
   var count: Int { peers.count }
 
-  /// Whether there is a circuit to the peer with this address, open or being built.
+  /// Returns whether there is a first circuit to the peer with this address, open or being built.
   func hasCircuit(to address: IPv6Address) -> Bool { peers.find(address).map { peers[$0].hasCircuit } ?? false }
 
-  /// The first circuit to a name; `nil` if there is none.
+  /// Returns the first circuit to a name; `nil` if there is none.
   func firstCircuit(to name: OnionName) -> CircuitIdentifier? {
     guard let peer = peers.find(name.address), peers[peer].name == name else { return nil }
     return peers[peer].sparse.current?.circuit
   }
 
-  /// The peer with this address, which is taken in if it is not there.
+  /// Returns the peer with this address, and adds it if there is none.
   mutating func findOrInsert(_ address: IPv6Address, _ name: OnionName?, isSelf: Bool = false) -> PeerSlots.Index {
     if let peer = peers.find(address) {
       if peers[peer].name == nil { peers[peer].name = name }
@@ -73,7 +72,7 @@ struct PeerTable: ~Copyable {
     return peers.insert(Peer(address: address, name: name, isSelf: isSelf, user: UserIdentifier(using: &random)))
   }
 
-  /// Forgets a peer that was never dialled, once nothing leads to it.
+  /// Forgets a peer that was never dialled if no circuit leads to or from it.
   mutating func forgetIfUnknown(_ peer: PeerSlots.Index) {
     guard !peers[peer].wasDialled, !peers[peer].isPermanent, !peers[peer].hasCircuit, peers[peer].incoming.isEmpty
     else { return }
@@ -85,25 +84,25 @@ struct PeerTable: ~Copyable {
     peers.remove(peer)
   }
 
-  /// What a circuit is for; `nil` if it is gone.
+  /// Returns the use of a circuit; `nil` if the circuit is gone.
   func use(of circuit: CircuitIdentifier) -> CircuitUse? {
     guard circuit.slot < uses.count, let entry = uses[circuit.slot], entry.circuit == circuit else { return nil }
     return entry.use
   }
 
-  /// Sets what a circuit is for; `nil` if it is gone, in which case nobody looks at it again.
+  /// Sets the use of a circuit. `nil` says that the circuit is gone, and cancels its deadline.
   mutating func set(_ use: CircuitUse?, of circuit: CircuitIdentifier) {
     while uses.count <= circuit.slot { uses.append(nil) }
     uses[circuit.slot] = use.map { (circuit, $0) }
     if use == nil { circuitDeadlines.cancel(circuit.slot) }
   }
 
-  /// What is known of an accepted circuit; `nil` for one that was dialled.
+  /// Returns what is known of an accepted circuit; `nil` for a dialled one.
   func call(_ circuit: CircuitIdentifier) -> Call? {
     if case .call(let call) = use(of: circuit) { call } else { nil }
   }
 
-  /// The peer that sent an accepted circuit, as far as that is known: this host itself is one, too.
+  /// Returns the peer that dialled an accepted circuit, as far as that is known. This host itself is one, too.
   func caller(_ sender: Sender) -> PeerSlots.Index? {
     switch sender {
     case .claimed(let address, _): peers.find(address)
@@ -112,7 +111,7 @@ struct PeerTable: ~Copyable {
     }
   }
 
-  /// Whose packets may come over a circuit; `nil` for nobody's.
+  /// Returns the only source address that packets on a circuit may have; `nil` if none may come.
   func source(of circuit: CircuitIdentifier) -> IPv6Address? {
     switch use(of: circuit) {
     case .lane(let peer, _), .successor(let peer): peers[peer].source
@@ -121,7 +120,8 @@ struct PeerTable: ~Copyable {
     }
   }
 
-  /// Whether a peer with this address is there now: a circuit to it is open, or one that claims to be its was accepted.
+  /// Returns whether the peer with this address is there now: a circuit to it is open, or an accepted one claims to be
+  /// of it.
   func isLive(_ address: IPv6Address) -> Bool {
     guard let peer = peers.find(address), !peers[peer].isSelf else { return false }
     return peers[peer].state == .up || !peers[peer].incoming.isEmpty
@@ -129,18 +129,18 @@ struct PeerTable: ~Copyable {
 
   // MARK: - Time
 
-  /// When `advance` has to be called next.
+  /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
     min(peerDeadlines.earliest, circuitDeadlines.earliest, min(nextTorProbe, nextDials, min(nextSelection, nextTidying)))
   }
 
-  /// Begins: looks for Tor, whose answer dials the configured peers.
+  /// Starts the table: it tries the SOCKS server, and dials the configured peers when that answers.
   mutating func start(out: inout Outbox, at now: Instant) {
     out.perform(.probeTor)
     nextTidying = now + PeerTable.tidyingInterval
   }
 
-  /// Does what is due. It returns a circuit that is to be closed, and why: the caller closes it, and asks again.
+  /// Does what is due. It returns a circuit that has to be closed, and why; the caller closes it and calls again.
   mutating func advance(
     to now: Instant, names: inout NameTable, streams: inout Streams, out: inout Outbox
   ) -> (CircuitIdentifier, CircuitEnd)? {
@@ -160,20 +160,20 @@ struct PeerTable: ~Copyable {
     return nil
   }
 
-  /// Asks for a look at a peer.
-  mutating func look(at peer: PeerSlots.Index, when time: Instant) {
-    peerDeadlines.ask(peer.number, at: time)
+  /// Schedules a check of a peer, unless an earlier one is scheduled.
+  mutating func schedule(_ peer: PeerSlots.Index, at time: Instant) {
+    peerDeadlines.schedule(peer.number, at: time)
   }
 
-  /// Asks for a look at a circuit.
-  mutating func look(at circuit: CircuitIdentifier, when time: Instant) {
-    circuitDeadlines.ask(circuit.slot, at: time)
+  /// Schedules a check of a circuit, unless an earlier one is scheduled.
+  mutating func schedule(_ circuit: CircuitIdentifier, at time: Instant) {
+    circuitDeadlines.schedule(circuit.slot, at: time)
   }
 
-  /// Asks for a look at the configured peers that wait to be dialled.
-  mutating func lookAtDials(when time: Instant) { nextDials = min(nextDials, time) }
+  /// Schedules the dials of configured peers that wait.
+  mutating func scheduleDials(at time: Instant) { nextDials = min(nextDials, time) }
 
-  /// Asks for a stranger to be drawn.
+  /// Schedules the selection of a stranger.
   mutating func selectStranger(when time: Instant) { nextSelection = min(nextSelection, time) }
 
   private static func take(_ time: inout Instant, at now: Instant) -> Bool {
@@ -202,7 +202,7 @@ struct PeerTable: ~Copyable {
 
   // MARK: - Tor
 
-  /// Tells whether the SOCKS server takes connections.
+  /// Notes whether the SOCKS server takes connections. If it does again, configured peers are dialled.
   mutating func torProbed(
     isReachable: Bool, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -214,7 +214,7 @@ struct PeerTable: ~Copyable {
     for peer in configured { redial(peer, names: &names, streams: &streams, out: &out, at: now) }
   }
 
-  /// The SOCKS server does not take connections.
+  /// Notes that the SOCKS server takes no connections.
   mutating func torLost(out: inout Outbox, at now: Instant) {
     nextTorProbe = min(nextTorProbe, now + PeerTable.torProbeInterval)
     guard tor != .unreachable else { return }

@@ -1,33 +1,33 @@
-/// When strangers may be dialled, whose names nobody was ever reached at: anybody can cause such dials, by a packet that this
-/// host answers. As long as nobody waits whoever asks is dialled at once; who comes when the pace allows no more waits for a
-/// turn, which is drawn among all that wait, as often as the pace allows. Nothing is kept here of those who wait.
+/// The pace of dials to strangers, whose names nobody was ever reached at. Anybody can cause such a dial, by a packet
+/// that this host answers. A stranger is dialled at once if nobody waits and the pace permits it. All others wait, and
+/// as often as the pace permits it one of them is selected. This machine does not know who waits.
 struct StrangerDials {
-  /// How long a packet for a stranger is worth a dial.
+  /// The time for which a packet for a stranger is worth a dial.
   static let patience = Duration.seconds(30)
 
   private var pace: TokenBucket
-  // When the next turn is drawn; nobody waits without.
+  // The time of the next selection; `nil` if nobody waits.
   private var next: Instant?
 
-  /// So many turns a minute, and at once.
+  /// Makes a pace of `count` dials a minute, and as many at once.
   init(perMinute count: Int) {
     pace = TokenBucket(rate: Double(count) / 60, burst: Double(count))
   }
 
-  /// Whether a stranger may be dialled at once, which is then counted.
+  /// Returns whether a stranger may be dialled at once, and counts the dial if so.
   mutating func takeAtOnce(at now: Instant) -> Bool { next == nil && pace.take(at: now) }
 
-  /// Somebody waits: when a turn is to be drawn; `nil` if that is known already.
+  /// Returns the time of the selection that somebody waits for; `nil` if it is scheduled already.
   mutating func scheduleSelection(at now: Instant) -> Instant? {
     guard next == nil else { return nil }
-    // Never now, or it could be asked for in a circle.
+    // Never now, or a selection could schedule the next one in an endless loop.
     next = max(pace.nextTake(from: now), now + .milliseconds(1))
     return next
   }
 
-  /// The time to draw has come.
+  /// Notes that the time of the selection has come.
   mutating func beginSelection() { next = nil }
 
-  /// Whether there is a turn now, which is then counted.
+  /// Returns whether a stranger may be dialled now, and counts the dial if so.
   mutating func take(at now: Instant) -> Bool { pace.take(at: now) }
 }

@@ -58,7 +58,7 @@ struct SendQueues: ~Copyable {
       guard let circuit = circuits.identifier(inSlot: slot), !circuits[circuit].queue.isEmpty else { continue }
       let due = circuits[circuit].lastProgress + SendQueues.stallTimeout
       guard due > now else { return circuit }
-      deadlines.ask(slot, at: due)
+      deadlines.schedule(slot, at: due)
     }
     return nil
   }
@@ -140,7 +140,7 @@ struct SendQueues: ~Copyable {
   ) {
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
-      deadlines.ask(circuit.slot, at: now + SendQueues.stallTimeout)
+      deadlines.schedule(circuit.slot, at: now + SendQueues.stallTimeout)
     }
     let limit = share(of: circuits[circuit].queue.memory + store.size(of: slot))
     let dropped = circuits[circuit].queue.append(slot, flow: flow, limit: limit, at: now, store: &store)

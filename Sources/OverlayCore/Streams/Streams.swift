@@ -75,7 +75,7 @@ struct Streams: ~Copyable {
     _ request: SOCKS4aRequest, for service: CircuitService, timeout: Duration, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier {
     let circuit = queues.circuits.insert(Circuit(.connecting(request), service, timeout: timeout, at: now))
-    deadlines.ask(circuit.slot, at: now + timeout)
+    deadlines.schedule(circuit.slot, at: now + timeout)
     out.perform(.dial(circuit))
     return circuit
   }

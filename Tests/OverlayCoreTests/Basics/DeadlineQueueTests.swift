@@ -16,7 +16,7 @@ struct DeadlineQueueTests {
   @Test("what is not due stays")
   func notDue() {
     var queue = DeadlineQueue()
-    queue.ask(7, at: Instant(nanoseconds: 10))
+    queue.schedule(7, at: Instant(nanoseconds: 10))
     #expect(queue.popDue(at: Instant(nanoseconds: 9)) == nil)
     #expect(queue.earliest == Instant(nanoseconds: 10))
     #expect(queue.popDue(at: Instant(nanoseconds: 10)) == 7)
@@ -26,7 +26,7 @@ struct DeadlineQueueTests {
   @Test("only the earliest time asked for counts, and only once")
   func earliest() {
     var queue = DeadlineQueue()
-    for seconds: UInt64 in [10, 10, 20, 5] { queue.ask(1, at: Self.at(seconds)) }
+    for seconds: UInt64 in [10, 10, 20, 5] { queue.schedule(1, at: Self.at(seconds)) }
     #expect(queue.count == 1)
     #expect(queue.popDue(at: Self.at(4)) == nil)
     #expect(queue.popDue(at: Self.at(5)) == 1)
@@ -36,9 +36,9 @@ struct DeadlineQueueTests {
   @Test("a subject that was popped can ask for any time")
   func again() {
     var queue = DeadlineQueue()
-    queue.ask(1, at: Self.at(5))
+    queue.schedule(1, at: Self.at(5))
     #expect(queue.popDue(at: Self.at(5)) == 1)
-    queue.ask(1, at: Self.at(20))
+    queue.schedule(1, at: Self.at(20))
     #expect(queue.popDue(at: Self.at(20)) == 1)
   }
 
@@ -52,7 +52,7 @@ struct DeadlineQueueTests {
       let subject = Int.random(in: 0..<40, using: &random)
       switch Int.random(in: 0..<100, using: &random) {
       case 0..<60:
-        queue.ask(subject, at: time)
+        queue.schedule(subject, at: time)
         model[subject] = min(model[subject] ?? time, time)
       case 60..<70:
         queue.cancel(subject)
