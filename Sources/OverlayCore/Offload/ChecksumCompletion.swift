@@ -1,11 +1,14 @@
-/// Makes the checksum that the kernel left to the device.
+/// Completes the checksums that the kernel leaves to the device (`VIRTIO_NET_HDR_F_NEEDS_CSUM` of
+/// `<linux/virtio_net.h>`).
 ///
-/// Where it stands is said by whoever wrote the frame: a guest's network driver, or a program with a packet socket. Any
-/// place but the field of the upper layer's header would let the writer change what was judged before, such as the packet's
-/// length or its source: it is refused, and what is left to be done is done before anything judges the packet.
+/// Whoever wrote the frame, a guest's network driver or a program with a packet socket, says where the checksum stands.
+/// Only the field of the upper layer's header is accepted: any other place would let the writer change what was judged
+/// before, such as the packet's length or source. For the same reason a checksum is completed before anything judges
+/// the packet.
 public enum ChecksumCompletion {
-  /// Completes the checksum of a packet that is not to be cut, and says what is left to be done then: nothing, or to cut
-  /// it, the checksum included. `nil`, and nothing is changed, where `offload` says of `packet` what no kernel does.
+  /// Completes the checksum of a packet, and returns the offload work that is left. A packet that is to be cut keeps
+  /// its checksum as it is, because the cut completes it. It returns `nil`, and changes nothing, if `offload` says
+  /// something of `packet` that no kernel says.
   public static func prepare(
     _ packet: PacketView, _ offload: OffloadHeader
   ) -> OffloadHeader? {
@@ -15,8 +18,8 @@ public enum ChecksumCompletion {
     return complete(checksum, in: packet.memory) ? OffloadHeader.none : nil
   }
 
-  /// Completes `checksum` in `packet`, whose field holds the pseudo-header's sum. False, and nothing is changed, if the
-  /// field does not lie within the packet.
+  /// Completes `checksum` in `packet`, whose field holds the pseudo-header's sum. It returns false, and changes
+  /// nothing, if the field does not lie within the packet.
   public static func complete(
     _ checksum: OffloadHeader.Checksum, in packet: UnsafeMutableRawBufferPointer
   ) -> Bool {
@@ -26,18 +29,18 @@ public enum ChecksumCompletion {
     var sum = InternetChecksum()
     sum.add(UnsafeRawBufferPointer(rebasing: packet[start...]))
     // Zero would say that there is none (RFC 8200 section 8.1). The other zero of ones' complement is right for every
-    // protocol, and the kernel sends it for every one (skb_checksum_help).
+    // protocol, and the kernel sends it for every one (`skb_checksum_help`).
     packet.storeBytes(of: sum.field == 0 ? 0xffff : sum.field, toByteOffset: field, as: UInt16.self)
     return true
   }
 
-  /// The least that the kernel puts into a TCP segment, in bytes: 48 with 40 of options (`TCP_MIN_SND_MSS` of
-  /// `<net/tcp.h>`).
+  /// The smallest payload that the kernel puts into a TCP segment, in bytes: 48 less 40 of options (`TCP_MIN_SND_MSS`
+  /// of `<net/tcp.h>`).
   private static let smallestSegment = 8
-  /// How many datagrams the kernel sends as one at the most (`UDP_MAX_SEGMENTS` of `<linux/udp.h>`).
+  /// The greatest number of datagrams that the kernel sends as one (`UDP_MAX_SEGMENTS` of `<linux/udp.h>`).
   private static let mostDatagrams = 128
 
-  /// Whether the checksum is that of the packet's upper layer, and the segmentation one of that protocol.
+  /// Returns whether the checksum is that of the packet's upper layer, and the segmentation fits that protocol.
   private static func fits(
     _ offload: OffloadHeader, _ checksum: OffloadHeader.Checksum, _ packet: PacketView
   ) -> Bool {

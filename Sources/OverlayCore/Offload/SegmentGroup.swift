@@ -1,14 +1,14 @@
 /// Consecutive segments of one flow that go to the device as one packet.
 struct SegmentGroup {
-  /// The first, whose headers stand for all.
+  /// The first segment, whose headers become those of the packet.
   let first: TCPSegment
-  /// Which place its runs have in the joiner's memory.
+  /// The number of the place of its runs in the joiner's memory.
   let slot: Int
-  /// How many segments there are.
+  /// The number of segments.
   private(set) var count = 1
-  /// How many bytes of payload they have altogether.
+  /// The number of bytes of payload of all segments.
   private(set) var payloadSize: Int
-  /// Whether no more may follow: the last had PSH, or was shorter than the others.
+  /// Whether no segment may follow, because the last had PSH or was shorter than the others.
   private(set) var isClosed = false
   private(set) var isPushed = false
 
@@ -18,10 +18,11 @@ struct SegmentGroup {
     payloadSize = first.payloadSize
   }
 
-  /// How long the packet is that they make.
+  /// The length of the packet in bytes.
   var length: Int { first.headersSize + payloadSize }
 
-  /// Takes the segment in if it follows on the last, as GRO of the kernel would (`tcp_gro_receive`).
+  /// Appends a segment if it follows the last one, as the kernel's GRO would (`tcp_gro_receive`). It returns whether it
+  /// did.
   mutating func append(_ segment: TCPSegment) -> Bool {
     let size = segment.payloadSize
     guard !isClosed, count < PacketRuns.limit, size <= first.payloadSize,

@@ -1,19 +1,19 @@
-/// Joins consecutive TCP segments that come in, so that the kernel takes them in one call and one piece. Nothing is
-/// copied: what is handed out are the packets' own bytes, but for the headers of the first, which are changed in place.
+/// A segment joiner joins consecutive TCP segments that come in, so that the kernel takes them in one call and one
+/// piece. It copies nothing: it hands out the packets' own bytes, and changes only the headers of the first in place.
 ///
-/// Only what the kernel's own GRO would join is joined: intact segments of plain data, headers alike, each following on
-/// the last. Within a flow the order stays. Eight flows at most are joined at a time, 64 segments or 65,575 bytes of each;
-/// the flow that began first is handed out to make room.
+/// It joins only what the kernel's own GRO would join: intact segments of plain data with like headers, of which each
+/// follows the last. Within a flow the order stays. It joins at most eight flows at a time, and at most 64 segments or
+/// 65,575 bytes of each; the flow that began first is handed out to make room.
 public struct SegmentJoiner: ~Copyable {
   private static let flowLimit = 8
 
-  // The groups, oldest first, and 64 runs for each slot.
+  // The groups, the oldest first, and 64 runs for each slot.
   private let groups: UnsafeMutableBufferPointer<SegmentGroup>
   private let runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>
   private var count = 0
   private var freeSlots = UInt8.max
 
-  /// A joiner that holds nothing; its memory is 9 KiB.
+  /// Makes an empty joiner. Its memory is 9 KiB.
   public init() {
     groups = .allocate(capacity: SegmentJoiner.flowLimit)
     runs = .allocate(capacity: SegmentJoiner.flowLimit * PacketRuns.limit)
@@ -24,10 +24,10 @@ public struct SegmentJoiner: ~Copyable {
     runs.deallocate()
   }
 
-  /// Takes a packet, which must stay where it is until `flush`; how many packets the sink refused.
+  /// Adds a packet, whose memory must stay until `flush`. It returns the number of packets that the sink refused.
   ///
-  /// A TCP packet longer than `egressMTU` (in bytes) is one that a peer did not cut: it is handed out to be cut after as
-  /// many bytes as the interface carries. What cannot be joined or cut is handed out unchanged, and the kernel decides.
+  /// A TCP packet longer than `egressMTU` bytes is a super-packet, which a peer did not cut. It is handed out to be cut
+  /// into packets of that length. What cannot be joined or cut is handed out unchanged, and the kernel decides.
   public mutating func add<Sink: PacketSink & ~Copyable>(
     _ packet: PacketView, egressMTU: Int, to sink: inout Sink
   ) -> Int {
@@ -55,7 +55,8 @@ public struct SegmentJoiner: ~Copyable {
     return refused + (isTaken ? 0 : 1)
   }
 
-  /// Hands out all that is held back, the flow that began first at first; how many packets the sink refused.
+  /// Hands out all packets that are held back, the flow that began first at first. It returns the number of packets
+  /// that the sink refused.
   public mutating func flush<Sink: PacketSink & ~Copyable>(to sink: inout Sink) -> Int {
     var refused = 0
     while count > 0 { refused += flush(0, to: &sink) }
@@ -72,8 +73,8 @@ public struct SegmentJoiner: ~Copyable {
     return refused
   }
 
-  /// Hands out what `packet`, which is no plain TCP segment, must not overtake: it may yet be of the same flow, behind an
-  /// extension header or in fragments.
+  /// Hands out the segments that `packet`, which is no plain TCP segment, must not overtake. It may be of the same
+  /// flow: behind an extension header, or in fragments.
   private mutating func flush<Sink: PacketSink & ~Copyable>(
     before packet: PacketView, to sink: inout Sink
   ) -> Int {

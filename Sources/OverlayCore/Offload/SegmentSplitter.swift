@@ -1,9 +1,9 @@
-/// Cuts a super-packet of the kernel into the packets that it stands for, as the kernel itself would
-/// (`tcp_gso_segment`, `__udp_gso_segment`): payload lengths, sequence numbers, flags and full checksums are those of
-/// each packet. FIN and PSH go with the last, CWR with the first.
+/// A segment splitter cuts a super-packet of the kernel into the packets that it stands for, as the kernel itself would
+/// (`tcp_gso_segment`, `__udp_gso_segment`). Each packet gets its own payload length, sequence number, flags and full
+/// checksum. The last one keeps FIN and PSH, and the first CWR.
 ///
-/// Extension headers and IPv4's options are copied as they are: where the upper layer's header begins is read off the
-/// offload header. Of IPv4, each packet has an identification of its own.
+/// Extension headers and the options of IPv4 are copied. The offload header tells where the upper layer's header
+/// begins. Each IPv4 packet gets an identification of its own.
 public struct SegmentSplitter {
   private enum Transport {
     case tcp(sequence: UInt32, flags: UInt8)
@@ -12,17 +12,18 @@ public struct SegmentSplitter {
 
   private let packet: UnsafeRawBufferPointer
   private let transport: Transport
-  /// Where the upper layer's header begins, and where all headers end.
+  /// The offset of the upper layer's header, and the end of all headers, in bytes.
   private let start: Int
   private let headersSize: Int
   private let segmentSize: Int
   private let isIPv4: Bool
-  /// Of what all segments have in common: pseudo-header and header without lengths, sequence number, flags, checksum.
+  /// The sum of everything that all segments have in common: the pseudo-header, and the header without lengths,
+  /// sequence number, flags and checksum.
   private let commonSum: InternetChecksum
   private var offset: Int
 
-  /// The packets that `view` stands for; it must stay until the last was made. `nil` unless it is a packet to be cut,
-  /// whose headers lie within it.
+  /// Makes the splitter of `view`, whose memory must stay until the last packet was made. It is `nil` unless `header`
+  /// asks for a cut, and if the headers do not lie within the packet.
   public init?(_ view: PacketView, header: OffloadHeader) {
     guard let checksum = header.checksum else { return nil }
     let start = Int(checksum.start)
@@ -62,17 +63,18 @@ public struct SegmentSplitter {
 
   private var isFinished: Bool
 
-  /// How long the next packet is; `nil` when there are no more.
+  /// The length of the next packet in bytes; `nil` when there are no more.
   public var nextLength: Int? {
     isFinished ? nil : headersSize + min(segmentSize, packet.count - offset)
   }
 
-  /// How many packets are still to be made.
+  /// The number of packets that are left.
   public var countLeft: Int {
     isFinished ? 0 : max(1, (packet.count - offset + segmentSize - 1) / segmentSize)
   }
 
-  /// Makes the next packet at the start of `buffer`; its length, or 0 if there are no more or it does not fit.
+  /// Writes the next packet to the start of `buffer` and returns its length; 0 if there is none left, or if it does not
+  /// fit.
   public mutating func next(into buffer: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = nextLength, length <= buffer.count, let target = buffer.baseAddress,
       let source = packet.baseAddress

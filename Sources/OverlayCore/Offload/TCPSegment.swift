@@ -2,19 +2,19 @@
 struct TCPSegment {
   /// The whole packet.
   let packet: UnsafeMutableRawBufferPointer
-  /// How many bytes both headers take, options included.
+  /// The length of both headers in bytes, with options.
   let headersSize: Int
 
   private static let start = IPv6Header.size
 
-  /// The segment that `packet` is; `nil` if it is something else.
+  /// Makes the segment that `packet` is; `nil` if it is anything else.
   init?(_ packet: PacketView) {
     guard !packet.isIPv4, packet.tcpStart != nil else { return nil }
     self.packet = packet.memory
     headersSize = TCPSegment.start + Int(packet.memory[TCPSegment.start + TCPHeader.dataOffset] >> 4) * 4
   }
 
-  /// What follows the headers.
+  /// The bytes behind the headers.
   var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[headersSize...]) }
   var payloadSize: Int { packet.count - headersSize }
   var sequence: UInt32 { UInt32(bigEndian: load(TCPHeader.sequence)) }
@@ -31,14 +31,15 @@ struct TCPSegment {
     return sum.field == 0
   }
 
-  /// Whether it is plain data. What says more than that (SYN, FIN, RST, URG, congestion, reserved bits) stays as it came.
+  /// Whether the segment is plain data. A segment that says more (SYN, FIN, RST, URG, congestion, reserved bits) stays
+  /// as it came.
   var mayBeJoined: Bool {
     payloadSize > 0 && packet[TCPSegment.start + TCPHeader.dataOffset] & 0xf == 0
       && flags & ~TCPHeader.Flag.push == TCPHeader.Flag.acknowledgement
   }
 
-  /// Whether it can be cut so that nothing is lost. Reserved bits, of which Accurate ECN uses one (RFC 9768), go with
-  /// every segment.
+  /// Whether the segment can be cut without loss. Each piece keeps the reserved bits, of which Accurate ECN uses one
+  /// (RFC 9768).
   var mayBeCut: Bool {
     let allowed =
       TCPHeader.Flag.acknowledgement | TCPHeader.Flag.push | TCPHeader.Flag.fin | TCPHeader.Flag.congestionEcho
@@ -46,12 +47,12 @@ struct TCPSegment {
     return payloadSize > 0 && flags & ~allowed == 0
   }
 
-  /// Whether both are between the same addresses and ports.
+  /// Returns whether both segments have the same addresses and ports.
   func isOfSameFlow(as other: TCPSegment) -> Bool {
     isBetweenSameHosts(as: UnsafeRawBufferPointer(other.packet)) && load(0) == other.load(0)
   }
 
-  /// Whether `packet`, of 40 bytes at least, is between the same addresses.
+  /// Returns whether `packet`, which has at least 40 bytes, has the same addresses.
   func isBetweenSameHosts(as packet: UnsafeRawBufferPointer) -> Bool {
     var difference: UInt64 = 0
     for offset in stride(from: IPv6Header.Field.source, to: IPv6Header.size, by: 8) {
@@ -62,7 +63,8 @@ struct TCPSegment {
     return difference == 0
   }
 
-  /// Whether the headers of two segments of one flow say the same but for lengths, sequence number, PSH and checksum.
+  /// Returns whether the headers of two segments of one flow are alike, apart from lengths, sequence number, PSH and
+  /// checksum.
   func hasSameHeaders(as other: TCPSegment) -> Bool {
     guard headersSize == other.headersSize, word(0) as UInt32 == other.word(0), nextHeaders == other.nextHeaders,
       load(TCPHeader.acknowledgement) == other.load(TCPHeader.acknowledgement),
@@ -76,7 +78,7 @@ struct TCPSegment {
     return true
   }
 
-  /// Makes it the head of a packet of `length` bytes altogether, whose checksum is left to the kernel.
+  /// Makes the segment the head of a packet of `length` bytes, and leaves the checksum to the kernel.
   func lead(_ length: Int, isPushed: Bool) {
     packet.store(UInt16(truncatingIfNeeded: length - IPv6Header.size), at: IPv6Header.Field.payloadLength)
     if isPushed { packet[TCPSegment.start + TCPHeader.flags] |= TCPHeader.Flag.push }
@@ -87,7 +89,8 @@ struct TCPSegment {
     packet.storeBytes(of: sum.folded, toByteOffset: TCPSegment.start + TCPHeader.checksum, as: UInt16.self)
   }
 
-  /// What the kernel has to do with a packet that this one leads, to be cut after each `size` bytes of payload.
+  /// Returns the offload header of a packet that begins with this segment, and is to be cut after each `size` bytes of
+  /// payload.
   func offload(segmentSize size: Int) -> OffloadHeader {
     OffloadHeader(
       segmentation: .tcp(
@@ -98,7 +101,7 @@ struct TCPSegment {
   /// The next header and the hop limit.
   private var nextHeaders: UInt16 { word(IPv6Header.Field.nextHeader) }
 
-  /// Four bytes of the TCP header.
+  /// Returns four bytes of the TCP header.
   private func load(_ offset: Int) -> UInt32 { word(TCPSegment.start + offset) }
 
   private func word<Word: FixedWidthInteger & BitwiseCopyable>(_ offset: Int) -> Word {
@@ -106,16 +109,16 @@ struct TCPSegment {
   }
 }
 
-/// Where a packet stands in its TCP stream (RFC 9293 section 3.1), of IPv6 and IPv4 alike.
+/// The sequence numbers of a packet in its TCP stream (RFC 9293 section 3.1), of IPv6 and IPv4 alike.
 struct TCPNumbers {
-  /// The number of its first byte.
+  /// The sequence number of the first byte.
   let sequence: UInt32
-  /// The number of the byte behind its last.
+  /// The sequence number behind the last byte.
   let end: UInt32
-  /// The number of the byte that its sender waits for; `nil` if it does not say.
+  /// The sequence number that the sender expects next; `nil` without ACK.
   let acknowledgement: UInt32?
 
-  /// What stands in `packet`; `nil` if it is a fragment, or has no TCP header right behind that of IP.
+  /// Reads the numbers of `packet`. It is `nil` for a fragment, and unless a TCP header stands right behind that of IP.
   init?(_ packet: PacketView) {
     guard let start = packet.tcpStart else { return nil }
     let header = UnsafeRawBufferPointer(rebasing: packet.bytes[start...])

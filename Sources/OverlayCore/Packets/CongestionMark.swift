@@ -1,7 +1,7 @@
 /// The mark by which a router tells of congestion without dropping (RFC 3168): two bits of IPv6's traffic class, or of
 /// IPv4's type of service.
 enum CongestionMark {
-  /// Marks a whole packet; false where its sender does not understand marks.
+  /// Marks a whole packet. It returns false if the packet's sender does not understand marks.
   static func set(in packet: UnsafeMutableRawBufferPointer) -> Bool {
     guard packet.count >= IPv4Header.size else { return false }
     if packet[0] >> 4 == 4 { return setVersion4(in: packet) }

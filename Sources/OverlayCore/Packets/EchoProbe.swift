@@ -1,14 +1,14 @@
-/// An ICMPv6 echo request of our own (RFC 4443 section 4.1), by which a peer without extensions is asked whether it is there,
-/// and the reply that its kernel gives. Neither reaches a device.
+/// An ICMPv6 echo request of this node (RFC 4443 section 4.1), which asks a peer without extensions whether it is
+/// there, and the reply that the peer's kernel sends. Neither reaches a device.
 ///
 ///     IPv6 header | type 128 or 129, code 0, checksum, identifier[2], sequence[2] | token[16]
 enum EchoProbe {
-  /// How many bytes request and reply have.
+  /// The length of request and reply in bytes.
   static let size = tokenOffset + tokenSize
-  /// How many bytes of token both carry.
+  /// The length of the token in bytes.
   static let tokenSize = 16
 
-  /// What a reply repeats of its request; valid as long as the packet.
+  /// The parts of its request that a reply repeats. They are valid as long as the packet.
   struct Reply {
     /// The request's identifier.
     let identifier: UInt16
@@ -21,7 +21,7 @@ enum EchoProbe {
   private static let identifierOffset = IPv6Header.size + 4
   private static let tokenOffset = IPv6Header.size + 8
 
-  /// The request with 16 bytes of token.
+  /// Makes a request. `token` has 16 bytes.
   static func request(
     from source: IPv6Address, to destination: IPv6Address, identifier: UInt16, token: [UInt8]
   ) -> [UInt8] {
@@ -42,7 +42,7 @@ enum EchoProbe {
     return packet
   }
 
-  /// What a packet repeats that may be a reply to such a request; `nil` if it is none.
+  /// Reads a packet that may be a reply to such a request; `nil` if it is none.
   static func reply(_ packet: PacketView) -> Reply? {
     let bytes = packet.bytes
     guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, bytes.count == size,

@@ -8,13 +8,13 @@
 ///     |   as much of the packet as fits into 576 bytes altogether     |
 ///     +---------------------------------------------------------------+
 enum ICMPv4Error {
-  /// Why the packet was not delivered.
+  /// The reason why the packet was not delivered.
   enum Reason: Equatable {
-    /// No route leads there.
+    /// No route leads to the destination.
     case networkUnreachable
     /// The host, or the peer that it is behind, cannot be reached.
     case hostUnreachable
-    /// It is longer than the link carries, whose MTU is this many bytes, and must not be fragmented.
+    /// The packet is longer than the link's MTU in bytes, and must not be fragmented.
     case fragmentationNeeded(mtu: UInt16)
     /// The sender may not use this way.
     case prohibited
@@ -33,7 +33,7 @@ enum ICMPv4Error {
     }
   }
 
-  /// The longest error: what every IPv4 host takes (RFC 1812 section 4.3.2.3).
+  /// The length of the longest error in bytes, which every IPv4 host takes (RFC 1812 section 4.3.2.3).
   static let largestSize = 576
   /// The protocol's assigned number.
   static let protocolNumber: UInt8 = 1
@@ -43,8 +43,9 @@ enum ICMPv4Error {
   // Internetwork control (RFC 1812 section 4.3.2.5).
   private static let typeOfService: UInt8 = 0xc0
 
-  /// Hands `body` the error about `packet` as sent by `source`, or does nothing where RFC 1812 section 4.3.2.7 forbids
-  /// one: about another error, a fragment that is not the first, to a group, from what is no single host.
+  /// Calls `body` with the error about `packet` that `source` sends. It does nothing if RFC 1812 section 4.3.2.7
+  /// forbids an error: about another error, a fragment that is not the first, a packet to a group, or one from an
+  /// address that is no single host's.
   static func withError(
     _ reason: Reason, about packet: PacketView, from source: IPv4Address,
     _ body: (UnsafeRawBufferPointer) -> Void
@@ -91,11 +92,11 @@ enum ICMPv4Error {
     return upper.offset < packet.count && questions.contains(packet.memory[upper.offset])
   }
 
-  /// Whether an error may be about a packet from or to `address` (RFC 1122 section 3.2.2): it names one host, which may
-  /// be one of this link.
+  /// Returns whether an error may be about a packet from or to `address` (RFC 1122 section 3.2.2): the address is of
+  /// one host, which may be one of this link.
   private static func isSingleHost(_ address: IPv4Address) -> Bool { address.isHost || address.isLinkLocal }
 
-  /// The ICMP messages that are no errors: echo, router discovery, timestamp, information, address mask, extended echo.
-  /// What is unknown is taken for an error.
+  /// The types of ICMP messages that are no errors: echo, router discovery, timestamp, information, address mask,
+  /// extended echo. An unknown type is taken for an error.
   private static let questions: Set<UInt8> = [0, 8, 9, 10, 13, 14, 15, 16, 17, 18, 42, 43]
 }

@@ -1,16 +1,17 @@
-/// Cuts an IPv4 packet into fragments for a link that does not carry it whole (RFC 791 section 3.2): each payload but the
-/// last is a multiple of eight bytes. The first fragment keeps all options, the others those that are marked to be copied.
+/// An IPv4 fragmenter cuts an IPv4 packet into fragments for a link with a smaller MTU (RFC 791 section 3.2). Each
+/// payload but the last is a multiple of eight bytes. The first fragment keeps all options; the others keep those that
+/// are marked to be copied.
 struct IPv4Fragmenter {
   private let packet: UnsafeRawBufferPointer
   private let header: IPv4Header
   private let mtu: Int
-  // The size of the headers that follow the first.
+  // The length of the header of every fragment but the first, in bytes.
   private let laterHeaderSize: Int
   private var offset = 0
 
-  /// The fragments of `packet`, which must stay until the last was made, of at most `mtu` bytes each, 68 at the least.
-  /// `nil` where it may not be fragmented, as no IPv6 packet may, and where it would end behind the longest packet that
-  /// there can be.
+  /// Makes the fragmenter of `packet`, whose memory must stay until the last fragment was made. Fragments have at most
+  /// `mtu` bytes, and `mtu` is at least 68. It is `nil` for a packet that may not be fragmented, as no IPv6 packet may,
+  /// and for a fragment that ends behind the longest packet that IPv4 permits.
   init?(_ packet: PacketView, mtu: Int) {
     guard let header = IPv4Header(packet), !header.mayNotBeFragmented, mtu >= IPv4Header.smallestMTU,
       header.fragmentOffset + packet.count <= Int(UInt16.max)
@@ -23,7 +24,7 @@ struct IPv4Fragmenter {
     laterHeaderSize = (size + 3) & ~3
   }
 
-  /// How long the next fragment is; `nil` when there are no more.
+  /// The length of the next fragment in bytes; `nil` when there are no more.
   var nextLength: Int? {
     let left = packet.count - header.headerSize - offset
     guard left > 0 || offset == 0 else { return nil }
@@ -31,7 +32,8 @@ struct IPv4Fragmenter {
     return headerSize + (left <= room ? left : room & ~7)
   }
 
-  /// Makes the next fragment at the start of `buffer`; its length, or 0 if there are no more or it does not fit.
+  /// Writes the next fragment to the start of `buffer` and returns its length; 0 if there is none left, or if it does
+  /// not fit.
   mutating func next(into buffer: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = nextLength, length <= buffer.count else { return 0 }
     let headerSize = headerSize
@@ -65,11 +67,11 @@ struct IPv4Fragmenter {
   private enum Option {
     static let end: UInt8 = 0
     static let noOperation: UInt8 = 1
-    /// The bit of an option's type that says that every fragment has it.
+    /// The bit of an option's type that says that every fragment has the option.
     static let copied: UInt8 = 0x80
   }
 
-  /// Options that are cut off, and what follows them, are none.
+  /// Calls `body` with each option that every fragment has. It ends at an option that is cut off.
   private static func forEachCopiedOption(
     of packet: UnsafeRawBufferPointer, _ header: IPv4Header, _ body: (UnsafeRawBufferPointer) -> Void
   ) {

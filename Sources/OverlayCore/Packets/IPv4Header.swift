@@ -16,14 +16,15 @@
 ///     |               options, up to 40 bytes, then padding           |
 ///     +---------------------------------------------------------------+
 public struct IPv4Header: Equatable, Sendable {
-  /// How many bytes a header without options takes.
+  /// The length of a header without options, in bytes.
   public static let size = 20
-  /// What every link carries, and so the least that an egress is taken for, in bytes (RFC 791 section 3.2).
+  /// The smallest MTU of an IPv4 link, in bytes (RFC 791 section 3.2). The MTU of an egress is never taken to be
+  /// smaller.
   public static let smallestMTU = 68
 
-  /// How many bytes the header takes, options included: 20 to 60.
+  /// The length of the header with options, in bytes: 20 to 60.
   public let headerSize: Int
-  /// What the packet carries: an assigned protocol number.
+  /// The assigned number of the protocol that the packet carries.
   public let protocolNumber: UInt8
   /// Who sent the packet.
   public let source: IPv4Address
@@ -33,11 +34,11 @@ public struct IPv4Header: Equatable, Sendable {
   public let mayNotBeFragmented: Bool
   /// Whether further fragments follow it.
   public let hasMoreFragments: Bool
-  /// Where its payload stands in that of the packet that it is a fragment of, in bytes.
+  /// The offset of its payload in that of the whole packet, in bytes.
   public let fragmentOffset: Int
 
-  /// The header that `packet` begins with; `nil` unless it is of version 4, announces exactly the bytes there are, lies
-  /// within them and has the right checksum.
+  /// Reads the header of `packet`. It is `nil` unless the version is 4, the total length is that of `packet`, the
+  /// header lies within it, and the checksum is right.
   public init?(_ packet: UnsafeRawBufferPointer) {
     guard packet.count >= IPv4Header.size, packet[0] >> 4 == 4 else { return nil }
     let headerSize = Int(packet[0] & 0xf) * 4
@@ -67,7 +68,7 @@ public struct IPv4Header: Equatable, Sendable {
     destination = IPv4Header.destination(in: packet)
   }
 
-  /// Where fields stand, in bytes from the header's start, and the bits of the one that tells of fragments.
+  /// The offsets of fields in bytes from the header's start, and the bits of the field that tells of fragments.
   enum Field {
     static let totalLength = 2
     static let identification = 4
@@ -95,7 +96,7 @@ public struct IPv4Header: Equatable, Sendable {
     IPv4Address(loading: packet, at: Field.destination)
   }
 
-  /// Makes the checksum of the header that `header` is, options included.
+  /// Writes the checksum into the header that `header` holds, with options.
   static func complete(_ header: UnsafeMutableRawBufferPointer) {
     header.storeBytes(of: 0, toByteOffset: Field.checksum, as: UInt16.self)
     var sum = InternetChecksum()

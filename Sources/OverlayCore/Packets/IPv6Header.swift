@@ -12,25 +12,25 @@
 ///     |                     destination, 16 bytes                     |
 ///     +---------------------------------------------------------------+
 public struct IPv6Header: Equatable, Sendable {
-  /// How many bytes the header takes.
+  /// The length of the header in bytes.
   public static let size = 40
-  /// The longest packet that the payload length field can announce, header included.
+  /// The length of the longest packet, with its header, in bytes: the payload length has 16 bits.
   public static let largestPacket = size + 65_535
 
   /// 20 bits that tell one flow of a sender from another.
   public var flowLabel: UInt32
-  /// How many bytes follow the header.
+  /// The number of bytes behind the header.
   public var payloadLength: UInt16
-  /// What follows: an assigned protocol number.
+  /// The assigned number of what follows the header.
   public var nextHeader: UInt8
-  /// How many routers may still pass the packet on.
+  /// The number of routers that may still forward the packet.
   public var hopLimit: UInt8
   /// Who sent the packet.
   public var source: IPv6Address
   /// Whom it is for.
   public var destination: IPv6Address
 
-  /// A header of these fields; only the low 20 bits of `flowLabel` count.
+  /// Makes a header. Only the low 20 bits of `flowLabel` count.
   public init(
     flowLabel: UInt32 = 0, payloadLength: UInt16, nextHeader: UInt8, hopLimit: UInt8, source: IPv6Address,
     destination: IPv6Address
@@ -43,7 +43,7 @@ public struct IPv6Header: Equatable, Sendable {
     self.destination = destination
   }
 
-  /// The header that `packet` begins with; `nil` unless it is of version 6 and announces exactly the bytes there are.
+  /// Reads the header of `packet`. It is `nil` unless the version is 6 and the payload length is that of `packet`.
   @inline(__always)
   public init?(_ packet: UnsafeRawBufferPointer) {
     guard packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return nil }
@@ -66,7 +66,7 @@ public struct IPv6Header: Equatable, Sendable {
     destination.store(into: packet, at: Field.destination)
   }
 
-  /// Where fields stand, in bytes from the packet's start.
+  /// The offsets of fields in bytes from the packet's start.
   enum Field {
     static let payloadLength = 4
     static let nextHeader = 6

@@ -4,21 +4,21 @@ public struct InternetChecksum: Sendable {
   // storing the result in host order gives the same bytes as doing both in network order (RFC 1071 section 2B).
   private var sum: UInt64 = 0
 
-  /// The sum of nothing.
+  /// Makes the sum of nothing.
   public init() {}
 
-  /// The sum of the pseudo-header that upper layers checksum (RFC 8200 section 8.1); `length` in bytes.
+  /// Makes the sum of the pseudo-header of upper layers (RFC 8200 section 8.1). `length` is in bytes.
   public init(source: IPv6Address, destination: IPv6Address, length: Int, nextHeader: UInt8) {
     for half in [source.high, source.low, destination.high, destination.low] { add(half.bigEndian) }
     add(UInt64(UInt32(truncatingIfNeeded: length).bigEndian))
     add(UInt64(UInt32(nextHeader).bigEndian))
   }
 
-  /// Adds `bytes`, an odd last one as if a zero followed: only the last run that is added may be odd.
+  /// Adds `bytes`. A zero is appended if their number is odd, so only the last run that is added may be odd.
   public mutating func add(_ bytes: UnsafeRawBufferPointer) {
     guard let base = bytes.baseAddress else { return }
-    // Two sums that wrap are enough, and the compiler makes vectors of them: that of the whole words and that of their
-    // high halves, of which the latter is exact, so that the former gives that of the low halves.
+    // Two sums that wrap are enough, and the compiler vectorises them: that of whole words and that of their high
+    // halves. The second is exact, and so the first gives the sum of the low halves.
     var words: UInt64 = 0
     var highHalves: UInt64 = 0
     for index in 0..<bytes.count / 8 {
@@ -44,12 +44,12 @@ public struct InternetChecksum: Sendable {
     sum += UInt64(number.bigEndian)
   }
 
-  /// Takes such a number out again.
+  /// Subtracts such a number.
   public mutating func subtract(_ number: UInt16) {
     sum += UInt64(~number.bigEndian)
   }
 
-  /// The sum itself, in host byte order: what the field holds of a packet whose checksum is left to the device.
+  /// The sum, in host byte order: the value of the field of a packet whose checksum is left to the device.
   public var folded: UInt16 {
     var folded = sum
     while folded >> 16 != 0 { folded = (folded & 0xffff) + folded >> 16 }

@@ -1,39 +1,39 @@
-/// Why a keepalive tells no name.
+/// The reason why a keepalive tells no name.
 public enum KeepaliveError: Error, Equatable, Sendable {
-  /// The payload is empty or of another version: an old OnionCat's, known by its source address alone.
+  /// The payload is empty, or has another version. An old OnionCat sends it, and only its source address is known.
   case nameless
   /// No NUL ends the name.
   case unterminated
-  /// The name is none.
+  /// The text is no onion name.
   case name(OnionNameError)
   /// The name maps to another address than the packet came from.
   case address
 }
 
-/// The first packet on every circuit, by which the dialler says its full name; sent again where a circuit must not look
-/// idle. It never reaches a device.
+/// A keepalive is the first packet on every circuit: the dialler tells its full name. It is sent again when a circuit
+/// must not look idle. It never reaches a device.
 ///
 ///     IPv6 header: next header 59 (none), hop limit 1, flow label random per circuit
 ///     +-------------+----------------------+-----+---------------------------------+
 ///     | version = 1 | full name, ASCII ... | NUL | type[1] length[1] value[length] | ...
 ///     +-------------+----------------------+-----+---------------------------------+
 ///
-/// OnionCat reads up to the NUL; what follows is ours, and a type that is unknown is skipped.
+/// OnionCat reads up to the NUL. The extensions behind it are Oncilla's, and an unknown type is skipped.
 public struct Keepalive: Equatable, Sendable {
-  /// What the sender says of itself beside its name.
+  /// Something that the sender says beside its name.
   public struct Extension: Equatable, Sendable {
-    /// Which one it is.
+    /// The type of the extension.
     public let type: UInt8
-    /// 0 to 255 bytes, their meaning told by the type.
+    /// 0 to 255 bytes, whose meaning depends on the type.
     public let value: [UInt8]
 
-    /// An extension of this type; `value` has at most 255 bytes.
+    /// Makes an extension. `value` has at most 255 bytes.
     public init(type: UInt8, value: [UInt8]) {
       self.type = type
       self.value = value
     }
 
-    /// What the sender can do: a set of bits in 1 to 4 bytes, network byte order.
+    /// The capabilities of the sender: a set of bits in 1 to 4 bytes, in network byte order.
     public static let capabilities: UInt8 = 0x01
     /// "I am your own call": 16 random bytes by which a daemon recognises a circuit that it dialled to itself.
     public static let selfCall: UInt8 = 0x06
@@ -45,16 +45,16 @@ public struct Keepalive: Equatable, Sendable {
 
   /// The sender's full name.
   public let name: OnionName
-  /// What follows it, in order; the parse ends at a malformed one.
+  /// The extensions, in order. Parsing ends at a malformed one.
   public let extensions: [Extension]
 
-  /// A keepalive of `name` that says this besides.
+  /// Makes a keepalive of `name` with these extensions.
   public init(name: OnionName, extensions: [Extension] = []) {
     self.name = name
     self.extensions = extensions
   }
 
-  /// The keepalive in a packet that is one by its next header, 59; throws what keeps it from telling a name.
+  /// Reads the keepalive in a packet whose next header is 59. It throws the reason if the keepalive tells no name.
   public init(_ packet: PacketView) throws(KeepaliveError) {
     var rest = packet.bytes.dropFirst(IPv6Header.size)
     guard rest.popFirst() == Keepalive.version else { throw .nameless }
@@ -69,7 +69,7 @@ public struct Keepalive: Equatable, Sendable {
     extensions = Keepalive.extensions(in: rest[(end + 1)...])
   }
 
-  /// The whole packet, from the name's own address.
+  /// Returns the whole packet. Its source is the address of `name`.
   public func packet(to destination: IPv6Address, flowLabel: UInt32) -> [UInt8] {
     var payload = [Keepalive.version] + Array("\(name)".utf8) + [0]
     for item in extensions { payload += [item.type, UInt8(clamping: item.value.count)] + item.value.prefix(255) }
@@ -81,12 +81,12 @@ public struct Keepalive: Equatable, Sendable {
     return packet + payload
   }
 
-  /// What the sender says it can do; `nil` if it says nothing beyond its name, and so knows no extension.
+  /// The capabilities of the sender; `nil` if the keepalive has no extensions, so that the sender knows none.
   public var capabilities: Capabilities? {
     extensions.isEmpty ? nil : value(of: Extension.capabilities).flatMap { Capabilities($0) } ?? []
   }
 
-  /// The value of the first extension of this type.
+  /// Returns the value of the first extension of this type; `nil` if there is none.
   public func value(of type: UInt8) -> [UInt8]? {
     extensions.first { $0.type == type }?.value
   }

@@ -1,5 +1,5 @@
-/// What stands before each packet that is exchanged with a device that takes work off the kernel: what is left to be
-/// done to the packet (`struct virtio_net_hdr` of `<linux/virtio_net.h>`, host byte order).
+/// The offload header stands before each packet that is exchanged with an offloading device. It says what is left to be
+/// done to the packet (`struct virtio_net_hdr` of `<linux/virtio_net.h>`, in host byte order).
 ///
 ///     0       1       2               4               6               8               10
 ///     +-------+-------+---------------+---------------+---------------+---------------+
@@ -11,21 +11,22 @@ public struct OffloadHeader: Equatable, Sendable {
   public enum Segmentation: Equatable, Sendable {
     /// Not at all.
     case none
-    /// Into TCP segments of `size` bytes of payload, the last of what is left; `hasECN` if CWR is set, which only the
-    /// first keeps.
+    /// Into TCP segments of `size` bytes of payload, of which the last has the rest. `hasECN` says that CWR is set,
+    /// which only the first segment keeps.
     case tcp(size: UInt16, hasECN: Bool)
-    /// Into UDP datagrams of `size` bytes of payload, the last of what is left.
+    /// Into UDP datagrams of `size` bytes of payload, of which the last has the rest.
     case udp(size: UInt16)
   }
 
-  /// A checksum that is still to be made; its field holds the pseudo-header's sum until then.
+  /// A checksum that is not complete. Its field holds the pseudo-header's sum.
   public struct Checksum: Equatable, Sendable {
-    /// From which byte of the packet to its end it covers: where the upper layer's header begins.
+    /// The offset of the first byte that the checksum covers, in bytes from the packet's start: that of the upper
+    /// layer's header. It covers all bytes to the end.
     public var start: UInt16
-    /// How many bytes after that its field stands.
+    /// The offset of the field, in bytes from `start`.
     public var offset: UInt16
 
-    /// A checksum of this place.
+    /// Makes a checksum at this place.
     public init(start: UInt16, offset: UInt16) {
       self.start = start
       self.offset = offset
@@ -34,22 +35,22 @@ public struct OffloadHeader: Equatable, Sendable {
 
   /// How the packet is to be cut.
   public var segmentation: Segmentation
-  /// The checksum that is still to be made; `nil` if it is complete, or there is none.
+  /// The checksum that is not complete; `nil` if it is complete, or there is none.
   public var checksum: Checksum?
 
-  /// How many bytes the header takes.
+  /// The length of the header in bytes.
   public static let size = 10
-  /// That of a packet to which nothing is left to do.
+  /// The header of a packet to which nothing is left to be done.
   public static var none: OffloadHeader { OffloadHeader(segmentation: .none, checksum: nil) }
 
-  /// A header that says this.
+  /// Makes an offload header.
   public init(segmentation: Segmentation, checksum: Checksum?) {
     self.segmentation = segmentation
     self.checksum = checksum
   }
 
-  /// The header that `frame` begins with; `nil` if that is too short, and for kinds of segmentation that are never asked
-  /// of the kernel: TCP over IPv4, and UDP by fragments.
+  /// Reads the header of `frame`. It is `nil` if `frame` is too short, and for the kinds of segmentation that the
+  /// kernel is never asked for: TCP over IPv4, and UDP by fragments.
   public init?(loading frame: UnsafeRawBufferPointer) {
     guard frame.count >= OffloadHeader.size else { return nil }
     let segmentSize = frame.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
@@ -69,7 +70,7 @@ public struct OffloadHeader: Equatable, Sendable {
   }
 
   /// Writes the header to the first 10 bytes of `frame`, which must be there. `headerLength` tells the kernel how many
-  /// bytes of the packet are worth to be kept together.
+  /// bytes of the packet it should keep together.
   public func store(into frame: UnsafeMutableRawBufferPointer, headerLength: UInt16) {
     var kind = Kind.none
     var segmentSize: UInt16 = 0
@@ -90,8 +91,8 @@ public struct OffloadHeader: Equatable, Sendable {
     frame.storeBytes(of: checksum?.offset ?? 0, toByteOffset: 8, as: UInt16.self)
   }
 
-  /// How many bytes of headers `packet` begins with, as far as this header tells where they end: 0 if it does not, or
-  /// if they are cut off.
+  /// Returns the length of all headers of `packet` in bytes, as far as this header tells; 0 if it does not, or if they
+  /// are cut off.
   public func headerLength(of packet: UnsafeRawBufferPointer) -> UInt16 {
     guard let checksum else { return 0 }
     let start = Int(checksum.start)

@@ -1,20 +1,21 @@
-/// Why bytes of a circuit are no packets. There is no marker to find the next packet by: the circuit is lost.
+/// The reason why the bytes of a circuit are no packets. Nothing marks the start of the next packet, so the circuit is
+/// lost.
 public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A packet of this version; only 4 and 6 exist.
+  /// A packet of this version. Only 4 and 6 exist.
   case version(UInt8)
-  /// An IPv4 header of this many bytes; 20 is the least.
+  /// An IPv4 header of so many bytes. The smallest has 20.
   case headerLength(Int)
   /// An IPv4 packet whose total length is less than its header's.
   case totalLength(Int)
-  /// A web browser that found the port.
+  /// A request of a web browser.
   case webRequest
   /// The line of a "PROXY" protocol before the first packet: Tor writes it where `torrc` says
   /// `HiddenServiceExportCircuitID haproxy`.
   case proxyLine
-  /// A cut packet for which there is no room: all that is lent is in use.
+  /// There is no memory for a cut packet.
   case noRoom
 
-  /// What was wrong, for the log.
+  /// A description for the log.
   public var description: String {
     switch self {
     case .version(let version): "a packet of IP version \(version)"
@@ -26,16 +27,16 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// What a PROXY line begins with.
+  /// The first bytes of a PROXY line.
   public static let proxyLineStart = Array("PROXY ".utf8)
 }
 
-/// How long a packet is, read off its first bytes.
+/// The length of a packet, as its first bytes tell it.
 enum PacketLength {
-  /// How many bytes tell the length of any packet.
+  /// The number of bytes that tell the length of any packet.
   static let bytesNeeded = 6
 
-  /// The length in bytes of the packet that begins with `bytes`, at most 65,575; `nil` if more bytes are needed.
+  /// Returns the length of the packet that begins with `bytes`, at most 65,575 bytes; `nil` if more bytes are needed.
   static func read(_ bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int? {
     guard let first = bytes.first else { return nil }
     switch first >> 4 {

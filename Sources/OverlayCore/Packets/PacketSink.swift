@@ -1,32 +1,32 @@
-/// Takes the packets that are delivered to this host.
+/// A packet sink takes the packets that are delivered to this host.
 public protocol PacketSink: ~Copyable {
-  /// Takes one whole packet, which stands in up to `PacketRuns.limit` runs of bytes that are valid during the call, the
-  /// headers all in the first; `header` says what is left to be done to it. Whether it was taken.
+  /// Takes one whole packet, and returns whether it did. The packet stands in up to `PacketRuns.limit` runs of bytes,
+  /// which are valid during the call, with all headers in the first. `header` says what is left to be done to it.
   mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool
 }
 
 extension PacketSink where Self: ~Copyable {
-  /// Takes one whole packet to which nothing is left to do, valid during the call; whether it was taken.
+  /// Takes one whole packet to which nothing is left to be done, and returns whether it did.
   public mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool {
     deliver(packet, .none)
   }
 
-  /// Takes one whole packet in one run.
+  /// Takes one whole packet in one run, and returns whether it did.
   mutating func deliver(_ packet: UnsafeRawBufferPointer, _ header: OffloadHeader) -> Bool {
     withUnsafePointer(to: packet) { deliver(UnsafeBufferPointer(start: $0, count: 1), header) }
   }
 }
 
-/// Takes the packets that are delivered to this host, and is told when.
+/// A packet device is a sink that is told the time.
 public protocol PacketDevice: ~Copyable {
-  /// Takes one whole packet, as `PacketSink` does, at this time.
+  /// Takes one whole packet at this time, as `PacketSink` does.
   mutating func deliver(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader, at now: Instant
   ) -> Bool
 }
 
 extension PacketDevice where Self: PacketSink & ~Copyable {
-  /// Takes one whole packet, whenever it comes.
+  /// Takes one whole packet, and ignores the time.
   public mutating func deliver(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader, at now: Instant
   ) -> Bool {
@@ -34,21 +34,21 @@ extension PacketDevice where Self: PacketSink & ~Copyable {
   }
 }
 
-/// What an event is handled with: the time at which it came, and the device. Both are the same for all that follows from
-/// the event, and whoever owns the device sets the time before each.
+/// A turn is the time and the device of one event. Both are the same for everything that follows from the event. The
+/// owner of the device sets the time before each event.
 public struct Turn<Device: PacketDevice & ~Copyable>: ~Copyable, PacketSink {
   /// The time.
   public var now: Instant
   /// The device.
   public var device: Device
 
-  /// The first turn with a device.
+  /// Makes a turn with a device.
   public init(_ device: consuming Device, at now: Instant = Instant(nanoseconds: 0)) {
     self.now = now
     self.device = device
   }
 
-  /// Takes one whole packet for the device, now.
+  /// Delivers one whole packet to the device.
   public mutating func deliver(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
   ) -> Bool {
@@ -56,8 +56,8 @@ public struct Turn<Device: PacketDevice & ~Copyable>: ~Copyable, PacketSink {
   }
 }
 
-/// A packet in pieces.
+/// The bounds of a packet in several runs of bytes.
 public enum PacketRuns {
-  /// In how many runs of bytes a packet is handed out at most.
+  /// The greatest number of runs of a packet.
   public static let limit = 64
 }

@@ -1,13 +1,13 @@
-/// Tells the flows of a host apart, as far as a router can: by addresses, protocol and ports, or by the flow label
-/// where there are none to be seen (RFC 6437 section 3).
+/// The flow of a packet, as far as a router can tell it: by addresses, protocol and ports, or by the flow label where
+/// it cannot see ports (RFC 6437 section 3).
 extension PacketView {
-  /// A number that is the same for all packets of a flow.
+  /// The hash of the packet's flow.
   var flow: UInt32 { hash(from: source, to: destination, isReversed: false) }
 
-  /// The number of the flow that a TCP or UDP packet answers.
+  /// The hash of the flow in the other direction, which a TCP or UDP packet answers.
   var answeredFlow: UInt32 { hash(from: destination, to: source, isReversed: true) }
 
-  /// Makes the number; `isReversed` says that the ports are to change places, as the addresses have.
+  /// Returns the hash. `isReversed` says that the ports are exchanged, as the addresses are.
   @inline(__always)
   private func hash(from first: IPv6Address, to second: IPv6Address, isReversed: Bool) -> UInt32 {
     let protocolNumber = UInt64(nextHeader) << 32
@@ -25,7 +25,8 @@ extension PacketView {
     return PacketView.finish(hash)
   }
 
-  /// What tells flows apart beside addresses and protocol. Extension headers hide it: not every fragment has them.
+  /// The part of the hash beside addresses and protocol. Extension headers hide it, because not every fragment has
+  /// them.
   @inline(__always)
   private func version6Selector(isReversed: Bool) -> UInt64 {
     let start = IPv6Header.size
@@ -37,7 +38,7 @@ extension PacketView {
     }
   }
 
-  /// The same of IPv4. All fragments of a packet count as one flow, which has no ports: only the first would tell them.
+  /// The same of IPv4. All fragments of a packet count as one flow without ports, because only the first has those.
   @inline(__always)
   private func version4Selector(isReversed: Bool) -> UInt64 {
     guard case .whole(let upper) = upper, !upper.isFragment, count >= upper.offset + 8 else { return 0 }
@@ -54,7 +55,7 @@ extension PacketView {
     return UInt64(isReversed ? ports << 16 | ports >> 16 : ports)
   }
 
-  /// Type and identifier: those of an echo.
+  /// Returns the type and the identifier of an echo message.
   @inline(__always)
   private func echo(at offset: Int) -> UInt64 {
     UInt64(bytes[offset]) << 16 | UInt64(bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt16.self))

@@ -1,8 +1,9 @@
-/// A whole IP packet that was parsed once, of version 6 or 4 alike. That there is a view proves that the packet has
-/// exactly the length that it announces, and that the headers lie within it which `upper` tells of.
+/// A packet view is a whole IP packet, of version 6 or 4 alike, that was parsed once. Its existence proves that the
+/// packet has exactly the length that it announces, and that the headers of which `upper` tells lie within it.
 ///
-/// The view keeps no bytes: it is valid as long as the caller's memory is. Nobody may change there what the view tells.
-/// Each packet passes here, so that the parse of an IPv6 packet is compiled into each caller: that saves a third of it.
+/// The view holds no bytes of its own: it is valid as long as the caller's memory is, and nobody may change there what
+/// the view tells. The parse of an IPv6 packet is compiled into each caller, which saves a third of its time, because
+/// each packet passes here.
 public struct PacketView {
   /// The whole packet.
   public let memory: UnsafeMutableRawBufferPointer
@@ -52,10 +53,10 @@ public struct PacketView {
 }
 
 extension PacketView {
-  /// How many routers may still pass the packet on. The memory tells it anew each time.
+  /// The number of routers that may still forward the packet. It is read from memory each time.
   var hopLimit: UInt8 { memory[isIPv4 ? IPv4Header.Field.timeToLive : IPv6Header.Field.hopLimit] }
 
-  /// Whether the packet is a keepalive: peers send each other nothing else that ends behind an IPv6 header.
+  /// Whether the packet is a keepalive. Peers send each other no other packet that ends behind its IPv6 header.
   var isKeepalive: Bool { !isIPv4 && nextHeader == NextHeader.none }
 
   /// Whether no router may cut the packet: an IPv6 packet, or an IPv4 packet that says so.

@@ -1,6 +1,6 @@
-/// Where things stand in a TCP header (RFC 9293 section 3.1), in bytes from its start.
+/// The offsets of fields in a TCP header (RFC 9293 section 3.1), in bytes from its start.
 enum TCPHeader {
-  /// The header without options.
+  /// The length of a header without options.
   static let size = 20
   static let sequence = 4
   static let acknowledgement = 8
@@ -21,7 +21,7 @@ enum TCPHeader {
   }
 }
 
-/// Where things stand in a UDP header (RFC 768), in bytes from its start.
+/// The offsets of fields in a UDP header (RFC 768), in bytes from its start.
 enum UDPHeader {
   static let size = 8
   static let length = 4

@@ -6,13 +6,13 @@
 ///     |    length, with this header   |           checksum            |
 ///     +-------------------------------+-------------------------------+
 enum UDPDatagram {
-  /// What a packet carries as UDP.
+  /// A datagram that came in. It is valid as long as the packet.
   struct Received {
     let destinationPort: UInt16
     let payload: UnsafeRawBufferPointer
   }
 
-  /// The datagram in `packet`; `nil` if it holds none, or its length or its checksum is wrong.
+  /// Reads the datagram in `packet`. It is `nil` if there is none, or if its length or checksum is wrong.
   static func read(_ packet: PacketView) -> Received? {
     guard !packet.isIPv4, packet.nextHeader == NextHeader.udp else { return nil }
     let datagram = UnsafeRawBufferPointer(rebasing: packet.bytes[IPv6Header.size...])
@@ -28,7 +28,7 @@ enum UDPDatagram {
       payload: UnsafeRawBufferPointer(rebasing: datagram[UDPHeader.size...]))
   }
 
-  /// The whole packet that carries `payload`, at most 65,527 bytes, of which the rest is left out.
+  /// Returns the whole packet that carries `payload`, which has at most 65,527 bytes; more are left out.
   static func packet(
     from source: (address: IPv6Address, port: UInt16), to destination: (address: IPv6Address, port: UInt16),
     payload: [UInt8]

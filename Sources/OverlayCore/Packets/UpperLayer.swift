@@ -1,23 +1,24 @@
-/// What a packet carries behind its IPv6 extension headers (RFC 8200 section 4), or behind its IPv4 header.
+/// The upper layer is what a packet carries behind its IPv6 extension headers (RFC 8200 section 4), or behind its IPv4
+/// header.
 struct UpperLayer: Equatable {
-  /// Where its header begins, in bytes from the packet's start; at most the packet's length.
+  /// The offset of its header in bytes from the packet's start, at most the packet's length.
   let offset: Int
   /// The protocol's assigned number.
   let nextHeader: UInt8
-  /// Whether the packet is a fragment: more of it comes elsewhere, or could.
+  /// Whether the packet is the first fragment of a packet, or has a fragment header.
   let isFragment: Bool
 
-  /// What a packet shows of its extension headers.
+  /// What a packet shows of its chain of headers.
   enum Chain: Equatable {
-    /// All of them, up to the upper layer.
+    /// All headers up to the upper layer.
     case whole(UpperLayer)
-    /// A fragment that is not the first: what it belongs to is said by that one.
+    /// A fragment that is not the first. Only the first shows the headers.
     case laterFragment
-    /// Headers that are cut off, that nobody sends or whose format is unknown: what a receiver finds behind them cannot
-    /// be told.
+    /// Headers that are cut off, that nobody sends or whose format is unknown. A receiver could find anything behind
+    /// them.
     case unreadable
 
-    /// The upper layer; `nil` where the chain is not whole.
+    /// The upper layer; `nil` if the chain is not whole.
     var layer: UpperLayer? {
       if case .whole(let upper) = self { upper } else { nil }
     }
@@ -88,8 +89,8 @@ struct UpperLayer: Equatable {
     }
   }
 
-  /// How much of the upper layer's header the first of several fragments holds, in bytes: the whole header of UDP and
-  /// of ICMPv6, and the ports of TCP.
+  /// The number of bytes of the upper layer's header that the first of several fragments holds at least: the whole
+  /// header of UDP and of ICMPv6, and the ports of TCP.
   private static let smallestStart = 8
 }
 
@@ -103,7 +104,7 @@ enum DiscoveryType {
 }
 
 extension UpperLayer {
-  /// Whether it is a message of neighbour discovery, sound or not, that `packet` holds.
+  /// Returns whether the upper layer in `packet` is a message of neighbour discovery, sound or not.
   func isDiscovery(in packet: UnsafeRawBufferPointer) -> Bool {
     nextHeader == NextHeader.icmp && offset < packet.count && DiscoveryType.all.contains(packet[offset])
   }
