@@ -44,8 +44,8 @@ _Static_assert(VIRTIO_NET_HDR_GSO_TCPV6 == 4 && VIRTIO_NET_HDR_GSO_ECN == 0x80, 
 // a name of more than 15 bytes is ENAMETOOLONG.
 int oncilla_tunnel_attach(int descriptor, const char *name, uint16_t flags);
 
-// TUNSETOFFLOAD, because Swift does not import the variadic ioctl. 0, or -1 with errno: EINVAL where the kernel does not
-// know one of the TUN_F bits.
+// TUNSETOFFLOAD, because Swift does not import the variadic ioctl. 0, or -1 with errno: EINVAL where the kernel does
+// not know one of the TUN_F bits.
 int oncilla_tunnel_set_offload(int descriptor, uint32_t offloads);
 
 // setns with CLONE_NEWNET for the calling thread, because <sched.h> hides both from Swift's Glibc. 0, or -1 with errno.

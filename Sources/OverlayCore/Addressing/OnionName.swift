@@ -41,9 +41,9 @@ public enum OnionNameError: Error, Equatable, Sendable, CustomStringConvertible 
 ///
 /// (Tor's rend-spec-v3, section "Encoding onion addresses".)
 public struct OnionName: Hashable, Sendable, CustomStringConvertible {
-  // The decoded label, of 35 or 10 bytes, at the end of 40 bytes whose first says how many those are: words in host byte
-  // order, the first one first. So no name takes memory of its own, and in both versions the last ten bytes, which the
-  // address holds, stand in the same place.
+  // The decoded label, of 35 or 10 bytes, at the end of 40 bytes whose first says how many those are: words in host
+  // byte order, the first one first. So no name takes memory of its own, and in both versions the last ten bytes, which
+  // the address holds, stand in the same place.
   private let words: (UInt64, UInt64, UInt64, UInt64, UInt64)
 
   private static let size = 40

@@ -22,8 +22,8 @@ public struct OverlayNetwork: Hashable, Sendable {
   /// Returns whether `address` is one of the network.
   public func contains(_ address: IPv6Address) -> Bool { prefix.contains(address) }
 
-  /// Returns whether a peer of the host at `own` can have this address. The addresses of that host and of the responders
-  /// are no peer's.
+  /// Returns whether a peer of the host at `own` can have this address. The addresses of that host and of the
+  /// responders are no peer's.
   func isPeer(_ address: IPv6Address, of own: IPv6Address) -> Bool {
     contains(address) && address != own && address != localResponder && address != circuitResponder
   }

@@ -84,7 +84,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case forgedSource
   /// Messages of neighbour discovery from a circuit, which mean nothing beyond their own link.
   case remoteDiscovery
-  /// IPv6 packets from a circuit whose extension headers cannot be read up to what they carry, or not in the first fragment.
+  /// IPv6 packets from a circuit whose extension headers cannot be read up to what they carry, or not in the first
+  /// fragment.
   case unreadableHeaders
   /// ICMPv6 errors from a circuit that are not about a packet of whom they are for.
   case foreignQuote

@@ -1,16 +1,17 @@
-/// Which identity a circuit is for where several share a listener, as its first bytes tell.
+/// The identity that a circuit is for, if several identities share a listener. The first bytes of the circuit tell it.
 public enum CallDestination: Equatable, Sendable {
   /// The identity with this address.
   case address(IPv6Address)
-  /// None: Tor has said first where the circuit comes from.
+  /// No identity: Tor has written a PROXY line first.
   case proxyLine
-  /// None: these bytes are no IPv6 packet.
+  /// No identity: the bytes are no IPv6 packet.
   case none
 
-  /// How many bytes tell it.
+  /// The number of bytes that tell the identity.
   public static let bytesNeeded = IPv6Header.size
 
-  /// Reads it off what a circuit began with before it was closed, or as soon as there were enough bytes.
+  /// Reads the destination in the first bytes of a circuit: `bytesNeeded` of them, or all that came before the circuit
+  /// was closed.
   public init(_ start: UnsafeRawBufferPointer) {
     if start.starts(with: StreamError.proxyLineStart) {
       self = .proxyLine

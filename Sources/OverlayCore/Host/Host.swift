@@ -1,6 +1,7 @@
-/// A host is all that one machine is in the overlay: a node for each of its identities and, behind the one device that they
-/// share, the link to a LAN with the service that gives out addresses there. It sorts what comes from the device to the
-/// identity that sends it; what is of no identity, such as a packet of a host behind this one, goes to the first.
+/// A host is everything that one machine is in the overlay: a node for each of its identities and, behind the one
+/// device that they share, the link to a LAN with the service that gives addresses there. It sorts packets from the
+/// device to the identity that sends them. A packet of no identity, such as one of a host behind this one, goes to the
+/// first.
 ///
 /// Identities know nothing of each other. They can be added and removed while the host runs.
 public struct Host: ~Copyable {
@@ -10,30 +11,30 @@ public struct Host: ~Copyable {
     fileprivate let serial: Int
   }
 
-  /// What a read of the device brought.
+  /// The result of a packet or frame from the device.
   public enum Intake: Equatable {
-    /// A packet, which this identity has taken.
+    /// This identity has taken a packet.
     case packet(Identity)
-    /// Something that ended here: a frame that the link answered or dropped, or a packet while there is no identity.
+    /// Nothing is left: the link answered or dropped a frame, or there is no identity.
     case consumed
-    /// What a host of the link asks its routers and servers for stands here in the frame: it is for `answer`.
+    /// This range of the frame is a request of the station to its routers or servers, which `answer` takes.
     case request(Range<Int>, from: MACAddress)
   }
 
   private var nodes = Slots<Node>()
   private var service: AddressService?
-  // In the order in which they were added; the first takes what is of no other.
+  // In the order in which they were added. The first takes the packets that are of no other.
   private var order: [Identity] = []
   private var identities: [IPv6Address: Identity] = [:]
   private var deadlines = DeadlineQueue()
   private var events: [HostEvent] = []
-  // The identities that may want something done.
+  // The identities that may have actions now.
   private var touched: [Identity] = []
-  // Which identity lies in a slot; zero, which none has: none.
+  // The serial number of the identity in each slot, or zero, which no identity has, for an empty slot.
   private var serials: [Int] = []
   private var lastSerial = 0
 
-  /// A host without identities, with or without a service that gives out addresses.
+  /// Makes a host without identities, with or without an address service.
   public init(addressService: AddressService? = nil) {
     service = addressService
   }
@@ -43,10 +44,10 @@ public struct Host: ~Copyable {
   /// The identities, in the order in which they were added.
   public var all: [Identity] { order }
 
-  /// The identity with this address; `nil` if there is none.
+  /// Returns the identity with this address; `nil` if there is none.
   public func identity(at address: IPv6Address) -> Identity? { identities[address] }
 
-  /// Adds an identity, which stands still until `start`. Its address must not be another's.
+  /// Adds an identity, which does nothing before `start`. No other identity may have its address.
   public mutating func add<Wire: PacketSink & ~Copyable>(
     _ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator(),
     turn: inout Turn<LinkDevice<Wire>>
@@ -62,7 +63,7 @@ public struct Host: ~Copyable {
     return identity
   }
 
-  /// Removes an identity: its circuits are the caller's to close. It returns whether there was one.
+  /// Removes an identity, and returns whether there was one. The caller closes its circuits.
   public mutating func remove<Wire: PacketSink & ~Copyable>(
     _ identity: Identity, turn: inout Turn<LinkDevice<Wire>>
   ) -> Bool {
@@ -90,7 +91,7 @@ public struct Host: ~Copyable {
 
   // MARK: - The device
 
-  /// Takes what was read from the device: a packet, or an Ethernet frame where there is a link. `offload` says what the
+  /// Takes what was read from the device: a packet, or an Ethernet frame if there is a link. `offload` says what the
   /// kernel left to be done to it.
   public mutating func receive<Wire: PacketSink & ~Copyable>(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, turn: inout Turn<LinkDevice<Wire>>
@@ -107,8 +108,8 @@ public struct Host: ~Copyable {
     }
   }
 
-  /// Answers what a host of the link asks its routers and servers for. `wallClock` is in seconds since 1970: leases are
-  /// kept over a restart.
+  /// Answers a request of a host of the link to its routers and servers. `wallClock` is in seconds since 1970, because
+  /// leases are kept over a restart.
   public mutating func answer<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeRawBufferPointer, from station: MACAddress, wallClock: Int64, turn: inout Turn<LinkDevice<Wire>>
   ) {
@@ -117,7 +118,7 @@ public struct Host: ~Copyable {
     if let answer { turn.device.send(answer.packet, to: answer.to) }
   }
 
-  /// The device carries packets of so many bytes from now on.
+  /// Sets the MTU of the device in bytes.
   public mutating func mtuChanged<Wire: PacketSink & ~Copyable>(
     to bytes: Int, turn: inout Turn<LinkDevice<Wire>>
   ) {
@@ -126,18 +127,18 @@ public struct Host: ~Copyable {
     for identity in order { nodes[identity.slot].mtuChanged(to: bytes) }
   }
 
-  /// The identity that sends a packet: the one whose address is its source, or else the first.
+  /// Returns the identity that sends a packet: the one whose address is its source, or else the first.
   private func sender(of packet: UnsafeRawBufferPointer) -> Identity? {
     guard order.count > 1, packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return order.first }
     return identities[IPv6Header.source(in: packet)] ?? order.first
   }
 
-  /// Whether a peer with this address is there now.
+  /// Returns whether a peer with this address is there now.
   private func isLive(_ address: IPv6Address) -> Bool { order.contains { nodes[$0.slot].isLive(address) } }
 
   // MARK: - Time
 
-  /// When `advance` has to be called next.
+  /// Returns the time at which `advance` has to be called next.
   public func nextDeadline<Wire: PacketSink & ~Copyable>(turn: borrowing Turn<LinkDevice<Wire>>) -> Instant {
     let shared = min(turn.device.nextDeadline, service?.nextDeadline ?? .distantFuture)
     return min(shared, deadlines.earliest)
@@ -154,13 +155,13 @@ public struct Host: ~Copyable {
     }
   }
 
-  /// Does what the link wants done after the device was used.
-  public mutating func settle<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
+  /// Handles the events of the link, after the device was used.
+  public mutating func handleLinkEvents<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
     while let event = turn.device.nextEvent() {
       switch event {
       case .wanted(let address, let source):
-        // A kernel that makes sure of a neighbour asks from its link-local address, which does not tell for whom: another
-        // identity that dialled the same peer in that moment would show that they belong together.
+        // A kernel that checks a neighbour asks from its link-local address, which does not tell the identity. If
+        // another identity dialled the same peer in that moment, the peer could see that they belong together.
         guard let identity = order.count == 1 ? order.first : identities[source] else { continue }
         nodes[identity.slot].want(address, turn: &turn)
         touch(identity)
@@ -177,20 +178,20 @@ public struct Host: ~Copyable {
 
   // MARK: - What it tells
 
-  /// The next thing that the host has to tell; `nil` if there is none.
+  /// Removes the next event and returns it; `nil` if there is none.
   public mutating func nextEvent() -> HostEvent? { events.isEmpty ? nil : events.removeFirst() }
 
   /// The leases of the address service.
   public var leases: [Lease] { service?.leases ?? [] }
 
-  /// What the host is like now. Looks at every peer.
+  /// Returns the status of the host. It looks at every peer.
   public func status<Wire: PacketSink & ~Copyable>(turn: borrowing Turn<LinkDevice<Wire>>) -> HostStatus {
     HostStatus(
       nodes: order.map { nodes[$0.slot].status(at: turn.now) }, link: turn.device.linkCounters,
       addressService: service.map { ($0.leases.count, $0.counters) })
   }
 
-  /// Does something with the node of an identity, if it is still there.
+  /// Calls `body` with the node of an identity, if it is still there, which may have actions then.
   public mutating func with<Result>(
     _ identity: Identity, _ body: (inout Node) -> Result
   ) -> Result? {
@@ -199,8 +200,8 @@ public struct Host: ~Copyable {
     return body(&nodes[identity.slot])
   }
 
-  /// The next identity that may want something done: all that waits in its `nextAction` is to be done, and then `finished`
-  /// to be called. `nil` if there is none.
+  /// Removes an identity that may have actions and returns it; `nil` if there is none. Once all that waits in its
+  /// `nextAction` is done, `finished` has to be called.
   public mutating func nextTouched() -> Identity? {
     while let identity = touched.popLast() {
       if contains(identity) { return identity }
@@ -212,22 +213,22 @@ public struct Host: ~Copyable {
     if !touched.contains(identity) { touched.append(identity) }
   }
 
-  /// The next thing that an identity wants done; `nil` when all is.
+  /// Removes the next action of an identity and returns it; `nil` if there is none.
   public mutating func nextAction(of identity: Identity) -> NodeAction? {
     contains(identity) ? nodes[identity.slot].nextAction() : nil
   }
 
-  /// Whether packets had better stay in the device for now, as far as it is for this identity.
+  /// Returns whether packets should stay in the device for now, as far as this identity is concerned (`Backpressure`).
   public func hasBackpressure(for identity: Identity) -> Bool {
     contains(identity) && nodes[identity.slot].hasBackpressure
   }
 
-  /// Whether the socket of an identity's circuit is to be read in pauses (`ReadCoalescing`).
+  /// Returns whether the socket of an identity's circuit has to be read in pauses (`ReadCoalescing`).
   public func coalescesReads(of circuit: CircuitIdentifier, _ identity: Identity) -> Bool {
     contains(identity) && nodes[identity.slot].coalescesReads(of: circuit)
   }
 
-  /// All that a node wanted done is done: takes note of when it wants to be looked at.
+  /// Notes that all actions of a node are done, and schedules its next deadline.
   public mutating func finished(_ identity: Identity) {
     guard contains(identity) else { return }
     deadlines.schedule(identity.slot, at: nodes[identity.slot].nextDeadline)

@@ -1,17 +1,17 @@
-/// What a host has to tell beside what its nodes do.
+/// An event of a host, beside those of its nodes.
 public enum HostEvent: Equatable, Sendable {
-  /// A host of the LAN has an address that a route leads to a peer.
+  /// A host of the LAN has this address, which a route leads to a peer.
   case misplaced(IPPrefix)
-  /// The leases of the address service have changed: they are to be kept.
+  /// The leases of the address service have changed and have to be written.
   case leasesChanged
 }
 
-/// What a host is like at a moment, as values.
+/// The status of a host at one time.
 public struct HostStatus: Sendable {
-  /// Its identities, in their order.
+  /// The status of each identity, in the order of the identities.
   public let nodes: [NodeStatus]
-  /// What has happened on the link; `nil` where there is none.
+  /// The counters of the link; `nil` if there is none.
   public let link: Counters?
-  /// How many leases there are, and what has happened to the address service; `nil` where there is none.
+  /// The number of leases and the counters of the address service; `nil` if there is none.
   public let addressService: (leases: Int, counters: Counters)?
 }

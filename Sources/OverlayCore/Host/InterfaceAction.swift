@@ -1,18 +1,18 @@
-/// What is to be done about changes that others made.
+/// An action in answer to changes that others made.
 public enum InterfaceAction: Equatable, Sendable {
   /// Log this.
   case report(InterfaceNotice)
-  /// Perform this and tell `InterfaceKeeper.finished` what came of it.
+  /// Perform this and tell `InterfaceKeeper.finished` the result.
   case perform(InterfaceRepair)
   /// Stop the program with this line and a failure, which leaves the leak guard in place.
   case stop(InterfaceNotice)
 }
 
-/// What is put right, or asked for, with a right that the keeper has not.
+/// A repair that needs a privilege, which the keeper has not.
 public enum InterfaceRepair: Hashable, Sendable {
-  /// Let the leak guards stand, where one is missing.
+  /// Install the leak guards, if one is missing.
   case installLeakGuard
-  /// Give the interface back what it was set up with and lost, and take from it what it is not to have.
+  /// Restore what the interface was set up with and has lost, and remove what it must not have.
   case restoreInterface
   /// Let the interface get all multicast of the bridge whose port it is.
   case becomeMulticastRouterPort
@@ -20,18 +20,18 @@ public enum InterfaceRepair: Hashable, Sendable {
 
 /// A line for the log about the interface or the leak guard.
 public struct InterfaceNotice: Equatable, Sendable {
-  /// How much it matters.
+  /// The level of the line.
   public let level: LogLevel
   /// The line.
   public let text: String
 
-  /// A line of this weight.
+  /// Makes a line of this level.
   public init(_ level: LogLevel, _ text: String) {
     self.level = level
     self.text = text
   }
 
-  /// The interface of this name is no more, or lies in another network namespace.
+  /// Returns the line that the interface of this name is gone, or is in another network namespace.
   public static func interfaceGone(_ name: String) -> InterfaceNotice {
     InterfaceNotice(.error, "interface \(name) was deleted or moved to another network namespace")
   }

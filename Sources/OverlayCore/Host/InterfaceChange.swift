@@ -1,20 +1,20 @@
-/// What happened, outside the program, to something that the program set up.
+/// A change by others of something that the program set up.
 public enum InterfaceChange: Hashable, Sendable {
   /// Someone set the interface down, which takes its address and routes.
   case wentDown
   /// Someone set the interface up; the kernel restored nothing.
   case cameUp
-  /// The interface is no more, or lies in another network namespace.
+  /// The interface is gone, or is in another network namespace.
   case deleted
-  /// One of our addresses was removed from the interface.
+  /// One of this host's overlay addresses was removed from the interface.
   case addressLost
-  /// The interface, which is to have no address, got a link-local one.
+  /// The interface, which must have no address, got a link-local one.
   case linkLocalAddressAdded
   /// The host got or lost an address in a prefix that it serves.
   case servedAddressChanged
   /// The overlay's route through the interface was removed.
   case prefixRouteLost
-  /// A route of ours to what lies behind a peer was removed or replaced.
+  /// A route of the program to a prefix behind a peer was removed or replaced.
   case routeLost
   /// The interface became a bridge's port, or that of another one.
   case joinedBridge
@@ -22,12 +22,12 @@ public enum InterfaceChange: Hashable, Sendable {
   case mtuChanged(Int)
   /// A leak guard, or a policy rule that leads to it, was removed or replaced.
   case leakGuardLost
-  /// Somebody added a policy rule that takes packets of ours elsewhere before our rules are asked.
+  /// Somebody added a policy rule that takes packets elsewhere before the program's rules.
   case overridingRuleAdded
-  /// Somebody added a route that takes packets of ours elsewhere.
+  /// Somebody added a route that takes packets elsewhere.
   case overridingRouteAdded
   /// `lo`, which the leak guard hangs on, was set up.
   case loopbackCameUp
-  /// Messages were lost: anything can have happened.
+  /// Messages were lost, so anything can have happened.
   case overflow
 }

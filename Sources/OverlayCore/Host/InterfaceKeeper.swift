@@ -1,10 +1,11 @@
-/// Decides what is done about changes to the interface and the leak guards. Knows no kernel: who drains the monitor
-/// calls `observe` for each change, then `actions`, and `actions` again when `nextTime` has come.
+/// The interface keeper decides what is done about changes to the interface and to the leak guards. It does not know
+/// the kernel. The owner of the monitor calls `observe` for each change and then `actions`, and `actions` again at
+/// `nextTime`.
 ///
-/// However many changes there are, one flag per kind is remembered. All that is asked for, lines included, keeps
-/// `RestorePace`: what comes faster is done together, later. What failed is tried again at the same pace. The leak guards
-/// have one of their own, which is faster: what happens to the interface must not use it up, since until they stand again
-/// packets can leave in the clear.
+/// The keeper remembers one flag for each kind of change, however many changes there are. All that it asks for, lines
+/// included, keeps to `RestorePace`: changes that come faster are handled together, later. A repair that failed is
+/// tried again at the same pace. The leak guards have a faster pace of their own, which changes to the interface cannot
+/// use up, because packets can leave in the clear until the guards are there again.
 public struct InterfaceKeeper {
   private let name: String
   private let prefix: IPv6Prefix
@@ -21,7 +22,7 @@ public struct InterfaceKeeper {
   private var guardPace = RestorePace(interval: .seconds(1))
   private var said: [String: Instant] = [:]
 
-  /// A line that was said is not said again for so long: one deed of somebody else can be several messages of the kernel.
+  /// The time in which a line is not repeated, because one action of somebody can make several messages of the kernel.
   private static let repetition = Duration.seconds(1)
 
   private enum Loss {
@@ -41,8 +42,8 @@ public struct InterfaceKeeper {
     var retry: Instant
   }
 
-  /// Keeps an interface, which is up with this MTU in bytes and has addresses or is to have none, and the leak guard of its
-  /// prefix.
+  /// Makes a keeper of an interface, which is up with this MTU in bytes and has addresses or must have none, and of the
+  /// leak guard of `prefix`.
   public init(interface name: String, mtu: Int, prefix: IPv6Prefix, hasAddress: Bool = true) {
     self.hasAddress = hasAddress
     self.name = name
@@ -51,7 +52,7 @@ public struct InterfaceKeeper {
     self.prefix = prefix
   }
 
-  /// When `actions` wants to be asked even if nothing else happens; `nil` for never.
+  /// The time at which `actions` has to be called even if nothing else happens; `nil` for never.
   public var nextTime: Instant? {
     switch end {
     case .due: return Instant(nanoseconds: 0)
@@ -69,7 +70,7 @@ public struct InterfaceKeeper {
 
   private var hasNews: Bool { !losses.isEmpty || isUp != reportedUp || mtu != reportedMTU }
 
-  /// Takes note of a change.
+  /// Notes a change.
   public mutating func observe(_ change: InterfaceChange) {
     switch change {
     case .wentDown:
@@ -78,7 +79,7 @@ public struct InterfaceKeeper {
     case .cameUp:
       if !isUp { losses.insert(.link) }
       isUp = true
-    // The kernel takes both with the link, and who set it down wants it so until it is up again.
+    // The kernel removes both with the link. Whoever set the link down wants it so until it is up again.
     case .addressLost: if isUp { losses.insert(.address) }
     case .linkLocalAddressAdded: losses.insert(.bareness)
     case .prefixRouteLost: if isUp { losses.insert(.prefixRoute) }
@@ -96,7 +97,7 @@ public struct InterfaceKeeper {
     }
   }
 
-  /// What is to be done now, in this order.
+  /// Returns what has to be done now, in order.
   public mutating func actions(at now: Instant) -> [InterfaceAction] {
     switch end {
     case .due:
@@ -132,7 +133,7 @@ public struct InterfaceKeeper {
     return actions
   }
 
-  /// The lines that were not just said.
+  /// Returns the lines that were not told lately.
   private mutating func news(_ notices: [InterfaceNotice], at now: Instant) -> [InterfaceAction] {
     said = said.filter { $0.value + InterfaceKeeper.repetition > now }
     let new = notices.filter { said[$0.text] == nil }
@@ -140,12 +141,12 @@ public struct InterfaceKeeper {
     return new.map(InterfaceAction.report)
   }
 
-  /// Takes note of what came of a repair, `nil` for success, and says what there is to log of it: a failure once and
-  /// not at each new try, and that it is over.
+  /// Notes the result of a repair, `nil` for success. It returns the line for the log: one for the first failure of
+  /// several, and one for its end.
   public mutating func finished(
     _ repair: InterfaceRepair, failure reason: String?, at now: Instant
   ) -> InterfaceNotice? {
-    // The bridge may be one that cannot: to ask it again and again is of no use.
+    // The bridge may be unable to do it, and would be unable each time.
     if repair == .becomeMulticastRouterPort { return reason.map { InterfaceNotice(.warning, $0) } }
     let earlier = failures[repair]?.reason
     guard let reason else {

@@ -1,14 +1,14 @@
-/// The device of a host: a wire to the kernel, which carries IP packets, or Ethernet frames with the link on which
-/// neighbours are found.
+/// The device of a host: a wire to the kernel, which carries IP packets, or Ethernet frames with the link that finds
+/// neighbours.
 public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice {
   /// The wire.
   public var wire: Wire
-  /// The Ethernet side; `nil` where the wire carries bare IP packets.
+  /// The Ethernet side; `nil` if the wire carries bare IP packets.
   var link: EthernetLink?
-  /// Whether the wire carries Ethernet frames. To ask `link` itself is to move it out and back.
+  /// Whether the wire carries Ethernet frames. Testing `link` would move it out and back.
   public let hasLink: Bool
 
-  /// A device without a link, or with one.
+  /// Makes a device without a link, or with one.
   public init(_ wire: consuming Wire, link: consuming EthernetLink? = nil) {
     self.wire = wire
     hasLink = link != nil
@@ -23,7 +23,7 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     return link?.deliver(runs, header, at: now, wire: &wire) ?? false
   }
 
-  /// Finds the packet in what was read from the wire. A link may find something else, and answer it.
+  /// Finds the packet in a frame that was read from the wire. The link may find something else, and answer it.
   mutating func open(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, isLive: (IPv6Address) -> Bool
   ) -> EthernetLink.Inbound {
@@ -31,18 +31,18 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     return link?.receive(frame, offload, at: now, wire: &wire, isLive: isLive) ?? .consumed
   }
 
-  /// Does what the link has to do by now.
+  /// Does what is due on the link.
   mutating func advance(to now: Instant) {
     if hasLink { link?.advance(to: now, wire: &wire) }
   }
 
-  /// Sends what the address service says to a host of the link, or to all.
+  /// Sends a packet of the address service to one host of the link, or to all.
   mutating func send(_ packet: [UInt8], to station: MACAddress) {
     guard hasLink else { return }
     packet.withUnsafeBytes { _ = link?.send($0, to: station, wire: &wire) }
   }
 
-  /// What has happened on the link; `nil` where there is none.
+  /// The counters of the link; `nil` if there is none.
   var linkCounters: Counters? {
     switch link {
     case .none: nil
@@ -50,7 +50,7 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     }
   }
 
-  /// When the link wants to be looked at.
+  /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
     switch link {
     case .none: .distantFuture
@@ -58,6 +58,6 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     }
   }
 
-  /// The next thing that the link has noticed.
+  /// Removes the next event of the link and returns it; `nil` if there is none.
   mutating func nextEvent() -> EthernetLink.Event? { hasLink ? link?.nextEvent() : nil }
 }

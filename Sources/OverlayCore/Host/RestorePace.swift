@@ -1,26 +1,27 @@
-/// How often something is put right that others may put wrong again: ten times at once, then once in every `interval`, so
-/// that whoever fights us costs neither time nor log. Ten quiet intervals give back the ten.
+/// The pace of repairs of something that others may break again: ten at once, and then one in every `interval`, so that
+/// somebody who works against the program costs neither time nor log. After ten quiet intervals ten are permitted
+/// again.
 struct RestorePace {
-  /// How long it takes until what failed is tried again.
+  /// The time until a repair that failed is tried again.
   static let failureInterval: Duration = .seconds(10)
-  /// How many turns can be taken at once.
+  /// The greatest number of repairs at once.
   static let burst = 10
 
-  /// How long one turn takes to come back.
+  /// The time after which one more repair is permitted.
   let interval: Duration
 
-  /// A pace of which all turns are left.
+  /// Makes a pace of which nothing is used.
   init(interval: Duration = .seconds(10)) {
     self.interval = interval
   }
 
-  // The generic cell rate algorithm: when all turns will have come back.
+  // The generic cell rate algorithm: the time at which all repairs are permitted again.
   private var replenished = Instant(nanoseconds: 0)
 
-  /// When the next turn can be taken; it may lie in the past.
+  /// The time from which on the next repair is permitted. It may be past.
   var next: Instant { replenished + interval * -(RestorePace.burst - 1) }
 
-  /// Takes a turn; `false` where none is left.
+  /// Returns whether a repair is permitted now, and counts it if so.
   mutating func take(at now: Instant) -> Bool {
     guard next <= now else { return false }
     replenished = max(replenished, now) + interval

@@ -25,14 +25,15 @@ extension EthernetLink {
     }
     let isLink = message.target == linkLocalAddress
     guard isLink || settings.isElsewhere(message.target) else { return }
-    // Before it is asked whether the peer is live, which looks at every circuit: a storm of probes is no more than one of
-    // other questions.
+    // Before it is asked whether the peer is live, which looks at every circuit: a storm of probes is no more than one
+    // of other questions.
     guard mayAnswer(at: now) else { return }
     // We speak for peers as a proxy does, and give way to a host that has the address itself: no override (RFC 4861
     // section 7.2.4).
     let override: NeighbourMessage.Flags = isLink ? .override : []
     guard message.source != .unspecified else {
-      // Somebody is about to take the address: only who has it may object, and tells everybody (RFC 4862 section 5.4.3).
+      // Somebody is about to take the address: only who has it may object, and tells everybody (RFC 4862 section
+      // 5.4.3).
       guard isLink || isLive(message.target) else { return }
       let group = MACAddress(group: .allNodes)
       _ = answer(message.target, override, to: .allNodes, group, wire: &wire)

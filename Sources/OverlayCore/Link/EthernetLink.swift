@@ -2,8 +2,8 @@
 /// hosts on this side are, and carries IP between both. Frames come in, frames go out; Ethernet ends here.
 ///
 /// It holds 128 hosts (`NeighbourTable`), packets for 32 hosts that are still to be found (`WaitingPackets`), and 256
-/// events, of which the newest is dropped (`linkEventLimit`). It sends at most 1,000 answers and as many solicitations a
-/// second (`neighbourLimited`), so that a storm of others does not become one of ours.
+/// events, of which the newest is dropped (`linkEventLimit`). It sends at most 1,000 answers and as many solicitations
+/// a second (`neighbourLimited`), so that a storm of others does not become one of ours.
 public struct EthernetLink: ~Copyable {
   /// What became of a frame.
   public enum Inbound: Equatable {
@@ -22,8 +22,8 @@ public struct EthernetLink: ~Copyable {
   public enum Event: Equatable {
     /// The host `source` asked where this peer is: whoever dials it now has a circuit when the first packet comes.
     case wanted(IPv6Address, source: IPv6Address)
-    /// A whole IP packet for a host on this side that did not tell where it is. What its sender left to the device to do
-    /// was not done.
+    /// A whole IP packet for a host on this side that did not tell where it is. What its sender left to the device to
+    /// do was not done.
     case undeliverable([UInt8])
     /// A host on this side has this address, a prefix of all its bits, which lies behind a peer by a route: it gets
     /// nothing, and who looks for it here is answered by the link. Only the first one is told.

@@ -7,8 +7,8 @@ struct FrameRuns: ~Copyable {
     runs.initialize(repeating: UnsafeRawBufferPointer(header))
   }
 
-  /// The frame of this header and this packet in one run more, valid until the next; `nil` if the packet is in more runs
-  /// than `PacketRuns.limit`.
+  /// The frame of this header and this packet in one run more, valid until the next; `nil` if the packet is in more
+  /// runs than `PacketRuns.limit`.
   func frame(
     _ header: EthernetHeader, _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>
   ) -> UnsafeBufferPointer<UnsafeRawBufferPointer>? {

@@ -8,15 +8,15 @@ extension NameTable {
     static func < (left: Source, right: Source) -> Bool { left.rawValue < right.rawValue }
   }
 
-  /// What became of a name that was offered.
+  /// The result of learning a name.
   enum Outcome: Equatable {
-    /// It was not known before, or another stood there that is valid no more.
+    /// The name is new, or has displaced another that is not valid any more.
     case new
-    /// It was known already.
+    /// The name was known already.
     case confirmed
-    /// Another name holds that address and keeps it.
+    /// Another name has the address, and keeps it.
     case conflict
-    /// It is of version 2, which Tor cannot dial: it is not taken.
+    /// The name is of version 2, which Tor cannot dial. It is not taken.
     case undiallable
   }
 }

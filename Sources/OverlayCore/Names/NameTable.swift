@@ -1,18 +1,20 @@
-/// Which onion name an overlay address stands for, and how much that is trusted.
+/// The name table tells which onion name an overlay address stands for, and how much that is trusted.
 ///
-/// Names from here are never displaced by learned ones. Of two learned ones for an address the one that can be reached
-/// keeps it, as long as it is valid; one that was dialled in vain last, or that was never reached and that no open circuit
-/// claims, makes way. What Tor cannot dial is not learned. Learned names are bounded, those that were never reached and the
-/// others each for themselves. A crowd of names that nobody ever dialled displaces itself alone: first those make room whose
-/// circuits are closed, the longest closed first, then the one that was confirmed longest ago.
+/// Learned names never displace those that come from this host. Of two learned names for an address the one that can be
+/// reached keeps it while it is valid. A name makes way if the last dial to it failed, or if it was never reached and
+/// no open circuit claims it. A name that Tor cannot dial is not learned. Learned names are bounded, and names that
+/// were never reached have a bound of their own, so that a crowd of names that nobody ever dialled displaces only
+/// itself: first the names whose circuits are closed make room, the longest closed first, and then the name that was
+/// confirmed longest ago.
 ///
-/// The names of the hosts file stay where they are, which other tables share; what peers say of themselves stands beside.
+/// The names of the hosts file stay in the table of the file, which all identities share. What peers say of themselves
+/// is kept beside it.
 struct NameTable {
-  /// How many names from keepalives a daemon keeps that no circuit was ever built to.
+  /// The greatest number of names from keepalives to which no circuit was ever built, of a whole daemon.
   static let unreachedLimit = 2_000
-  /// How many names from keepalives a daemon keeps that a circuit was built to.
+  /// The greatest number of names from keepalives to which a circuit was built, of a whole daemon.
   static let reachedLimit = 8_000
-  /// How long a learned name holds its address against another.
+  /// The time for which a learned name keeps its address against another.
   static let learnedValidity = Duration.seconds(2 * 60 * 60)
 
   private struct Entry {
@@ -22,13 +24,13 @@ struct NameTable {
     var capabilities: Capabilities?
     var isReached = false
     var hasFailed = false
-    // Of a name that was never reached: when the last circuit that claimed it was closed, and how long a packet for it is
-    // worth a dial.
+    // Of a name that was never reached: the mark of when the last circuit that claimed it was closed, and the time
+    // until which a packet for it is worth a dial.
     var abandoned: UInt64 = 0
     var wantedUntil = Instant(nanoseconds: 0)
   }
 
-  // Of the hosts file's names only those that something was noted of.
+  // Of the names of the hosts file only those about which something was noted.
   private var entries: [IPv6Address: Entry] = [:]
   private var hosts = HostNames()
   private var onThisSide: Set<IPv6Address>
@@ -39,11 +41,10 @@ struct NameTable {
   private var abandoned = LearnedOrder()
   private var lastAbandoned: UInt64 = 0
   private var reached = LearnedOrder()
-  // How many open circuits claim a name, whether or not it has its address.
+  // The number of open circuits that claim each name, whether or not it has its address.
   private var claims: [OnionName: Int] = [:]
 
-  /// A table without names, which has none for the addresses `onThisSide`, whatever the hosts file says, and keeps so many
-  /// learned names.
+  /// Makes a table without names. It keeps so many learned names, and never has one for an address of `onThisSide`.
   init(
     besides onThisSide: Set<IPv6Address> = [], unreachedLimit: Int = NameTable.unreachedLimit,
     reachedLimit: Int = NameTable.reachedLimit
@@ -53,46 +54,47 @@ struct NameTable {
     self.reachedLimit = reachedLimit
   }
 
-  /// These addresses are on this side from now on, and have no name here.
+  /// Sets the addresses of this host, which have no name here.
   mutating func set(onThisSide addresses: Set<IPv6Address>) {
     onThisSide = addresses
     for address in addresses { forget(address) }
   }
 
-  /// How many names are known. Looks at every one that does not stand in the hosts file alone.
+  /// The number of names that are known. It looks at every name that is not only in the hosts file.
   var count: Int {
     let twice = entries.keys.count { hosts[$0] != nil }
     let hidden = onThisSide.count { hosts[$0] != nil }
     return entries.count + hosts.names.count - twice - hidden
   }
 
-  /// The name that `address` stands for, if one is known.
+  /// Returns the name that `address` stands for; `nil` if none is known.
   func name(of address: IPv6Address) -> OnionName? { entry(of: address)?.name }
 
-  /// Whether the operator configured the peer that has `address`. A hosts file can name thousands: it is no such promise.
+  /// Returns whether the operator configured the peer with this address. A name in the hosts file, which can name
+  /// thousands, does not count.
   func isKnown(_ address: IPv6Address) -> Bool {
     entries[address]?.source == .configuration
   }
 
-  /// What the holder of a name has said that it can do; `nil` if it has said nothing beyond its name.
+  /// Returns the capabilities that the host with this name has told; `nil` if it has told nothing beyond its name.
   func capabilities(of name: OnionName) -> Capabilities? {
     guard let entry = entries[name.address], entry.name == name else { return nil }
     return entry.capabilities
   }
 
-  /// Takes note of what the holder of a name says that it can do.
+  /// Notes the capabilities that the host with this name has told.
   mutating func note(_ capabilities: Capabilities?, of name: OnionName) {
     guard var entry = entry(of: name.address), entry.name == name, entry.capabilities != capabilities else { return }
     entry.capabilities = capabilities
     entries[name.address] = entry
   }
 
-  /// Takes a name from the operator's configuration.
+  /// Adds a name of the operator's configuration.
   mutating func configure(_ name: OnionName) {
     set(Entry(name: name, source: .configuration, validUntil: .distantFuture))
   }
 
-  /// Takes names from the operator's configuration in place of those it held before; the names that lost their address.
+  /// Replaces the names of the operator's configuration. It returns the names that lost their address.
   mutating func replaceConfiguration(with names: [OnionName]) -> [OnionName] {
     let wanted = Set(names)
     let before = entries.values.filter { $0.source == .configuration && !wanted.contains($0.name) }.map(\.name)
@@ -110,8 +112,7 @@ struct NameTable {
     return before.filter { name(of: $0.address) != $0 } + displaced
   }
 
-  /// Takes the names of the hosts file in place of those it held before; the names that lost their address to one of
-  /// them, or are there no more.
+  /// Replaces the names of the hosts file. It returns the names that lost their address to one of them, or are gone.
   mutating func replaceHosts(with names: HostNames) -> [OnionName] {
     let before = hosts.names.filter { entry(of: $0.address)?.source == .hostsFile }
     var gone: [OnionName] = []
@@ -128,7 +129,7 @@ struct NameTable {
     return gone + before.filter { name(of: $0.address) != $0 }
   }
 
-  /// Takes a name that a keepalive claimed.
+  /// Learns a name that a keepalive claimed.
   mutating func learn(_ name: OnionName, at now: Instant) -> Outcome {
     let validUntil = now + NameTable.learnedValidity
     if let held = entry(of: name.address) {
@@ -148,18 +149,18 @@ struct NameTable {
     return .new
   }
 
-  /// Whether all that is known of the name is that somebody claimed it.
+  /// Returns whether a claim is all that is known of the name.
   func isUnreached(_ name: OnionName) -> Bool {
     guard let entry = entries[name.address], entry.name == name else { return false }
     return entry.source == .keepalive && !entry.isReached
   }
 
-  /// A circuit claims the name from now on, as long as it is open.
+  /// Notes that a circuit claims the name, until `release`.
   mutating func retain(_ name: OnionName) {
     claims[name, default: 0] += 1
   }
 
-  /// A circuit that claimed the name is closed.
+  /// Notes that a circuit that claimed the name is closed.
   mutating func release(_ name: OnionName) {
     guard let count = claims[name] else { return }
     claims[name] = count > 1 ? count - 1 : nil
@@ -174,24 +175,25 @@ struct NameTable {
     abandoned = order
   }
 
-  /// There is a packet for a name that was never reached, which may be dialled for it until then.
+  /// Notes that a packet for a name that was never reached is worth a dial until `time`.
   mutating func want(_ name: OnionName, until time: Instant) {
     if isUnreached(name) { entries[name.address]?.wantedUntil = time }
   }
 
-  /// Whether the name was never reached, and is to be dialled.
+  /// Returns whether the name was never reached, and a packet for it is still worth a dial.
   func isWanted(_ name: OnionName, at now: Instant) -> Bool {
     guard isUnreached(name), let entry = entries[name.address] else { return false }
     return entry.wantedUntil >= now
   }
 
-  /// The name was dialled in vain.
+  /// Notes that a dial to the name failed.
   mutating func failed(_ name: OnionName) {
     guard let entry = entries[name.address], entry.name == name else { return }
     entries[name.address]?.hasFailed = true
   }
 
-  /// A circuit was built to the name: it exists, and has the address unless another holds that for good.
+  /// Notes that a circuit was built to the name, so that it exists. It gets its address, unless another name keeps that
+  /// for ever.
   mutating func reached(_ name: OnionName) {
     if let held = entries[name.address], held.source == .keepalive {
       if held.name == name {
@@ -211,7 +213,8 @@ struct NameTable {
     }
   }
 
-  /// Whether a name makes way for another that a keepalive claims: one that is still claimed is tried before.
+  /// Returns whether a name makes way for another that a keepalive claims. A name that an open circuit still claims is
+  /// tried first.
   private func makesWay(_ entry: Entry, at now: Instant) -> Bool {
     guard entry.source == .keepalive else { return false }
     return entry.hasFailed || entry.validUntil < now || !entry.isReached && claims[entry.name] == nil
@@ -258,7 +261,7 @@ struct NameTable {
       let validUntil = entry.validUntil.nanoseconds
       guard validUntil >= mark else { continue }
       if validUntil == mark { return forget(address) }
-      // It was confirmed since: its turn has not come.
+      // It was confirmed since, and its time has not come.
       if isReached { reached.requeue(address, validUntil) } else { unreached.requeue(address, validUntil) }
     }
   }

@@ -1,30 +1,30 @@
-/// Delivery is the one door to the device: whatever is delivered to this host, errors and answers of our own included,
-/// passes here. It joins TCP segments where the device takes super-packets, and cuts or refuses what is longer than the
-/// device carries.
+/// Delivery is the one door to the device. Everything that is delivered to this host, errors and answers of the node
+/// included, passes here. It joins TCP segments if the device takes super-packets, and cuts or refuses a packet that is
+/// longer than the device carries.
 struct Delivery: ~Copyable {
   private var joiner = SegmentJoiner()
   private var mtu: Int
   private let egress: EgressLimit
   private let isOffloading: Bool
 
-  /// Why a packet was not delivered, which its sender is to be told.
+  /// The reason why a packet was not delivered, for its sender.
   struct TooLong {
-    /// How many bytes the device carries.
+    /// The MTU of the device in bytes.
     let mtu: Int
   }
 
-  /// A door to a device that carries `mtu` bytes in a packet.
+  /// Makes a door to a device with this MTU in bytes.
   init(mtu: Int, egress: EgressLimit, isOffloading: Bool) {
     self.mtu = mtu
     self.egress = egress
     self.isOffloading = isOffloading
   }
 
-  /// The device carries packets of so many bytes from now on.
+  /// Sets the MTU of the device in bytes.
   mutating func mtuChanged(to bytes: Int) { mtu = bytes }
 
-  /// Delivers a packet that was admitted. What can be joined with others is held back until `flush`, so the packet must
-  /// stay where it is until then.
+  /// Delivers a packet that was admitted. A segment that can be joined is held back, so the packet's memory must stay
+  /// until `flush`.
   mutating func deliver<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, out: inout Outbox, turn: inout Turn<Device>
   ) -> TooLong? {
@@ -48,12 +48,12 @@ struct Delivery: ~Copyable {
     if !turn.deliver(packet, offload) { out.counters[.deviceRefused] += 1 }
   }
 
-  /// Hands out what is held back.
+  /// Hands out all packets that are held back.
   mutating func flush<Device: PacketDevice & ~Copyable>(out: inout Outbox, turn: inout Turn<Device>) {
     out.counters[.deviceRefused] += UInt64(joiner.flush(to: &turn))
   }
 
-  /// Delivers an IPv4 packet, in fragments where the device does not carry it whole.
+  /// Delivers an IPv4 packet, in fragments if the device does not carry it whole.
   private func deliverIPv4<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, out: inout Outbox, turn: inout Turn<Device>
   ) -> TooLong? {
@@ -80,7 +80,7 @@ struct Delivery: ~Copyable {
     return nil
   }
 
-  /// Whether the packet is a TCP super-packet, which goes out in segments of the size that the device carries.
+  /// Returns whether the packet is a TCP super-packet, which goes out in segments that the device carries.
   private func isCutByDevice(_ packet: PacketView) -> Bool {
     guard isOffloading, let segment = TCPSegment(packet) else { return false }
     return segment.mayBeCut && segment.headersSize < mtu
@@ -92,12 +92,12 @@ struct Delivery: ~Copyable {
   }
 }
 
-/// How long packets may be that are delivered to the device.
+/// The limit on the length of delivered packets.
 public enum EgressLimit: Sendable {
-  /// As long as IP allows: behind the device is a kernel, which takes its own packets in any size, and forwards,
+  /// No limit but that of IP. Behind the device is a kernel, which takes its own packets in any size, and forwards,
   /// fragments or refuses those of others.
   case none
-  /// As long as the device carries: behind it is a link. What is longer is cut where that is allowed, and refused
+  /// The MTU of the device, because behind it is a link. A longer packet is cut where that is permitted, and refused
   /// otherwise.
   case mtu
 }

@@ -1,7 +1,7 @@
-/// The services that a node itself has at addresses of the overlay: a list that stands before the door. A packet for one
-/// of them never reaches the device as it came.
+/// The services that a node itself has at addresses of the overlay. They stand before the door, and a packet for one of
+/// them never reaches the device as it came.
 struct LocalServices {
-  /// Where a packet came from.
+  /// The origin of a packet.
   enum Origin {
     /// This host, or one behind it.
     case device
@@ -13,9 +13,9 @@ struct LocalServices {
 
   /// What a service does.
   enum Kind {
-    /// It sends each packet back to where it came from.
+    /// It sends each packet back to its origin.
     case mirror
-    /// It takes the replies to our own echo requests.
+    /// It takes the replies to the node's own echo requests.
     case probes
   }
 
@@ -28,7 +28,7 @@ struct LocalServices {
 
   private let list: [Service]
 
-  /// The services of the host at `own`.
+  /// Makes the services of the host with the address `own`.
   init(own: IPv6Address) {
     let network = OverlayNetwork.tor
     list = [
@@ -38,12 +38,12 @@ struct LocalServices {
     ]
   }
 
-  /// The service that a packet is for; `nil` for none.
+  /// Returns the kind of the service that a packet is for; `nil` for none.
   func kind(for packet: PacketView, from origin: Origin) -> Kind? {
     list.first { $0.origin == origin && $0.address == packet.destination }?.kind
   }
 
-  /// Sends a packet back to where it came from.
+  /// Sends a packet back to its origin.
   func mirror<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, _ offload: OffloadHeader, through delivery: borrowing Delivery, out: inout Outbox,
     turn: inout Turn<Device>

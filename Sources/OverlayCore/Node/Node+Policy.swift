@@ -1,15 +1,15 @@
-/// What is changed while the node runs.
+/// Changes of policy while the node runs.
 extension Node {
-  /// Takes the hosts file's names in place of those that it held before. Circuits to names that it took away are
-  /// closed. Those of this host are passed over.
+  /// Replaces the names of the hosts file. It closes circuits to names that are gone, and passes over names of this
+  /// host.
   public mutating func replaceHosts<Device: PacketDevice & ~Copyable>(
     with hosts: HostNames, turn: inout Turn<Device>
   ) {
     for name in names.replaceHosts(with: hosts) { leave(name, turn: &turn) }
   }
 
-  /// Applies a policy in place of the one before. Circuits to peers that are not configured any more are closed, those that
-  /// are new are dialled. It returns what changed.
+  /// Applies a policy in place of the one before, and returns what changed. It closes circuits to peers that are not
+  /// configured any more, and dials new ones.
   public mutating func apply<Device: PacketDevice & ~Copyable>(
     _ policy: NodePolicy, turn: inout Turn<Device>
   ) -> [PolicyChange] {
@@ -33,8 +33,8 @@ extension Node {
     return changes
   }
 
-  /// The identities of this host have these addresses from now on. Names for them are none, and circuits to such are
-  /// closed by their being idle: nothing is sent there any more.
+  /// Sets the addresses of all identities of this host. No name is known for them any more, and circuits to such a name
+  /// end when they are idle, because nothing is sent there.
   mutating func siblingsChanged(to addresses: Set<IPv6Address>) {
     guard addresses != settings.siblings else { return }
     settings.siblings = addresses

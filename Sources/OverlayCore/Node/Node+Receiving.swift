@@ -14,7 +14,7 @@ extension Node {
     }
     var reading = streams.beginReading(input, on: circuit)
     while let bytes = streams.next(&reading, at: turn.now) {
-      // The defragmenter lets whole packets of version 4 and 6 through, nothing else.
+      // The defragmenter lets whole packets of version 4 and 6 through, and nothing else.
       guard bytes[0] >> 4 != 4 || settings.carriesIPv4 else {
         out.counters[.ipv4] += 1
         continue
@@ -46,7 +46,7 @@ extension Node {
     close(circuit, .failure("sent \(failure)"), turn: &turn)
   }
 
-  /// Decides about a packet that came whole over a circuit.
+  /// Decides about a whole packet that came over a circuit.
   private mutating func admit<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, from circuit: CircuitIdentifier, _ sample: inout ReadCoalescing.Sample,
     turn: inout Turn<Device>
@@ -78,7 +78,7 @@ extension Node {
     }
   }
 
-  /// Whether a packet answers a question of our own, which is then taken.
+  /// Returns whether a packet answers a question of this node, and takes the answer.
   private mutating func takesAnswer(_ packet: PacketView, on circuit: CircuitIdentifier, at now: Instant) -> Bool {
     guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, services.kind(for: packet, from: .peer) == .probes,
       let reply = EchoProbe.reply(packet), peers.source(of: circuit) == packet.source,
@@ -94,7 +94,7 @@ extension Node {
     streams.noteDelivered(packet, out: &out)
     sample.note(packet)
     peers.noteDelivery(on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
-    // No message of neighbour discovery that comes this way is one to a kernel, whatever it is hidden in.
+    // No message of neighbour discovery from a circuit may reach a kernel, whatever hides it.
     if !packet.isIPv4, packet.hopLimit == DiscoveryCheck.hopLimit {
       packet.memory[IPv6Header.Field.hopLimit] = DiscoveryCheck.hopLimit - 1
     }

@@ -1,7 +1,7 @@
 /// The way of a packet from the device to a circuit.
 extension Node {
-  /// Takes a packet that this host sends, or one behind it; `offload` says what the kernel left to be done to it. Its hop
-  /// limit stays as it is: the kernels on either side, which forward it, count.
+  /// Takes a packet that this host, or a host behind it, sends. `offload` says what the kernel left to be done to it.
+  /// The hop limit is not counted down, because the kernels on both sides forward the packet and count.
   public mutating func receive<Device: PacketDevice & ~Copyable>(
     fromDevice bytes: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader = .none, turn: inout Turn<Device>
   ) {
@@ -56,12 +56,13 @@ extension Node {
     services.mirror(packet, offload, through: delivery, out: &out, turn: &turn)
   }
 
-  /// Tells the sender of `packet`, which a peer sent, that it could not be delivered here: the error goes over a circuit
-  /// to the peer that the packet's source belongs to, ten times a second at the most. It comes from our own address; of
-  /// IPv4, too, if the peer takes that for ours, and otherwise from where the packet was to go.
+  /// Tells the sender of `packet`, which came from a peer, that it could not be delivered. The error goes over a
+  /// circuit to the peer that the packet's source belongs to, at most ten times a second. Its source is this host's own
+  /// address. That holds for IPv4, too, if the peer accepts the address as this host's; otherwise the source is the
+  /// packet's destination.
   ///
-  /// No error is sent about an error, a packet to a group or a fragment that is not the first, nor to whom no peer is
-  /// known for.
+  /// No error is sent about an error, about a packet to a group, about a fragment that is not the first, or to an
+  /// address of which no peer is known.
   public mutating func refuse<Device: PacketDevice & ~Copyable>(
     fromOverlay bytes: UnsafeRawBufferPointer, _ error: DeliveryError, turn: inout Turn<Device>
   ) {
@@ -84,7 +85,7 @@ extension Node {
       ICMPv4Error.withError(reason, about: packet, from: own ?? destination) { tell($0, to: peer, at: now) }
       return
     }
-    // A later fragment has no upper layer, and one whose headers are cut off is not worth an answer.
+    // A later fragment shows no upper layer, and a packet whose headers are cut off is not worth an answer.
     guard case .whole = packet.upper else { return }
     switch error {
     case .tooLong(let mtu):
@@ -98,7 +99,7 @@ extension Node {
     }
   }
 
-  /// The overlay address of the peer that an address belongs to, or is behind of.
+  /// Returns the overlay address of the peer that has an address, or that the address is behind.
   func peer(of address: IPv6Address) -> IPv6Address? {
     if admission.isPeer(address) { return address }
     return peer(behindOf: address, isIPv4: false)

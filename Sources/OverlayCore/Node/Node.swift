@@ -1,10 +1,9 @@
-/// One host of the overlay: what it does with every packet, circuit and moment, as a state machine that touches nothing.
-/// Events go in, packets for this host leave through the device of the turn, and what is to be done with sockets waits in
-/// `nextAction`.
+/// A node is one host of the overlay, as a state machine that opens nothing and reads no clock. Events go in; packets
+/// for this host leave through the device of the turn; `nextAction` tells what has to be done with sockets.
 ///
-/// The node wires its machines and nothing else: each has its own state, and its own `nextDeadline` and `advance`.
-/// `Node+Sending` is the way of a packet from the device to a circuit, `Node+Receiving` the way back, and `Node+Policy`
-/// what is changed while the node runs.
+/// The node wires its machines and nothing else. Each machine has its own state, `nextDeadline` and `advance`.
+/// `Node+Sending` is the way of a packet from the device to a circuit, `Node+Receiving` is the way back, and
+/// `Node+Policy` changes the policy while the node runs.
 public struct Node: ~Copyable {
   var settings: NodeSettings
   var router: Router
@@ -17,7 +16,7 @@ public struct Node: ~Copyable {
   var refusals = Refusals()
   var out = Outbox()
 
-  /// A node that has done nothing yet.
+  /// Makes a node that has done nothing yet.
   public init(_ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
     let address = settings.name.address
     let bounds = settings.bounds
@@ -38,28 +37,28 @@ public struct Node: ~Copyable {
 
   // MARK: - What it tells
 
-  /// What has happened so far.
+  /// The number of times that each thing has happened.
   public var counters: Counters { out.counters }
 
-  /// The next thing to be done; `nil` when all is.
+  /// Removes the next action and returns it; `nil` if there is none.
   public mutating func nextAction() -> NodeAction? { out.next() }
 
-  /// When `advance` has to be called next; the distant future if nothing waits for a time.
+  /// The time at which `advance` has to be called next; the distant future if nothing waits for a time.
   public var nextDeadline: Instant { min(streams.nextDeadline, peers.nextDeadline) }
 
-  /// Whether packets had better stay in the device for now.
+  /// Whether packets should stay in the device for now (`Backpressure`).
   public var hasBackpressure: Bool { streams.backpressureCircuit != nil }
 
-  /// Whether the circuit's socket is to be read in pauses (`ReadCoalescing`).
+  /// Returns whether the circuit's socket has to be read in pauses (`ReadCoalescing`).
   public func coalescesReads(of circuit: CircuitIdentifier) -> Bool {
     streams.contains(circuit) && streams[circuit].coalescing.isActive
   }
 
-  /// Whether a peer with this overlay address is there now: a circuit to it is open, or one that claims to be its was
-  /// accepted.
+  /// Returns whether the peer with this overlay address is there now: a circuit to it is open, or an accepted one
+  /// claims to be of it.
   public func isLive(_ address: IPv6Address) -> Bool { peers.isLive(address) }
 
-  /// What the node is like now. Looks at every peer.
+  /// Returns the status of the node. It looks at every peer.
   public func status(at now: Instant) -> NodeStatus {
     let (shown, others) = peers.status(in: streams, at: now)
     return NodeStatus(
@@ -69,7 +68,7 @@ public struct Node: ~Copyable {
 
   // MARK: - What happens
 
-  /// Begins: looks for Tor, whose answer dials the configured peers.
+  /// Starts the node: it tries the SOCKS server, and dials the configured peers when that answers.
   public mutating func start<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
     streams.start(at: turn.now)
     peers.start(out: &out, at: turn.now)
@@ -83,22 +82,22 @@ public struct Node: ~Copyable {
     }
   }
 
-  /// Tells whether the SOCKS server takes connections.
+  /// Notes whether the SOCKS server takes connections.
   public mutating func torProbed<Device: PacketDevice & ~Copyable>(isReachable: Bool, turn: inout Turn<Device>) {
     peers.torProbed(isReachable: isReachable, names: &names, streams: &streams, out: &out, at: turn.now)
   }
 
-  /// Somebody called our onion service; `nil` if no more circuits are wanted.
+  /// Accepts a call of this host's onion service. It returns `nil` if the call has to be refused.
   public mutating func accepted<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) -> CircuitIdentifier? {
     peers.accepted(names: &names, streams: &streams, out: &out, at: turn.now)
   }
 
-  /// The SOCKS server took the connection of this circuit.
+  /// Notes that the SOCKS server has taken the connection of this circuit.
   public mutating func connected(_ circuit: CircuitIdentifier) {
     streams.connected(circuit, out: &out)
   }
 
-  /// The circuit's socket is closed.
+  /// Notes that the circuit's socket is closed.
   public mutating func ended<Device: PacketDevice & ~Copyable>(
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, turn: inout Turn<Device>
   ) {
@@ -112,7 +111,7 @@ public struct Node: ~Copyable {
     }
   }
 
-  /// Ends a circuit of our own accord.
+  /// Closes a circuit, and tells the senders of packets that are lost with it.
   mutating func close<Device: PacketDevice & ~Copyable>(
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, turn: inout Turn<Device>
   ) {
@@ -120,8 +119,9 @@ public struct Node: ~Copyable {
     ended(circuit, end, turn: &turn)
   }
 
-  /// Hands what waits on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes. `write` returns how
-  /// many bytes it took. The result is whether more is left, so that it is worth to wait until the socket takes more.
+  /// Hands the packets that wait on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes.
+  /// `write` returns the number of bytes that it took. The result is whether more is left, so that the caller should
+  /// wait until the socket takes more.
   public mutating func transmit<Device: PacketDevice & ~Copyable>(
     _ circuit: CircuitIdentifier, turn: borrowing Turn<Device>,
     using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
@@ -129,8 +129,8 @@ public struct Node: ~Copyable {
     streams.transmit(circuit, out: &out, at: turn.now, using: write)
   }
 
-  /// Somebody behind this host asks for `address`: begins to dial the peer that has it, or that it is behind of, if
-  /// there is no circuit to that peer, and it may be dialled as for a packet.
+  /// Begins to dial the peer that has `address`, or that it is behind, because a host behind this one looks for the
+  /// address. It does nothing if there is a circuit, or if a packet could not dial the peer either.
   public mutating func want<Device: PacketDevice & ~Copyable>(_ address: IPv6Address, turn: inout Turn<Device>) {
     guard let peer = peer(of: address), let name = names.name(of: peer) else { return }
     if peers.way(to: peer, names: &names, streams: &streams, out: &out, at: turn.now) == nil {
@@ -138,7 +138,7 @@ public struct Node: ~Copyable {
     }
   }
 
-  /// The device carries packets of so many bytes from now on.
+  /// Sets the MTU of the device in bytes.
   public mutating func mtuChanged(to bytes: Int) {
     delivery.mtuChanged(to: bytes)
   }

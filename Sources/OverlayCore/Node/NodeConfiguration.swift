@@ -1,18 +1,18 @@
-/// A policy as it counts. An address leads to one peer: of two names for it the first counts, and none for an address of
-/// this host. Routes to names that do not count are none.
+/// The part of a policy that is in effect. An address leads to one peer: of two names with the same address the first
+/// is in effect, and none with an address of this host. Routes to other names are not in effect.
 struct NodeConfiguration {
-  /// The peers that count, each with what the log may call it.
+  /// The peers that are in effect, each with its label for the log.
   private(set) var peers: [(label: String, peer: ConfiguredPeer)] = []
-  /// The peers that do not.
+  /// The peers that are not in effect.
   private(set) var refused: [ConfiguredPeer] = []
-  /// What lies behind whom.
+  /// The routes that are in effect, and the served prefixes.
   let table: RouteTable
   private var taken: [IPv6Address: OnionName] = [:]
 
   /// The names that the operator gave.
   var names: [OnionName] { Array(taken.values) }
 
-  /// Finds out what of a policy counts, where these addresses are on this side.
+  /// Finds the part of a policy that is in effect on a host with these addresses.
   init(_ policy: NodePolicy, onThisSide: Set<IPv6Address>) {
     var taken: [IPv6Address: OnionName] = [:]
     for (index, peer) in policy.peers.enumerated() {
@@ -32,7 +32,7 @@ struct NodeConfiguration {
     self.taken = taken
   }
 
-  /// What is other than before.
+  /// Returns the changes from `old` to this.
   func changes(from old: NodeConfiguration) -> [PolicyChange] {
     let (before, after) = (old.peers.map(\.peer), peers.map(\.peer))
     return before.filter { !after.contains($0) }.map { .peerRemoved($0) }

@@ -1,16 +1,16 @@
-/// What a node is told and can be told anew while it runs: whom it keeps a circuit to, what lies behind whom, and how many
-/// circuits it keeps for how long.
+/// The settings of a node that can be changed while it runs: the peers that it keeps a circuit to, the routes, and the
+/// number and the idle time of circuits.
 public struct NodePolicy: Sendable {
   /// The peers that the operator named.
   public var peers: [ConfiguredPeer]
-  /// What lies behind peers, and behind this host.
+  /// The prefixes behind peers, and behind this host.
   public var table: RouteTable
-  /// How long a circuit that carries nothing stays.
+  /// The time after which an idle circuit is closed.
   public var idle: Duration
-  /// How many circuits a peer gets: one for sparse flows, the others for bulk, opened when they are wanted.
+  /// The greatest number of circuits to a peer: one for sparse flows, the others for bulk, opened when they are needed.
   public var circuitsPerPeer: Int
 
-  /// A policy.
+  /// Makes a policy.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
     circuitsPerPeer: Int = 1
@@ -22,24 +22,24 @@ public struct NodePolicy: Sendable {
   }
 }
 
-/// What changed when a policy was applied.
+/// A change that a policy made.
 public enum PolicyChange: Equatable, Sendable {
-  /// A peer is configured that was not.
+  /// The peer is configured now.
   case peerAdded(ConfiguredPeer)
-  /// A peer is not configured any more: its circuits were closed.
+  /// The peer is not configured any more, and its circuits were closed.
   case peerRemoved(ConfiguredPeer)
-  /// A peer is not configured, since its address is this host's, or another name's that comes before it.
+  /// The peer is not configured, because its address is this host's, or that of a name before it.
   case peerRefused(ConfiguredPeer)
-  /// A prefix is routed to a peer that was not.
+  /// The prefix is routed to the peer now.
   case routeAdded(Route)
-  /// A prefix is not routed to a peer any more.
+  /// The prefix is not routed to the peer any more.
   case routeRemoved(Route)
-  /// A prefix is served that was not.
+  /// The prefix is served now.
   case served(IPPrefix)
-  /// A prefix is not served any more.
+  /// The prefix is not served any more.
   case notServed(IPPrefix)
-  /// Circuits that carry nothing stay for so long.
+  /// An idle circuit is closed after so long.
   case idle(Duration)
-  /// A peer gets so many circuits.
+  /// A peer gets so many circuits at most.
   case circuitsPerPeer(Int)
 }

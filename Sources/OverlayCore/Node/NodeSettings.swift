@@ -1,30 +1,30 @@
-/// What a node is told when it is made.
+/// The settings of a node.
 public struct NodeSettings: Sendable {
-  /// Our own identity.
+  /// This host's own name.
   public let name: OnionName
-  /// What may be changed while the node runs.
+  /// The settings that can be changed while the node runs.
   public internal(set) var policy: NodePolicy
-  /// The addresses of all identities of this host; its own may be among them. Nobody who calls from elsewhere is one of
-  /// them, and none is dialled, whatever names it: a packet to one that came this far is for a host that is not there.
+  /// The addresses of all identities of this host; its own may be among them. No caller may claim one of them, and none
+  /// is dialled, whatever names it: a packet to one of them that comes this far is for a host that is not there.
   public internal(set) var siblings: Set<IPv6Address>
-  /// Whether the peers are dialled at start and for ever after; otherwise their names are known, and no more.
+  /// Whether configured peers are dialled at start and always again. If not, only their names are known.
   public let dialsPeers: Bool
-  /// The port that every onion service of the overlay has.
+  /// The port of the onion service of every host of the overlay.
   public let servicePort: UInt16
-  /// Whether the device takes and gives super-packets and unfinished checksums.
+  /// Whether the device exchanges super-packets and packets without a complete checksum.
   public let isOffloading: Bool
-  /// How many bytes the device carries in a packet.
+  /// The MTU of the device in bytes.
   public let mtu: Int
   /// Whether IPv4 packets are carried, by routes.
   public let carriesIPv4: Bool
   /// This host's own IPv4 address, if it has one.
   public let ipv4Address: IPv4Address?
-  /// How long packets may be that are delivered to the device.
+  /// The limit on the length of delivered packets.
   public let egress: EgressLimit
-  /// How much it takes of what others can make it take.
+  /// The bounds of what others can make the node take.
   public let bounds: NodeBounds
 
-  /// The settings of a node.
+  /// Makes the settings of a node.
   public init(
     name: OnionName, policy: NodePolicy = NodePolicy(), siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
     servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false, mtu: Int = 1_500,
@@ -47,7 +47,7 @@ public struct NodeSettings: Sendable {
   /// The addresses of this host.
   var onThisSide: Set<IPv6Address> { siblings.union([name.address]) }
 
-  /// What the peer table is told.
+  /// The settings of the peer table.
   var peerPolicy: PeerPolicy {
     PeerPolicy(
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],

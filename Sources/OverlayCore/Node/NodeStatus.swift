@@ -1,17 +1,17 @@
-/// What a node is like at a moment, as values.
+/// The status of a node at one time.
 public struct NodeStatus: Sendable {
   /// Its own onion name, which tells its address.
   public let name: OnionName
-  /// How many names are known.
+  /// The number of names that are known.
   public let knownNames: Int
   /// Whether the SOCKS server takes connections.
   public let tor: TorReachability
-  /// The configured peers, in the order of their labels, and so many others as are shown (`NodeBounds.reportedPeers`).
+  /// The configured peers, in the order of their labels, and others up to `NodeBounds.reportedPeers`.
   public let peers: [PeerStatus]
-  /// How many peers there are beyond those.
+  /// The number of peers that are left out.
   public let otherPeers: Int
-  /// How many circuits are open that were accepted.
+  /// The number of accepted circuits that are open.
   public let acceptedCircuits: Int
-  /// What has happened so far.
+  /// The number of times that each thing has happened.
   public let counters: Counters
 }

@@ -1,19 +1,19 @@
-/// Refusals tell the senders of packets that these do not arrive. How many errors and lines of the log are made is
-/// bounded: those that peers can cause, and those that hosts on this side can, each for themselves, so that neither kind
-/// starves the other (RFC 4443 section 2.4 (f)).
+/// Refusals tell the senders of packets that these do not arrive. The errors and log lines that peers can cause are
+/// bounded apart from those that hosts on this side can cause, so that neither kind starves the other (RFC 4443 section
+/// 2.4 (f)).
 struct Refusals {
-  /// How many addresses without a known name are remembered.
+  /// The greatest number of addresses without a known name that are remembered.
   static let mostUnknownTold = 256
 
   private var toDevice = TokenBucket(rate: 10, burst: 10)
   private var toPeers = TokenBucket(rate: 10, burst: 10)
-  // The addresses whose names are not known, as far as the log has told of them.
+  // The addresses without a known name that the log has told of.
   private(set) var unknownTold: Set<IPv6Address> = []
   private var unknownLines = TokenBucket(rate: 1, burst: 20)
 
-  /// Tells the sender of `packet`, which is this host or behind it, that it will not arrive. The error comes from
-  /// `dead:beef`, the local daemon's address. The daemon has none of IPv4, and a kernel drops what comes to it from its
-  /// own address: there the error comes from where the packet was to go, as a last resort.
+  /// Tells the sender of `packet`, this host or one behind it, that the packet will not arrive. The error comes from
+  /// `dead:beef`, the address of the local daemon. The daemon has no IPv4 address, and a kernel drops a packet from its
+  /// own address, so an IPv4 error comes from the packet's destination.
   mutating func refuse<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, _ code: ICMPv6Unreachable.Code, through delivery: borrowing Delivery, out: inout Outbox,
     turn: inout Turn<Device>
@@ -46,7 +46,7 @@ struct Refusals {
     delivery.hand(error, out: &out, turn: &turn)
   }
 
-  /// Whether an error to a peer may be sent now, which is then counted.
+  /// Returns whether an error may be sent to a peer now, and counts the error if so.
   mutating func mayTellPeer(out: inout Outbox, at now: Instant) -> Bool {
     guard toPeers.take(at: now) else {
       out.counters[.peerErrorLimited] += 1
@@ -55,8 +55,8 @@ struct Refusals {
     return true
   }
 
-  /// Tells that nobody knows the name of an address, once for each: at most `mostUnknownTold` of them, and then anew, at
-  /// most one a second in the long run.
+  /// Tells once that the name of an address is not known. Past `mostUnknownTold` addresses all of them are forgotten
+  /// and told of again. In the long run it tells of one a second at most.
   mutating func tellUnknown(_ address: IPv6Address, out: inout Outbox, at now: Instant) {
     guard !unknownTold.contains(address), unknownLines.take(at: now) else { return }
     if unknownTold.count == Refusals.mostUnknownTold { unknownTold = [] }
@@ -65,9 +65,9 @@ struct Refusals {
   }
 }
 
-/// Why a packet of a peer could not be delivered on this side, as its sender is told.
+/// The reason why a packet of a peer could not be delivered on this side.
 public enum DeliveryError: Equatable, Sendable {
-  /// It is longer than the link carries, whose MTU is this many bytes: "packet too big", or "fragmentation needed".
+  /// It is longer than the link's MTU in bytes: "packet too big", or "fragmentation needed".
   case tooLong(mtu: Int)
   /// Nobody answers for its destination: "address unreachable", or "host unreachable".
   case unreachable

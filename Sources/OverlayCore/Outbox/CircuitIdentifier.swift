@@ -1,24 +1,25 @@
-/// Names a circuit for ever. An identifier is never used again, so that a late event of a closed circuit finds nobody.
+/// A circuit identifier names a circuit for ever. It is never used again, so that a late event of a closed circuit does
+/// not reach another.
 public struct CircuitIdentifier: Hashable, Sendable {
-  /// A small number that no other circuit has as long as this one is there: an index for what is kept beside it.
+  /// A small number that no other circuit has at the same time. It is an index for data of the circuit.
   public let slot: Int
   /// A number that no other circuit ever has.
   let serial: UInt64
 }
 
-/// Why a circuit ended.
+/// The reason why a circuit ended.
 public enum CircuitEnd: Equatable, Sendable, CustomStringConvertible {
   /// The SOCKS server does not take connections.
   case torUnreachable
-  /// It failed, was refused or broke, in words for the log.
+  /// The circuit failed, was refused or broke. The text is for the log.
   case failure(String)
-  /// Nobody needs it any more: it was idle, or the operator's names changed.
+  /// Nobody needs the circuit any more: it was idle, or the operator's names changed.
   case unneeded
 
   /// The other side, or Tor, closed it.
   public static let closed = CircuitEnd.failure("the circuit was closed")
 
-  /// The words for the log.
+  /// The text for the log.
   public var description: String {
     switch self {
     case .torUnreachable: "Tor is not there"

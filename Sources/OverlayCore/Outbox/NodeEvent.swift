@@ -1,59 +1,59 @@
-/// Something that happened to a node and that somebody may want to know of: a log, whoever watches the daemon. Values, no
-/// words: who shows them chooses those, and whether a peer's name may be among them.
+/// Something that happened to a node, for the log or for whoever else watches the daemon. An event has values and no
+/// words. Whoever shows it chooses the words, and whether they may hold a peer's name.
 public enum NodeEvent: Equatable, Sendable {
   /// A circuit to a peer is being built: the first one, numbered 0, or one more for bulk.
   case dialling(OnionName, circuit: Int)
-  /// The first circuit to a peer stands.
+  /// The first circuit to a peer was granted.
   case connected(PeerChange)
-  /// The first circuit to a peer is gone, or was not built, and none takes its place.
+  /// The first circuit to a peer is gone or was not built, and no other replaces it.
   case disconnected(PeerChange, Disconnection)
-  /// The first circuit to a peer is gone, and this one of those for bulk takes its place.
+  /// The first circuit to a peer is gone, and this circuit for bulk was promoted.
   case promoted(OnionName, circuit: Int, after: CircuitEnd)
-  /// A peer does not answer on a circuit that stands: a second one is being built beside it.
+  /// A peer does not answer on an open circuit, and a second one is being built beside it.
   case doubted(OnionName)
-  /// The second circuit took the place of the first.
+  /// The second circuit has replaced the first.
   case replaced(OnionName)
   /// The second circuit is gone, or was not built.
   case noReplacement(OnionName, CircuitEnd)
-  /// A circuit that was accepted is gone.
+  /// An accepted circuit is gone.
   case callEnded(CircuitEnd)
-  /// A circuit that was accepted was closed, so that another finds a place.
+  /// An accepted circuit was closed to make room for another.
   case crowdedOut
   /// A keepalive told a name that was not known.
   case learned(OnionName)
-  /// A circuit claims a name whose address another name holds. Strangers can cause it: it is limited.
+  /// A circuit claims a name whose address belongs to another name. Strangers can cause it, so its rate is limited.
   case nameConflict
-  /// There are packets for an address whose name is not known: told of once, and limited.
+  /// There are packets for an address without a known name. It is told once for each address, at a limited rate.
   case unknownName(IPv6Address)
-  /// A circuit says to come from this host's own name, and does not: told of once.
+  /// A circuit claims this host's own name, and is not of this host. It is told once.
   case ownNameClaimed
-  /// A circuit that was accepted began with a PROXY line: told of once.
+  /// An accepted circuit began with a PROXY line. It is told once.
   case proxyLine
 
   /// A peer that was reached or lost.
   public struct PeerChange: Equatable, Sendable {
-    /// Who it is.
+    /// The onion name of the peer.
     public let name: OnionName
-    /// What it may be called where its name is not to be seen: its petname, its number or its address.
+    /// The label of the peer where its name must not be seen: its petname, its number or its address.
     public let label: String
-    /// Whether the operator configured it, and it was the other way before.
+    /// Whether the operator configured the peer, and this is a change.
     public let isNews: Bool
   }
 
-  /// Why a peer is not connected.
+  /// The reason why a peer is not connected.
   public enum Disconnection: Equatable, Sendable {
-    /// The circuit stood, and was lost for this reason.
+    /// The circuit was open, and was lost for this reason.
     case lost(String)
-    /// No circuit was built, for this reason; when the next one is tried, if one is.
+    /// No circuit was built for this reason. The next attempt follows then, if there is one.
     case notReached(String, NextTry?)
   }
 }
 
-/// When a peer is dialled again.
+/// The time until a peer is dialled again.
 public enum NextTry: Equatable, Sendable {
-  /// After so long, whether or not anybody wants it.
+  /// After so long, whether or not a packet waits.
   case after(Duration)
-  /// After so long, if there is a packet for it then or later.
+  /// After so long, with the first packet then.
   case ifWanted(after: Duration)
   /// When Tor is there again.
   case whenTorIsBack

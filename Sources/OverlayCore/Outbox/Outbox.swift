@@ -1,16 +1,16 @@
-/// The outbox is all that every machine of a node may write: what is to be done with sockets, what there is to tell, and
-/// what is counted. Whoever owns the sockets takes the actions out in the order in which they came.
+/// The outbox is the only thing that every machine of a node may write: actions for the owner of the sockets, events,
+/// and counters. The owner takes the actions in the order in which they came.
 struct Outbox: ~Copyable {
   private var actions: [NodeAction] = []
   private var first = 0
-  // What strangers can cause as well as this host's own set-up, and what was told of it.
+  // The notices that were told already.
   private var toldOnce: Set<Notice> = []
 
-  /// What is told at most once.
+  /// An event that is told at most once, because strangers can cause it.
   enum Notice {
     /// An accepted circuit began with a PROXY line.
     case proxyLine
-    /// A circuit says to come from this host's own name, and does not.
+    /// A circuit claims this host's own name, and is not of this host.
     case ownNameClaimed
 
     fileprivate var event: NodeEvent {
@@ -21,25 +21,25 @@ struct Outbox: ~Copyable {
     }
   }
 
-  /// What has happened so far.
+  /// The number of times that each thing has happened.
   var counters = Counters()
 
-  /// Asks for something to be done.
+  /// Appends an action.
   mutating func perform(_ action: NodeAction) {
     actions.append(action)
   }
 
-  /// Tells whoever wants to know.
+  /// Appends an event.
   mutating func tell(_ event: NodeEvent) {
     actions.append(.tell(event))
   }
 
-  /// Tells of something that is told at most once.
+  /// Appends an event, unless it was told before.
   mutating func tellOnce(_ notice: Notice) {
     if toldOnce.insert(notice).inserted { tell(notice.event) }
   }
 
-  /// Takes out the next action; `nil` if there is none.
+  /// Removes the next action and returns it; `nil` if there is none.
   mutating func next() -> NodeAction? {
     guard first < actions.count else {
       guard first > 0 else { return nil }
@@ -52,20 +52,20 @@ struct Outbox: ~Copyable {
   }
 }
 
-/// What the node wants done, in this order, by whoever owns the sockets.
+/// An action of the owner of the sockets. Actions are done in order.
 public enum NodeAction: Equatable, Sendable {
   /// Connect to the SOCKS server for this circuit, then tell `connected` or `ended`.
   case dial(CircuitIdentifier)
-  /// There is something to send: call `transmit` once the socket can take it.
+  /// Call `transmit` once the socket can take bytes.
   case flush(CircuitIdentifier)
-  /// Close the circuit's socket; the node knows it no more.
+  /// Close the circuit's socket. The node does not know the circuit any more.
   case close(CircuitIdentifier)
   /// Find out whether the SOCKS server takes connections, then tell `torProbed`.
   case probeTor
   /// Tor came into reach or went out of it.
   case torReachable(Bool)
-  /// Give memory that was freed back to the system.
+  /// Return memory that was freed to the system.
   case trimMemory
-  /// Tell whoever wants to know.
+  /// Show this event.
   case tell(NodeEvent)
 }

@@ -48,8 +48,8 @@ struct UpperLayer: Equatable {
   }
 
   /// Walks the extension headers of `packet`, as strictly as RFC 7112 permits: the first fragment of several holds all
-  /// of them and the first bytes of the upper layer's header, so that what the receiver puts together has no other upper
-  /// layer than what is seen here. For the same reason a packet has one fragment header at the most.
+  /// of them and the first bytes of the upper layer's header, so that what the receiver puts together has no other
+  /// upper layer than what is seen here. For the same reason a packet has one fragment header at the most.
   ///
   /// The numbers are those of IANA's "IPv6 Extension Header Types". What ESP hides is between the two hosts that share
   /// its keys, and it counts as an upper layer; the two numbers for experiments have no format that could be walked.

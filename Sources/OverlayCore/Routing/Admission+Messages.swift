@@ -1,12 +1,12 @@
 extension Admission {
   /// Returns why a packet whose addresses are in order is dropped all the same, or `nil` if it is not.
   ///
-  /// Of neighbour discovery nothing is let in. What proves to a kernel that it comes from its own link is a hop limit that
-  /// no router has counted down, and none does on this way: a peer could tell LAN hosts where their neighbours are, and
-  /// find out at one identity what other addresses its host has. An error is about a packet of whom it is sent to
-  /// (RFC 4443 section 2.2): one about another identity's would reach that one if both are one kernel's. One that does not
-  /// show whose it was, perhaps as the first of small fragments, is none that a kernel sent. Either could hide behind
-  /// extension headers that the receiver reads and we do not: such a packet is dropped.
+  /// Of neighbour discovery nothing is let in. What proves to a kernel that it comes from its own link is a hop limit
+  /// that no router has counted down, and none does on this way: a peer could tell LAN hosts where their neighbours
+  /// are, and find out at one identity what other addresses its host has. An error is about a packet of whom it is sent
+  /// to (RFC 4443 section 2.2): one about another identity's would reach that one if both are one kernel's. One that
+  /// does not show whose it was, perhaps as the first of small fragments, is none that a kernel sent. Either could hide
+  /// behind extension headers that the receiver reads and we do not: such a packet is dropped.
   static func refusal(of packet: PacketView) -> Counter? {
     if packet.isIPv4 { return isLinkMessage(packet) ? .remoteDiscovery : nil }
     guard packet.nextHeader != NextHeader.tcp else { return nil }

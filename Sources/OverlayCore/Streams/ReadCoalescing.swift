@@ -1,10 +1,10 @@
-/// Read coalescing decides whether a circuit is read as its bytes come, or in pauses: all that has come meanwhile at once,
-/// as network interfaces moderate their interrupts.
+/// Read coalescing decides whether a circuit is read as its bytes come, or in pauses: all that has come meanwhile at
+/// once, as network interfaces moderate their interrupts.
 ///
-/// Bulk comes through Tor in pieces of some kilobytes, and TCP acknowledges each. Every acknowledgement takes a whole cell
-/// of another circuit, and hundreds of them in a second slow down the flow that they are about. Coalescing makes few of
-/// them. Nobody is to wait for what it delays. So only a circuit is coalesced that brings nothing but TCP's bulk, and only
-/// once its rate grows no more, as the first seconds of a flow need every answer soon.
+/// Bulk comes through Tor in pieces of some kilobytes, and TCP acknowledges each. Every acknowledgement takes a whole
+/// cell of another circuit, and hundreds of them in a second slow down the flow that they are about. Coalescing makes
+/// few of them. Nobody is to wait for what it delays. So only a circuit is coalesced that brings nothing but TCP's
+/// bulk, and only once its rate grows no more, as the first seconds of a flow need every answer soon.
 public struct ReadCoalescing {
   /// How long a coalesced circuit is left alone: little beside its round trip under load.
   public static let pause = Duration.milliseconds(40)

@@ -17,8 +17,8 @@ public enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The SOCKS4a CONNECT request (B. Fischer, "Building an Anonymous VPN", 2009, section 3.3.1). Tor never lets streams of
-/// different user identifiers share a circuit (its socks-extensions specification).
+/// The SOCKS4a CONNECT request (B. Fischer, "Building an Anonymous VPN", 2009, section 3.3.1). Tor never lets streams
+/// of different user identifiers share a circuit (its socks-extensions specification).
 ///
 ///     +------+------+---------+------------+-------------+----+------+----+
 ///     | 0x04 | 0x01 | port[2] |  0 0 0 1   | user id ... | 00 | name | 00 |

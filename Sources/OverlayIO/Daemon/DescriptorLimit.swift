@@ -2,7 +2,8 @@ import OverlayCore
 
 /// How many files the process may have open.
 enum DescriptorLimit {
-  /// What is kept for the log, the device, netlink, watches, a probe, files that are read, and what the process was handed.
+  /// What is kept for the log, the device, netlink, watches, a probe, files that are read, and what the process was
+  /// handed.
   private static let others = 64
   /// More circuits than one host has use for.
   private static let most = 16_384
@@ -28,8 +29,9 @@ enum DescriptorLimit {
   /// most.
   static func calls(of limit: Int) -> Int { min(1_024, max(64, limit / 8)) }
 
-  /// How many circuits a limit of so many files leaves room for, one at the least: beside a listener for each address and,
-  /// where identities share one, the calls that wait to be sorted, a timer for each listener, and two and a claim for each identity.
+  /// How many circuits a limit of so many files leaves room for, one at the least: beside a listener for each address
+  /// and, where identities share one, the calls that wait to be sorted, a timer for each listener, and two and a claim
+  /// for each identity.
   static func circuits(of limit: Int, for identities: [DaemonSettings.Identity]) -> Int {
     let addresses = identities.flatMap(\.listen)
     let listeners = Set(addresses).count

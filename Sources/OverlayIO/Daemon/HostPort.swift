@@ -1,8 +1,9 @@
 import Glibc
 import OverlayCore
 
-/// The device, and the host of the core behind it. The device is read here, for as long as no identity wants it to wait,
-/// and whatever happens to the host happens in a turn: it begins with `begin`, and `end` does what follows from it.
+/// The host port owns the device and the host of the core behind it. It reads the device while no identity has
+/// backpressure. Everything that happens to the host happens in a turn, which `begin` begins; `end` does what follows
+/// from it.
 final class HostPort {
   /// What is told of the host.
   struct Handlers {
@@ -37,8 +38,8 @@ final class HostPort {
   /// The least that is read at once.
   private static let smallestRead = 1 << 10
 
-  /// How much of what was sent on a circuit is read at once where `crowd` others are read after it, in bytes. In a crowd it
-  /// is little: strangers' packets can be small, and each costs as much time as a long one.
+  /// How much of what was sent on a circuit is read at once where `crowd` others are read after it, in bytes. In a
+  /// crowd it is little: strangers' packets can be small, and each costs as much time as a long one.
   static func readSize(in crowd: Int, of whole: Int) -> Int {
     let share = min(whole, bufferSize / max(crowd, 1))
     return crowd <= HostPort.crowd ? share : max(smallestRead, share / 4)
@@ -101,7 +102,7 @@ final class HostPort {
 
   /// Ends a turn: does what the link and the identities want done by now, and sets the timer for what comes next.
   func end() {
-    if turn.device.hasLink { host.settle(turn: &turn) }
+    if turn.device.hasLink { host.handleLinkEvents(turn: &turn) }
     while let identity = host.nextTouched() { handlers?.touched(identity) }
     while let event = host.nextEvent() { handlers?.told(event) }
     timer?.start(at: host.nextDeadline(turn: turn))
@@ -113,9 +114,9 @@ final class HostPort {
     end()
   }
 
-  /// Gives a batch of the device's packets to the host, as many as one write takes, so that none is left for a write of its
-  /// own. It ends early where an identity wants the device to wait: so many super-packets are more than a circuit's queue
-  /// holds. Frames that end at the link count, too: a storm of them would hold up circuits, timers and signals.
+  /// Gives a batch of the device's packets to the host, as many as one write takes, so that none is left for a write of
+  /// its own. It ends early where an identity wants the device to wait: so many super-packets are more than a circuit's
+  /// queue holds. Frames that end at the link count, too: a storm of them would hold up circuits, timers and signals.
   private func drain() {
     begin()
     reading: for _ in 0..<WriteRuns.batchPackets {

@@ -12,8 +12,8 @@ final class HostnameWatch {
   private var hasSaidWaiting = false
   private var isOutdated = false
 
-  /// A watch of the file at `path`, which need not exist. `found` gets the name, once; `failed` tells that the file will
-  /// never give one, and the log why.
+  /// A watch of the file at `path`, which need not exist. `found` gets the name, once; `failed` tells that the file
+  /// will never give one, and the log why.
   init(
     _ path: String, servicePort: UInt16, on loop: EventLoop, log: Log, found: @escaping (_ name: OnionName) -> Void,
     failed: @escaping () -> Void

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// The sockets of one identity's circuits: does what the identity's node wants done with them, and tells it what comes of
-/// that. Identities share the device and Tor, and know nothing of each other.
+/// The sockets of one identity's circuits: does what the identity's node wants done with them, and tells it what comes
+/// of that. Identities share the device and Tor, and know nothing of each other.
 final class IdentitySockets {
   private let identity: Host.Identity
   private let loop: EventLoop

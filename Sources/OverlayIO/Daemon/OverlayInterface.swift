@@ -16,8 +16,8 @@ final class OverlayInterface {
   private var overridingRules: Set<UInt32> = []
   private var overridingRoutes: Set<IPPrefix> = []
 
-  /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else sets
-  /// how long a packet the interface carries may be, `failed` that it is gone for good; the log says why.
+  /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else
+  /// sets how long a packet the interface carries may be, `failed` that it is gone for good; the log says why.
   init(
     _ settings: InterfaceSettings, on loop: EventLoop, log: Log, mtuChanged: @escaping (_ bytes: Int) -> Void,
     failed: @escaping () -> Void
@@ -39,8 +39,8 @@ final class OverlayInterface {
     act()
   }
 
-  /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that is
-  /// handed out.
+  /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that
+  /// is handed out.
   func open(_ addresses: [IPv6Address]) throws(PrivilegeError) -> TunnelDevice {
     let device = try privileges.openTunnel()
     monitor.file.watch(device)

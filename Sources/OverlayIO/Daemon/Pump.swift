@@ -9,9 +9,9 @@ final class Pump {
   private var identities: [Host.Identity: IdentitySockets] = [:]
   private let deviceGone: () -> Void
 
-  /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of no
-  /// other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet will ever
-  /// come from the device again.
+  /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of
+  /// no other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet
+  /// will ever come from the device again.
   init(
     _ settings: DaemonSettings, as names: [OnionName], device: consuming TunnelDevice, on loop: EventLoop, log: Log,
     torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void, deviceGone: @escaping () -> Void

@@ -28,8 +28,8 @@ extension TunnelDevice {
     try SystemCall.open(path, O_RDWR | O_NONBLOCK)
   }
 
-  /// Makes the interface and binds it to the open node. The first of `offloads` that the kernel accepts is used, none if
-  /// it accepts none; an empty list asks for no header at all.
+  /// Makes the interface and binds it to the open node. The first of `offloads` that the kernel accepts is used, none
+  /// if it accepts none; an empty list asks for no header at all.
   static func attach(
     _ node: borrowing FileDescriptor, name: String, mode: InterfaceMode = .tun, offloads: [UInt32]
   ) throws(SystemError) -> TunnelFraming {

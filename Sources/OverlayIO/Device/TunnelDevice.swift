@@ -20,8 +20,8 @@ public struct TunnelDevice: ~Copyable {
   private let vectors: UnsafeMutableBufferPointer<iovec>
   private let header: UnsafeMutableRawBufferPointer
 
-  /// How many bytes a read may bring: the header, an Ethernet header with two VLAN tags, and the longest packet, whatever
-  /// the MTU.
+  /// How many bytes a read may bring: the header, an Ethernet header with two VLAN tags, and the longest packet,
+  /// whatever the MTU.
   public static let bufferSize = OffloadHeader.size + 14 + 2 * 4 + IPv6Header.largestPacket
 
   /// Whether the kernel hands over super-packets and unfinished checksums, and takes them.
@@ -50,15 +50,16 @@ public struct TunnelDevice: ~Copyable {
     header.deallocate()
   }
 
-  /// Takes the next packet or frame that the kernel sends through the interface into `buffer`, which has `bufferSize` bytes.
+  /// Takes the next packet or frame that the kernel sends through the interface into `buffer`, which has `bufferSize`
+  /// bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) -> TunnelRead {
     let count: Int
     do throws(SystemError) {
       guard let result = try SystemCall.read(file.number, into: buffer, "read from the tunnel") else { return .nothing }
       count = min(result, buffer.count)
     } catch {
-      // So the driver answers instead of a packet that its header has no words for. Nothing else but an interface that is
-      // gone lets a read fail, and a reader that went on would spin.
+      // So the driver answers instead of a packet that its header has no words for. Nothing else but an interface that
+      // is gone lets a read fail, and a reader that went on would spin.
       return framing.hasHeader && error.number == EINVAL ? .unusable : .gone(error)
     }
     guard framing.hasHeader else { return .packet(.none, 0..<count) }
@@ -75,8 +76,8 @@ public struct TunnelDevice: ~Copyable {
 
   /// Hands one IP packet, in at most `PacketRuns.limit` runs of bytes, to the kernel, which does with it what `header`
   /// says. TAP takes a frame, whose Ethernet header is one further first run or the beginning of the first; `header`
-  /// counts from the frame's begin. Where the device does not offload, the kernel can only be told of nothing, and other
-  /// packets are refused.
+  /// counts from the frame's begin. Where the device does not offload, the kernel can only be told of nothing, and
+  /// other packets are refused.
   public func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
   ) -> TunnelWrite {

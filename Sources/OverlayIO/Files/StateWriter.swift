@@ -4,10 +4,11 @@ import OverlayCore
 /// Keeps one file of the state directory up to date, in a thread of its own: nobody's packets wait for a disk.
 ///
 /// The last text that it was given is written at most once in `interval`, those between are left out, and what waits is
-/// written before it ends. What cannot be written is told in the log once, by the loop's thread, and so is that it is over.
+/// written before it ends. What cannot be written is told in the log once, by the loop's thread, and so is that it is
+/// over.
 ///
-/// A power cut loses what was given in the last second. That is right for leases: a host whose lease is not known is given
-/// the same address when it asks for it by name, as hosts do.
+/// A power cut loses what was given in the last second. That is right for leases: a host whose lease is not known is
+/// given the same address when it asks for it by name, as hosts do.
 public final class StateWriter {
   /// Writes a text as the file's content; what went wrong.
   public typealias Write = @Sendable (_ text: String) -> SystemError?

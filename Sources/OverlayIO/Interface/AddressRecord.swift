@@ -38,7 +38,8 @@ struct AddressRecord: Equatable {
   }
 
   /// The request that gives the interface this address and, with it, the prefix's route. Replacing restores a route
-  /// that was removed from under a standing address. One that is not `isPreferred` is used by those only who ask for it.
+  /// that was removed from under a standing address. One that is not `isPreferred` is used by those only who ask for
+  /// it.
   static func addition(
     _ address: IPv6Address, prefixLength: Int, isPreferred: Bool = true, interface: Int32
   ) -> NetlinkMessage {
@@ -50,7 +51,8 @@ struct AddressRecord: Equatable {
     var message = NetlinkMessage(
       "set the address", type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, header: header)
     message.append(Int(IFA_LOCAL), bytes: address.bytes)
-    // Nobody else on the interface can have the address, so that the second of duplicate address detection would be lost.
+    // Nobody else on the interface can have the address, so that the second of duplicate address detection would be
+    // lost.
     message.append(Int(IFA_FLAGS), value: UInt32(IFA_F_NODAD))
     if !isPreferred {
       message.append(

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// What the kernel remembers of TCP connections to each destination (`ip tcp_metrics`) in the network namespace that it was
-/// opened in: who was talked with, and when. It outlives the interface, for an hour and more.
+/// What the kernel remembers of TCP connections to each destination (`ip tcp_metrics`) in the network namespace that it
+/// was opened in: who was talked with, and when. It outlives the interface, for an hour and more.
 struct ConnectionMemory: ~Copyable {
   private var socket: NetlinkSocket
   private let family: Int

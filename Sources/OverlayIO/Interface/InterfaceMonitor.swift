@@ -147,8 +147,8 @@ public struct InterfaceMonitor: Pollable, ~Copyable {
     if let index, KernelRoute(connected: settings.prefix, to: index).matches(route) { body(.prefixRouteLost) }
   }
 
-  /// Whether the host may speak from the address along our routes. What we set on the interface ourselves is no news: to act
-  /// on it would set it again.
+  /// Whether the host may speak from the address along our routes. What we set on the interface ourselves is no news:
+  /// to act on it would set it again.
   private func isSource(_ address: AddressRecord) -> Bool {
     address.interface != index && settings.serves(address)
   }

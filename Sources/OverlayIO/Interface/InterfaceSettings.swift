@@ -18,7 +18,8 @@ public struct InterfaceSettings: Equatable, Sendable {
   public var hasAddress = true
   /// What lies behind peers: routed to the interface as the overlay's prefix is, and guarded as that is.
   public var routes: [IPPrefix] = []
-  /// What lies behind this host: an address of the host in it is the source of what the host itself sends along `routes`.
+  /// What lies behind this host: an address of the host in it is the source of what the host itself sends along
+  /// `routes`.
   public var served: [IPPrefix] = []
   /// Whether IPv4 is carried.
   public var carriesIPv4 = false

@@ -2,9 +2,9 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// A route that the program keeps: one into the interface, or the leak guard that takes what is for the same prefix when
-/// the interface's own route is gone, so that it does not leave through the default route in the clear. All stand in the
-/// main table, where a route to a part of the prefix, such as a LAN's, goes before ours.
+/// A route that the program keeps: one into the interface, or the leak guard that takes what is for the same prefix
+/// when the interface's own route is gone, so that it does not leave through the default route in the clear. All stand
+/// in the main table, where a route to a part of the prefix, such as a LAN's, goes before ours.
 struct KernelRoute: Equatable {
   /// Where it leads packets.
   enum Target: Equatable {
@@ -20,10 +20,11 @@ struct KernelRoute: Equatable {
   let target: Target
   /// Who is said to have made it (`RTPROT_…`).
   let origin: UInt8
-  /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by itself.
+  /// How many segments a new connection sends before it is answered (`RTAX_INITCWND`); 0 for what the kernel has by
+  /// itself.
   var initialWindow: UInt32 = 0
-  /// The host's own address that its packets along the route come from (`RTA_PREFSRC`), its errors about others' packets
-  /// included; `nil` for what the kernel chooses, which can be the address of any interface.
+  /// The host's own address that its packets along the route come from (`RTA_PREFSRC`), its errors about others'
+  /// packets included; `nil` for what the kernel chooses, which can be the address of any interface.
   var preferredSource: IPPrefix?
   /// The congestion control of its TCP connections (`RTAX_CC_ALGO`); `nil` for what the host uses by default.
   var congestionControl: String?
@@ -76,8 +77,8 @@ struct KernelRoute: Equatable {
   /// The request that removes the route, and fails with ESRCH where there is none.
   var removal: NetlinkMessage { message("remove", type: RTM_DELROUTE) }
 
-  /// The request for the routes of this version of IP among which ours is: those that bear its mark, or all where it has
-  /// none.
+  /// The request for the routes of this version of IP among which ours is: those that bear its mark, or all where it
+  /// has none.
   var query: NetlinkMessage {
     KernelRoute.query(family: prefix.family, origin: origin == KernelRoute.mark ? origin : 0)
   }

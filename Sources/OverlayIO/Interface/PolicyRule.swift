@@ -2,10 +2,10 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// A policy rule that the program keeps (`ip rule`), one of two for a prefix, which are asked before any rule of another
-/// VPN, which would take it along in the clear: the first leads to the main table, where the program's routes and leak
-/// guards stand beside those to networks that the host is in, but not to a route that is for more than the prefix; the
-/// second refuses what found none.
+/// A policy rule that the program keeps (`ip rule`), one of two for a prefix, which are asked before any rule of
+/// another VPN, which would take it along in the clear: the first leads to the main table, where the program's routes
+/// and leak guards stand beside those to networks that the host is in, but not to a route that is for more than the
+/// prefix; the second refuses what found none.
 struct PolicyRule: Hashable {
   /// Which of the two it is.
   enum Kind: CaseIterable {
@@ -23,9 +23,9 @@ struct PolicyRule: Hashable {
   /// How early it is asked; the smaller one comes first.
   let priority: UInt32
 
-  /// How early the first one is asked where no rule of others comes before it: after the local table (0), before what other
-  /// VPNs use (Tailscale from 5210, wg-quick before 32766). The kernel gives a rule that is added without a number one
-  /// before the second of all, which is ours: then ours move before that.
+  /// How early the first one is asked where no rule of others comes before it: after the local table (0), before what
+  /// other VPNs use (Tailscale from 5210, wg-quick before 32766). The kernel gives a rule that is added without a
+  /// number one before the second of all, which is ours: then ours move before that.
   static let firstPriority: UInt32 = 2350
 
   /// The rule of this kind where the first one stands at `first`, one at least.
@@ -119,8 +119,8 @@ struct RuleRecord: Equatable {
       || selectors.contains { attributes.first(Int($0)) != nil }
   }
 
-  /// Whether it takes packets of a prefix elsewhere before our rules are asked, if those stand where they do by themselves.
-  /// The table of the host's own addresses leads nowhere else, and in the main table our routes stand.
+  /// Whether it takes packets of a prefix elsewhere before our rules are asked, if those stand where they do by
+  /// themselves. The table of the host's own addresses leads nowhere else, and in the main table our routes stand.
   func overrides(_ other: IPPrefix) -> Bool {
     priority < PolicyRule.firstPriority && origin != KernelRoute.mark && table != UInt32(RT_TABLE_LOCAL.rawValue)
       && table != KernelRoute.mainTable

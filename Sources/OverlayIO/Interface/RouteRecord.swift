@@ -16,7 +16,8 @@ struct RouteRecord: Equatable {
   var metric: UInt32
   /// The interface it leaves through; 0 where it names none.
   var interface: Int32
-  /// The address that the host's own packets along it come from, as the prefix of all its bits; `nil` where it names none.
+  /// The address that the host's own packets along it come from, as the prefix of all its bits; `nil` where it names
+  /// none.
   var preferredSource: IPPrefix?
 
   /// Reads `RTM_NEWROUTE` and `RTM_DELROUTE`; `nil` for another family's than IP, and for what is not whole.
@@ -38,9 +39,9 @@ struct RouteRecord: Equatable {
     interface = attributes.value(Int(RTA_OIF.rawValue), as: Int32.self) ?? 0
   }
 
-  /// Whether it is somebody's way for packets of one of the guarded prefixes, or of a part of it, that is better than ours.
-  /// Those that the kernel makes for networks that the host is in are none: they are to count. Neither are those to what
-  /// this host serves, which is not asked of peers.
+  /// Whether it is somebody's way for packets of one of the guarded prefixes, or of a part of it, that is better than
+  /// ours. Those that the kernel makes for networks that the host is in are none: they are to count. Neither are those
+  /// to what this host serves, which is not asked of peers.
   func overrides(_ guarded: some Sequence<IPPrefix>, exceptIn served: [IPPrefix]) -> Bool {
     guard table == KernelRoute.mainTable, Int(type) == RTN_UNICAST, origin != KernelRoute.mark,
       origin != UInt8(RTPROT_KERNEL), !served.contains(where: { $0.contains(prefix) })

@@ -5,7 +5,8 @@ import OverlayCore
 /// Lines are at most `longestLine` bytes. A line that its sink cannot take at once is dropped, never waited for; how
 /// many were is told in a line of its own as soon as one gets through, and stands in `lost`.
 ///
-/// Errors go to standard error as well, wherever the log goes: whoever starts the daemon by hand sees why it does not run.
+/// Errors go to standard error as well, wherever the log goes: whoever starts the daemon by hand sees why it does not
+/// run.
 public final class Log {
   /// The least important level that is written.
   public var level: LogLevel

@@ -36,8 +36,8 @@ public final class EventLoop {
     event_base_loopbreak(base)
   }
 
-  /// How many events the loop serves in this wake-up, the one that asks included; to be asked by each that shares with the
-  /// others.
+  /// How many events the loop serves in this wake-up, the one that asks included; to be asked by each that shares with
+  /// the others.
   public var crowd: Int {
     let active = max(0, Int(event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ACTIVE))))
     // Within a wake-up they only become fewer.

@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// What a network namespace is like before the daemon changes it, as far as that can keep the daemon from doing its work.
-/// What cannot be read is taken as it should be.
+/// What a network namespace is like before the daemon changes it, as far as that can keep the daemon from doing its
+/// work. What cannot be read is taken as it should be.
 struct NamespaceSurvey: Equatable {
   /// An IPv6 address of one of its interfaces.
   struct Address: Equatable {

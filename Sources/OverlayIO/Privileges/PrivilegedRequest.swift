@@ -3,8 +3,8 @@ import OverlayCore
 /// All that the program ever does with more than a user's rights. The set is closed, and its values are plain, so that
 /// another process can be asked for them.
 public enum PrivilegedRequest: Hashable, Sendable {
-  /// Let packets for the overlay, and for what lies behind peers, be refused wherever the interface's own route is missing.
-  /// Idempotent.
+  /// Let packets for the overlay, and for what lies behind peers, be refused wherever the interface's own route is
+  /// missing. Idempotent.
   case installLeakGuard
   /// Take the leak guards away, of whichever prefixes: when the operator says so, and never otherwise. Idempotent.
   case removeLeakGuards

@@ -2,9 +2,9 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// The leak guards: for each prefix of the overlay and behind peers an `unreachable` route, and the policy rules that lead
-/// there, and nowhere else, before those of others. They outlive the daemon, however it ends: a connection that stood
-/// sends on, and its packets tell in the clear who talks with whom.
+/// The leak guards: for each prefix of the overlay and behind peers an `unreachable` route, and the policy rules that
+/// lead there, and nowhere else, before those of others. They outlive the daemon, however it ends: a connection that
+/// stood sends on, and its packets tell in the clear who talks with whom.
 extension Privileges {
   /// Puts up what is missing of them. What cannot be put up keeps nothing else from it.
   mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardReport {
@@ -46,7 +46,8 @@ extension Privileges {
     }
   }
 
-  /// Sees to it that our rules for a prefix stand, of which `ours` do, before those of others that would take it elsewhere.
+  /// Sees to it that our rules for a prefix stand, of which `ours` do, before those of others that would take it
+  /// elsewhere.
   private mutating func addRules(
     for prefix: IPPrefix, beside ours: [PolicyRule], before others: [RuleRecord], report: inout LeakGuardReport
   ) throws(PrivilegeError) {

@@ -1,8 +1,8 @@
 import Glibc
 import OverlayCore
 
-/// The routes that the program keeps: leak guards, and what leads into the interface beside the overlay's own prefix, which
-/// comes and goes with the address.
+/// The routes that the program keeps: leak guards, and what leads into the interface beside the overlay's own prefix,
+/// which comes and goes with the address.
 extension Privileges {
   /// Leads what lies behind peers into the interface of this number, which is up and carries so many bytes. It all goes
   /// with the interface.
@@ -51,7 +51,8 @@ extension Privileges {
     }
   }
 
-  /// Refuses to take the place of somebody else's route: asked before a leak guard, which would make it useless, stands.
+  /// Refuses to take the place of somebody else's route: asked before a leak guard, which would make it useless,
+  /// stands.
   mutating func refuseTakenPlaces() throws(PrivilegeError) {
     let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: 0) }
     for family in Set(routes.map(\.prefix.family)) {
@@ -85,8 +86,8 @@ extension Privileges {
     }
   }
 
-  /// Those routes that stand already, by their prefixes, which differ. Asked once for all of them: each answer holds every
-  /// route of ours.
+  /// Those routes that stand already, by their prefixes, which differ. Asked once for all of them: each answer holds
+  /// every route of ours.
   mutating func standing(among routes: [KernelRoute]) throws(PrivilegeError) -> [IPPrefix: RouteRecord] {
     let wanted = Dictionary(routes.map { ($0.prefix, $0) }) { first, _ in first }
     let queries = Dictionary(routes.map { ($0.prefix.family, $0.query) }) { first, _ in first }
@@ -115,10 +116,10 @@ extension Privileges {
 
 extension KernelRoute {
   /// How many bytes a connection may have on its way before it was answered, in place of some ten segments (RFC 6928):
-  /// those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has its own flow control;
-  /// what it does not take yet waits here, each flow for its turn. CUBIC needs the help: it takes the varying round trip of
-  /// a circuit for a queue, and stops doubling its window after some 40 segments (HyStart). With twice as much, eight
-  /// flows that begin together overflow the queue of a circuit of 1 MB/s.
+  /// those spare the queues of the Internet, but of this path Tor alone is in the Internet, and has its own flow
+  /// control; what it does not take yet waits here, each flow for its turn. CUBIC needs the help: it takes the varying
+  /// round trip of a circuit for a queue, and stops doubling its window after some 40 segments (HyStart). With twice as
+  /// much, eight flows that begin together overflow the queue of a circuit of 1 MB/s.
   private static let initialWindowBytes = 192 << 10
 
   /// CUBIC carries several times as much over Tor as BBR does, which takes the bursts of a circuit for its bandwidth.

@@ -2,12 +2,12 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// Which of its own addresses the host speaks from along the routes to what lies behind peers. A router's ICMP errors come
-/// from the route's preferred source, else from the interface's own address, else from any other: without one of these
-/// they would tell a peer the router's address on the internet, and be dropped for it, so that TCP would hang.
+/// Which of its own addresses the host speaks from along the routes to what lies behind peers. A router's ICMP errors
+/// come from the route's preferred source, else from the interface's own address, else from any other: without one of
+/// these they would tell a peer the router's address on the internet, and be dropped for it, so that TCP would hang.
 extension Privileges {
-  /// For each family the first address of the host that lies in a prefix that it serves; the interface's own IPv4 address
-  /// needs no other.
+  /// For each family the first address of the host that lies in a prefix that it serves; the interface's own IPv4
+  /// address needs no other.
   mutating func sourceAddresses() throws(PrivilegeError) -> [UInt8: IPPrefix] {
     var sources: [UInt8: IPPrefix] = [:]
     let settings = settings

@@ -4,10 +4,10 @@ import OverlayCore
 /// Finds out which identity a circuit is for where several share a listener: by the destination of its first packet,
 /// which is looked at and left in the socket.
 ///
-/// At most `limit` calls wait, each for `patience`. Past that one drawn at random makes room for the next, as often in a
-/// second as calls may wait at the most; beyond, the newest is closed at once. So a crowd that says nothing cannot foresee
-/// whom it displaces, and most of those who speak within a round trip are heard. The report counts those that were closed
-/// unsorted.
+/// At most `limit` calls wait, each for `patience`. Past that one drawn at random makes room for the next, as often in
+/// a second as calls may wait at the most; beyond, the newest is closed at once. So a crowd that says nothing cannot
+/// foresee whom it displaces, and most of those who speak within a round trip are heard. The report counts those that
+/// were closed unsorted.
 final class CallSorter {
   private static let patience = Duration.seconds(30)
 

@@ -2,8 +2,8 @@ import Glibc
 import OverlayCore
 
 /// Says to every daemon of this host that one runs with an identity: a socket whose name, in the kernel's abstract
-/// namespace (unix(7)), only one can have. It reaches as far as the loopback addresses that Tor listens at do, goes with the
-/// process, and does not tell the onion name to those who list sockets.
+/// namespace (unix(7)), only one can have. It reaches as far as the loopback addresses that Tor listens at do, goes
+/// with the process, and does not tell the onion name to those who list sockets.
 final class IdentityClaim {
   private let socket: FileDescriptor
 

@@ -88,8 +88,8 @@ struct StreamSocket: Pollable, ~Copyable {
     try? SystemCall.setOption(SO_RCVLOWAT, of: file.number, at: SOL_SOCKET, to: Int32(bytes))
   }
 
-  /// Sends the runs of bytes in order, as far as they are taken, in one call: no more of them than `vectors` has room to
-  /// list.
+  /// Sends the runs of bytes in order, as far as they are taken, in one call: no more of them than `vectors` has room
+  /// to list.
   func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, listedIn vectors: UnsafeMutableBufferPointer<iovec>
   ) -> Write {

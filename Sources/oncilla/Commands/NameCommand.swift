@@ -27,8 +27,8 @@ extension Command {
       return .output(label + "\n")
     })
 
-  /// The address that a person wrote or pasted: as it stands in a URL, or with the length of its prefix, as `ip address`
-  /// shows it.
+  /// The address that a person wrote or pasted: as it stands in a URL, or with the length of its prefix, as `ip
+  /// address` shows it.
   private static func pastedAddress(_ text: String) -> IPv6Address? {
     var rest = PastedName.trimmed(text[...])
     if rest.hasPrefix("["), rest.hasSuffix("]") { return IPv6Address(rest.dropFirst().dropLast()) }

@@ -105,8 +105,8 @@ struct KernelCoalescingTests {
     let bytes: [UInt8]
   }
 
-  /// What GRO makes of the packets. It hands out what it holds when a tick of the clock falls between two of them, as it
-  /// well may: then they are sent again, some times, when all that it made of them has left.
+  /// What GRO makes of the packets. It hands out what it holds when a tick of the clock falls between two of them, as
+  /// it well may: then they are sent again, some times, when all that it made of them has left.
   private func frames(
     of packets: [[UInt8]], count: Int, where isAsExpected: ([Frame]) -> Bool
   ) throws -> [Frame] {

@@ -54,8 +54,8 @@ final class KernelRouter {
     return TunnelDevice(attached: node, name: "front0", index: 0, framing: .bare)
   }
 
-  /// What leaves the back tunnel and is addressed to `destination`: as many packets as are expected, and those that come
-  /// in spite of that. Waits for each of them at most so long.
+  /// What leaves the back tunnel and is addressed to `destination`: as many packets as are expected, and those that
+  /// come in spite of that. Waits for each of them at most so long.
   func received(_ count: Int, waiting milliseconds: Int32 = 2000) -> [(header: OffloadHeader, bytes: [UInt8])] {
     var frames: [(OffloadHeader, [UInt8])] = []
     var buffer = [UInt8](repeating: 0, count: TunnelDevice.bufferSize)

@@ -29,11 +29,11 @@ struct HostLinkTests {
     for identity in identities { world.learn(peer, at: identity) }
     world.receive(solicitation(from: LinkWorld.hostA.linkLocalAddress))
     _ = world.touched()
-    world.host.settle(turn: &world.turn)
+    world.host.handleLinkEvents(turn: &world.turn)
     #expect(world.touched() == [])
     #expect(identities.map(dials) == [0, 0])
     world.receive(solicitation(from: try OnionName.sample(2).address))
-    world.host.settle(turn: &world.turn)
+    world.host.handleLinkEvents(turn: &world.turn)
     #expect(world.touched() == [identities[1]])
     #expect(identities.map(dials) == [0, 1])
   }
@@ -53,7 +53,7 @@ struct HostLinkTests {
     for _ in 0..<10 {
       world.turn.now = world.turn.now + .seconds(1)
       world.host.advance(turn: &world.turn)
-      world.host.settle(turn: &world.turn)
+      world.host.handleLinkEvents(turn: &world.turn)
     }
     #expect(world.counters(identities[1])?[.peerError] == 1)
     #expect(world.counters(identities[0])?[.peerError] == 0)
@@ -63,7 +63,7 @@ struct HostLinkTests {
   func misplaced() throws {
     _ = try world.addTwo()
     world.receive(solicitation(from: LinkWorld.routed))
-    world.host.settle(turn: &world.turn)
+    world.host.handleLinkEvents(turn: &world.turn)
     #expect(world.host.nextEvent() == .misplaced(.ipv6(IPv6Prefix(LinkWorld.routed))))
     #expect(world.host.nextEvent() == nil)
   }
@@ -129,7 +129,7 @@ struct HostLinkTests {
         world.turn.now = world.turn.now + .milliseconds(Int64.random(in: 0..<5_000, using: &random))
         world.host.advance(turn: &world.turn)
       }
-      world.host.settle(turn: &world.turn)
+      world.host.handleLinkEvents(turn: &world.turn)
       while world.host.nextEvent() != nil {}
       for identity in identities { world.finish(identity) }
     }

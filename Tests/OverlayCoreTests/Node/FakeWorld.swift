@@ -2,8 +2,8 @@ import Testing
 
 @testable import OverlayCore
 
-/// Hosts, the Tor between them, and the time: everything that a node's owner does, without a socket or a clock. Bytes move
-/// in pieces that a seeded generator chooses.
+/// Hosts, the Tor between them, and the time: everything that a node's owner does, without a socket or a clock. Bytes
+/// move in pieces that a seeded generator chooses.
 final class FakeWorld {
   var now = Instant(nanoseconds: 1_000_000_000_000)
   var random: SeededGenerator

@@ -86,8 +86,8 @@ struct NodeCallsTests {
     #expect(arrived >= (crowd == .packets ? 25 : 50))
   }
 
-  /// How many of a peer's 60 pings arrive, one a second, when its circuit is cut once and it calls again after two seconds
-  /// whenever that happens. What it says comes half a second after its call.
+  /// How many of a peer's 60 pings arrive, one a second, when its circuit is cut once and it calls again after two
+  /// seconds whenever that happens. What it says comes half a second after its call.
   private func pings(beside crowd: Crowd, isKnown: Bool) throws -> Int {
     let host = FakeHost(alice, peers: isKnown ? [ConfiguredPeer(name: bob.name)] : [])
     let strangers = try (0..<100).map { try OnionName.sample(1_000 + $0) }

@@ -2,7 +2,8 @@ import Testing
 
 @testable import OverlayCore
 
-/// Two LANs, each behind a host: `fd00:a::/64` and `10.1.0.0/16` behind alice, `fd00:b::/64` and `10.2.0.0/16` behind bob.
+/// Two LANs, each behind a host: `fd00:a::/64` and `10.1.0.0/16` behind alice, `fd00:b::/64` and `10.2.0.0/16` behind
+/// bob.
 struct TwoLANs {
   let world = FakeWorld()
   let alice: FakeHost

@@ -38,8 +38,8 @@ struct NodeStrangerDialsTests {
     host.receive(fromDevice: Sample.packet(from: host.address, to: name.address, payload: [2]), at: now)
   }
 
-  /// A moment of the crowd's: one more calls, and those whose time is over hang up. Tor knows none of its names. Whether
-  /// Bob was dialled.
+  /// A moment of the crowd's: one more calls, and those whose time is over hang up. Tor knows none of its names.
+  /// Whether Bob was dialled.
   private mutating func crowdMoment(staying: Duration, bringing packets: Bool) throws -> Bool {
     now = now + .milliseconds(20)
     host.advance(to: now)

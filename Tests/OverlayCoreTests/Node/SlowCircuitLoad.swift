@@ -4,7 +4,8 @@ import Testing
 
 /// Some flows and a ping through a host whose one circuit takes so many bytes a second and no more.
 struct SlowCircuitLoad {
-  /// A sender like TCP: its window grows by a packet a round trip, and is halved, once a round trip, when one is missing.
+  /// A sender like TCP: its window grows by a packet a round trip, and is halved, once a round trip, when one is
+  /// missing.
   private struct Sender {
     let template: [UInt8]
     var window = 4.0

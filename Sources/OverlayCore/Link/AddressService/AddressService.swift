@@ -30,8 +30,8 @@ public struct AddressService {
       table: LeaseTable(settings, leases: leases, at: now, wallClock: wallClock))
   }
 
-  /// The answer to an IPv6 packet of a LAN host, and the station that it goes to; `nil` if there is none, or none yet: a
-  /// router solicitation is answered by `advance(to:)`, so ask for `nextDeadline` again.
+  /// The answer to an IPv6 packet of a LAN host, and the station that it goes to; `nil` if there is none, or none yet:
+  /// a router solicitation is answered by `advance(to:)`, so ask for `nextDeadline` again.
   ///
   /// - Parameters:
   ///   - bytes: The whole packet, its length that of its header, its checksum complete.

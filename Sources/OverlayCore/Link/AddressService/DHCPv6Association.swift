@@ -1,5 +1,5 @@
-/// An identity association for non-temporary addresses, IA_NA (RFC 8415 section 21.4): the addresses of one interface of
-/// a client.
+/// An identity association for non-temporary addresses, IA_NA (RFC 8415 section 21.4): the addresses of one interface
+/// of a client.
 ///
 ///     +---------------------------------------------------------------+
 ///     |        the association's identifier, the client's choice      |

@@ -1,5 +1,5 @@
-/// A DHCP unique identifier: by what a DHCPv6 client or server is known wherever it appears (RFC 8415 section 11). Apart
-/// from comparing it nobody is to read anything into it.
+/// A DHCP unique identifier: by what a DHCPv6 client or server is known wherever it appears (RFC 8415 section 11).
+/// Apart from comparing it nobody is to read anything into it.
 public struct DUID: Hashable, Sendable {
   /// A type of two bytes, then 1 to 128 bytes.
   public let bytes: [UInt8]

@@ -1,5 +1,5 @@
-/// What tells a LAN's hosts that the overlay's prefix is on the link and that addresses are given by DHCPv6, and that we
-/// are nobody's default router (RFC 4861 section 4.2).
+/// What tells a LAN's hosts that the overlay's prefix is on the link and that addresses are given by DHCPv6, and that
+/// we are nobody's default router (RFC 4861 section 4.2).
 ///
 ///     +---------------+---------------+-------------------------------+
 ///     |  type = 134   |   code = 0    |           checksum            |
@@ -13,8 +13,8 @@
 ///     |  options: source link-layer address, MTU, prefix information  |
 ///     +---------------------------------------------------------------+
 ///
-/// M is 1 and O is 0; zeros elsewhere say nothing. In the prefix's option L is 1 and A is 0: it is on the link, and nobody
-/// is to make an address in it.
+/// M is 1 and O is 0; zeros elsewhere say nothing. In the prefix's option L is 1 and A is 0: it is on the link, and
+/// nobody is to make an address in it.
 struct RouterAdvertisement {
   /// The MAC address of the link's own side.
   var macAddress: MACAddress

@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// A LAN host that asks for an address: it writes and reads messages by itself, so that server and client do not share a
-/// mistake.
+/// A LAN host that asks for an address: it writes and reads messages by itself, so that server and client do not share
+/// a mistake.
 struct FakeDHCPv6Client {
   /// Types of messages (RFC 8415 section 7.3).
   enum Kind {
