@@ -55,11 +55,6 @@ public enum IPPrefix: Hashable, Sendable {
     }
   }
 
-  /// Returns whether any address is in both.
-  public func overlaps(_ other: IPPrefix) -> Bool {
-    contains(other) || other.contains(self)
-  }
-
   private static func parts(of text: String) -> (address: Substring, length: Int)? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let length = Int(canonical: parts[1]) else { return nil }

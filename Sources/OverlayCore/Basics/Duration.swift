@@ -21,9 +21,6 @@ public struct Duration: Comparable, Hashable, Sendable {
   /// Returns a duration of so many nanoseconds.
   public static func nanoseconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1) }
 
-  /// Returns a duration of so many microseconds.
-  public static func microseconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1_000) }
-
   /// Returns a duration of so many milliseconds.
   public static func milliseconds(_ count: some BinaryInteger) -> Duration { units(count, of: 1_000_000) }
 

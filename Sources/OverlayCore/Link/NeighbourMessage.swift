@@ -23,8 +23,6 @@ struct NeighbourMessage: Equatable {
   /// What an advertisement says of itself.
   struct Flags: OptionSet {
     let rawValue: UInt8
-    /// The sender is a router.
-    static let router = Flags(rawValue: 0x80)
     /// It answers a solicitation that came from its destination.
     static let solicited = Flags(rawValue: 0x40)
     /// It replaces an address that the receiver knows.

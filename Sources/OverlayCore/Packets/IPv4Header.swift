@@ -81,8 +81,6 @@ public struct IPv4Header: Equatable, Sendable {
     static let mayNotBeFragmented: UInt16 = 0x4000
     static let hasMoreFragments: UInt16 = 0x2000
     static let fragmentOffset: UInt16 = 0x1fff
-    /// All of them are clear in a packet that is no fragment.
-    static let ofFragments = hasMoreFragments | fragmentOffset
   }
 
   /// Returns the source in the header that `packet` begins with. The 20 bytes must be there, and nothing else about

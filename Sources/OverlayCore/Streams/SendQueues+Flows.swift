@@ -73,13 +73,8 @@ extension SendQueues {
     }
   }
 
-  /// Drops the packets of a circuit that is gone, and returns their number.
-  mutating func discard(_ queue: inout FlowQueue) -> Int {
-    var count = 0
-    while let slot = queue.popAny(store: &store) {
-      store.takeBack(slot)
-      count += 1
-    }
-    return count
+  /// Drops the packets of a circuit that is gone.
+  mutating func discard(_ queue: inout FlowQueue) {
+    while let slot = queue.popAny(store: &store) { store.takeBack(slot) }
   }
 }

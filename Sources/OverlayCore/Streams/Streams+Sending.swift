@@ -50,9 +50,7 @@ extension Streams {
   ) { queues.rescue(&queue, to: circuit, waiting: &waiting, out: &out, at: now) }
 
   /// Drops the packets of a circuit that is gone.
-  mutating func discard(_ queue: inout FlowQueue) {
-    while let slot = queue.popAny(store: &queues.store) { queues.store.takeBack(slot) }
-  }
+  mutating func discard(_ queue: inout FlowQueue) { queues.discard(&queue) }
 
   /// Removes the first packet of `waiting` and returns it; `nil` if there is none. The caller gives it back with
   /// `takeBack`.

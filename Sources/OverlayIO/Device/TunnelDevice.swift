@@ -50,8 +50,8 @@ public struct TunnelDevice: ~Copyable {
     header.deallocate()
   }
 
-  /// Takes the next packet or frame that the kernel sends through the interface into `buffer`, which has `bufferSize`
-  /// bytes.
+  /// Reads the next packet or frame that the kernel sends through the interface into `buffer`, which has at least
+  /// `bufferSize` bytes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) -> TunnelRead {
     let count: Int
     do throws(SystemError) {
@@ -67,11 +67,6 @@ public struct TunnelDevice: ~Copyable {
       return .unusable
     }
     return .packet(header, OffloadHeader.size..<count)
-  }
-
-  /// Hands one whole packet or frame to the kernel as if it had come in on the interface.
-  public func write(_ packet: UnsafeRawBufferPointer) -> TunnelWrite {
-    withUnsafePointer(to: packet) { write(UnsafeBufferPointer(start: $0, count: 1), .none) }
   }
 
   /// Hands one IP packet, in at most `PacketRuns.limit` runs of bytes, to the kernel, which does with it what `header`

@@ -23,6 +23,11 @@ extension InterfaceMonitor {
 }
 
 extension TunnelDevice {
+  /// Writes one whole packet or frame to which nothing is left to be done.
+  func write(_ packet: UnsafeRawBufferPointer) -> TunnelWrite {
+    withUnsafePointer(to: packet) { write(UnsafeBufferPointer(start: $0, count: 1), .none) }
+  }
+
   /// The kernel's address on an interface that carries Ethernet.
   func kernelAddress() throws -> MACAddress {
     let address = hardwareAddress

@@ -6,7 +6,6 @@ import Testing
 final class HostWorld {
   var host: Host
   var turn: Turn<LinkDevice<CollectingDevice>>
-  var random = SeededGenerator(seed: 3)
   private let isEthernet: Bool
 
   /// A host without identities on a wire of packets, or on an Ethernet with an address service.
