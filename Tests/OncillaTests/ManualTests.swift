@@ -1,8 +1,8 @@
-import OverlayCore
-import OverlayIO
 import Testing
 
 @testable import oncilla
+@testable import OverlayCore
+@testable import OverlayIO
 
 /// The manual page and `--help` are written apart and say the same.
 @Suite("Manual page")

@@ -1,8 +1,8 @@
-import OverlayCore
-import OverlayIO
 import Testing
 
 @testable import oncilla
+@testable import OverlayCore
+@testable import OverlayIO
 
 @Suite("Options of oncilla run")
 struct RunOptionsTests {

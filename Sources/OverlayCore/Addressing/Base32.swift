@@ -1,9 +1,9 @@
 /// The base32 of onion names: the alphabet of RFC 4648 section 6 in lower case, without padding.
-public enum Base32 {
+enum Base32 {
   private static let alphabet: [UInt8] = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
 
   /// Returns the text of `bytes`: eight characters for every five bytes. Zero bits fill up the last group.
-  public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+  static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var characters: [UInt8] = []
     var accumulator: UInt32 = 0
     var bits = 0
@@ -21,7 +21,7 @@ public enum Base32 {
 
   /// Returns the bytes of `text`, which may be in either case. It is `nil` if `text` holds another character. It is
   /// also `nil` if the bits that fill up the last group are not zero, so that two texts never mean the same bytes.
-  public static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
+  static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
     var bytes: [UInt8] = []
     var accumulator: UInt32 = 0
     var bits = 0

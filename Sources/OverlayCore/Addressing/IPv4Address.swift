@@ -4,7 +4,7 @@ public struct IPv4Address: Hashable, Sendable {
   public var value: UInt32
 
   /// The number of bytes of an address in a packet.
-  public static let size = 4
+  static let size = 4
 
   /// `0.0.0.0`, which stands for no address.
   public static let unspecified = IPv4Address(value: 0)
@@ -47,15 +47,15 @@ extension IPv4Address {
   public var isLoopback: Bool { value >> 24 == 127 }
 
   /// Whether it names a group of hosts: `224.0.0.0/4` (RFC 5771).
-  public var isMulticast: Bool { value >> 28 == 0xe }
+  var isMulticast: Bool { value >> 28 == 0xe }
 
   /// Whether it means this link alone: `169.254.0.0/16` (RFC 3927).
-  public var isLinkLocal: Bool { value >> 16 == 0xa9fe }
+  var isLinkLocal: Bool { value >> 16 == 0xa9fe }
 
   /// Whether a host beyond this link can have it. No such host has an address of `0.0.0.0/8`, which means this network
   /// alone, a loopback address, a link-local address, or an address of `224.0.0.0/3`: a group's, a reserved one, or
   /// broadcast. `IPPrefix.hostless` lists the same addresses as prefixes.
-  public var isHost: Bool { value >> 24 != 0 && value >> 29 != 0b111 && !isLoopback && !isLinkLocal }
+  var isHost: Bool { value >> 24 != 0 && value >> 29 != 0b111 && !isLoopback && !isLinkLocal }
 }
 
 extension IPv4Address: CustomStringConvertible, LosslessStringConvertible {

@@ -23,7 +23,7 @@ public struct IPv4Prefix: Hashable, Sendable {
   }
 
   /// Returns whether `address` is in the prefix.
-  public func contains(_ address: IPv4Address) -> Bool {
+  func contains(_ address: IPv4Address) -> Bool {
     address.value & IPv4Prefix.mask(length) == self.address.value
   }
 

@@ -19,7 +19,7 @@ public struct IPv6Prefix: Hashable, Sendable {
   }
 
   /// Makes the prefix of this address alone.
-  public init(_ address: IPv6Address) {
+  init(_ address: IPv6Address) {
     self.init(masking: address, length: 128)
   }
 

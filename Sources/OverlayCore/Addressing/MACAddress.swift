@@ -7,7 +7,7 @@ public struct MACAddress: Hashable, Sendable {
   public static let size = 6
 
   /// `ff:ff:ff:ff:ff:ff`: every station.
-  public static let broadcast = MACAddress(value: 0xffff_ffff_ffff)
+  static let broadcast = MACAddress(value: 0xffff_ffff_ffff)
 
   /// The address of the low 48 bits of `value`.
   public init(value: UInt64) {
@@ -22,7 +22,7 @@ public struct MACAddress: Hashable, Sendable {
   }
 
   /// The group that an IPv6 group's packets are sent to on an Ethernet (RFC 2464 section 7).
-  public init(group address: IPv6Address) {
+  init(group address: IPv6Address) {
     self.init(value: 0x3333 << 32 | address.low & 0xffff_ffff)
   }
 

@@ -50,7 +50,7 @@ public struct OnionName: Hashable, Sendable, CustomStringConvertible {
   private static let bytesOfVersion3 = 35
 
   /// The number of bytes of the longest full name.
-  public static let longest = 56 + ".onion".utf8.count
+  static let longest = 56 + ".onion".utf8.count
 
   /// Makes the name whose decoded label is `bytes`, without checking it. There are at most 39.
   init(unverified bytes: [UInt8]) {

@@ -2,11 +2,11 @@
 /// distinguishes one network from another is here.
 public struct OverlayNetwork: Hashable, Sendable {
   /// The end of a full name, which follows the label: `.onion`.
-  public let suffix: String
+  let suffix: String
   /// The prefix of the network's overlay addresses.
   public let prefix: IPv6Prefix
   /// The lengths that a label can have, in characters.
-  public let labelLengths: [Int]
+  let labelLengths: [Int]
 
   /// Tor, whose prefix is `fd87:d87e:eb43::/48`. A label of version 2 has 16 characters, one of version 3 has 56.
   public static let tor = OverlayNetwork(
@@ -29,7 +29,7 @@ public struct OverlayNetwork: Hashable, Sendable {
   }
 
   /// Returns the address whose last 80 bits are `hostPart`, in host byte order.
-  public func address(hostPart: (high: UInt16, low: UInt64)) -> IPv6Address {
+  func address(hostPart: (high: UInt16, low: UInt64)) -> IPv6Address {
     IPv6Address(high: prefix.address.high | UInt64(hostPart.high), low: hostPart.low)
   }
 

@@ -1,5 +1,5 @@
 /// What happened, and how often: what is dropped is never dropped unseen.
-public enum Counter: Int, CaseIterable, Sendable {
+enum Counter: Int, CaseIterable, Sendable {
   /// Packets from the device that went to a circuit.
   case sent
   /// Packets from circuits that went to the device.
@@ -155,7 +155,7 @@ public struct Counters: Sendable {
   private var values = [UInt64](repeating: 0, count: Counter.allCases.count)
 
   /// How often it happened.
-  public internal(set) subscript(counter: Counter) -> UInt64 {
+  subscript(counter: Counter) -> UInt64 {
     get { values[counter.rawValue] }
     set { values[counter.rawValue] = newValue }
   }

@@ -4,17 +4,17 @@
 /// The standard library's type of this name has 128 bits, which cost too much in what every packet runs through.
 public struct Duration: Comparable, Hashable, Sendable {
   /// The length in nanoseconds.
-  public let nanoseconds: Int64
+  let nanoseconds: Int64
 
   /// No time at all.
   public static var zero: Duration { Duration(nanoseconds: 0) }
   /// The longest duration.
-  public static var longest: Duration { Duration(nanoseconds: .max) }
+  static var longest: Duration { Duration(nanoseconds: .max) }
   /// The most negative duration.
-  public static var mostNegative: Duration { Duration(nanoseconds: .min) }
+  static var mostNegative: Duration { Duration(nanoseconds: .min) }
 
   /// Makes a duration of so many nanoseconds.
-  public init(nanoseconds: Int64) {
+  init(nanoseconds: Int64) {
     self.nanoseconds = nanoseconds
   }
 
@@ -29,10 +29,10 @@ public struct Duration: Comparable, Hashable, Sendable {
 
   /// Returns a duration of so many seconds, rounded towards zero to whole nanoseconds. It is zero if `count` is not a
   /// number.
-  public static func seconds(_ count: Double) -> Duration { Duration(rounding: count * 1e9) }
+  static func seconds(_ count: Double) -> Duration { Duration(rounding: count * 1e9) }
 
   /// The length in seconds, for rates and statistics. It is exact to the nanosecond below 104 days.
-  public var seconds: Double { Double(nanoseconds) * 1e-9 }
+  var seconds: Double { Double(nanoseconds) * 1e-9 }
 
   /// The length in seconds, rounded towards zero.
   public var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
@@ -78,7 +78,7 @@ extension Duration: AdditiveArithmetic {
   }
 
   /// Returns `count` times the duration.
-  public static func * (duration: Duration, count: some BinaryInteger) -> Duration {
+  static func * (duration: Duration, count: some BinaryInteger) -> Duration {
     let count = Int64(clamping: count)
     let (product, isBeyond) = duration.nanoseconds.multipliedReportingOverflow(by: count)
     return isBeyond ? bound(isNegative: (duration < .zero) != (count < 0)) : Duration(nanoseconds: product)
@@ -86,12 +86,12 @@ extension Duration: AdditiveArithmetic {
 
   /// Returns `factor` times the duration, rounded towards zero to whole nanoseconds. It is zero if the product is not a
   /// number.
-  public static func * (duration: Duration, factor: Double) -> Duration {
+  static func * (duration: Duration, factor: Double) -> Duration {
     Duration(rounding: Double(duration.nanoseconds) * factor)
   }
 
   /// Returns the duration divided by `count`, rounded towards zero to whole nanoseconds. `count` must not be zero.
-  public static func / (duration: Duration, count: some BinaryInteger) -> Duration {
+  static func / (duration: Duration, count: some BinaryInteger) -> Duration {
     let (quotient, isBeyond) = duration.nanoseconds.dividedReportingOverflow(by: Int64(clamping: count))
     return isBeyond ? bound(isNegative: duration < .zero && count > 0) : Duration(nanoseconds: quotient)
   }

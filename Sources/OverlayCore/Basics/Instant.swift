@@ -9,7 +9,7 @@ public struct Instant: Comparable, Hashable, Sendable {
   }
 
   /// The last instant. No event is as late.
-  public static var distantFuture: Instant { Instant(nanoseconds: .max) }
+  static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
   /// Returns whether `left` is the earlier one.
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -3,26 +3,26 @@
 /// ignored. A line with a problem is left out; the other lines count.
 public struct LineProblems: Equatable, Sendable {
   /// A line that was left out.
-  public struct Problem: Equatable, Sendable, CustomStringConvertible {
+  struct Problem: Equatable, Sendable, CustomStringConvertible {
     /// The line's number; the first is 1.
-    public let line: Int
+    let line: Int
     /// What was wrong and what is accepted. The text quotes nothing of the line, which may hold a secret.
-    public let text: String
+    let text: String
 
     /// The problem with its line's number: `line 3: …`.
     public var description: String { "line \(line): \(text)" }
   }
 
   /// The first problems, at most `mostTold`, and the problem that ended the reading, if one did.
-  public private(set) var told: [Problem] = []
+  private(set) var told: [Problem] = []
   /// The number of problems that are not in `told`.
-  public private(set) var untold = 0
+  private(set) var untold = 0
 
   // What some editors begin a file of UTF-8 with.
   private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
   /// The number of problems that are kept with their text.
-  public static let mostTold = 20
+  static let mostTold = 20
 
   /// Reads a file whose whole content is `bytes`. It calls `take` with the fields of each line that has any, and keeps
   /// the errors that `take` throws.

@@ -2,7 +2,7 @@ extension EthernetLink {
   /// Sends an IP packet, the headers all in its first run, to the host on this side that has its destination, or keeps
   /// it while that is asked where it is. The frame has one run more than the packet: the Ethernet header, the first.
   /// False if it was refused by the device, or dropped and counted.
-  public mutating func deliver<Wire: PacketSink & ~Copyable>(
+  mutating func deliver<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, at now: Instant, wire: inout Wire
   ) -> Bool {
     guard let first = packet.first, let version = first.first.map({ $0 >> 4 }) else { return refuse(.malformed) }
@@ -22,7 +22,7 @@ extension EthernetLink {
 
   /// Sends a packet of the address service, a router advertisement or an answer of DHCPv6, to a station or a group of
   /// them; false if the device did not take it.
-  public mutating func send<Wire: PacketSink & ~Copyable>(
+  mutating func send<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeRawBufferPointer, to station: MACAddress, wire: inout Wire
   ) -> Bool {
     transmit(packet, EtherType.ipv6, to: station, wire: &wire)

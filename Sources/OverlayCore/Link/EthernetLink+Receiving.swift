@@ -1,7 +1,7 @@
 extension EthernetLink {
   /// Takes a frame that hosts or the kernel sent. What it holds of a packet may be changed: a checksum is completed
   /// before it is checked. `isLive` tells whether a peer with this overlay address has a circuit now.
-  public mutating func receive<Wire: PacketSink & ~Copyable>(
+  mutating func receive<Wire: PacketSink & ~Copyable>(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, wire: inout Wire,
     isLive: (IPv6Address) -> Bool
   ) -> Inbound {

@@ -6,7 +6,7 @@
 /// a second (`neighbourLimited`), so that a storm of others does not become one of ours.
 public struct EthernetLink: ~Copyable {
   /// What became of a frame.
-  public enum Inbound: Equatable {
+  enum Inbound: Equatable {
     /// An IP packet, this range of the frame, for a node; a checksum that is still to be made begins where the header
     /// says, counted from the packet's start.
     case packet(Range<Int>, OffloadHeader)
@@ -19,7 +19,7 @@ public struct EthernetLink: ~Copyable {
   }
 
   /// What others are to do.
-  public enum Event: Equatable {
+  enum Event: Equatable {
     /// The host `source` asked where this peer is: whoever dials it now has a circuit when the first packet comes.
     case wanted(IPv6Address, source: IPv6Address)
     /// A whole IP packet for a host on this side that did not tell where it is. What its sender left to the device to
@@ -31,14 +31,14 @@ public struct EthernetLink: ~Copyable {
   }
 
   /// How many events wait at the most.
-  public static let eventLimit = 256
+  static let eventLimit = 256
 
   /// What the link was told.
   public private(set) var settings: LinkSettings
   /// The link's own IPv6 address, from which it asks.
-  public let linkLocalAddress: IPv6Address
+  let linkLocalAddress: IPv6Address
   /// What happened.
-  public internal(set) var counters = Counters()
+  var counters = Counters()
 
   var table = NeighbourTable()
   var waiting = WaitingPackets()
@@ -57,7 +57,7 @@ public struct EthernetLink: ~Copyable {
   }
 
   /// The interface carries packets of so many bytes from now on.
-  public mutating func mtuChanged(to bytes: Int) {
+  mutating func mtuChanged(to bytes: Int) {
     settings.mtu = bytes
   }
 
@@ -67,15 +67,15 @@ public struct EthernetLink: ~Copyable {
   }
 
   /// When `advance` has something to do; `nil` while nothing waits.
-  public var nextDeadline: Instant? { waiting.nextDeadline }
+  var nextDeadline: Instant? { waiting.nextDeadline }
 
   /// Takes the oldest event.
-  public mutating func nextEvent() -> Event? {
+  mutating func nextEvent() -> Event? {
     events.isEmpty ? nil : events.removeFirst()
   }
 
   /// Asks again where hosts are, and gives up those that said nothing for three seconds.
-  public mutating func advance<Wire: PacketSink & ~Copyable>(to now: Instant, wire: inout Wire) {
+  mutating func advance<Wire: PacketSink & ~Copyable>(to now: Instant, wire: inout Wire) {
     while let step = waiting.nextStep(at: now) {
       switch step {
       case .ask(let address): solicit(address, at: nil, now, wire: &wire)

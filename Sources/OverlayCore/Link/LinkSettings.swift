@@ -1,11 +1,11 @@
 /// The settings of an Ethernet link to the hosts of a LAN: who it is, and which addresses are on which side of it.
 public struct LinkSettings: Sendable {
   /// The daemon's own address on the link, with which it answers. It is the address of one station, not of a group.
-  public var macAddress: MACAddress
+  var macAddress: MACAddress
   /// The overlay.
-  public var network: OverlayNetwork
+  var network: OverlayNetwork
   /// The overlay addresses that are on this side: the identities.
-  public var ownAddresses: [IPv6Address]
+  var ownAddresses: [IPv6Address]
   /// IPv6 prefixes that are on this side, too.
   public var servedPrefixes: [IPv6Prefix]
   /// IPv6 prefixes that are behind peers.
@@ -18,7 +18,7 @@ public struct LinkSettings: Sendable {
   public var ipv4Routes: [IPv4Prefix]
   /// The MTU of the interface, in bytes. A frame with a longer packet is dropped and counted, unless the packet is
   /// still to be cut.
-  public var mtu: Int
+  var mtu: Int
 
   /// Makes the settings of a link that carries IPv6 packets of the overlay alone.
   public init(

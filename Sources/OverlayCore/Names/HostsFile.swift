@@ -12,7 +12,7 @@ public struct HostsFile: Equatable, Sendable {
   public let problems: LineProblems
 
   /// The greatest number of names of a file. The lines after them are one problem.
-  public static let mostNames = 10_000
+  static let mostNames = 10_000
 
   /// The greatest number of bytes that are read of a file: enough for so many lines of 500 bytes.
   public static let mostBytes = 8 << 20

@@ -1,6 +1,6 @@
 /// The capabilities of a node beyond the protocol that every peer speaks. A node tells them in its keepalives; a peer
 /// that does not know them ignores them.
-public struct Capabilities: OptionSet, Equatable, Sendable {
+struct Capabilities: OptionSet, Equatable, Sendable {
   /// The bits. Unknown ones are kept and ignored.
   public let rawValue: UInt32
 
@@ -10,7 +10,7 @@ public struct Capabilities: OptionSet, Equatable, Sendable {
   }
 
   /// The node takes TCP super-packets: unsegmented, with a full checksum, up to 65,575 bytes.
-  public static let superPackets = Capabilities(rawValue: 1 << 0)
+  static let superPackets = Capabilities(rawValue: 1 << 0)
 
   /// Reads a set from 1 to 4 bytes in network byte order; `nil` for any other number of bytes.
   init?(_ value: [UInt8]) {

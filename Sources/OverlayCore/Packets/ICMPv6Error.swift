@@ -66,9 +66,9 @@ enum ICMPv6Error {
 
 /// The ICMPv6 error "destination unreachable" (RFC 4443 section 3.1). It tells applications at once that nobody will
 /// answer. Its parameter is unused.
-public enum ICMPv6Unreachable {
+enum ICMPv6Unreachable {
   /// Why the packet was not delivered.
-  public enum Code: UInt8, Sendable {
+  enum Code: UInt8, Sendable {
     /// No route leads to the destination, which is outside the overlay.
     case noRoute = 0
     /// The sender may not use this way.
@@ -80,7 +80,7 @@ public enum ICMPv6Unreachable {
   private static let type: UInt8 = 1
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if no error may be sent.
-  public static func withError(
+  static func withError(
     _ code: Code, about packet: PacketView, from source: IPv6Address,
     _ body: (UnsafeRawBufferPointer) -> Void
   ) {

@@ -15,31 +15,31 @@
 ///     +---------------------------------------------------------------+
 ///     |               options, up to 40 bytes, then padding           |
 ///     +---------------------------------------------------------------+
-public struct IPv4Header: Equatable, Sendable {
+struct IPv4Header: Equatable, Sendable {
   /// The length of a header without options, in bytes.
-  public static let size = 20
+  static let size = 20
   /// The smallest MTU of an IPv4 link, in bytes (RFC 791 section 3.2). The MTU of an egress is never taken to be
   /// smaller.
-  public static let smallestMTU = 68
+  static let smallestMTU = 68
 
   /// The length of the header with options, in bytes: 20 to 60.
-  public let headerSize: Int
+  let headerSize: Int
   /// The assigned number of the protocol that the packet carries.
-  public let protocolNumber: UInt8
+  let protocolNumber: UInt8
   /// Who sent the packet.
-  public let source: IPv4Address
+  let source: IPv4Address
   /// Whom it is for.
-  public let destination: IPv4Address
+  let destination: IPv4Address
   /// Whether it must not be fragmented.
-  public let mayNotBeFragmented: Bool
+  let mayNotBeFragmented: Bool
   /// Whether further fragments follow it.
-  public let hasMoreFragments: Bool
+  let hasMoreFragments: Bool
   /// The offset of its payload in that of the whole packet, in bytes.
-  public let fragmentOffset: Int
+  let fragmentOffset: Int
 
   /// Reads the header of `packet`. It is `nil` unless the version is 4, the total length is that of `packet`, the
   /// header lies within it, and the checksum is right.
-  public init?(_ packet: UnsafeRawBufferPointer) {
+  init?(_ packet: UnsafeRawBufferPointer) {
     guard packet.count >= IPv4Header.size, packet[0] >> 4 == 4 else { return nil }
     let headerSize = Int(packet[0] & 0xf) * 4
     guard headerSize >= IPv4Header.size, headerSize <= packet.count,

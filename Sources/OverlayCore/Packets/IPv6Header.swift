@@ -13,25 +13,25 @@
 ///     +---------------------------------------------------------------+
 public struct IPv6Header: Equatable, Sendable {
   /// The length of the header in bytes.
-  public static let size = 40
+  static let size = 40
   /// The length of the longest packet, with its header, in bytes: the payload length has 16 bits.
   public static let largestPacket = size + 65_535
 
   /// 20 bits that tell one flow of a sender from another.
-  public var flowLabel: UInt32
+  var flowLabel: UInt32
   /// The number of bytes behind the header.
-  public var payloadLength: UInt16
+  var payloadLength: UInt16
   /// The assigned number of what follows the header.
-  public var nextHeader: UInt8
+  var nextHeader: UInt8
   /// The number of routers that may still forward the packet.
-  public var hopLimit: UInt8
+  var hopLimit: UInt8
   /// Who sent the packet.
-  public var source: IPv6Address
+  var source: IPv6Address
   /// Whom it is for.
-  public var destination: IPv6Address
+  var destination: IPv6Address
 
   /// Makes a header. Only the low 20 bits of `flowLabel` count.
-  public init(
+  init(
     flowLabel: UInt32 = 0, payloadLength: UInt16, nextHeader: UInt8, hopLimit: UInt8, source: IPv6Address,
     destination: IPv6Address
   ) {
@@ -45,7 +45,7 @@ public struct IPv6Header: Equatable, Sendable {
 
   /// Reads the header of `packet`. It is `nil` unless the version is 6 and the payload length is that of `packet`.
   @inline(__always)
-  public init?(_ packet: UnsafeRawBufferPointer) {
+  init?(_ packet: UnsafeRawBufferPointer) {
     guard packet.count >= IPv6Header.size, packet[0] >> 4 == 6 else { return nil }
     payloadLength = packet.number(at: Field.payloadLength)
     guard Int(payloadLength) == packet.count - IPv6Header.size else { return nil }
@@ -57,7 +57,7 @@ public struct IPv6Header: Equatable, Sendable {
   }
 
   /// Writes the header, traffic class 0, to the first 40 bytes of `packet`, which must be there.
-  public func store(into packet: UnsafeMutableRawBufferPointer) {
+  func store(into packet: UnsafeMutableRawBufferPointer) {
     packet.storeBytes(of: (6 << 28 | flowLabel).bigEndian, as: UInt32.self)
     packet.store(payloadLength, at: Field.payloadLength)
     packet[Field.nextHeader] = nextHeader
@@ -77,12 +77,12 @@ public struct IPv6Header: Equatable, Sendable {
 
   /// Returns the source in the header that `packet` begins with. The 40 bytes must be there, and nothing else about
   /// them is checked: the packet may be cut off behind them.
-  public static func source(in packet: UnsafeRawBufferPointer) -> IPv6Address {
+  static func source(in packet: UnsafeRawBufferPointer) -> IPv6Address {
     IPv6Address(loading: packet, at: Field.source)
   }
 
   /// Returns the destination in the header that `packet` begins with. The 40 bytes must be there, as above.
-  public static func destination(in packet: UnsafeRawBufferPointer) -> IPv6Address {
+  static func destination(in packet: UnsafeRawBufferPointer) -> IPv6Address {
     IPv6Address(loading: packet, at: Field.destination)
   }
 }

@@ -1,5 +1,5 @@
 /// The reason why a keepalive tells no name.
-public enum KeepaliveError: Error, Equatable, Sendable {
+enum KeepaliveError: Error, Equatable, Sendable {
   /// The payload is empty, or has another version. An old OnionCat sends it, and only its source address is known.
   case nameless
   /// No NUL ends the name.
@@ -19,43 +19,43 @@ public enum KeepaliveError: Error, Equatable, Sendable {
 ///     +-------------+----------------------+-----+---------------------------------+
 ///
 /// OnionCat reads up to the NUL. The extensions behind it are Oncilla's, and an unknown type is skipped.
-public struct Keepalive: Equatable, Sendable {
+struct Keepalive: Equatable, Sendable {
   /// Something that the sender says beside its name.
-  public struct Extension: Equatable, Sendable {
+  struct Extension: Equatable, Sendable {
     /// The type of the extension.
-    public let type: UInt8
+    let type: UInt8
     /// 0 to 255 bytes, whose meaning depends on the type.
-    public let value: [UInt8]
+    let value: [UInt8]
 
     /// Makes an extension. `value` has at most 255 bytes.
-    public init(type: UInt8, value: [UInt8]) {
+    init(type: UInt8, value: [UInt8]) {
       self.type = type
       self.value = value
     }
 
     /// The capabilities of the sender: a set of bits in 1 to 4 bytes, in network byte order.
-    public static let capabilities: UInt8 = 0x01
+    static let capabilities: UInt8 = 0x01
     /// "I am your own call": 16 random bytes by which a daemon recognises a circuit that it dialled to itself.
-    public static let selfCall: UInt8 = 0x06
+    static let selfCall: UInt8 = 0x06
     /// "Are you there": 16 random bytes, which the answer repeats.
-    public static let question: UInt8 = 0x08
+    static let question: UInt8 = 0x08
     /// "I am": the 16 bytes of the question.
-    public static let answer: UInt8 = 0x09
+    static let answer: UInt8 = 0x09
   }
 
   /// The sender's full name.
-  public let name: OnionName
+  let name: OnionName
   /// The extensions, in order. Parsing ends at a malformed one.
-  public let extensions: [Extension]
+  let extensions: [Extension]
 
   /// Makes a keepalive of `name` with these extensions.
-  public init(name: OnionName, extensions: [Extension] = []) {
+  init(name: OnionName, extensions: [Extension] = []) {
     self.name = name
     self.extensions = extensions
   }
 
   /// Reads the keepalive in a packet whose next header is 59. It throws the reason if the keepalive tells no name.
-  public init(_ packet: PacketView) throws(KeepaliveError) {
+  init(_ packet: PacketView) throws(KeepaliveError) {
     var rest = packet.bytes.dropFirst(IPv6Header.size)
     guard rest.popFirst() == Keepalive.version else { throw .nameless }
     let longest = rest.prefix(OnionName.longest + 1)
@@ -70,7 +70,7 @@ public struct Keepalive: Equatable, Sendable {
   }
 
   /// Returns the whole packet. Its source is the address of `name`.
-  public func packet(to destination: IPv6Address, flowLabel: UInt32) -> [UInt8] {
+  func packet(to destination: IPv6Address, flowLabel: UInt32) -> [UInt8] {
     var payload = [Keepalive.version] + Array("\(name)".utf8) + [0]
     for item in extensions { payload += [item.type, UInt8(clamping: item.value.count)] + item.value.prefix(255) }
     let header = IPv6Header(
@@ -82,12 +82,12 @@ public struct Keepalive: Equatable, Sendable {
   }
 
   /// The capabilities of the sender; `nil` if the keepalive has no extensions, so that the sender knows none.
-  public var capabilities: Capabilities? {
+  var capabilities: Capabilities? {
     extensions.isEmpty ? nil : value(of: Extension.capabilities).flatMap { Capabilities($0) } ?? []
   }
 
   /// Returns the value of the first extension of this type; `nil` if there is none.
-  public func value(of type: UInt8) -> [UInt8]? {
+  func value(of type: UInt8) -> [UInt8]? {
     extensions.first { $0.type == type }?.value
   }
 

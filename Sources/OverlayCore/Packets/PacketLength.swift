@@ -1,6 +1,6 @@
 /// The reason why the bytes of a circuit are no packets. Nothing marks the start of the next packet, so the circuit is
 /// lost.
-public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
+enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A packet of this version. Only 4 and 6 exist.
   case version(UInt8)
   /// An IPv4 header of so many bytes. The smallest has 20.
@@ -28,7 +28,7 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// The first bytes of a PROXY line.
-  public static let proxyLineStart = Array("PROXY ".utf8)
+  static let proxyLineStart = Array("PROXY ".utf8)
 }
 
 /// The length of a packet, as its first bytes tell it.

@@ -7,7 +7,7 @@ public protocol PacketSink: ~Copyable {
 
 extension PacketSink where Self: ~Copyable {
   /// Takes one whole packet to which nothing is left to be done, and returns whether it did.
-  public mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool {
+  mutating func deliver(_ packet: UnsafeRawBufferPointer) -> Bool {
     deliver(packet, .none)
   }
 

@@ -16,7 +16,7 @@ public struct RouteTable: Equatable, Sendable {
   }
 
   /// The greatest number of prefixes, routed and served ones together.
-  public static let limit = 1_024
+  static let limit = 1_024
 
   /// The prefixes behind peers.
   public let routes: [Route]
@@ -86,7 +86,7 @@ public struct RouteTable: Equatable, Sendable {
   }
 
   /// Returns whether no address of the prefix can be routed or served.
-  public static func isReserved(_ prefix: IPPrefix) -> Bool {
+  static func isReserved(_ prefix: IPPrefix) -> Bool {
     reserved.contains { $0.contains(prefix) }
   }
 

@@ -1,5 +1,5 @@
 /// The reason why a SOCKS server did not grant a circuit.
-public enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
+enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Tor has no circuit to that name now: code 0x5b to 0x5d.
   case refused(code: UInt8)
   /// The bytes are no SOCKS4 reply: another service listens at that port.
@@ -60,15 +60,15 @@ struct UserIdentifier: Equatable {
 }
 
 /// The reply to a SOCKS4 request: a zero, the code, and six bytes without meaning. The 8 bytes can come one at a time.
-public struct SOCKS4aReply: Sendable {
+struct SOCKS4aReply: Sendable {
   private var received = 0
 
   /// Makes a reply of which nothing has come.
-  public init() {}
+  init() {}
 
   /// Takes the bytes of the reply off the front of `bytes`. It returns whether the reply is complete, and throws unless
   /// it grants the circuit.
-  public mutating func consume(_ bytes: inout UnsafeRawBufferPointer) throws(SOCKSError) -> Bool {
+  mutating func consume(_ bytes: inout UnsafeRawBufferPointer) throws(SOCKSError) -> Bool {
     while received < SOCKS4aReply.size, let byte = bytes.first {
       switch (received, byte) {
       case (0, 0), (1, 0x5a), (2..., _): break

@@ -5,7 +5,7 @@ import Glibc
 /// Two places are watched: the file itself, which finds changes behind a symbolic link, and the nearest directory
 /// above it that exists, for the next name on the way down. A change counts when the writer closes the file, so that
 /// a half-written one is not read.
-public final class FileWatcher: Pollable {
+final class FileWatcher: Pollable {
   private let queue: FileDescriptor
   /// The directories on the way to the file, the outermost first.
   private let directories: [String]
@@ -18,7 +18,7 @@ public final class FileWatcher: Pollable {
 
   /// Starts to watch `path`, whose file and directories need not exist. An error where the kernel has no inotify
   /// watch left.
-  public init(path: String) throws(SystemError) {
+  init(path: String) throws(SystemError) {
     self.path = path
     (directories, names) = FileWatcher.way(to: path)
     queue = try SystemCall.fileEvents()
@@ -29,7 +29,7 @@ public final class FileWatcher: Pollable {
   public var descriptor: Int32 { queue.number }
 
   /// Takes what the kernel told, without waiting. True if the file may have appeared, changed or gone: read it again.
-  public func drain() throws(SystemError) -> Bool {
+  func drain() throws(SystemError) -> Bool {
     var hasChanged = false
     var isStale = false
     var buffer = [UInt8](repeating: 0, count: 4096)

@@ -2,7 +2,7 @@ import Glibc
 
 /// The content of the file at `path`, at most `limit` bytes; a longer one is EFBIG and names the limit. Never waits: a
 /// named pipe without data is EAGAIN.
-public func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
+func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
   try content(of: try SystemCall.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), path: path, limit: limit)
 }
 

@@ -5,19 +5,19 @@ import OverlayCore
 /// whole. The directory is made, for the owner alone, when something is first written, and opened for each file that is
 /// read or written: what belongs to one file is done in one directory. What cannot be kept is told in the log, and the
 /// daemon goes on without it.
-public final class StateDirectory {
+final class StateDirectory {
   private let path: String
   private let log: Log
 
   /// The directory at this path, which need not exist; its parent must.
-  public init(_ path: String, log: Log) {
+  init(_ path: String, log: Log) {
     self.path = path
     self.log = log
   }
 
   /// The daemon's own MAC address on the TAP side, from the file `mac`; one that is missing or unreadable is made at
   /// random and kept. Hosts of the LAN remember it, so that it had better stay the same.
-  public func macAddress() -> MACAddress {
+  func macAddress() -> MACAddress {
     if let text = read("mac", limit: 256) {
       if let address = MACAddress(text), !address.isGroup, address.value != 0 { return address }
       log.warning("\(path)/mac does not hold one host's MAC address: a new one is made")
@@ -33,10 +33,10 @@ public final class StateDirectory {
   }
 
   /// The text of the file `leases`; empty if there is none.
-  public func leases() -> String { read("leases", limit: 1 << 20) ?? "" }
+  func leases() -> String { read("leases", limit: 1 << 20) ?? "" }
 
   /// What keeps the file `leases` from now on.
-  public func leaseWriter(on loop: EventLoop) throws(SystemError) -> StateWriter {
+  func leaseWriter(on loop: EventLoop) throws(SystemError) -> StateWriter {
     let path = path
     return try StateWriter("\(path)/leases", on: loop, log: log) { text in
       do throws(SystemError) {

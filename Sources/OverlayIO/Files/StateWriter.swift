@@ -9,9 +9,9 @@ import OverlayCore
 ///
 /// A power cut loses what was given in the last second. That is right for leases: a host whose lease is not known is
 /// given the same address when it asks for it by name, as hosts do.
-public final class StateWriter {
+final class StateWriter {
   /// Writes a text as the file's content; what went wrong.
-  public typealias Write = @Sendable (_ text: String) -> SystemError?
+  typealias Write = @Sendable (_ text: String) -> SystemError?
 
   private let path: String
   private let log: Log
@@ -20,7 +20,7 @@ public final class StateWriter {
   private var complaint: String?
 
   /// A writer of the file at `path`, which `write` replaces. An error if the system has no thread for it.
-  public init(
+  init(
     _ path: String, every interval: Duration = .seconds(1), on loop: EventLoop, log: Log, write: @escaping Write
   ) throws(SystemError) {
     self.path = path
@@ -39,7 +39,7 @@ public final class StateWriter {
   }
 
   /// Lets the file have this content soon.
-  public func keep(_ text: String) { source.file.give(text) }
+  func keep(_ text: String) { source.file.give(text) }
 
   private func report() {
     guard let outcome = source.file.takeOutcome() else { return }

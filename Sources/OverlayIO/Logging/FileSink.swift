@@ -2,13 +2,13 @@ import Glibc
 import OverlayCore
 
 /// Lines appended to a file of mode 0640, each with its time in UTC and its level.
-public final class FileSink: LogSink {
+final class FileSink: LogSink {
   private let path: String
   private var file: FileDescriptor
   private var isInsideLine = false
 
   /// Opens or creates the file.
-  public init(path: String) throws(SystemError) {
+  init(path: String) throws(SystemError) {
     self.path = path
     file = try FileSink.open(path)
   }

@@ -9,9 +9,9 @@ import OverlayCore
 /// run.
 public final class Log {
   /// The least important level that is written.
-  public var level: LogLevel
+  var level: LogLevel
   /// How many lines the sink did not take and nobody was told of yet.
-  public private(set) var lost = 0
+  private(set) var lost = 0
 
   /// How many bytes of a message are written: what a syslog receiver should be able to take (RFC 5424 section 6.1).
   public static let longestLine = 2048
@@ -20,7 +20,7 @@ public final class Log {
   private let errorSink: (any LogSink)?
 
   /// A log that hands its lines to `sink`, and those of errors to `errorSink`, too.
-  public init(level: LogLevel, sink: any LogSink, errorSink: (any LogSink)? = nil) {
+  init(level: LogLevel, sink: any LogSink, errorSink: (any LogSink)? = nil) {
     self.level = level
     self.sink = sink
     self.errorSink = errorSink
@@ -38,7 +38,7 @@ public final class Log {
   }
 
   /// Writes `message`, which is not even made where `level` is not written.
-  public func write(_ level: LogLevel, _ message: @autoclosure () -> String) {
+  func write(_ level: LogLevel, _ message: @autoclosure () -> String) {
     guard level <= self.level else { return }
     if lost > 0, sink.write(.warning, "\(lost) line\(lost == 1 ? "" : "s") of the log could not be written") {
       lost = 0
@@ -49,15 +49,15 @@ public final class Log {
   }
 
   /// The daemon cannot do its work.
-  public func error(_ message: @autoclosure () -> String) { write(.error, message()) }
+  func error(_ message: @autoclosure () -> String) { write(.error, message()) }
   /// Something needs the operator's eye.
-  public func warning(_ message: @autoclosure () -> String) { write(.warning, message()) }
+  func warning(_ message: @autoclosure () -> String) { write(.warning, message()) }
   /// A thing that changed.
   public func notice(_ message: @autoclosure () -> String) { write(.notice, message()) }
   /// Normal work, without peers' names.
-  public func info(_ message: @autoclosure () -> String) { write(.info, message()) }
+  func info(_ message: @autoclosure () -> String) { write(.info, message()) }
   /// Everything.
-  public func debug(_ message: @autoclosure () -> String) { write(.debug, message()) }
+  func debug(_ message: @autoclosure () -> String) { write(.debug, message()) }
 
   /// Opens a log file again, after logrotate moved it (SIGHUP). If that fails, the old file stays in use and its
   /// next line says so.

@@ -1,7 +1,7 @@
 import OverlayCore
 
 /// What takes the lines of a log. None may fail loudly, and none may wait for a slow reader.
-public protocol LogSink: AnyObject {
+protocol LogSink: AnyObject {
   /// Writes one line, which holds no control character. False if the line is lost.
   func write(_ level: LogLevel, _ line: String) -> Bool
 

@@ -3,7 +3,7 @@ import OverlayCore
 extension NodeEvent {
   /// The event in words for the log: a line for each level that has something to say. A peer's name stands in lines of
   /// the level debug alone.
-  public var lines: [(level: LogLevel, text: String)] {
+  var lines: [(level: LogLevel, text: String)] {
     switch self {
     case .dialling(let name, let circuit):
       [(.debug, "\(name): dialling" + (circuit == 0 ? "" : " circuit \(circuit + 1)"))]

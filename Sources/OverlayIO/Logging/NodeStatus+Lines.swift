@@ -3,7 +3,7 @@ import OverlayCore
 extension NodeStatus {
   /// The peers and counters, a line each. Peers are called by their petnames and addresses: the lines stand in a log at
   /// levels that are not to hold their names.
-  public var lines: [String] {
+  var lines: [String] {
     var lines = ["\(name.address) is \(name), \(knownNames) names known, Tor is \(tor)"]
     lines += peers.map(\.line)
     if otherPeers > 0 { lines.append("and \(otherPeers) more peers") }
@@ -15,7 +15,7 @@ extension NodeStatus {
 
 extension HostStatus {
   /// The lines of all identities, and one for the link and the address service each.
-  public var lines: [String] {
+  var lines: [String] {
     var lines = nodes.flatMap(\.lines)
     if let link { lines.append("link counters: \(link.summary)") }
     if let addressService {

@@ -4,12 +4,12 @@ import OverlayCore
 /// Lines on a descriptor that somebody reads: a terminal, a pipe, or the journal.
 ///
 /// For the journal a line begins with its priority (sd-daemon(3)) and has no time, since the journal stamps it.
-public final class StandardErrorSink: LogSink {
+final class StandardErrorSink: LogSink {
   private let descriptor: Int32
   private let isJournal: Bool
 
   /// A sink on file descriptor 2, which must stay open.
-  public convenience init() {
+  convenience init() {
     let stream = getenv("JOURNAL_STREAM").map { String(cString: $0) }
     self.init(descriptor: STDERR_FILENO, journalStream: stream)
   }

@@ -2,9 +2,9 @@ import Glibc
 import OverlayCore
 
 /// Lines for syslog(3), facility daemon, with the process identifier.
-public final class SyslogSink: LogSink {
+final class SyslogSink: LogSink {
   /// Opens the connection now, while the system's socket can still be reached.
-  public init() {
+  init() {
     // openlog(3) keeps the pointer: the copy lives as long as the process.
     openlog(strdup("oncilla"), LOG_PID | LOG_NDELAY, LOG_DAEMON)
   }

@@ -2,7 +2,7 @@ import CLibevent
 import OverlayCore
 
 /// The program's one loop, on libevent: everything happens in its thread.
-public final class EventLoop {
+final class EventLoop {
   let base: OpaquePointer
   // libevent forgets a wish to stop that comes before the loop runs.
   private var isStopped = false
@@ -11,7 +11,7 @@ public final class EventLoop {
   private var most = 1
 
   /// A loop in which nothing is awaited yet; `nil` if libevent finds no way to wait.
-  public init?() {
+  init?() {
     guard let configuration = event_config_new() else { return nil }
     defer { event_config_free(configuration) }
     // There are no timers of libevent's for which it would have to know the time.
@@ -25,20 +25,20 @@ public final class EventLoop {
   }
 
   /// Serves events until `stop`, which may have come already.
-  public func run() {
+  func run() {
     guard !isStopped else { return }
     event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
   }
 
   /// Ends `run` after the handler that is being served.
-  public func stop() {
+  func stop() {
     isStopped = true
     event_base_loopbreak(base)
   }
 
   /// How many events the loop serves in this wake-up, the one that asks included; to be asked by each that shares with
   /// the others.
-  public var crowd: Int {
+  var crowd: Int {
     let active = max(0, Int(event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ACTIVE))))
     // Within a wake-up they only become fewer.
     if active >= waiting { most = active + 1 }
@@ -47,5 +47,5 @@ public final class EventLoop {
   }
 
   /// The time of the monotonic clock.
-  public var now: Instant { SystemCall.now }
+  var now: Instant { SystemCall.now }
 }

@@ -11,10 +11,10 @@ public enum SocketAddress: Hashable, Sendable {
   case unix(String)
 
   /// How many bytes of a path fit into `sockaddr_un` beside the NUL that ends it.
-  public static let longestPath = 107
+  static let longestPath = 107
 
   /// `AF_INET`, `AF_INET6` or `AF_UNIX`, for socket(2).
-  public var family: Int32 {
+  var family: Int32 {
     switch self {
     case .ipv4: AF_INET
     case .ipv6: AF_INET6
@@ -23,7 +23,7 @@ public enum SocketAddress: Hashable, Sendable {
   }
 
   /// Whether only this host can be at the other end.
-  public var isLoopback: Bool {
+  var isLoopback: Bool {
     switch self {
     case .ipv4(let address, _): address.isLoopback
     case .ipv6(let address, _): address.isLoopback || address.mappedAddress?.isLoopback == true
@@ -33,7 +33,7 @@ public enum SocketAddress: Hashable, Sendable {
 
   /// Calls `body` with the address as the kernel reads it, good for the time of the call only. A UNIX path that is
   /// too long is cut: the parser makes none.
-  public func withSocketAddress<Result, Failure: Error>(
+  func withSocketAddress<Result, Failure: Error>(
     _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     switch self {

@@ -1,7 +1,7 @@
 import OverlayCore
 
 /// Why a text is no socket address.
-public enum SocketAddressError: Error, Equatable, Sendable, CustomStringConvertible {
+enum SocketAddressError: Error, Equatable, Sendable, CustomStringConvertible {
   /// There is no colon, or an IPv6 address without brackets.
   case form
   /// The host is not written in numbers.
@@ -36,7 +36,7 @@ extension SocketAddress: CustomStringConvertible {
 
   /// The address that `text` writes: `HOST:PORT`, HOST being an IPv4 address, an IPv6 address in brackets or
   /// `localhost` (127.0.0.1), or `unix:PATH`. No name is resolved: that would leave the host in the clear.
-  public init(_ text: String) throws(SocketAddressError) {
+  init(_ text: String) throws(SocketAddressError) {
     if text.hasPrefix("unix:") {
       let path = text.dropFirst("unix:".count)
       guard (1...SocketAddress.longestPath).contains(path.utf8.count) else { throw .path(path.utf8.count) }

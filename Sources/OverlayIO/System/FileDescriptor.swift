@@ -1,10 +1,10 @@
 /// The owner of an open file descriptor, which is closed with it.
-public struct FileDescriptor: ~Copyable, Sendable {
+struct FileDescriptor: ~Copyable, Sendable {
   /// The number to make calls with, valid as long as the owner lives.
-  public let number: Int32
+  let number: Int32
 
   /// Takes over an open descriptor.
-  public init(owning number: Int32) {
+  init(owning number: Int32) {
     self.number = number
   }
 

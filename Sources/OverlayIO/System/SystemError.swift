@@ -3,7 +3,7 @@ import Glibc
 /// A system call that failed: which one, on what, and the error number it left.
 public struct SystemError: Error, Equatable, CustomStringConvertible {
   /// The call and, where it helps, its object: `open /dev/net/tun`.
-  public let call: String
+  let call: String
   /// The kernel's error number, as `<errno.h>` names it.
   public let number: Int32
 
@@ -14,7 +14,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   }
 
   /// The C library's words for the number.
-  public var reason: String { String(cString: strerror(number)) }
+  var reason: String { String(cString: strerror(number)) }
 
   /// The call and why it failed.
   public var description: String { "\(call): \(reason)" }

@@ -1,5 +1,6 @@
-import OverlayCore
 import Testing
+
+@testable import OverlayCore
 
 @Suite("Base32")
 struct Base32Tests {

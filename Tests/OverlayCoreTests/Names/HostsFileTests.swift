@@ -1,5 +1,6 @@
-import OverlayCore
 import Testing
+
+@testable import OverlayCore
 
 @Suite("Hosts file")
 struct HostsFileTests {

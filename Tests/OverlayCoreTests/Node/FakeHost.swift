@@ -1,8 +1,8 @@
-import OverlayIO
 import PacketSamples
 import Testing
 
 @testable import OverlayCore
+@testable import OverlayIO
 
 /// Collects what a node delivers, as a device would.
 struct CollectingDevice: PacketSink, PacketDevice {

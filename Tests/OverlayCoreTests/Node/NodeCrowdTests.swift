@@ -1,7 +1,7 @@
-import OverlayIO
 import Testing
 
 @testable import OverlayCore
+@testable import OverlayIO
 
 @Suite("A crowd of strangers")
 struct NodeCrowdTests {

@@ -1,7 +1,7 @@
-import OverlayIO
 import Testing
 
 @testable import OverlayCore
+@testable import OverlayIO
 
 @Suite("The first circuit to a peer is lost")
 struct NodeLaneHeirTests: LaneTesting {

@@ -1,6 +1,7 @@
-import OverlayCore
 import PacketSamples
 import Testing
+
+@testable import OverlayCore
 
 @Suite("Internet checksum over runs")
 struct InternetChecksumRunsTests {

@@ -1,7 +1,8 @@
 import Glibc
-import OverlayCore
-import OverlayIO
 import Testing
+
+@testable import OverlayCore
+@testable import OverlayIO
 
 @Suite("Reading files")
 struct ReadFileTests {

@@ -1,6 +1,7 @@
-import OverlayCore
-import OverlayIO
 import Testing
+
+@testable import OverlayCore
+@testable import OverlayIO
 
 @Suite("Log")
 struct LogTests {

@@ -11,7 +11,7 @@ public struct AddressService {
   private var limit = TokenBucket(rate: 100, burst: 100)
   private var random: any RandomNumberGenerator
   /// What happened, and how often.
-  public private(set) var counters = Counters()
+  private(set) var counters = Counters()
 
   private static let clientPort: UInt16 = 546
   private static let serverPort: UInt16 = 547
@@ -38,7 +38,7 @@ public struct AddressService {
   ///   - from: The source of its frame.
   ///   - now: The time.
   ///   - wallClock: Seconds since 1970, for the leases' expiry.
-  public mutating func answer(
+  mutating func answer(
     _ bytes: UnsafeRawBufferPointer, from macAddress: MACAddress, at now: Instant,
     wallClock: Int64
   ) -> (packet: [UInt8], to: MACAddress)? {
@@ -80,7 +80,7 @@ public struct AddressService {
 
   /// The link carries packets of so many bytes from now on: its hosts are told so, as soon as another advertisement may
   /// follow the last one.
-  public mutating func mtuChanged(to bytes: Int, at now: Instant) {
+  mutating func mtuChanged(to bytes: Int, at now: Instant) {
     let mtu = UInt32(clamping: bytes)
     guard mtu != settings.mtu else { return }
     settings.mtu = mtu
@@ -94,10 +94,10 @@ public struct AddressService {
   }
 
   /// When `advance(to:)` has something to send. It changes with `advance(to:)`, `answer` and `mtuChanged`.
-  public var nextDeadline: Instant { schedule.next }
+  var nextDeadline: Instant { schedule.next }
 
   /// The router advertisement that is due, and the group of stations that it goes to; `nil` if none is.
-  public mutating func advance(to now: Instant) -> (packet: [UInt8], to: MACAddress)? {
+  mutating func advance(to now: Instant) -> (packet: [UInt8], to: MACAddress)? {
     guard schedule.takeDue(at: now, random: &random) else { return nil }
     counters[.routerAdvertisement] += 1
     let advertisement = RouterAdvertisement(
@@ -106,10 +106,10 @@ public struct AddressService {
   }
 
   /// The leases, expired ones included, to be kept over a restart: as many as addresses at most.
-  public var leases: [Lease] { server.table.leases }
+  var leases: [Lease] { server.table.leases }
 
   /// Whether `leases` has changed since this was last asked. A renewal is none until half an hour is won by it.
-  public mutating func takeLeasesChanged() -> Bool {
+  mutating func takeLeasesChanged() -> Bool {
     defer { server.table.hasChanged = false }
     return server.table.hasChanged
   }

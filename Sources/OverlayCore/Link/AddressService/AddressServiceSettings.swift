@@ -1,15 +1,15 @@
 /// What the service that gives addresses to LAN hosts is told when it is made.
 public struct AddressServiceSettings: Sendable {
   /// The daemon's own on the link: of it are made the source address of what is sent and the server's identifier.
-  public var macAddress: MACAddress
+  var macAddress: MACAddress
   /// What is on the link.
-  public var prefix: IPv6Prefix
+  var prefix: IPv6Prefix
   /// How many bytes a packet on the link may have, told to all of its hosts; `nil` if nothing is to be said.
-  public var mtu: UInt32?
+  var mtu: UInt32?
   /// The identities' overlay addresses, in the order in which they are handed out.
-  public var addresses: [IPv6Address]
+  var addresses: [IPv6Address]
   /// Whether the first of them is on the daemon's own interface and not handed out.
-  public var isFirstReserved: Bool
+  var isFirstReserved: Bool
   /// Hosts whose address is configured; nobody else gets it. A host has one, an address one host.
   public var bindings: [MACAddress: IPv6Address]
 

@@ -2,13 +2,13 @@
 /// Apart from comparing it nobody is to read anything into it.
 public struct DUID: Hashable, Sendable {
   /// A type of two bytes, then 1 to 128 bytes.
-  public let bytes: [UInt8]
+  let bytes: [UInt8]
 
   /// The lengths that an identifier can have, in bytes.
-  public static let lengths = 3...130
+  static let lengths = 3...130
 
   /// The identifier of these bytes; `nil` for a length that none has.
-  public init?(bytes: [UInt8]) {
+  init?(bytes: [UInt8]) {
     guard DUID.lengths.contains(bytes.count) else { return nil }
     self.bytes = bytes
   }
@@ -20,7 +20,7 @@ public struct DUID: Hashable, Sendable {
   ///     +-------------------------------+-------------------------------+
   ///     |                    MAC address, 6 bytes                       |
   ///     +---------------------------------------------------------------+
-  public init(_ macAddress: MACAddress) {
+  init(_ macAddress: MACAddress) {
     bytes = [0, 3, 0, 1] + macAddress.bytes
   }
 }

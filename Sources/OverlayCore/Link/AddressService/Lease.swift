@@ -1,13 +1,13 @@
 /// An overlay address that a LAN host has, or had: expired ones are remembered, so that the host gets it again.
 public struct Lease: Equatable, Sendable {
   /// The address.
-  public var address: IPv6Address
+  var address: IPv6Address
   /// The host's, by which it is known.
-  public var macAddress: MACAddress
+  var macAddress: MACAddress
   /// What the host calls itself.
-  public var client: DUID
+  var client: DUID
   /// Until when it is the host's: seconds since 1970.
-  public var expiry: Int64
+  var expiry: Int64
 
   /// A lease of these.
   public init(address: IPv6Address, macAddress: MACAddress, client: DUID, expiry: Int64) {

@@ -11,7 +11,7 @@ public struct LeaseFile: Equatable, Sendable {
   public let problems: LineProblems
 
   /// How many leases are taken from a file; the lines after them are one problem.
-  public static let mostLeases = 1_000
+  static let mostLeases = 1_000
 
   /// What stands in `bytes`, a file's whole content.
   public init(parsing bytes: [UInt8]) {

@@ -1,5 +1,6 @@
-import OverlayCore
 import Testing
+
+@testable import OverlayCore
 
 /// A link with an address service on it, and a time that the test moves.
 final class FakeLink {
