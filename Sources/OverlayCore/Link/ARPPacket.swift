@@ -1,4 +1,4 @@
-/// A question or an answer of the address resolution protocol for IPv4 on an Ethernet (RFC 826).
+/// A request or a reply of the address resolution protocol, for IPv4 on an Ethernet (RFC 826).
 ///
 ///      0                   1                   2                   3
 ///      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -20,7 +20,7 @@ struct ARPPacket: Equatable {
     case reply = 2
   }
 
-  /// How many bytes it takes; an Ethernet frame may be padded behind them.
+  /// The length of the packet in bytes. An Ethernet frame may be padded behind it.
   static let size = 28
 
   /// What it is.
@@ -34,7 +34,7 @@ struct ARPPacket: Equatable {
   /// The address that is asked for, or who is told.
   var targetAddress: IPv4Address
 
-  /// A packet of these fields.
+  /// Makes a packet.
   init(
     _ operation: Operation, from sender: (macAddress: MACAddress, address: IPv4Address),
     to target: (macAddress: MACAddress, address: IPv4Address)
@@ -46,8 +46,8 @@ struct ARPPacket: Equatable {
     targetAddress = target.address
   }
 
-  /// The packet that `bytes` begin with; `nil` if it is cut off, is not about IPv4 on an Ethernet, or has a sender that
-  /// is no station.
+  /// Reads the packet at the start of `bytes`. It is `nil` if the packet is cut off, is not about IPv4 on an Ethernet,
+  /// or has a sender that is no station.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= ARPPacket.size, bytes.loadUnaligned(as: UInt32.self) == ARPPacket.kinds.bigEndian,
       bytes.number(at: 4) == ARPPacket.sizes, let operation = Operation(rawValue: bytes.number(at: 6))

@@ -1,11 +1,11 @@
-/// What every message of neighbour discovery must meet, or it is discarded in silence (RFC 4861 sections 6.1 and 7.1):
-/// a hop limit that no router has passed, a checksum, a code, a length, and options that are not empty.
+/// The checks that every message of neighbour discovery must pass, or it is discarded in silence (RFC 4861 sections 6.1
+/// and 7.1): hop limit, checksum, code, length, and options that are not empty.
 enum DiscoveryCheck {
-  /// What no packet from beyond this link has.
+  /// The hop limit of every message. No packet from beyond this link has it.
   static let hopLimit: UInt8 = 255
 
-  /// Whether the message of ICMPv6 right behind the IPv6 header of `packet` is sound and has at least `smallest` bytes
-  /// before its options.
+  /// Returns whether the ICMPv6 message right behind the IPv6 header of `packet` is sound and has at least `smallest`
+  /// bytes before its options.
   static func holds(_ packet: PacketView, smallest: Int) -> Bool {
     guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, packet.hopLimit == hopLimit else { return false }
     let message = UnsafeRawBufferPointer(rebasing: packet.bytes[IPv6Header.size...])
@@ -16,7 +16,7 @@ enum DiscoveryCheck {
     return checksum.field == 0
   }
 
-  /// Whether `packet` is a router solicitation (RFC 4861 section 6.1.1).
+  /// Returns whether `packet` is a router solicitation (RFC 4861 section 6.1.1).
   static func isRouterSolicitation(_ packet: PacketView) -> Bool {
     guard holds(packet, smallest: 8), packet.memory[IPv6Header.size] == DiscoveryType.routerSolicitation,
       let found = linkLayerAddress(
@@ -25,8 +25,9 @@ enum DiscoveryCheck {
     return packet.source != .unspecified || found == nil
   }
 
-  /// The station's address in the first option of type `wanted`, `.some(nil)` if there is no such option. `nil` if an
-  /// option is empty or cut off, or if the address is not one station's: an answer must not go to many.
+  /// Returns the station's address in the first option of type `wanted`; `.some(nil)` if there is no such option. It is
+  /// `nil` if an option is empty or cut off, or if the address is not one station's, because an answer must not go to
+  /// many.
   static func linkLayerAddress(_ wanted: UInt8, in options: UnsafeRawBufferPointer) -> MACAddress?? {
     var found: MACAddress?
     var offset = 0

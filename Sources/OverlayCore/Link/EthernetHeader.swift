@@ -12,24 +12,24 @@
 ///     |     type (a length: LLC)      |
 ///     +-------------------------------+
 struct EthernetHeader: Equatable {
-  /// How many bytes the header takes.
+  /// The length of the header in bytes.
   static let size = 14
 
   /// The station that the frame is for, or a group of them.
   var destination: MACAddress
   /// The station that sent it.
   var source: MACAddress
-  /// What follows: one of `EtherType`, or, up to 1,500, how many bytes.
+  /// The kind of the payload, one of `EtherType`; up to 1,500 it is the length of the payload in bytes.
   var type: UInt16
 
-  /// A header of these fields.
+  /// Makes a header.
   init(destination: MACAddress, source: MACAddress, type: UInt16) {
     self.destination = destination
     self.source = source
     self.type = type
   }
 
-  /// The header that `frame` begins with; `nil` if it is cut off.
+  /// Reads the header of `frame`; `nil` if it is cut off.
   init?(_ frame: UnsafeRawBufferPointer) {
     guard frame.count >= EthernetHeader.size else { return nil }
     destination = MACAddress(loading: frame, at: 0)

@@ -1,7 +1,7 @@
 extension EthernetLink {
-  /// Sends an IP packet, the headers all in its first run, to the host on this side that has its destination, or keeps
-  /// it while that is asked where it is. The frame has one run more than the packet: the Ethernet header, the first.
-  /// False if it was refused by the device, or dropped and counted.
+  /// Sends an IP packet, whose headers are all in its first run, to the host on this side that has its destination, or
+  /// keeps it while the link asks where that host is. The frame has the Ethernet header as one further first run. It
+  /// returns false if the device refused the frame, or the packet was dropped and counted.
   mutating func deliver<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, at now: Instant, wire: inout Wire
   ) -> Bool {
@@ -21,7 +21,7 @@ extension EthernetLink {
   }
 
   /// Sends a packet of the address service, a router advertisement or an answer of DHCPv6, to a station or a group of
-  /// them; false if the device did not take it.
+  /// them. It returns false if the device did not take it.
   mutating func send<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeRawBufferPointer, to station: MACAddress, wire: inout Wire
   ) -> Bool {
@@ -61,7 +61,7 @@ extension EthernetLink {
     return isKept
   }
 
-  /// Notes that a host said, or showed, that it is at this station, and sends it what waited for it.
+  /// Notes that a host said or showed that it is at this station, and sends it the packets that waited for it.
   mutating func learn<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, at station: MACAddress, _ now: Instant, wire: inout Wire
   ) {
@@ -70,7 +70,7 @@ extension EthernetLink {
     learn(address, isOwn: settings.isOwn(address), at: station, now, wire: &wire)
   }
 
-  /// The same for an address of either kind (see `NeighbourTable.Entry`) that can be a host's.
+  /// Does the same for an address of either IP version (see `NeighbourTable.Entry`) that can be a host's.
   mutating func learn<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, isOwn: Bool, at station: MACAddress, _ now: Instant, wire: inout Wire
   ) {

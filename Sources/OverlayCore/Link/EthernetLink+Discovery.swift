@@ -25,15 +25,14 @@ extension EthernetLink {
     }
     let isLink = message.target == linkLocalAddress
     guard isLink || settings.isElsewhere(message.target) else { return }
-    // Before it is asked whether the peer is live, which looks at every circuit: a storm of probes is no more than one
-    // of other questions.
+    // The limit comes before the question whether the peer is live, which looks at every circuit, so that a storm of
+    // probes costs no more than one of other questions.
     guard mayAnswer(at: now) else { return }
-    // We speak for peers as a proxy does, and give way to a host that has the address itself: no override (RFC 4861
+    // The link answers for peers as a proxy, and gives way to a host that has the address itself: no override (RFC 4861
     // section 7.2.4).
     let override: NeighbourMessage.Flags = isLink ? .override : []
     guard message.source != .unspecified else {
-      // Somebody is about to take the address: only who has it may object, and tells everybody (RFC 4862 section
-      // 5.4.3).
+      // Somebody is about to take the address. Only its owner may object, and tells everybody (RFC 4862 section 5.4.3).
       guard isLink || isLive(message.target) else { return }
       let group = MACAddress(group: .allNodes)
       _ = answer(message.target, override, to: .allNodes, group, wire: &wire)
@@ -73,7 +72,7 @@ extension EthernetLink {
   ) {
     guard settings.canBeNeighbour(message.target) else { return }
     guard let address = message.linkLayerAddress else {
-      // Who was asked at its station may leave out what is known.
+      // A host that was asked at its station may leave out its address.
       if flags.contains(.solicited) { _ = table.confirm(message.target, at: station, now) }
       return
     }
@@ -94,8 +93,8 @@ extension EthernetLink {
     } else if settings.isElsewhere(packet.senderAddress) {
       noteMisplaced(.ipv4(IPv4Prefix(packet.senderAddress)))
     }
-    // A probe (RFC 5227) asks whether anybody here has the address: we have not. Who announces its own and is answered
-    // would give it up.
+    // A probe (RFC 5227) asks whether anybody on this link has the address, and nobody has. A host that announces its
+    // own address would give it up if it were answered.
     guard packet.operation == .request, packet.senderAddress != .unspecified,
       packet.senderAddress != packet.targetAddress, settings.isElsewhere(packet.targetAddress)
     else { return }
@@ -105,8 +104,8 @@ extension EthernetLink {
     if send(reply, to: packet.senderMACAddress, wire: &wire) { counters[.neighbourAnswered] += 1 }
   }
 
-  /// Asks the host with `address` (see `NeighbourTable.Entry`) where it is: all of the link, or, if it is known, the
-  /// station where it was.
+  /// Asks the host with `address` (see `NeighbourTable.Entry`) where it is. It asks all hosts of the link, or the
+  /// station where the host was, if that is known.
   mutating func solicit<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, at station: MACAddress?, _ now: Instant, wire: inout Wire
   ) {

@@ -1,6 +1,6 @@
 extension EthernetLink {
-  /// Takes a frame that hosts or the kernel sent. What it holds of a packet may be changed: a checksum is completed
-  /// before it is checked. `isLive` tells whether a peer with this overlay address has a circuit now.
+  /// Takes a frame that a host or the kernel sent. It may change the packet in it, because it completes a checksum
+  /// before it checks it. `isLive` tells whether a peer with this overlay address has a circuit now.
   mutating func receive<Wire: PacketSink & ~Copyable>(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, wire: inout Wire,
     isLive: (IPv6Address) -> Bool
@@ -67,7 +67,7 @@ extension EthernetLink {
     else { return drop(.badFrame) }
     guard length <= settings.mtu || offload.segmentation != .none else { return drop(.jumboFrame) }
     let packet = UnsafeMutableRawBufferPointer(rebasing: payload[..<length])
-    // A header whose checksum is wrong is the node's to count, unless the frame leaves something to be done.
+    // The node counts a header with a wrong checksum, unless the frame leaves something to be done.
     if offload != .none {
       guard let view = PacketView(packet), let prepared = ChecksumCompletion.prepare(view, offload) else {
         return drop(.badFrame)
@@ -86,7 +86,7 @@ extension EthernetLink {
     return .packet(EthernetHeader.size..<EthernetHeader.size + length, offload)
   }
 
-  /// A request for the address service, as long as there are not too many: each one may be answered.
+  /// Returns a request for the address service, or drops it if there are too many, because each one may be answered.
   mutating func request(_ range: Range<Int>, _ header: EthernetHeader, at now: Instant) -> Inbound {
     answers.take(at: now) ? .request(range, from: header.source) : drop(.neighbourLimited)
   }
@@ -101,7 +101,7 @@ extension EthernetLink {
     case discovery
     /// UDP to DHCPv6's port for servers.
     case addressRequest
-    /// Headers behind which discovery could be hidden from us.
+    /// Headers that could hide a message of neighbour discovery.
     case unreadable
     case other
   }

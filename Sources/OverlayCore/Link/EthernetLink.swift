@@ -1,43 +1,43 @@
-/// The daemon's end of an Ethernet with the hosts of a LAN: it answers for the addresses behind peers, learns where the
-/// hosts on this side are, and carries IP between both. Frames come in, frames go out; Ethernet ends here.
+/// The Ethernet link is the daemon's end of an Ethernet with the hosts of a LAN. It answers for the addresses behind
+/// peers, learns where the hosts on this side are, and carries IP packets between the two. Ethernet ends here.
 ///
 /// It holds 128 hosts (`NeighbourTable`), packets for 32 hosts that are still to be found (`WaitingPackets`), and 256
-/// events, of which the newest is dropped (`linkEventLimit`). It sends at most 1,000 answers and as many solicitations
-/// a second (`neighbourLimited`), so that a storm of others does not become one of ours.
+/// events, of which the newest is dropped (`linkEventLimit`). It sends at most 1,000 answers and 1,000 solicitations a
+/// second (`neighbourLimited`), so that a storm of other messages does not cause a storm of its own.
 public struct EthernetLink: ~Copyable {
-  /// What became of a frame.
+  /// The result of a frame.
   enum Inbound: Equatable {
-    /// An IP packet, this range of the frame, for a node; a checksum that is still to be made begins where the header
-    /// says, counted from the packet's start.
+    /// The frame holds an IP packet in this range, which is for a node. The offsets of the offload header count from
+    /// the packet's start.
     case packet(Range<Int>, OffloadHeader)
-    /// A router solicitation, or UDP to port 547 of a group or of the link's own address (DHCPv6), this range of the
-    /// frame, from this station: for the address service, if there is one. An IPv6 packet with its checksum complete; a
-    /// router solicitation's was checked.
+    /// The frame holds in this range a request of this station for the address service: a router solicitation, which
+    /// was checked, or UDP to port 547 (DHCPv6) of a group or of the link's own address. It is an IPv6 packet with a
+    /// complete checksum.
     case request(Range<Int>, from: MACAddress)
-    /// It was answered, learned from, or dropped and counted.
+    /// The link answered the frame, learned from it, or dropped and counted it.
     case consumed
   }
 
-  /// What others are to do.
+  /// Something that others have to act on.
   enum Event: Equatable {
-    /// The host `source` asked where this peer is: whoever dials it now has a circuit when the first packet comes.
+    /// The host `source` asked where this peer is. A dial now gives its first packet a circuit.
     case wanted(IPv6Address, source: IPv6Address)
-    /// A whole IP packet for a host on this side that did not tell where it is. What its sender left to the device to
-    /// do was not done.
+    /// A whole IP packet could not be delivered, because its host on this side did not tell where it is. The work that
+    /// the sender left to the device was not done.
     case undeliverable([UInt8])
-    /// A host on this side has this address, a prefix of all its bits, which lies behind a peer by a route: it gets
-    /// nothing, and who looks for it here is answered by the link. Only the first one is told.
+    /// A host on this side claims this address, a prefix of all its bits, which a route leads to a peer. The host gets
+    /// no packets, and the link answers for the address. Only the first one is told.
     case misplaced(IPPrefix)
   }
 
-  /// How many events wait at the most.
+  /// The greatest number of events that wait.
   static let eventLimit = 256
 
-  /// What the link was told.
+  /// The settings of the link.
   public private(set) var settings: LinkSettings
-  /// The link's own IPv6 address, from which it asks.
+  /// The link's own IPv6 address, the source of its messages.
   let linkLocalAddress: IPv6Address
-  /// What happened.
+  /// The number of times that each thing has happened.
   var counters = Counters()
 
   var table = NeighbourTable()
@@ -50,31 +50,31 @@ public struct EthernetLink: ~Copyable {
   private static let messageRate = 1_000.0
   private static let messageBurst = 1_000.0
 
-  /// A link that knows no hosts yet.
+  /// Makes a link that knows no hosts yet.
   public init(_ settings: LinkSettings) {
     self.settings = settings
     linkLocalAddress = settings.macAddress.linkLocalAddress
   }
 
-  /// The interface carries packets of so many bytes from now on.
+  /// Sets the MTU of the interface in bytes.
   mutating func mtuChanged(to bytes: Int) {
     settings.mtu = bytes
   }
 
-  /// The identities of this host have these addresses from now on.
+  /// Sets the addresses of the identities of this host.
   mutating func identitiesChanged(to addresses: [IPv6Address]) {
     settings.ownAddresses = addresses
   }
 
-  /// When `advance` has something to do; `nil` while nothing waits.
+  /// The time at which `advance` has to be called next; `nil` while nothing waits.
   var nextDeadline: Instant? { waiting.nextDeadline }
 
-  /// Takes the oldest event.
+  /// Removes the oldest event and returns it; `nil` if there is none.
   mutating func nextEvent() -> Event? {
     events.isEmpty ? nil : events.removeFirst()
   }
 
-  /// Asks again where hosts are, and gives up those that said nothing for three seconds.
+  /// Asks again where hosts are, and gives up those that have said nothing for three seconds.
   mutating func advance<Wire: PacketSink & ~Copyable>(to now: Instant, wire: inout Wire) {
     while let step = waiting.nextStep(at: now) {
       switch step {
@@ -86,7 +86,7 @@ public struct EthernetLink: ~Copyable {
     }
   }
 
-  /// Notes that a host on this side says that it has an address behind a peer.
+  /// Notes that a host on this side claims an address behind a peer.
   mutating func noteMisplaced(_ address: IPPrefix) {
     counters[.misplacedNeighbour] += 1
     if counters[.misplacedNeighbour] == 1 { note(.misplaced(address)) }
@@ -100,7 +100,7 @@ public struct EthernetLink: ~Copyable {
     events.append(event)
   }
 
-  /// Sends the frame to a station whose bytes behind the Ethernet header `packet` are.
+  /// Sends `packet` to a station in a frame.
   mutating func transmit<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeRawBufferPointer, _ type: UInt16, to station: MACAddress, wire: inout Wire
   ) -> Bool {
@@ -109,7 +109,7 @@ public struct EthernetLink: ~Copyable {
     }
   }
 
-  /// Sends the frame to a station whose bytes behind the Ethernet header `packet` are, in runs.
+  /// Sends `packet`, which is in runs, to a station in a frame.
   mutating func transmit<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, _ type: UInt16,
     to station: MACAddress, wire: inout Wire
@@ -126,8 +126,8 @@ public struct EthernetLink: ~Copyable {
 }
 
 extension OffloadHeader {
-  /// This header for a packet that begins so many bytes later, or earlier if that is negative; `nil` if the checksum
-  /// would begin where none can.
+  /// Returns this header for a packet that begins `count` bytes later, or earlier if `count` is negative; `nil` if the
+  /// checksum would begin where none can.
   func moved(by count: Int) -> OffloadHeader? {
     guard let checksum else { return self }
     guard let start = UInt16(exactly: Int(checksum.start) + count) else { return nil }

@@ -1,4 +1,4 @@
-/// Memory in which an Ethernet header is put before a packet in runs, so that none is taken for each.
+/// Memory for an Ethernet header and the list of a frame's runs, so that a frame allocates none.
 struct FrameRuns: ~Copyable {
   private let header = UnsafeMutableRawBufferPointer.allocate(byteCount: EthernetHeader.size, alignment: 8)
   private let runs = UnsafeMutableBufferPointer<UnsafeRawBufferPointer>.allocate(capacity: PacketRuns.limit + 1)
@@ -7,8 +7,8 @@ struct FrameRuns: ~Copyable {
     runs.initialize(repeating: UnsafeRawBufferPointer(header))
   }
 
-  /// The frame of this header and this packet in one run more, valid until the next; `nil` if the packet is in more
-  /// runs than `PacketRuns.limit`.
+  /// Returns the frame of this header and this packet, in one run more than the packet. It is valid until the next one,
+  /// and `nil` if the packet has more runs than `PacketRuns.limit`.
   func frame(
     _ header: EthernetHeader, _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>
   ) -> UnsafeBufferPointer<UnsafeRawBufferPointer>? {

@@ -1,4 +1,4 @@
-/// A neighbour solicitation or advertisement (RFC 4861 sections 4.3 and 4.4) with the packet that it stands in.
+/// A neighbour solicitation or advertisement (RFC 4861 sections 4.3 and 4.4), with the addresses of its packet.
 ///
 ///      0                   1                   2                   3
 ///      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -20,7 +20,7 @@ struct NeighbourMessage: Equatable {
     case advertisement(Flags)
   }
 
-  /// What an advertisement says of itself.
+  /// The flags of an advertisement.
   struct Flags: OptionSet {
     let rawValue: UInt8
     /// It answers a solicitation that came from its destination.
@@ -29,21 +29,21 @@ struct NeighbourMessage: Equatable {
     static let override = Flags(rawValue: 0x20)
   }
 
-  /// How many bytes a packet takes that holds the one option.
+  /// The length of a packet with the one option, in bytes.
   static let packetSize = IPv6Header.size + smallest + 8
 
   /// What it is.
   var kind: Kind
-  /// Who sent it: unspecified in a probe for a duplicate address.
+  /// The source of the packet: unspecified in a probe for a duplicate address.
   var source: IPv6Address
-  /// Whom it is for.
+  /// The destination of the packet.
   var destination: IPv6Address
   /// The address that is asked about or advertised.
   var target: IPv6Address
-  /// What the option says.
+  /// The address in the option; `nil` without the option.
   var linkLayerAddress: MACAddress?
 
-  /// A message of these fields.
+  /// Makes a message.
   init(
     _ kind: Kind, target: IPv6Address, linkLayerAddress: MACAddress?, source: IPv6Address, destination: IPv6Address
   ) {
@@ -54,8 +54,8 @@ struct NeighbourMessage: Equatable {
     self.destination = destination
   }
 
-  /// The message in `packet`; `nil` unless all of RFC 4861 sections 7.1.1 and 7.1.2 holds. One
-  /// behind an extension header is not looked at: nobody sends it but in fragments, which RFC 6980 forbids.
+  /// Reads the message in `packet`. It is `nil` unless everything that RFC 4861 sections 7.1.1 and 7.1.2 demand holds.
+  /// A message behind an extension header is not read: it is sent only in fragments, which RFC 6980 forbids.
   init?(_ packet: PacketView) {
     guard DiscoveryCheck.holds(packet, smallest: NeighbourMessage.smallest) else { return nil }
     let message = UnsafeRawBufferPointer(rebasing: packet.bytes[IPv6Header.size...])
@@ -80,8 +80,8 @@ struct NeighbourMessage: Equatable {
     }
   }
 
-  /// Writes the packet with its checksum to the first `packetSize` bytes of `packet`, which must be there; a message
-  /// without a link-layer address is not sent and would say that it is all zeros.
+  /// Writes the packet with its checksum to the first `packetSize` bytes of `packet`, which must be there. Without a
+  /// link-layer address it writes one of zeros; no such message is sent.
   func store(into packet: UnsafeMutableRawBufferPointer) {
     let length = NeighbourMessage.packetSize - IPv6Header.size
     IPv6Header(
@@ -118,6 +118,6 @@ extension IPv6Address {
   /// The group in which the node with this address is asked for it (RFC 4291 section 2.7.1).
   var solicitedNode: IPv6Address { IPv6Address(high: 0xff02 << 48, low: 0x1_ff00_0000 | low & 0xff_ffff) }
 
-  /// Whether it is such a group: `ff02::1:ff00:0/104`.
+  /// Whether the address is such a group: `ff02::1:ff00:0/104`.
   var isSolicitedNode: Bool { high == 0xff02 << 48 && low >> 24 == 0x1ff }
 }

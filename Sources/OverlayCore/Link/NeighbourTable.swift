@@ -8,11 +8,11 @@ struct NeighbourTable {
     let address: IPv6Address
     /// The station where it is.
     var macAddress: MACAddress
-    /// When a frame last confirmed it.
+    /// The time at which a frame last confirmed the host.
     var heard: Instant
-    /// When it was last asked whether it is still there.
+    /// The time at which the host was last asked whether it is still there.
     var probed: Instant?
-    /// How often it was asked since it was last heard of.
+    /// The number of times that the host was asked since it was last heard of.
     var probes = 0
     /// Whether another station claimed its address.
     var isDoubted = false

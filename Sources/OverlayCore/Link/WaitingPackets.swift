@@ -17,16 +17,16 @@ struct WaitingPackets {
     let isOwn: Bool
     /// When it was first asked where it is.
     let began: Instant
-    /// The number of questions that it has had.
+    /// The number of questions that were asked.
     var questions = 0
     var packets: [Packet] = []
     var byteCount = 0
 
-    /// When its next turn is. It is asked again then, or given up after the last question.
+    /// The time of the next question, or after the last one the time at which it is given up.
     var next: Instant { began + Solicitation.interval * questions }
   }
 
-  /// What is to be done when a destination's time has come.
+  /// The next step for a destination.
   enum Step {
     /// Ask where it is.
     case ask(IPv6Address)
@@ -46,7 +46,7 @@ struct WaitingPackets {
   /// Whether nothing waits.
   var isEmpty: Bool { destinations.isEmpty }
 
-  /// When the first destination's turn is.
+  /// The time of the next step of any destination; `nil` if nothing waits.
   var nextDeadline: Instant? {
     destinations.isEmpty ? nil : destinations.reduce(Instant.distantFuture) { min($0, $1.next) }
   }
@@ -54,8 +54,8 @@ struct WaitingPackets {
   /// Returns whether `address` was added, even if no packet for it was short enough to wait.
   func contains(_ address: IPv6Address) -> Bool { destinations.contains { $0.address == address } }
 
-  /// Adds a destination, whose first turn is now. It returns the number of packets of another destination that were
-  /// dropped to make room, or `nil` if there is no room.
+  /// Adds a destination, whose first question is due now. It returns the number of packets of another destination that
+  /// were dropped to make room, or `nil` if there is no room.
   mutating func insert(_ address: IPv6Address, isOwn: Bool, _ now: Instant) -> Int? {
     var dropped = 0
     if destinations.count >= WaitingPackets.destinationLimit {
@@ -97,12 +97,12 @@ struct WaitingPackets {
     return destinations.remove(at: index).packets
   }
 
-  /// Returns what is to be done for the next destination whose turn has come.
+  /// Returns the next step for a destination whose time has come; `nil` if there is none.
   mutating func nextStep(at now: Instant) -> Step? {
     guard let index = destinations.firstIndex(where: { $0.next <= now }) else { return nil }
     let end = destinations[index].began + Solicitation.interval * Solicitation.limit
     guard now < end else { return .giveUp(destinations.remove(at: index)) }
-    // One question is enough for those questions that nobody came for.
+    // One question is enough if several are due.
     while destinations[index].next <= now { destinations[index].questions += 1 }
     return .ask(destinations[index].address)
   }

@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// `oncilla run`: opens what is needed in order, runs until it is told to stop or cannot go on, and closes in reverse.
+/// The daemon of `oncilla run`. It opens what it needs in order, runs until it is told to stop or cannot go on, and
+/// closes everything in reverse order.
 public final class Daemon {
   private let settings: DaemonSettings
   private let log: Log
@@ -17,7 +18,7 @@ public final class Daemon {
   private var hosts: HostsWatch?
   private var hasStood = false
 
-  /// A daemon that has touched nothing yet; `nil` if the system has no way to wait for events.
+  /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events.
   public init?(_ settings: DaemonSettings, log: Log) {
     guard let loop = EventLoop() else { return nil }
     self.settings = settings
@@ -25,11 +26,12 @@ public final class Daemon {
     self.loop = loop
   }
 
-  /// Runs; the process's exit status: 0 after SIGTERM or SIGINT, 1 after a failure, which the log names.
+  /// Runs, and returns the exit status of the process: 0 after SIGTERM or SIGINT, 1 after a failure, which the log
+  /// names.
   public func run() -> Int32 {
     awaitSignals()
     do {
-      // Until the names are known there is nobody to speak for: the caller finds the circuit closed.
+      // Until the names are known there is no identity, and the caller finds the circuit closed.
       listeners = try IdentityListeners(
         settings.identities, on: loop, log: log,
         accept: { [unowned self] stream, identity in pump?.accept(stream, for: identity) },
@@ -74,7 +76,7 @@ public final class Daemon {
     signals = handlers.map { number, handler in SignalSource(number, on: loop, handler: handler) }
   }
 
-  /// Starts with the names at hand, or as soon as Tor has written the only one.
+  /// Starts with the names that are known, or as soon as Tor has written the only one.
   private func findIdentities() throws {
     var names: [OnionName] = []
     for identity in settings.identities {
@@ -157,7 +159,8 @@ public final class Daemon {
     hasStood = true
   }
 
-  /// That nobody listens is what waiting means; any other reason, such as a wrong path, is the operator's to see.
+  /// While the daemon waits nobody listens, and that is no news. Any other reason, such as a wrong path, is for the
+  /// operator.
   private func waitingForTor(_ failure: SystemError?) -> String {
     let reason = failure.flatMap { $0.number == ECONNREFUSED ? nil : " (\($0.reason))" } ?? ""
     return "waiting for Tor at \(settings.socks)\(reason)"

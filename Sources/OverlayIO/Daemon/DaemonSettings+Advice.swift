@@ -1,7 +1,8 @@
 import OverlayCore
 
 extension DaemonSettings {
-  /// What of the settings cannot work in the interface's namespace as it was found, a line each for the operator.
+  /// Returns the settings that cannot work in the namespace of the interface as it was found, one line each for the
+  /// operator.
   func advice(for survey: NamespaceSurvey) -> [String] {
     var lines: [String] = []
     // On a bridge the hosts that are served are neighbours: no kernel forwards to them.
@@ -25,7 +26,7 @@ extension DaemonSettings {
     return lines
   }
 
-  /// Whether a prefix holds more than this host itself.
+  /// Returns whether a prefix holds more than this host itself.
   private func needsForwarding(_ prefix: IPPrefix, _ survey: NamespaceSurvey, isIPv4: Bool) -> Bool {
     switch prefix {
     case .ipv4(let prefix): isIPv4 && !(prefix.length == 32 && prefix.address == ipv4Address?.address)

@@ -1,8 +1,8 @@
 import OverlayCore
 
 extension DaemonSettings {
-  /// The Ethernet side of a device that carries frames, for the identities with these addresses. `station` is the
-  /// daemon's own MAC address there; `nil` for none, where the device carries packets.
+  /// Returns the Ethernet side of a device that carries frames, for the identities with these addresses. `station` is
+  /// the daemon's own MAC address there. It is `nil` if the device carries packets.
   func link(for addresses: [IPv6Address], station: MACAddress?) -> EthernetLink? {
     guard let station else { return nil }
     var link = LinkSettings(macAddress: station, ownAddresses: addresses, mtu: interface.mtu.bytes)
@@ -19,12 +19,13 @@ extension DaemonSettings {
       }
     }
     link.carriesIPv4 = ipv4
-    // The interface itself has this one, whatever lies around it.
+    // The interface itself has this address, whatever is around it.
     if let own = ipv4Address?.address { link.servedIPv4.append(IPv4Prefix(own)) }
     return EthernetLink(link)
   }
 
-  /// The address service of the Ethernet side, for the identities with these addresses; `nil` if none is wanted.
+  /// Returns the address service of the Ethernet side, for the identities with these addresses; `nil` if none is
+  /// wanted.
   func addressService(for addresses: [IPv6Address], station: MACAddress) -> AddressServiceSettings? {
     guard dhcpv6 else { return nil }
     var service = AddressServiceSettings(

@@ -1,13 +1,13 @@
 import OverlayCore
 
 extension DaemonSettings {
-  /// What the node of the identity `name` is told. What lies behind this host belongs to the first identity, and so
-  /// does all IPv4, whose addresses tell of no identity: what came over another's circuit would be answered over the
-  /// first one's. The first keeps the permanent peers, too: several that dialled the same peer at the same moment would
-  /// show that they belong together.
+  /// Returns the settings of the node of the identity `name`. The prefixes behind this host belong to the first
+  /// identity, and so does IPv4, whose addresses tell no identity: a packet over another's circuit would be answered
+  /// over the first one's. The first identity also keeps the configured peers, because several that dialled the same
+  /// peer at the same moment would show that they belong together.
   ///
-  /// `siblings` are the addresses of all identities, among which `circuitLimit`, the circuits of the daemon, and every
-  /// other bound is shared out.
+  /// `siblings` are the addresses of all identities. `circuitLimit`, the circuits of the daemon, and every other bound
+  /// is shared between them.
   func node(
     _ name: OnionName, isFirst: Bool, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int
   ) -> NodeSettings {

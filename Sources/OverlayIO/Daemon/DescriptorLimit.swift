@@ -1,37 +1,38 @@
 import OverlayCore
 
-/// How many files the process may have open.
+/// The limit of open files of the process.
 enum DescriptorLimit {
-  /// What is kept for the log, the device, netlink, watches, a probe, files that are read, and what the process was
-  /// handed.
+  /// The number of files that are reserved for the log, the device, netlink, watches, a probe, files that are read, and
+  /// those that the process inherited.
   private static let others = 64
-  /// More circuits than one host has use for.
+  /// More circuits than one host needs.
   private static let most = 16_384
-  /// What is taken for the limit where the system does not tell it.
+  /// The limit that is assumed if the system does not tell it.
   private static let unknown = 512
 
-  /// Raises the limit as far as it goes; how many circuits it leaves room for beside the listeners of `identities`.
+  /// Raises the limit as far as permitted. It returns the number of circuits that it leaves room for beside the
+  /// listeners of `identities`.
   static func raise(for identities: [DaemonSettings.Identity]) -> Int { circuits(of: raise(), for: identities) }
 
-  /// Raises the limit as far as it goes; how many files it is.
+  /// Raises the limit as far as permitted, and returns it.
   static func raise() -> Int {
     guard var limit = try? SystemCall.descriptorLimit() else { return unknown }
     if limit.rlim_cur < limit.rlim_max {
       let before = limit
       limit.rlim_cur = limit.rlim_max
-      // Where it may not be raised, it is what it was.
+      // If it may not be raised, it stays as it was.
       do throws(SystemError) { try SystemCall.setDescriptorLimit(limit) } catch { limit = before }
     }
     return Int(clamping: limit.rlim_cur)
   }
 
-  /// How many calls may wait to be sorted under a limit of so many files: an eighth of it, 64 at least and 1,024 at the
-  /// most.
+  /// Returns the greatest number of calls that wait to be sorted under a limit of so many files: an eighth of it, at
+  /// least 64 and at most 1,024.
   static func calls(of limit: Int) -> Int { min(1_024, max(64, limit / 8)) }
 
-  /// How many circuits a limit of so many files leaves room for, one at the least: beside a listener for each address
-  /// and, where identities share one, the calls that wait to be sorted, a timer for each listener, and two and a claim
-  /// for each identity.
+  /// Returns the number of circuits that a limit of so many files leaves room for, at least one. Each address needs a
+  /// listener and a timer for it, each identity two files and a claim, and shared listeners the calls that wait to be
+  /// sorted.
   static func circuits(of limit: Int, for identities: [DaemonSettings.Identity]) -> Int {
     let addresses = identities.flatMap(\.listen)
     let listeners = Set(addresses).count

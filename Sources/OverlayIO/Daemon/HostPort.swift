@@ -5,58 +5,59 @@ import OverlayCore
 /// backpressure. Everything that happens to the host happens in a turn, which `begin` begins; `end` does what follows
 /// from it.
 final class HostPort {
-  /// What is told of the host.
+  /// The receivers of what happens to the host.
   struct Handlers {
-    /// An identity may want something done.
+    /// An identity may have actions.
     var touched: (Host.Identity) -> Void
-    /// The host tells something.
+    /// The host has an event.
     var told: (HostEvent) -> Void
     /// No packet will ever come from the device again.
     var gone: () -> Void
   }
 
-  /// What a read of the device brought.
+  /// The result of reading the device.
   enum Reading {
     /// A packet, which this identity has taken.
     case packet(Host.Identity)
-    /// Something that ended there: a frame that the link took, or what nobody can use.
+    /// Something that ended there: a frame that the link took, or a packet that nobody can use.
     case ended
-    /// Nothing more comes now.
+    /// No packet waits.
     case nothing
   }
 
-  /// What one read takes from a circuit: all that has come in a pause. The largest packet is shorter.
+  /// The number of bytes that one read takes from a circuit: everything that came in a pause. The longest packet is
+  /// shorter.
   private static let bufferSize = ReadCoalescing.pauseBytes
-  /// The same where each packet goes to the device by itself: what is not delivered soon falls out of the processor's
-  /// cache.
+  /// The same if each packet goes to the device by itself: a packet that is not delivered soon is not in the
+  /// processor's cache any more.
   private static let smallReadSize = 96 << 10
 
-  /// From how many circuits on that have something to read at once each is read in small pieces.
+  /// The number of circuits with something to read from which on each is read in small pieces.
   private static let crowd = 8
-  /// How many coalesced circuits are read whole at the same time.
+  /// The greatest number of coalesced circuits that are read whole at the same time.
   static let coalescedTogether = 8
-  /// The least that is read at once.
+  /// The smallest number of bytes of a read.
   private static let smallestRead = 1 << 10
 
-  /// How much of what was sent on a circuit is read at once where `crowd` others are read after it, in bytes. In a
-  /// crowd it is little: strangers' packets can be small, and each costs as much time as a long one.
+  /// Returns the number of bytes of one read of a circuit while `crowd` circuits have something to read. In a crowd it
+  /// is small, because strangers' packets can be small, and each costs as much time as a long one.
   static func readSize(in crowd: Int, of whole: Int) -> Int {
     let share = min(whole, bufferSize / max(crowd, 1))
     return crowd <= HostPort.crowd ? share : max(smallestRead, share / 4)
   }
 
-  /// The identities, and what they share.
+  /// The host.
   var host: Host
-  /// The device, and the time of what is being done.
+  /// The device, and the time of the current event.
   var turn: Turn<LinkDevice<TunnelDevice>> {
     _read { yield source.file }
     _modify { yield &source.file }
   }
-  /// Lent to whoever reads: nothing that is read is kept in it.
+  /// The buffer of all reads. Nothing stays in it.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: HostPort.bufferSize, alignment: 16)
-  /// Lent to whoever writes to a circuit.
+  /// The vectors of all writes to circuits.
   let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: WriteRuns.limit)
-  /// The part of `buffer` that is lent to a circuit that is not coalesced.
+  /// The part of `buffer` for a circuit that is not coalesced.
   let readBuffer: UnsafeMutableRawBufferPointer
 
   private let loop: EventLoop
@@ -65,7 +66,7 @@ final class HostPort {
   private var timer: TimerSource?
   private var backpressureCount = 0
 
-  /// A port at which nothing is read before `start`.
+  /// Makes a port that reads nothing before `start`.
   init(_ device: consuming LinkDevice<TunnelDevice>, _ host: consuming Host, on loop: EventLoop) throws(SystemError) {
     let readSize = device.wire.isOffloading ? HostPort.bufferSize : HostPort.smallReadSize
     readBuffer = UnsafeMutableRawBufferPointer(rebasing: buffer[..<readSize])
@@ -87,7 +88,8 @@ final class HostPort {
     source.start(.readable)
   }
 
-  /// Leaves packets in the device while any identity has backpressure: each one says when that begins and ends.
+  /// Notes that the backpressure of an identity begins or ends. While any identity has backpressure, packets stay in
+  /// the device.
   func noteBackpressure(_ isOn: Bool) {
     backpressureCount += isOn ? 1 : -1
     if backpressureCount == 0 {
@@ -100,7 +102,8 @@ final class HostPort {
   /// Begins a turn.
   func begin() { turn.now = loop.now }
 
-  /// Ends a turn: does what the link and the identities want done by now, and sets the timer for what comes next.
+  /// Ends a turn: handles the events of the link and the actions of the identities, and sets the timer for the next
+  /// deadline.
   func end() {
     if turn.device.hasLink { host.handleLinkEvents(turn: &turn) }
     while let identity = host.nextTouched() { handlers?.touched(identity) }
@@ -115,8 +118,9 @@ final class HostPort {
   }
 
   /// Gives a batch of the device's packets to the host, as many as one write takes, so that none is left for a write of
-  /// its own. It ends early where an identity wants the device to wait: so many super-packets are more than a circuit's
-  /// queue holds. Frames that end at the link count, too: a storm of them would hold up circuits, timers and signals.
+  /// its own. It ends early when an identity has backpressure, because a batch of super-packets is more than a
+  /// circuit's queue holds. Frames that end at the link count, too, because a storm of them would delay circuits,
+  /// timers and signals.
   private func drain() {
     begin()
     reading: for _ in 0..<WriteRuns.batchPackets {
@@ -129,7 +133,7 @@ final class HostPort {
     end()
   }
 
-  /// Reads the device once, unless it has to wait.
+  /// Reads the device once, unless there is backpressure.
   func read() -> Reading {
     guard backpressureCount == 0 else { return .nothing }
     switch turn.device.wire.read(into: buffer) {
@@ -154,7 +158,7 @@ final class HostPort {
     }
   }
 
-  /// In seconds since 1970.
+  /// The time in seconds since 1970.
   static var wallClock: Int64 { Int64(SystemCall.calendarTime.tv_sec) }
 }
 

@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// Tor's `hostname` file: waited for until it holds the host's name, and watched for another name after that.
+/// A watch of Tor's `hostname` file. It waits until the file holds the host's name, and then for another name.
 final class HostnameWatch {
   private let path: String
   private let servicePort: UInt16
@@ -12,8 +12,8 @@ final class HostnameWatch {
   private var hasSaidWaiting = false
   private var isOutdated = false
 
-  /// A watch of the file at `path`, which need not exist. `found` gets the name, once; `failed` tells that the file
-  /// will never give one, and the log why.
+  /// Makes a watch of the file at `path`, which need not exist. `found` gets the name, once. `failed` is called if the
+  /// file will never give one; the log tells why.
   init(
     _ path: String, servicePort: UInt16, on loop: EventLoop, log: Log, found: @escaping (_ name: OnionName) -> Void,
     failed: @escaping () -> Void
@@ -23,7 +23,7 @@ final class HostnameWatch {
     self.log = log
     self.found = found
     self.failed = failed
-    // Watched before it is read: no moment is left in which it could appear unseen.
+    // The watch begins before the file is read, so that it cannot appear unseen.
     changes = try FileChanges(of: path, on: loop, log: log) { [unowned self] in read() }
   }
 

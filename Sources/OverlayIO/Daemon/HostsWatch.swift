@@ -1,7 +1,7 @@
 import Glibc
 import OverlayCore
 
-/// The operator's hosts file: read at start, whenever it changes, and when asked to.
+/// A watch of the operator's hosts file, which is read at start, whenever it changes, and when asked to.
 final class HostsWatch {
   private let path: String
   private let servicePort: UInt16
@@ -10,7 +10,7 @@ final class HostsWatch {
   private var changes: FileChanges?
   private var hasNames = false
 
-  /// A watch of the file at `path`, which need not exist. `changed` takes all its names each time it was read.
+  /// Makes a watch of the file at `path`, which need not exist. `changed` gets all its names each time it was read.
   init(
     _ path: String, servicePort: UInt16, on loop: EventLoop, log: Log, changed: @escaping (_ names: [OnionName]) -> Void
   ) throws(SystemError) {
@@ -22,7 +22,7 @@ final class HostsWatch {
     read()
   }
 
-  /// Reads the file. Where it cannot be read, the names that it held stay.
+  /// Reads the file. If it cannot be read, its last names stay.
   func read() {
     do throws(SystemError) {
       let hosts = HostsFile(

@@ -1,16 +1,16 @@
 import OverlayCore
 
-/// Every identity's listeners. What comes in at one is for its identity alone; where identities share one, the first
-/// packet's destination tells for which.
+/// The listeners of all identities. A connection at a listener is for its identity; if identities share a listener, the
+/// destination of the first packet tells the identity.
 final class IdentityListeners {
   private var listeners: [Listener] = []
   private let sorter: CallSorter
   private var isSorting = false
 
-  /// What the shared listeners have to tell, on a line; `nil` if there are none.
+  /// The report of the shared listeners, one line; `nil` if there are none.
   var report: String? { isSorting ? sorter.report : nil }
 
-  /// Listens at every address of `identities`. `accept` takes a connection for the identity with that number;
+  /// Listens at every address of `identities`. `accept` takes a connection for the identity with that number, and
   /// `acceptAddressed` one for the identity with that address.
   init(
     _ identities: [DaemonSettings.Identity], on loop: EventLoop, log: Log,

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// The sockets of one identity's circuits: does what the identity's node wants done with them, and tells it what comes
-/// of that. Identities share the device and Tor, and know nothing of each other.
+/// The sockets of one identity's circuits. They do the actions of the identity's node, and tell it the results.
+/// Identities share the device and Tor, and know nothing of each other.
 final class IdentitySockets {
   private let identity: Host.Identity
   private let loop: EventLoop
@@ -16,7 +16,7 @@ final class IdentitySockets {
   private var coalesced: [CircuitIdentifier] = []
   private var pauseTimer: TimerSource?
 
-  /// The sockets of an identity that stands still until `start`.
+  /// Makes the sockets of an identity, which does nothing before `start`.
   init(
     _ identity: Host.Identity, at port: HostPort, through tor: TorWatch, on loop: EventLoop, log: Log
   ) throws(SystemError) {
@@ -28,12 +28,12 @@ final class IdentitySockets {
     pauseTimer = try TimerSource(on: loop) { [unowned self] in readCoalesced() }
   }
 
-  /// Begins to look for Tor and to dial.
+  /// Starts the node.
   func start() {
     turn { node, turn in node.start(turn: &turn) }
   }
 
-  /// Takes a connection that somebody made to the identity's onion service.
+  /// Takes a connection to the identity's onion service.
   func accept(_ stream: EventSource<StreamSocket>) {
     let socket = CircuitSocket(stream)
     port.begin()
@@ -44,17 +44,17 @@ final class IdentitySockets {
     port.end()
   }
 
-  /// Takes the hosts file's names in place of those that it held before.
+  /// Replaces the names of the hosts file.
   func replaceHosts(with names: HostNames) {
     turn { node, turn in node.replaceHosts(with: names, turn: &turn) }
   }
 
-  /// Whether Tor's SOCKS port could be reached when it was tried.
+  /// Notes whether Tor's SOCKS port could be reached.
   func torProbed(isReachable: Bool) {
     turn { node, turn in node.torProbed(isReachable: isReachable, turn: &turn) }
   }
 
-  /// Does all that the node wants done.
+  /// Does all actions of the node.
   func finish() {
     while let action = port.host.nextAction(of: identity) { perform(action) }
     let hasBackpressure = port.host.hasBackpressure(for: identity)
@@ -137,7 +137,7 @@ final class IdentitySockets {
     if isCoalesced != socket.isCoalesced { coalesce(circuit, socket, isCoalesced) }
   }
 
-  /// Where a circuit is read into: as much as leaves others their time.
+  /// Returns the part of the buffer for a read of a circuit: small enough that others are served in time.
   private func room(for socket: CircuitSocket) -> UnsafeMutableRawBufferPointer {
     let size =
       socket.isCoalesced
@@ -209,8 +209,8 @@ final class IdentitySockets {
 }
 
 extension CircuitEnd {
-  /// What a connection to the SOCKS server that failed says: mostly that nobody is there, but not where it is this host
-  /// that lacks something.
+  /// Makes the end of a circuit whose connection to the SOCKS server failed: mostly nobody listens, but the error may
+  /// also be a shortage of this host.
   fileprivate init(connecting error: SystemError) {
     switch error.number {
     case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: self = .failure("\(error)")

@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// The overlay's leak guard and interface as long as the daemon runs: made, watched, and put right when somebody else
-/// changes them.
+/// The overlay's leak guard and interface, as long as the daemon runs. It makes and watches them, and repairs them when
+/// somebody else changes them.
 final class OverlayInterface {
   private let loop: EventLoop
   private let log: Log
@@ -16,8 +16,8 @@ final class OverlayInterface {
   private var overridingRules: Set<UInt32> = []
   private var overridingRoutes: Set<IPPrefix> = []
 
-  /// The right to make the interface, and the leak guard in place and watched. `mtuChanged` tells when somebody else
-  /// sets how long a packet the interface carries may be, `failed` that it is gone for good; the log says why.
+  /// Gets the privilege to make the interface, and installs and watches the leak guard. `mtuChanged` is called when
+  /// somebody else sets the interface's MTU, and `failed` when the interface is gone for ever; the log tells why.
   init(
     _ settings: InterfaceSettings, on loop: EventLoop, log: Log, mtuChanged: @escaping (_ bytes: Int) -> Void,
     failed: @escaping () -> Void
@@ -39,8 +39,8 @@ final class OverlayInterface {
     act()
   }
 
-  /// Makes the interface and sets it up with these addresses, if it is to have any; it lives as long as the device that
-  /// is handed out.
+  /// Makes the interface, and sets it up with these addresses, if it has any. It lives as long as the device that is
+  /// returned.
   func open(_ addresses: [IPv6Address]) throws(PrivilegeError) -> TunnelDevice {
     let device = try privileges.openTunnel()
     monitor.file.watch(device)
@@ -50,7 +50,7 @@ final class OverlayInterface {
     return device
   }
 
-  /// Takes away what would tell of the overlay's connections when the interface is gone.
+  /// Removes traces of the overlay's connections that outlive the interface.
   func forgetConnections() {
     do throws(PrivilegeError) {
       _ = try privileges.perform(.forgetConnections)
@@ -83,7 +83,7 @@ final class OverlayInterface {
   }
 
   private func perform(_ repair: InterfaceRepair) {
-    // Lost messages let the keeper ask for both.
+    // After lost messages the keeper asks for both.
     guard hasInterface || repair == .installLeakGuard else { return }
     do throws(PrivilegeError) {
       let reply = try privileges.perform(PrivilegedRequest(repair))

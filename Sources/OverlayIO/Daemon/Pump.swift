@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// Moves packets between the device and the circuits of this host's identities.
+/// The pump moves packets between the device and the circuits of this host's identities.
 final class Pump {
   private let port: HostPort
   private let tor: TorWatch
@@ -9,9 +9,9 @@ final class Pump {
   private var identities: [Host.Identity: IdentitySockets] = [:]
   private let deviceGone: () -> Void
 
-  /// A pump that stands still until `start`. The first of its identities, which are those of `names`, takes what is of
-  /// no other. `torChanged` tells when Tor comes into reach or goes out of it, and why; `deviceGone` that no packet
-  /// will ever come from the device again.
+  /// Makes a pump, which does nothing before `start`. Its identities are those of `names`, and the first takes the
+  /// packets of no other. `torChanged` is called when Tor comes into reach or goes out of it, with the reason, and
+  /// `deviceGone` when no packet will ever come from the device again.
   init(
     _ settings: DaemonSettings, as names: [OnionName], device: consuming TunnelDevice, on loop: EventLoop, log: Log,
     torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void, deviceGone: @escaping () -> Void
@@ -49,31 +49,31 @@ final class Pump {
     forEachIdentity { $0.start() }
   }
 
-  /// Takes a connection that somebody made to the onion service of the identity with this number.
+  /// Takes a connection to the onion service of the identity with this number.
   func accept(_ stream: EventSource<StreamSocket>, for number: Int) {
     let all = port.host.all
     if all.indices.contains(number) { identities[all[number]]?.accept(stream) }
   }
 
-  /// Takes a connection that somebody made to the onion service of the identity with this address, if there is one.
+  /// Takes a connection to the onion service of the identity with this address, if there is one.
   func accept(_ stream: EventSource<StreamSocket>, to address: IPv6Address) {
     if let identity = port.host.identity(at: address) { identities[identity]?.accept(stream) }
   }
 
-  /// Takes the hosts file's names in place of those that it held before.
+  /// Replaces the names of the hosts file.
   func replaceHosts(with names: [OnionName]) {
     let hosts = HostNames(names)
     forEachIdentity { $0.replaceHosts(with: hosts) }
   }
 
-  /// The device carries packets of so many bytes from now on.
+  /// Sets the MTU of the device in bytes.
   func mtuChanged(to bytes: Int) {
     port.begin()
     port.host.mtuChanged(to: bytes, turn: &port.turn)
     port.end()
   }
 
-  /// The peers and counters, a line each.
+  /// The peers and counters, one line each.
   func report() -> [String] {
     port.begin()
     return port.host.status(turn: port.turn).lines

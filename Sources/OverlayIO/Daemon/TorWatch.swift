@@ -4,17 +4,18 @@ import OverlayCore
 final class TorWatch {
   /// The SOCKS port.
   let socks: SocketAddress
-  /// Tells what a try has found.
+  /// Gets the result of each attempt.
   var probed: (_ isReachable: Bool) -> Void = { _ in }
 
   private let loop: EventLoop
   private let changed: (_ isReachable: Bool, _ failure: SystemError?) -> Void
   private var probe: TorProbe?
   private var isReachable: Bool?
-  // Why the port could not be reached when it was last tried.
+  // The reason why the last attempt failed; `nil` if it did not.
   private var failure: SystemError?
 
-  /// A watch that has seen nothing. `changed` tells when Tor comes into reach or goes out of it, and why.
+  /// Makes a watch that has tried nothing. `changed` is called when Tor comes into reach or goes out of it, with the
+  /// reason.
   init(
     _ socks: SocketAddress, on loop: EventLoop,
     changed: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void
@@ -24,7 +25,7 @@ final class TorWatch {
     self.changed = changed
   }
 
-  /// Takes note of a connection to the port that failed.
+  /// Notes a connection to the port that failed.
   func failed(_ error: SystemError) {
     failure = error
   }
@@ -36,7 +37,7 @@ final class TorWatch {
     changed(isReachable, isReachable ? nil : failure)
   }
 
-  /// Begins a try, unless one is under way.
+  /// Begins an attempt, unless one is under way.
   func look() {
     guard probe == nil else { return }
     do throws(SystemError) {

@@ -2,29 +2,29 @@ import CLinux
 import Glibc
 import OverlayCore
 
-/// The overlay's TUN or TAP device: one call moves one IP packet, or one Ethernet frame, before which stands the
-/// driver's header where the kernel leaves work to us and we to it. The interface lives as long as this owner.
+/// The overlay's TUN or TAP device. One call moves one IP packet or one Ethernet frame, with the driver's header before
+/// it if work is offloaded. The interface lives as long as this value.
 public struct TunnelDevice: ~Copyable {
   /// The interface's name.
   public let name: String
   /// The kernel's number for the interface, which a rename does not change.
   public let index: Int32
-  /// What it carries: IP packets, or Ethernet frames.
+  /// What the interface carries: IP packets, or Ethernet frames.
   public let mode: InterfaceMode
   /// The kernel's own address on it, if it carries Ethernet.
   public let hardwareAddress: MACAddress?
   private let framing: TunnelFraming
   private let file: FileDescriptor
   private let runLimit: Int
-  // What a write hands to the kernel: the runs, with the header in front of them.
+  // The vectors of a write: the header, and then the runs.
   private let vectors: UnsafeMutableBufferPointer<iovec>
   private let header: UnsafeMutableRawBufferPointer
 
-  /// How many bytes a read may bring: the header, an Ethernet header with two VLAN tags, and the longest packet,
-  /// whatever the MTU.
+  /// The greatest number of bytes of a read: the header, an Ethernet header with two VLAN tags, and the longest packet,
+  /// whatever the MTU is.
   public static let bufferSize = OffloadHeader.size + 14 + 2 * 4 + IPv6Header.largestPacket
 
-  /// Whether the kernel hands over super-packets and unfinished checksums, and takes them.
+  /// Whether super-packets and packets without a complete checksum are exchanged with the kernel.
   public var isOffloading: Bool { framing == .offload }
 
   /// The descriptor for the event loop, readable while a packet waits.
@@ -58,8 +58,8 @@ public struct TunnelDevice: ~Copyable {
       guard let result = try SystemCall.read(file.number, into: buffer, "read from the tunnel") else { return .nothing }
       count = min(result, buffer.count)
     } catch {
-      // So the driver answers instead of a packet that its header has no words for. Nothing else but an interface that
-      // is gone lets a read fail, and a reader that went on would spin.
+      // The driver returns EINVAL in place of a packet that its header cannot describe. Any other error means that the
+      // interface is gone, and a reader that went on would spin.
       return framing.hasHeader && error.number == EINVAL ? .unusable : .gone(error)
     }
     guard framing.hasHeader else { return .packet(.none, 0..<count) }
@@ -69,10 +69,10 @@ public struct TunnelDevice: ~Copyable {
     return .packet(header, OffloadHeader.size..<count)
   }
 
-  /// Hands one IP packet, in at most `PacketRuns.limit` runs of bytes, to the kernel, which does with it what `header`
-  /// says. TAP takes a frame, whose Ethernet header is one further first run or the beginning of the first; `header`
-  /// counts from the frame's begin. Where the device does not offload, the kernel can only be told of nothing, and
-  /// other packets are refused.
+  /// Writes one IP packet, in at most `PacketRuns.limit` runs of bytes. The kernel does with it what `header` says. TAP
+  /// takes a frame, whose Ethernet header is one further first run or the start of the first; the offsets of `header`
+  /// count from the frame's start. If the device does not offload, a header that leaves something to be done is
+  /// refused.
   public func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
   ) -> TunnelWrite {
@@ -92,8 +92,8 @@ public struct TunnelDevice: ~Copyable {
     return outcome { () throws(SystemError) in try SystemCall.write(number, frame, TunnelDevice.writing) }
   }
 
-  /// How many bytes of headers the packet begins with: they stand in its first run, or in the one behind an Ethernet
-  /// header's.
+  /// Returns the length of the packet's headers in bytes. They are in its first run, or in the one behind that of the
+  /// Ethernet header.
   private func headerLength(
     of runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader
   ) -> UInt16 {
@@ -120,8 +120,8 @@ public struct TunnelDevice: ~Copyable {
 extension TunnelDevice: Pollable {}
 
 extension TunnelDevice: PacketSink {
-  /// Writes the packet; one that the kernel refuses is lost, as it would be on any link. That the device is gone is
-  /// found by reading.
+  /// Returns the outcome of a write. A packet that the kernel refuses is lost, as it would be on any link. A read tells
+  /// that the device is gone.
   public func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
     write(runs, header) == .written
   }

@@ -1,9 +1,9 @@
-/// What stands before each packet that is exchanged with the tunnel.
+/// The header before each packet that is exchanged with the tunnel.
 enum TunnelFraming: Equatable {
   /// Nothing.
   case bare
-  /// The driver's header, which always says that nothing is left to do: the kernel took the header and refused the
-  /// rest.
+  /// The driver's header, which always says that nothing is left to be done: the kernel has the header, and refused
+  /// every kind of offload.
   case emptyHeader
   /// The driver's header.
   case offload

@@ -1,11 +1,11 @@
 import OverlayCore
 
-/// What a read from the tunnel brought.
+/// The result of a read from the tunnel.
 public enum TunnelRead: Equatable {
-  /// A packet, which has this place in the buffer, and what is left to be done to it. One that did not fit into the
-  /// buffer was cut by the kernel.
+  /// A packet in this range of the buffer, and what is left to be done to it. The kernel cuts a packet that does not
+  /// fit.
   case packet(OffloadHeader, Range<Int>)
-  /// A packet of a kind that the kernel was not asked for; it is lost.
+  /// A packet of a kind that the kernel was not asked for. It is lost.
   case unusable
   /// No packet waits.
   case nothing
@@ -13,12 +13,12 @@ public enum TunnelRead: Equatable {
   case gone(SystemError)
 }
 
-/// What became of a packet written to the tunnel.
+/// The result of a write to the tunnel.
 public enum TunnelWrite: Equatable {
-  /// The kernel took it.
+  /// The kernel took the packet.
   case written
-  /// The kernel dropped this packet and may take the next: EIO while the link is down, EINVAL for what is no IP
-  /// packet, EAGAIN or ENOBUFS where memory is short.
+  /// The kernel dropped this packet and may take the next: EIO while the link is down, EINVAL for bytes that are no IP
+  /// packet, EAGAIN or ENOBUFS if memory is short.
   case refused(SystemError)
   /// The device is of no further use: EBADFD once the interface was deleted.
   case gone(SystemError)

@@ -6,11 +6,11 @@ final class EventLoop {
   let base: OpaquePointer
   // libevent forgets a wish to stop that comes before the loop runs.
   private var isStopped = false
-  // How many events were still to be served when that was last asked, and how many there were in that wake-up at first.
+  // The number of events that were left when `crowd` was last read, and the number at the start of that wake-up.
   private var waiting = 0
   private var most = 1
 
-  /// A loop in which nothing is awaited yet; `nil` if libevent finds no way to wait.
+  /// Makes a loop that waits for nothing yet; `nil` if libevent finds no way to wait.
   init?() {
     guard let configuration = event_config_new() else { return nil }
     defer { event_config_free(configuration) }
@@ -24,20 +24,20 @@ final class EventLoop {
     event_base_free(base)
   }
 
-  /// Serves events until `stop`, which may have come already.
+  /// Serves events until `stop`, which may have been called already.
   func run() {
     guard !isStopped else { return }
     event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
   }
 
-  /// Ends `run` after the handler that is being served.
+  /// Ends `run` after the current handler.
   func stop() {
     isStopped = true
     event_base_loopbreak(base)
   }
 
-  /// How many events the loop serves in this wake-up, the one that asks included; to be asked by each that shares with
-  /// the others.
+  /// The number of events that the loop serves in this wake-up, the current one included. Each handler that shares
+  /// something with the others has to read it.
   var crowd: Int {
     let active = max(0, Int(event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ACTIVE))))
     // Within a wake-up they only become fewer.

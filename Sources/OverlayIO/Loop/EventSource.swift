@@ -2,7 +2,7 @@ import CLibevent
 
 /// A file that the loop can wait for.
 protocol Pollable: ~Copyable {
-  /// The number that the file has for as long as it is open.
+  /// The descriptor of the file, which stays the same while it is open.
   var descriptor: Int32 { get }
 }
 
@@ -11,10 +11,10 @@ extension FileDescriptor: Pollable {
   var descriptor: Int32 { number }
 }
 
-/// An open file, what the loop waits for on it, and what is done when that happens. The file is closed with its source
-/// and never before: so libevent never watches a number that means another file.
+/// An event source owns an open file, with what the loop waits for on it and the handlers of that. It closes the file
+/// at its own end and never before, so that libevent never watches a number that means another file.
 final class EventSource<File: Pollable & ~Copyable> {
-  /// What is waited for.
+  /// An event that the loop waits for.
   enum Interest {
     /// The file has something to read.
     case readable
@@ -28,7 +28,7 @@ final class EventSource<File: Pollable & ~Copyable> {
   private var reading: EventWatch?
   private var writing: EventWatch?
 
-  /// A source that takes over the file and waits for nothing before `start`.
+  /// Makes a source that owns the file, and waits for nothing before `start`.
   init(_ file: consuming File, on loop: EventLoop) {
     self.file = file
     self.loop = loop
@@ -40,8 +40,7 @@ final class EventSource<File: Pollable & ~Copyable> {
     writing = nil
   }
 
-  /// Sets what is done each time that this happens, in place of what was to be done before; it is waited for from the
-  /// next `start` on. The handler may drop the source.
+  /// Sets the handler of an event, from the next `start` on. The handler may drop the source.
   func handle(_ interest: Interest, by handler: @escaping () -> Void) {
     switch interest {
     case .readable: reading = EventWatch(file.descriptor, EV_READ, on: loop, handler: handler)
@@ -49,10 +48,10 @@ final class EventSource<File: Pollable & ~Copyable> {
     }
   }
 
-  /// Waits for this from now on.
+  /// Begins to wait for an event.
   func start(_ interest: Interest) { watch(interest)?.start() }
 
-  /// Waits for this no more, until it is started again.
+  /// Ends to wait for an event, until the next `start`.
   func cancel(_ interest: Interest) { watch(interest)?.cancel() }
 
   private func watch(_ interest: Interest) -> EventWatch? {
@@ -63,11 +62,11 @@ final class EventSource<File: Pollable & ~Copyable> {
   }
 }
 
-/// A signal that the process receives, and what is done each time: from the beginning of the source to its end.
+/// A signal source calls its handler for each signal that the process receives, as long as the source exists.
 final class SignalSource {
   private let watch: EventWatch
 
-  /// Waits for the signal with this number.
+  /// Begins to wait for the signal with this number.
   init(_ number: Int32, on loop: EventLoop, handler: @escaping () -> Void) {
     watch = EventWatch(number, EV_SIGNAL, on: loop, handler: handler)
     watch.start()

@@ -1,14 +1,14 @@
 import CLibevent
 
-/// What libevent knows of one thing that is waited for, and what is done when it happens.
+/// An event of libevent, and its handler.
 final class EventWatch {
-  // Kept, so that it is there for as long as it knows the event.
+  // Kept, because libevent must not outlive it.
   private let loop: EventLoop
   private let handler: () -> Void
   private var event: OpaquePointer?
 
-  /// A watch of a descriptor or a signal, for events of these kinds (`EV_…`), again and again; it waits for nothing
-  /// before `start`.
+  /// Makes a watch of a descriptor or a signal, for events of these kinds (`EV_…`), again and again. It waits for
+  /// nothing before `start`.
   init(_ number: Int32, _ kinds: Int32, on loop: EventLoop, handler: @escaping () -> Void) {
     self.loop = loop
     self.handler = handler
@@ -16,24 +16,24 @@ final class EventWatch {
       loop.base, number, Int16(kinds | EV_PERSIST),
       { _, _, context in
         guard let context else { return }
-        // The handler is kept while it runs, and not its watch: libevent counts who waits for a descriptor, and one
-        // that its handler drops must be gone before the number means another file.
+        // The handler is kept while it runs, and its watch is not: libevent counts who waits for a descriptor, and a
+        // watch that its handler drops must be gone before the number means another file.
         let handler = Unmanaged<EventWatch>.fromOpaque(context).takeUnretainedValue().handler
         handler()
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 
   deinit {
-    // libevent knows the watch no more after this, not even for an event that it has already noticed.
+    // After this libevent does not call the watch any more, not even for an event that it has noticed.
     if let event { event_free(event) }
   }
 
-  /// Waits from now on.
+  /// Begins to wait.
   func start() {
     if let event { event_add(event, nil) }
   }
 
-  /// Waits no more, until it is started again.
+  /// Ends to wait, until the next `start`.
   func cancel() {
     if let event { event_del(event) }
   }

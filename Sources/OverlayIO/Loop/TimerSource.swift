@@ -1,15 +1,15 @@
 import OverlayCore
 
-/// A time that the loop waits for, and what is done when it comes: a timer of the kernel's, `timerfd_create(2)`, which
-/// costs a turn of the loop nothing until then. libevent's own timers would have every turn read the clock once more
-/// and set a timeout for its sleep, before a packet is looked at.
+/// A timer source calls its handler at a time. It is a timer of the kernel (timerfd_create(2)), which costs a wake-up
+/// of the loop nothing until then. Timers of libevent would read the clock once more and set a timeout in each wake-up,
+/// before a packet is looked at.
 final class TimerSource {
   private let source: EventSource<FileDescriptor>
   private let loop: EventLoop
   private let handler: () -> Void
   private var deadline: Instant?
 
-  /// A source that waits for no time before `start`. An error if there is no descriptor left for it.
+  /// Makes a source that waits for no time before `start`. It throws if there is no descriptor left.
   init(on loop: EventLoop, handler: @escaping () -> Void) throws(SystemError) {
     source = EventSource(try SystemCall.timer(), on: loop)
     self.loop = loop
@@ -18,21 +18,21 @@ final class TimerSource {
     source.start(.readable)
   }
 
-  /// Waits for `deadline`, in place of any time set before; one that is over comes at once.
+  /// Waits for `deadline`, in place of the time before. A deadline in the past comes at once.
   func start(at deadline: Instant) {
     guard deadline != self.deadline else { return }
     self.deadline = deadline
-    // Fails for what is no timer alone.
+    // This fails only for a descriptor that is no timer.
     try? SystemCall.set(source.file.number, to: deadline)
   }
 
-  /// Waits until `duration` from now, in place of any time set before; a negative one counts as zero.
+  /// Waits for `duration` from now, in place of the time before. A negative duration counts as zero.
   func start(after duration: Duration) {
     start(at: loop.now + duration)
   }
 
   private func expire() {
-    // Nothing is there where the time was set anew after libevent had noticed that the old one came.
+    // There is nothing to read if the time was set anew after libevent had noticed the old one.
     guard let times = try? SystemCall.takeCount(of: source.file.number), times > 0 else { return }
     deadline = nil
     handler()

@@ -1,19 +1,19 @@
 import Glibc
 import OverlayCore
 
-/// Finds out which identity a circuit is for where several share a listener: by the destination of its first packet,
-/// which is looked at and left in the socket.
+/// The call sorter finds the identity that a circuit is for where several share a listener. It looks at the destination
+/// of the circuit's first packet, and leaves the packet in the socket.
 ///
-/// At most `limit` calls wait, each for `patience`. Past that one drawn at random makes room for the next, as often in
-/// a second as calls may wait at the most; beyond, the newest is closed at once. So a crowd that says nothing cannot
-/// foresee whom it displaces, and most of those who speak within a round trip are heard. The report counts those that
-/// were closed unsorted.
+/// At most `limit` calls wait, each for `patience`. Past that one chosen at random makes room for the next, at most as
+/// often in a second as calls may wait; beyond that the newest is closed at once. So a crowd of silent calls cannot
+/// foresee whom it displaces, and most callers that speak within a round trip are heard. The report counts the calls
+/// that were closed unsorted.
 final class CallSorter {
   private static let patience = Duration.seconds(30)
 
   private final class Call {
     let deadline: Instant
-    // Where it stands among those that wait.
+    // Its index among the calls that wait.
     var index: Int
     let stream: EventSource<StreamSocket>
 
@@ -35,10 +35,11 @@ final class CallSorter {
   private var closed: UInt64 = 0
   private var hasToldProxyLine = false
 
-  /// The calls that wait, and those that were closed, on a line.
+  /// The number of calls that wait, and of those that were closed, in one line.
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
-  /// A sorter of at most so many calls at once that hands every one to `handler` with the address that it is for.
+  /// Makes a sorter of at most `limit` calls at once. It hands each one to `handler` with the address that the call is
+  /// for.
   init(
     limit: Int, on loop: EventLoop, log: Log, drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },
     handler: @escaping (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
@@ -60,7 +61,7 @@ final class CallSorter {
       guard turnover.take(at: now) else { return }
       remove(calls[drawn(calls.indices)])
     }
-    // The kernel wakes us when a whole header is there, or the end.
+    // The kernel wakes the loop when a whole header is there, or the end.
     stream.file.wakeAfter(bytes: CallDestination.bytesNeeded)
     let call = Call(stream, at: calls.count, until: now + CallSorter.patience)
     stream.handle(.readable) { [unowned self, unowned call] in sort(call) }

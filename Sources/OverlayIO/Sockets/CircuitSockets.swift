@@ -1,10 +1,10 @@
 import OverlayCore
 
-/// The sockets of the circuits that are there, each found without a search: by its circuit's slot.
+/// The sockets of all circuits. Each is found without a search, by its circuit's slot.
 struct CircuitSockets {
   private var entries: [(circuit: CircuitIdentifier, socket: CircuitSocket)?] = []
 
-  /// The circuit's socket; setting `nil` closes it. One of a circuit that is gone finds nothing.
+  /// The circuit's socket; `nil` if the circuit is gone. Setting `nil` closes the socket.
   subscript(circuit: CircuitIdentifier) -> CircuitSocket? {
     get {
       guard circuit.slot < entries.count, let entry = entries[circuit.slot], entry.circuit == circuit else {

@@ -1,13 +1,13 @@
 import Glibc
 import OverlayCore
 
-/// Says to every daemon of this host that one runs with an identity: a socket whose name, in the kernel's abstract
-/// namespace (unix(7)), only one can have. It reaches as far as the loopback addresses that Tor listens at do, goes
-/// with the process, and does not tell the onion name to those who list sockets.
+/// An identity claim tells every daemon of this host that one runs with an identity. It is a socket whose name in the
+/// kernel's abstract namespace (unix(7)) only one process can have. It reaches as far as the loopback addresses that
+/// Tor listens at, ends with the process, and does not tell the onion name to those who list sockets.
 final class IdentityClaim {
   private let socket: FileDescriptor
 
-  /// The claim to this name; EADDRINUSE if another process has it.
+  /// Makes the claim to this name. It throws EADDRINUSE if another process has it.
   init(_ name: OnionName) throws(SystemError) {
     let digits = Array("0123456789abcdef".utf8)
     let path = Array("\0oncilla/".utf8) + name.fingerprint.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xf)]] }

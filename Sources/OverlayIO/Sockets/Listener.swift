@@ -1,7 +1,7 @@
 import Glibc
 import OverlayCore
 
-/// Why nothing can be listened at an address.
+/// The reason why a listener cannot be made.
 struct ListenerError: Error, Equatable, CustomStringConvertible {
   private let address: SocketAddress
   private let error: SystemError
@@ -12,7 +12,7 @@ struct ListenerError: Error, Equatable, CustomStringConvertible {
     self.error = error
   }
 
-  /// What was wrong and what is accepted, for the operator.
+  /// A description for the operator, with what is accepted.
   var description: String {
     switch error.number {
     case EADDRINUSE:
@@ -24,14 +24,14 @@ struct ListenerError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// Where Tor connects to for each circuit that somebody dials to our onion service.
+/// A listener, to which Tor connects for each circuit that somebody dials to an onion service of this host.
 final class Listener {
-  /// How long nothing is accepted after the process ran out of descriptors: the waiting ones would make the
-  /// loop spin.
+  /// The time for which nothing is accepted after the process ran out of descriptors. The connections that wait would
+  /// make the loop spin.
   private static let pause = Duration.seconds(1)
-  /// How many connections are accepted before others get their turn.
+  /// The greatest number of connections that are accepted before other events are served.
   private static let batch = 64
-  /// How often it is said at most that nothing can be accepted.
+  /// The shortest time between two lines that nothing can be accepted.
   private static let complaintInterval = Duration.seconds(60)
 
   private let source: EventSource<FileDescriptor>
@@ -42,7 +42,7 @@ final class Listener {
   private var resumption: TimerSource?
   private let handler: (EventSource<StreamSocket>) -> Void
 
-  /// A listener at `address` that hands every connection to `handler`, and tells `log` when it cannot.
+  /// Makes a listener at `address`. It hands each connection to `handler`, and tells `log` when it cannot accept.
   init(
     _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (EventSource<StreamSocket>) -> Void
   ) throws {
@@ -52,7 +52,7 @@ final class Listener {
     self.handler = handler
     source = EventSource(try SystemCall.socket(address.family, SOCK_STREAM), on: loop)
     let number = source.file.number
-    // Without it an address is not free at once after a daemon ended, which the next call would tell.
+    // Without the option an address is not free at once after a daemon ended. If setting it fails, the next call tells.
     try? SystemCall.setOption(SO_REUSEADDR, of: number, at: SOL_SOCKET, to: 1)
     do throws(SystemError) {
       try address.withSocketAddress { pointer, size throws(SystemError) in
@@ -73,7 +73,7 @@ final class Listener {
         guard let connection = try SystemCall.accept(source.file.number) else { return }
         handler(EventSource(StreamSocket(owning: connection), on: loop))
       } catch {
-        // The caller gave up already, or the network did (accept(2)): the next one may be fine.
+        // The caller has given up, or the network has (accept(2)). The next connection may be fine.
         if [ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH].contains(error.number) {
           continue
         }

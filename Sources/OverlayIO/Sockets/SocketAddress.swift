@@ -1,7 +1,8 @@
 import Glibc
 import OverlayCore
 
-/// Where a socket listens or connects to: numbers or a path, never a name that would have to be resolved.
+/// The address at which a socket listens or to which it connects: numbers or a path, never a name that would have to be
+/// resolved.
 public enum SocketAddress: Hashable, Sendable {
   /// An IPv4 address, and a TCP port in host byte order.
   case ipv4(IPv4Address, port: UInt16)
@@ -10,7 +11,7 @@ public enum SocketAddress: Hashable, Sendable {
   /// The path of a UNIX socket, 1 to `longestPath` bytes.
   case unix(String)
 
-  /// How many bytes of a path fit into `sockaddr_un` beside the NUL that ends it.
+  /// The greatest number of bytes of a path: `sockaddr_un` has one more for the NUL.
   static let longestPath = 107
 
   /// `AF_INET`, `AF_INET6` or `AF_UNIX`, for socket(2).
@@ -31,8 +32,8 @@ public enum SocketAddress: Hashable, Sendable {
     }
   }
 
-  /// Calls `body` with the address as the kernel reads it, good for the time of the call only. A UNIX path that is
-  /// too long is cut: the parser makes none.
+  /// Calls `body` with the address in the kernel's form, which is valid during the call only. It cuts a UNIX path that
+  /// is too long; the parser makes none.
   func withSocketAddress<Result, Failure: Error>(
     _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// Why a text is no socket address.
+/// The reason why a text is no socket address.
 enum SocketAddressError: Error, Equatable, Sendable, CustomStringConvertible {
   /// There is no colon, or an IPv6 address without brackets.
   case form
@@ -11,7 +11,7 @@ enum SocketAddressError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A UNIX path of this many bytes.
   case path(Int)
 
-  /// What was wrong and what is accepted, for the operator.
+  /// A description for the operator, with what is accepted.
   public var description: String {
     switch self {
     case .form: "HOST:PORT is accepted, such as 127.0.0.1:9050 or [::1]:9050"
@@ -24,7 +24,7 @@ enum SocketAddressError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension SocketAddress: CustomStringConvertible {
-  /// The address as the parser reads it.
+  /// The address in the form that the parser reads.
   public var description: String {
     switch self {
     case .ipv4(let address, let port):
@@ -34,8 +34,8 @@ extension SocketAddress: CustomStringConvertible {
     }
   }
 
-  /// The address that `text` writes: `HOST:PORT`, HOST being an IPv4 address, an IPv6 address in brackets or
-  /// `localhost` (127.0.0.1), or `unix:PATH`. No name is resolved: that would leave the host in the clear.
+  /// Reads an address that is written as `HOST:PORT` or `unix:PATH`. HOST is an IPv4 address, an IPv6 address in
+  /// brackets, or `localhost` (127.0.0.1). No name is resolved: a query would leave the host in the clear.
   init(_ text: String) throws(SocketAddressError) {
     if text.hasPrefix("unix:") {
       let path = text.dropFirst("unix:".count)

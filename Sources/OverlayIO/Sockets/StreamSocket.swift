@@ -1,11 +1,11 @@
 import Glibc
 import OverlayCore
 
-/// A connected, or connecting, TCP or UNIX stream that never waits.
+/// A TCP or UNIX stream socket that never blocks. It is connected, or being connected.
 struct StreamSocket: Pollable, ~Copyable {
-  /// What a read brought.
+  /// The result of a read.
   enum Read: Equatable {
-    /// This many bytes.
+    /// So many bytes came.
     case bytes(Int)
     /// Nothing yet.
     case nothing
@@ -15,27 +15,28 @@ struct StreamSocket: Pollable, ~Copyable {
     case failed(SystemError)
   }
 
-  /// What became of a write.
+  /// The result of a write.
   enum Write: Equatable {
-    /// This many bytes were taken; zero if none fit now.
+    /// So many bytes were taken; zero if none fit now.
     case bytes(Int)
     /// The connection is lost.
     case failed(SystemError)
   }
 
-  /// What became of a connection attempt.
+  /// The result of an attempt to connect.
   enum Connection: Equatable {
-    /// It stands.
+    /// The socket is connected.
     case established
-    /// The socket gets writable when it is known.
+    /// The result is not known yet. The socket gets writable when it is.
     case pending
   }
 
-  /// How many bytes the kernel may hold beside those that the other side has room for.
+  /// The greatest number of bytes that the kernel holds beside those that the other side has room for.
   private static let mostUnsent: Int32 = 16 << 10
 
   private let file: FileDescriptor
-  /// Whether it is a TCP socket: a UNIX socket has no delays of its own, and no low-water mark that polling heeds.
+  /// Whether the socket is a TCP socket. A UNIX socket has no delays of its own, and no low-water mark that polling
+  /// heeds.
   let isTCP: Bool
 
   /// The descriptor for the event loop.
@@ -47,7 +48,7 @@ struct StreamSocket: Pollable, ~Copyable {
     file = descriptor
   }
 
-  /// A socket that is not connected yet.
+  /// Makes a socket that is not connected yet.
   init(for address: SocketAddress) throws(SystemError) {
     file = try SystemCall.socket(address.family, SOCK_STREAM)
     isTCP = StreamSocket.sendAtOnce(file.number)
@@ -61,13 +62,13 @@ struct StreamSocket: Pollable, ~Copyable {
     }
   }
 
-  /// What became of the attempt, once the socket is writable.
+  /// Returns the result of the attempt, once the socket is writable.
   func finishConnecting(to address: SocketAddress) throws(SystemError) {
     let outcome = try SystemCall.option(SO_ERROR, of: file.number, at: SOL_SOCKET)
     if outcome != 0 { throw SystemError(call: "connect to \(address)", number: outcome) }
   }
 
-  /// Takes what has come, as far as it fits.
+  /// Reads the bytes that have come, as far as they fit.
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Read {
     do throws(SystemError) {
       guard let count = try SystemCall.receive(file.number, into: buffer) else { return .nothing }
@@ -77,19 +78,20 @@ struct StreamSocket: Pollable, ~Copyable {
     }
   }
 
-  /// Copies what has come to `buffer`, as far as it fits, and leaves it there; how many bytes, 0 for none.
+  /// Copies the bytes that have come to `buffer`, as far as they fit, and leaves them in the socket. It returns their
+  /// number, 0 for none.
   func peek(into buffer: UnsafeMutableRawBufferPointer) -> Int {
     (try? SystemCall.receive(file.number, into: buffer, flags: Int32(MSG_PEEK))) ?? 0
   }
 
-  /// Lets the socket be readable only when so many bytes have come, or the end.
+  /// Makes the socket readable only once so many bytes have come, or at the end.
   func wakeAfter(bytes: Int) {
-    // Without it what comes is found earlier.
+    // If this fails, bytes are only found earlier.
     try? SystemCall.setOption(SO_RCVLOWAT, of: file.number, at: SOL_SOCKET, to: Int32(bytes))
   }
 
-  /// Sends the runs of bytes in order, as far as they are taken, in one call: no more of them than `vectors` has room
-  /// to list.
+  /// Writes the runs of bytes in order, as far as they are taken, in one call. It writes no more runs than `vectors`
+  /// has room for.
   func write(
     _ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, listedIn vectors: UnsafeMutableBufferPointer<iovec>
   ) -> Write {
@@ -106,9 +108,9 @@ struct StreamSocket: Pollable, ~Copyable {
     }
   }
 
-  /// Whether it is a TCP socket; a UNIX socket knows none of these, and has no such delays.
+  /// Sets the TCP options, and returns whether the socket is a TCP socket. A UNIX socket has none of these options.
   private static func sendAtOnce(_ socket: Int32) -> Bool {
-    // What the kernel holds, no queue of ours can put into another order.
+    // No queue of the program can reorder the bytes that the kernel holds.
     set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
   }
 

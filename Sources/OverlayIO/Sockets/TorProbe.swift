@@ -1,16 +1,16 @@
 import Glibc
 import OverlayCore
 
-/// A try whether Tor's SOCKS port takes connections; nothing is sent.
+/// An attempt to connect to Tor's SOCKS port. It sends nothing.
 final class TorProbe {
-  /// How long the port may take to answer: it is mostly on this host.
+  /// The time that the port may take to answer. It is mostly on this host.
   private static let patience = Duration.seconds(5)
 
   private let source: EventSource<StreamSocket>
   private var timeout: TimerSource?
 
-  /// Begins to connect and tells `handler` once why the port cannot be reached, `nil` if it can; that may drop the
-  /// probe. An error if it failed already.
+  /// Begins to connect, and calls `handler` once with the reason why the port cannot be reached, or `nil` if it can.
+  /// The handler may drop the probe. It throws if the attempt failed at once.
   init(
     _ address: SocketAddress, on loop: EventLoop, handler: @escaping (_ failure: SystemError?) -> Void
   ) throws(SystemError) {
