@@ -1,8 +1,8 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-// Neither task concurrency nor regular expressions are used: leaving their modules out makes the binary smaller. A release
-// compiles the core for the one device that it is used with, across modules.
+// Neither task concurrency nor regular expressions are used: leaving their modules out makes the binary smaller.
+// A release compiles the core for the one device that it is used with, across modules.
 let lean: [SwiftSetting] = [
   .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
   .unsafeFlags([
