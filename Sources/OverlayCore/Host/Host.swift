@@ -34,10 +34,8 @@ public struct Host: ~Copyable {
   private var serials: [Int] = []
   private var lastSerial = 0
 
-  /// Makes a host without identities, with or without an address service.
-  public init(addressService: AddressService? = nil) {
-    service = addressService
-  }
+  /// Makes a host without identities.
+  public init() {}
 
   // MARK: - Identities
 
@@ -76,6 +74,16 @@ public struct Host: ~Copyable {
     identitiesChanged(turn: &turn)
     return true
   }
+
+  /// Lets a service give out the addresses of the identities. It goes on with its leases: those of addresses that no
+  /// identity has are forgotten, so the identities are to be added before.
+  public mutating func serve(_ service: AddressService) {
+    var service = service
+    service.identitiesChanged(to: addresses)
+    self.service = service
+  }
+
+  private var addresses: [IPv6Address] { order.map { nodes[$0.slot].settings.name.address } }
 
   private mutating func identitiesChanged<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
     let addresses = Set(identities.keys)

@@ -22,9 +22,7 @@ final class Pump {
     let station = settings.mode == .tap ? state.macAddress() : nil
     let service = station.flatMap { settings.addressService(for: addresses, station: $0) }
     leaseWriter = try service == nil ? nil : state.leaseWriter(on: loop)
-    port = try HostPort(
-      LinkDevice(device, link: settings.link(for: addresses, station: station)),
-      Host(addressService: service.map { Pump.makeService($0, keptIn: state, at: loop.now, log: log) }), on: loop)
+    port = try HostPort(LinkDevice(device, link: settings.link(for: addresses, station: station)), Host(), on: loop)
     tor = TorWatch(settings.socks, on: loop, changed: torChanged)
     self.log = log
     self.deviceGone = deviceGone
@@ -35,6 +33,7 @@ final class Pump {
       guard let identity = port.host.add(node, turn: &port.turn) else { continue }
       identities[identity] = try IdentitySockets(identity, at: port, through: tor, on: loop, log: log)
     }
+    if let service { port.host.serve(Pump.makeService(service, keptIn: state, at: loop.now, log: log)) }
     tor.probed = { [unowned self] isReachable in
       forEachIdentity { $0.torProbed(isReachable: isReachable) }
     }

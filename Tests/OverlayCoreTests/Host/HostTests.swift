@@ -74,6 +74,21 @@ struct HostTests {
     #expect(try world.join(&client) == OnionName.sample(3).address)
   }
 
+  @Test("leases that were kept over a restart are there, of however many identities: none was forgotten on the way")
+  func keptLeases() throws {
+    let world = HostWorld(isEthernet: true)
+    _ = try (1...3).map { try #require(try world.add($0)) }
+    let addresses = try (1...3).map { try OnionName.sample($0).address }
+    var client = FakeDHCPv6Client(7)
+    #expect(try world.join(&client) == addresses[1])
+    let leases = world.host.leases
+    #expect(leases.map(\.address) == [addresses[1]])
+    let later = HostWorld(isEthernet: true)
+    _ = try (1...3).map { try #require(try later.add($0)) }
+    later.serve(addresses, leases: leases)
+    #expect(later.host.leases == leases)
+  }
+
   @Test("a name of an identity that is added later is dialled no more: a packet for it is one for a host on this side")
   func sibling() throws {
     let first = try #require(try world.add(1))

@@ -13,10 +13,15 @@ final class HostWorld {
     self.isEthernet = isEthernet
     let now = Instant(nanoseconds: 1_000_000_000_000)
     let link = isEthernet ? EthernetLink(LinkWorld.settings { $0.ownAddresses = [] }) : nil
-    let settings = AddressServiceSettings(macAddress: LinkWorld.mac, addresses: [], isFirstReserved: true)
-    let service = isEthernet ? AddressService(settings, at: now, wallClock: 1_800_000_000) : nil
-    host = Host(addressService: service)
+    host = Host()
     turn = Turn(LinkDevice(CollectingDevice(), link: link), at: now)
+    if isEthernet { serve() }
+  }
+
+  /// The host gives out the addresses of its identities, and goes on with leases that were kept.
+  func serve(_ addresses: [IPv6Address] = [], leases: [Lease] = []) {
+    let settings = AddressServiceSettings(macAddress: LinkWorld.mac, addresses: addresses, isFirstReserved: true)
+    host.serve(AddressService(settings, leases: leases, at: turn.now, wallClock: 1_800_000_000))
   }
 
   /// Adds the identity with this number.
