@@ -86,9 +86,12 @@ public struct Host: ~Copyable {
   private var addresses: [IPv6Address] { order.map { nodes[$0.slot].settings.name.address } }
 
   private mutating func identitiesChanged<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
-    let addresses = Set(identities.keys)
-    for identity in order { nodes[identity.slot].siblingsChanged(to: addresses) }
-    let inOrder = order.map { nodes[$0.slot].settings.name.address }
+    let siblings = Set(addresses)
+    for identity in order {
+      nodes[identity.slot].siblingsChanged(to: siblings, turn: &turn)
+      touch(identity)
+    }
+    let inOrder = addresses
     if turn.device.hasLink { turn.device.link?.identitiesChanged(to: inOrder) }
     service?.identitiesChanged(to: inOrder)
   }

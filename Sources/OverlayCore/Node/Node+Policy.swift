@@ -15,15 +15,8 @@ extension Node {
   ) -> [PolicyChange] {
     let before = settings.policy
     let old = NodeConfiguration(before, onThisSide: settings.onThisSide)
-    let new = NodeConfiguration(policy, onThisSide: settings.onThisSide)
     settings.policy = policy
-    router.table = new.table
-    admission.table = new.table
-    if settings.dialsPeers { peers.keepConfigured(new.peers.map(\.peer.name)) }
-    for name in names.replaceConfiguration(with: new.names) { leave(name, turn: &turn) }
-    if settings.dialsPeers {
-      for (label, peer) in new.peers { peers.configure(peer.name, label: label) }
-    }
+    let new = configure(turn: &turn)
     peers.change(
       idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, names: &names, streams: &streams, out: &out,
       at: turn.now)
@@ -33,13 +26,35 @@ extension Node {
     return changes
   }
 
-  /// Sets the addresses of all identities of this host. No name is known for them any more, and circuits to such a name
-  /// end when they are idle, because nothing is sent there.
-  mutating func siblingsChanged(to addresses: Set<IPv6Address>) {
+  /// Sets the addresses of all identities of this host. No name is known for them any more, whoever named them, and
+  /// circuits to and from such names are closed. A configured peer whose address no identity has any more is dialled.
+  mutating func siblingsChanged<Device: PacketDevice & ~Copyable>(
+    to addresses: Set<IPv6Address>, turn: inout Turn<Device>
+  ) {
     guard addresses != settings.siblings else { return }
     settings.siblings = addresses
     peers.siblingsChanged(to: addresses)
+    let lost = addresses.compactMap { names.name(of: $0) }
     names.set(onThisSide: settings.onThisSide)
+    _ = configure(turn: &turn)
+    for name in lost { leave(name, turn: &turn) }
+    for address in addresses {
+      for call in peers.calls(from: address) { close(call, .unneeded, turn: &turn) }
+    }
+    peers.dialConfigured(names: &names, streams: &streams, out: &out, at: turn.now)
+  }
+
+  /// Takes what counts of the policy in place of what counted before.
+  private mutating func configure<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) -> NodeConfiguration {
+    let configuration = NodeConfiguration(settings.policy, onThisSide: settings.onThisSide)
+    router.table = configuration.table
+    admission.table = configuration.table
+    if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.peer.name)) }
+    for name in names.replaceConfiguration(with: configuration.names) { leave(name, turn: &turn) }
+    if settings.dialsPeers {
+      for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
+    }
+    return configuration
   }
 
   /// Closes the first circuit to a name, and with it the others.

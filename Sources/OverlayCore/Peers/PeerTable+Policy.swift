@@ -30,6 +30,14 @@ extension PeerTable {
         of: peer, from: circuitsPerPeer - 1, to: peers[peer].sparse.open, names: &names, streams: &streams, out: &out,
         at: now)
     }
+    dialConfigured(names: &names, streams: &streams, out: &out, at: now)
+  }
+
+  /// Dials the configured peers that there is no circuit to, unless nobody knows yet whether Tor is there: its answer does.
+  mutating func dialConfigured(
+    names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard tor == .reachable else { return }
     for peer in configured { redial(peer, names: &names, streams: &streams, out: &out, at: now) }
   }
 

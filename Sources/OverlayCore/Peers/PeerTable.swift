@@ -63,6 +63,9 @@ struct PeerTable: ~Copyable {
     return peers[peer].sparse.current?.circuit
   }
 
+  /// Returns the accepted circuits that claim to be of the peer with this address.
+  func calls(from address: IPv6Address) -> [CircuitIdentifier] { peers.find(address).map { peers[$0].incoming } ?? [] }
+
   /// Returns the peer with this address, and adds it if there is none.
   mutating func findOrInsert(_ address: IPv6Address, _ name: OnionName?, isSelf: Bool = false) -> PeerSlots.Index {
     if let peer = peers.find(address) {
@@ -211,7 +214,7 @@ struct PeerTable: ~Copyable {
     tor = .reachable
     out.perform(.torReachable(true))
     for peer in peers.indices { peers[peer].forgive() }
-    for peer in configured { redial(peer, names: &names, streams: &streams, out: &out, at: now) }
+    dialConfigured(names: &names, streams: &streams, out: &out, at: now)
   }
 
   /// Notes that the SOCKS server takes no connections.

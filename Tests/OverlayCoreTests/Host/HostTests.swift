@@ -101,6 +101,34 @@ struct HostTests {
     #expect(world.actions(of: first).allSatisfy { if case .dial = $0 { false } else { true } })
   }
 
+  @Test("a configured peer that is added as an identity is left, and dialled again when that is removed")
+  func configuredSibling() throws {
+    let second = try OnionName.sample(2)
+    let settings = NodeSettings(name: try .sample(1), peers: [ConfiguredPeer(name: second)])
+    let first = try #require(world.host.add(settings, random: SeededGenerator(seed: 1), turn: &world.turn))
+    world.host.with(first) { $0.start(turn: &world.turn) }
+    world.host.with(first) { $0.torProbed(isReachable: true, turn: &world.turn) }
+    let dialled = world.actions(of: first)
+    let circuit = try #require(dialled.compactMap { if case .dial(let circuit) = $0 { circuit } else { nil } }.first)
+    let call = try #require(world.host.with(first) { $0.accepted(turn: &world.turn) } ?? nil)
+    var keepalive = Keepalive(name: second).packet(to: settings.name.address, flowLabel: 1)
+    keepalive.withUnsafeMutableBytes { bytes in
+      world.host.with(first) { $0.receive(bytes, on: call, turn: &world.turn) }
+    }
+    let sibling = try #require(try world.add(2))
+    let closed = world.actions(of: first)
+    #expect(closed.contains(.close(circuit)))
+    #expect(closed.contains(.close(call)))
+    for _ in 0..<10 {
+      world.turn.now = world.turn.now + .seconds(60)
+      world.host.with(first) { $0.advance(turn: &world.turn) }
+      #expect(world.actions(of: first).allSatisfy { if case .dial = $0 { false } else { true } })
+    }
+    #expect(world.host.remove(sibling, turn: &world.turn))
+    #expect(world.touched() == [first])
+    #expect(world.actions(of: first).contains { if case .dial = $0 { true } else { false } })
+  }
+
   @Test("each identity is looked at when it asks for it, and says so")
   func time() throws {
     let identities = try world.addTwo()
