@@ -204,6 +204,7 @@ extension PeerTable {
     peers[peer].liveness.trust()
     if peers[peer].unansweredSince != nil { peers[peer].unansweredSince = now }
     set(.lane(peer, Lane.sparse), of: successor.circuit)
+    streams.allow(successor.circuit, PeerTable.dialTimeout)
     let circuit = successor.isOpen ? successor.circuit : nil
     streams.rescue(&old.queue, to: circuit, waiting: &peers[peer].waiting, out: &out, at: now)
     for index in peers[peer].bulk.indices where peers[peer].bulk[index].current != nil {

@@ -39,7 +39,7 @@ struct Circuit: ~Copyable {
   /// The time at which the circuit was dialled or accepted.
   let began: Instant
   /// The time that Tor may take to grant the circuit.
-  let timeout: Duration
+  var timeout: Duration
   /// The time at which the last whole packet came. Bytes alone do not count, or a trickle of them would keep a circuit
   /// for ever.
   var lastReceived: Instant

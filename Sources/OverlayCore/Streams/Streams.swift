@@ -80,6 +80,14 @@ struct Streams: ~Copyable {
     return circuit
   }
 
+  /// Lets Tor take `timeout`, from when it was asked on, to grant a circuit that is still being built.
+  mutating func allow(_ circuit: CircuitIdentifier, _ timeout: Duration) {
+    guard self[circuit].isBeingBuilt else { return }
+    queues.circuits[circuit].timeout = timeout
+    deadlines.cancel(circuit.slot)
+    deadlines.schedule(circuit.slot, at: self[circuit].began + timeout)
+  }
+
   /// Adds a circuit that somebody else dialled, and returns its identifier.
   mutating func accept(at now: Instant) -> CircuitIdentifier {
     queues.circuits.insert(Circuit(.accepted, .sparse, timeout: .zero, at: now))

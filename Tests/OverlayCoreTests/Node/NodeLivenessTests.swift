@@ -165,6 +165,26 @@ struct NodeLivenessTests {
     #expect(zip(first.dials, first.dials.dropFirst()).allSatisfy { $1 - $0 >= .seconds(30) })
   }
 
+  @Test("and lost while a second one is built leaves that as long as a first one has to stand (it had half of it)")
+  func onlyOneLeft() throws {
+    let (first, old) = pair()
+    let dead = try #require(first.dialledCircuits.first)
+    world.vanish(old)
+    world.outcomes["\(bob)"] = .silence
+    let dials = first.dials.count
+    for _ in 0..<100 where first.dials.count == dials {
+      world.send(first.packet(to: bob.address), from: first)
+      world.pass(.seconds(1))
+    }
+    let second = try #require(world.circuits.last)
+    #expect(second !== dead)
+    world.cut(dead)
+    world.pass(.seconds(45))
+    #expect(!second.isClosed)
+    world.pass(.seconds(16))
+    #expect(second.isClosed)
+  }
+
   @Test("with its lanes hands all that waits to its successor, in order")
   func lanes() throws {
     let stage = try LaneStage()
