@@ -84,6 +84,8 @@ struct Peer: ~Copyable {
 
   /// Whether the operator configured the peer: a circuit to it is kept for ever.
   var isPermanent: Bool { label != nil }
+  /// Whether reports show the peer. They show nobody who calls and was never dialled.
+  var isReported: Bool { isPermanent || wasDialled }
   /// Whether there is a first circuit, open or being built.
   var hasCircuit: Bool { sparse.current != nil }
   /// The only source address of packets on circuits to the peer. A circuit to this host itself brings none from
@@ -211,10 +213,17 @@ struct Peer: ~Copyable {
     if case .backoff = state { state = .idle }
   }
 
-  /// Returns whether nothing leads to the peer, and whether a new one would be treated alike, so that this one can be
-  /// forgotten.
+  /// Forgets all that this host knows of the peer from dialling it.
+  mutating func forgetDials() {
+    wasDialled = false
+    (pace, bulkPace, liveness) = (DialPace(), DialPace(), Liveness())
+    (traffic, lastError, reachability) = (Traffic(), nil, .unknown)
+    state = .idle
+  }
+
+  /// Returns whether no circuit leads to the peer, and whether one that was never dialled would be treated alike.
   func isForgettable(at now: Instant) -> Bool {
-    !isPermanent && !hasCircuit && incoming.isEmpty && waiting.count == 0 && pace.isForgettable(at: now)
+    !isPermanent && !hasCircuit && waiting.count == 0 && pace.isForgettable(at: now)
       && bulkPace.isForgettable(at: now) && liveness.isForgettable(at: now)
   }
 }

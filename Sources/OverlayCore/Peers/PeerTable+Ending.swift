@@ -37,7 +37,7 @@ extension PeerTable {
       calls.remove(identifier)
       if let name = call.sender.name { names.release(name) }
       if let peer = caller(call.sender) {
-        peers[peer].traffic.add(circuit.traffic)
+        if peers[peer].isReported { peers[peer].traffic.add(circuit.traffic) }
         peers[peer].incoming.removeAll { $0 == identifier }
         forgetIfUnknown(peer)
       }

@@ -6,7 +6,7 @@ extension PeerTable {
   /// Returns the status of all configured peers, and of others that were ever dialled, up to
   /// `NodeBounds.reportedPeers`, with the number of those that are left out. It looks at every circuit.
   func status(in streams: borrowing Streams, at now: Instant) -> (shown: [PeerStatus], others: Int) {
-    let known = peers.indices.filter { peers[$0].isPermanent || peers[$0].wasDialled }
+    let known = peers.indices.filter { peers[$0].isReported }
     let permanent = known.filter { peers[$0].isPermanent }.sorted { label(of: $0) < label(of: $1) }
     let shown = permanent + known.filter { !peers[$0].isPermanent }.prefix(policy.bounds.reportedPeers)
     return (shown.map { status(of: $0, in: streams, at: now) }, known.count - shown.count)

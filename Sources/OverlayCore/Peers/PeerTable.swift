@@ -77,9 +77,7 @@ struct PeerTable: ~Copyable {
 
   /// Forgets a peer that was never dialled if no circuit leads to or from it.
   mutating func forgetIfUnknown(_ peer: PeerSlots.Index) {
-    guard !peers[peer].wasDialled, !peers[peer].isPermanent, !peers[peer].hasCircuit, peers[peer].incoming.isEmpty
-    else { return }
-    forget(peer)
+    if !peers[peer].isReported, !peers[peer].hasCircuit, peers[peer].incoming.isEmpty { forget(peer) }
   }
 
   private mutating func forget(_ peer: PeerSlots.Index) {
@@ -198,7 +196,8 @@ struct PeerTable: ~Copyable {
   private mutating func tidy(at now: Instant) {
     for peer in peers.indices {
       peers[peer].flows.releaseIfOver(at: now)
-      if peers[peer].isForgettable(at: now) { forget(peer) }
+      guard peers[peer].isForgettable(at: now) else { continue }
+      if peers[peer].incoming.isEmpty { forget(peer) } else { peers[peer].forgetDials() }
     }
     nextTidying = now + PeerTable.tidyingInterval
   }

@@ -76,6 +76,34 @@ struct NodePeerStateTests {
     #expect(host.node.status(at: world.now).peers.map(\.name) == [bob.name])
   }
 
+  @Test("who was dialled in vain is in no report any more after a while, though it calls (it stayed there for ever)")
+  func caughtUp() throws {
+    world.outcomes["\(bob.name)"] = .refused(0x5b)
+    let host = world.start(FakeHost(alice), knowing: [bob.name])
+    let call = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: call)
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.node.status(at: world.now).peers.map(\.name) == [bob.name])
+    world.pass(.seconds(101))
+    #expect(!call.isClosed)
+    #expect(host.node.status(at: world.now).peers.isEmpty)
+    #expect(incoming(host) == 1)
+    world.cut(call)
+    #expect(host.node.peers.count == 0)
+  }
+
+  @Test("a call that ended before its sender was ever dialled is not in the report's traffic")
+  func trafficBefore() throws {
+    world.outcomes["\(bob.name)"] = .silence
+    let host = world.start(FakeHost(alice))
+    let calls = try (0..<2).map { _ in try #require(world.call(host)) }
+    for call in calls { world.say(bob.keepalive(to: alice.address), on: call) }
+    world.cut(calls[0])
+    world.send(host.packet(to: bob.address), from: host)
+    let traffic = try #require(host.node.status(at: world.now).peers.first?.traffic)
+    #expect(traffic.received == UInt64(bob.keepalive(to: alice.address).count))
+  }
+
   @Test("what goes over this host's own call is counted at both ends, while it lasts and afterwards")
   func ownCall() throws {
     let host = world.start(FakeHost(alice))
