@@ -17,8 +17,9 @@ struct DialPace {
 
   /// The time at which the pause after the last failure ends.
   private(set) var pauseEnd = Instant(nanoseconds: 0)
+  /// How long the pause after a failure is at the least.
+  var shortestPause: Duration
 
-  private let shortestPause: Duration
   private var attempts: [Instant] = []
   private var failures = 0
   private var lastFailure = Instant(nanoseconds: 0)

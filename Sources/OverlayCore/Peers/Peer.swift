@@ -117,11 +117,14 @@ struct Peer: ~Copyable {
   mutating func configure(_ name: OnionName, label: String) {
     let isNew = self.label == nil
     self.label = label
-    if isNew, !hasCircuit { becomes(name) }
+    if isNew, !hasCircuit { becomes(name) } else { pace.shortestPause = DialPace.configuredPause }
   }
 
   /// Notes that the operator does not name the peer any more.
-  mutating func unconfigure() { label = nil }
+  mutating func unconfigure() {
+    label = nil
+    pace.shortestPause = .zero
+  }
 
   /// Gives the address to another name, and so to another host, of which nothing is known.
   mutating func becomes(_ name: OnionName) {

@@ -64,6 +64,20 @@ struct NodePolicyTests {
     #expect(circuit.isClosed)
   }
 
+  @Test("a peer that is configured while its circuit stands is dialled at a configured peer's pace after that")
+  func pace() throws {
+    let host = world.start(FakeHost(alice), knowing: [bob])
+    world.send(host.packet(to: bob.address), from: host)
+    let circuit = try #require(host.dialledCircuits.first)
+    _ = apply(try policy([bob]), to: host)
+    world.pass(.seconds(40))
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    world.cut(circuit)
+    world.pass(.seconds(60))
+    #expect(host.dials.count > 3)
+    #expect(zip(host.dials.dropFirst(2), host.dials.dropFirst(1)).allSatisfy { $0.0 - $0.1 >= .seconds(10) })
+  }
+
   @Test("a name that the hosts file has stays known when it is configured no more, and its circuit stays")
   func hosts() throws {
     let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]), knowing: [bob])
