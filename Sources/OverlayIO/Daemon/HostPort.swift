@@ -105,10 +105,18 @@ final class HostPort {
   /// Ends a turn: handles the events of the link and the actions of the identities, and sets the timer for the next
   /// deadline.
   func end() {
-    if turn.device.hasLink { host.handleLinkEvents(turn: &turn) }
-    while let identity = host.nextTouched() { handlers?.touched(identity) }
+    handleLinkEvents()
+    while let identity = host.nextTouched() {
+      handlers?.touched(identity)
+      // What an identity tells this side may be what the link gives up a packet for.
+      handleLinkEvents()
+    }
     while let event = host.nextEvent() { handlers?.told(event) }
     timer?.start(at: host.nextDeadline(turn: turn))
+  }
+
+  private func handleLinkEvents() {
+    if turn.device.hasLink { host.handleLinkEvents(turn: &turn) }
   }
 
   private func advance() {
