@@ -130,7 +130,9 @@ extension PeerTable {
   {
     guard mayClaim(source) else { return }
     setSender(.claimed(source, nil), of: circuit, names)
-    if let peer = peers.find(source), names.name(of: source) != nil { called(peer, at: now) }
+    if let name = names.name(of: source), let peer = peers.find(source), peers[peer].name == name {
+      called(peer, at: now)
+    }
   }
 
   /// Sets the sender of an accepted circuit, and moves the circuit to the peer of that address.
