@@ -132,7 +132,8 @@ struct PeerTable: ~Copyable {
 
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
-    min(peerDeadlines.earliest, circuitDeadlines.earliest, min(nextTorProbe, nextDials, min(nextSelection, nextTidying)))
+    let asked = min(peerDeadlines.earliest, circuitDeadlines.earliest)
+    return min(asked, nextTorProbe, min(nextDials, nextSelection, nextTidying))
   }
 
   /// Starts the table: it tries the SOCKS server, and dials the configured peers when that answers.
