@@ -182,7 +182,7 @@ enum FuzzWorld {
     bounds.circuits = max(bounds.circuits, 8)
     if first & 4 != 0 { (bounds.unreachedNames, bounds.reachedNames) = (2, 2) }
     if first & 1 != 0 {
-      bounds.packetBytes = FlowQueue.memoryLimit + bounds.reassemblyBytes + Streams.reassemblySlack
+      bounds.packetBytes = FlowQueue.memoryLimit + bounds.reassemblyBytes + CutPackets.slack
     }
     let isWithIPv4 = first & 8 != 0
     return NodeSettings(

@@ -36,7 +36,7 @@ struct Delivery: ~Copyable {
       hand(packet.bytes, out: &out, turn: &turn)
       return nil
     }
-    let refused = joiner.add(packet, egressMTU: min(mtu, Streams.superSegment), to: &turn)
+    let refused = joiner.add(packet, egressMTU: min(mtu, Circuit.superSegment), to: &turn)
     out.counters[.deviceRefused] += UInt64(refused)
     return nil
   }

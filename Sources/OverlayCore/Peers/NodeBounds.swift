@@ -49,9 +49,9 @@ public struct NodeBounds: Equatable, Sendable {
   public init(identities: Int = 1, circuits: Int = 1_000) {
     func share(_ whole: Int, atLeast floor: Int) -> Int { max(whole / max(identities, 1), floor) }
     self.circuits = share(circuits, atLeast: 4)
-    reassemblyBytes = share(Streams.reassemblyLimit, atLeast: 4 * PacketStore.largeSize)
+    reassemblyBytes = share(CutPackets.memoryLimit, atLeast: 4 * PacketStore.largeSize)
     packetBytes = share(
-      PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + Streams.reassemblySlack)
+      PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + CutPackets.slack)
     unreachedNames = share(NameTable.unreachedLimit, atLeast: 32)
     reachedNames = share(NameTable.reachedLimit, atLeast: 128)
     dials = share(64, atLeast: 8)

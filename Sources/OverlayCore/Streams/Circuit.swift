@@ -15,6 +15,13 @@ struct Circuit: ~Copyable {
     case accepted
   }
 
+  /// The longest time that one packet may occupy a circuit. A longer packet is cut, so that others do not wait for it.
+  static let frameTime = Duration.milliseconds(5)
+  /// The greatest length of the packets that a super-packet is cut into where it arrives, and the smallest length of
+  /// the segments of a super-packet that is sent, in bytes. A super-packet does not tell how long its segments were. So
+  /// no piece is longer than a segment that the sender made, and the flow of a sender that has to keep below this
+  /// length, because of its peer or of a link behind that, is cut here.
+  static let superSegment = 1_500
   /// The range of the size of a write batch, in bytes.
   static let batchSizes = (16 << 10)...(256 << 10)
 
@@ -143,15 +150,15 @@ struct Circuit: ~Copyable {
   }
 
   /// Returns how a packet is to be cut for this circuit now. A peer that takes super-packets gets IPv6 ones uncut, as
-  /// long as the circuit sends one in less than `Streams.frameTime`.
+  /// long as the circuit sends one in less than `Circuit.frameTime`.
   func segmentation(
     of packet: PacketView, _ offload: OffloadHeader, takesSuperPackets: Bool, at now: Instant
   ) -> OffloadHeader.Segmentation {
     guard case .tcp(let size, let hasECN) = offload.segmentation, isOpen, takesSuperPackets, !packet.isIPv4,
-      Int(offload.headerLength(of: packet.bytes)) + Int(size) >= Streams.superSegment
+      Int(offload.headerLength(of: packet.bytes)) + Int(size) >= Circuit.superSegment
     else { return offload.segmentation }
     guard let rate = rate.bytesPerSecond(at: now) else { return .none }
-    let most = Int(rate * Streams.frameTime.seconds)
+    let most = Int(rate * Circuit.frameTime.seconds)
     guard packet.bytes.count > most else { return .none }
     // A slower circuit gets pieces of as many whole segments as it sends in that time.
     let together = max(1, most / max(Int(size), 1)) * Int(size)

@@ -11,6 +11,11 @@
 /// Circuits are in lists by standing and by size, each in the order of time, so that a choice compares only the first
 /// circuit of each list, however many circuits there are.
 struct CutPackets {
+  /// The most memory that the cut packets of all circuits of a daemon take together, in bytes.
+  static let memoryLimit = 16 << 20
+  /// The memory by which the cut packets of a node can exceed their bound until a circuit is closed, in bytes: that of
+  /// one packet, which turns out to be long and moves to a larger slot.
+  static let slack = PacketStore.largeSize + PacketStore.smallSize
   /// The factor of the weight of a circuit that has brought nothing yet.
   static let unprovenWeight = 16.0
 

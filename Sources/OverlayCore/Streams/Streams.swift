@@ -4,26 +4,13 @@
 ///
 /// `PacketStore` bounds the memory of all packets, and `CutPackets` the part of it that cut packets take.
 struct Streams: ~Copyable {
-  /// The longest time that one packet may occupy a circuit. A longer packet is cut, so that others do not wait for it.
-  static let frameTime = Duration.milliseconds(5)
-  /// The greatest length of the packets that a super-packet is cut into where it arrives, and the smallest length of
-  /// the segments of a super-packet that is sent, in bytes. A super-packet does not tell how long its segments were. So
-  /// no piece is longer than a segment that the sender made, and the flow of a sender that has to keep below this
-  /// length, because of its peer or of a link behind that, is cut here.
-  static let superSegment = 1_500
-  /// The most memory that the cut packets of all circuits of a daemon take together, in bytes.
-  static let reassemblyLimit = 16 << 20
-  /// The memory by which the cut packets of a node can exceed their bound until a circuit is closed, in bytes: that of
-  /// one packet, which turns out to be long and moves to a larger slot.
-  static let reassemblySlack = PacketStore.largeSize + PacketStore.smallSize
   /// The interval at which unused memory is given back. It is out of step with keepalives, or a circuit that is kept
   /// alive would never be found quiet.
   static let tidyingInterval = Duration.seconds(50)
 
-  /// The circuits, and the packets that wait on them.
-  var queues: SendQueues
+  private var queues: SendQueues
   private(set) var cutPackets: CutPackets {
-    didSet { queues.reserve = max(0, reassemblyBytes + Streams.reassemblySlack - cutPackets.memory) }
+    didSet { queues.reserve = max(0, reassemblyBytes + CutPackets.slack - cutPackets.memory) }
   }
   // By the circuit's slot: the time until which Tor may take to grant it.
   private var deadlines = DeadlineQueue()
@@ -33,7 +20,7 @@ struct Streams: ~Copyable {
   /// Makes streams without circuits, with `packetBytes` bytes for packets, of which cut packets may take
   /// `reassemblyBytes`.
   init(packetBytes: Int, reassemblyBytes: Int) {
-    queues = SendQueues(packetBytes: packetBytes, reserve: reassemblyBytes + Streams.reassemblySlack)
+    queues = SendQueues(packetBytes: packetBytes, reserve: reassemblyBytes + CutPackets.slack)
     cutPackets = CutPackets(limit: reassemblyBytes)
     self.reassemblyBytes = reassemblyBytes
   }
@@ -212,5 +199,71 @@ struct Streams: ~Copyable {
     guard let circuit = cutPackets.circuitInExcess(at: now) else { return nil }
     cutPackets.forget(circuit)
     return circuit
+  }
+
+  // MARK: - Sending
+
+  /// Queues a packet on a circuit, as ordinary packets or, if the peer takes them and the circuit is fast enough, as
+  /// larger ones. Without a circuit the packet waits in `waiting`.
+  mutating func enqueue(
+    _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, on circuit: CircuitIdentifier?,
+    takesSuperPackets: Bool, waiting: inout PacketQueue, out: inout Outbox, at now: Instant
+  ) {
+    queues.enqueue(
+      packet, offload, flow: flow, on: circuit, takesSuperPackets: takesSuperPackets, waiting: &waiting, out: &out,
+      at: now)
+  }
+
+  /// Hands the packets that wait on the circuit to `write`, as `SendQueues.transmit` does.
+  mutating func transmit(
+    _ circuit: CircuitIdentifier, out: inout Outbox, at now: Instant,
+    using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
+  ) -> Bool {
+    contains(circuit) && queues.transmit(circuit, out: &out, at: now, using: write)
+  }
+
+  /// Promotes a circuit for bulk: it carries sparse flows, too, from now on.
+  mutating func promote(_ circuit: CircuitIdentifier, out: inout Outbox) { queues.promote(circuit, out: &out) }
+
+  /// Migrates a flow, whose next packet is `packet`, to another circuit, with its waiting packets. It returns the
+  /// circuit that `packet` goes out on.
+  mutating func migrate(
+    _ flow: UInt32, from old: CircuitIdentifier, to new: CircuitIdentifier, with packet: PacketView,
+    out: inout Outbox, at now: Instant
+  ) -> CircuitIdentifier { queues.migrate(flow, from: old, to: new, with: packet, out: &out, at: now) }
+
+  /// Ends a flow's migration if `packet` repeats bytes that went along the old circuit.
+  mutating func endMigration(of flow: UInt32, ifRepeatedBy packet: PacketView, out: inout Outbox) {
+    queues.endMigration(of: flow, ifRepeatedBy: packet, out: &out)
+  }
+
+  /// Notes a delivered packet, which may end the migration of a flow.
+  mutating func noteDelivered(_ packet: PacketView, out: inout Outbox) { queues.noteDelivered(packet, out: &out) }
+
+  /// Queues the packets that waited for a circuit on a circuit that is open now.
+  mutating func release(
+    _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
+  ) { queues.release(&waiting, to: circuit, out: &out, at: now) }
+
+  /// Queues the packets of a circuit that is gone on `circuit`, or in `waiting` until a circuit is built if `circuit`
+  /// is `nil`.
+  mutating func rescue(
+    _ queue: inout FlowQueue, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
+    at now: Instant
+  ) { queues.rescue(&queue, to: circuit, waiting: &waiting, out: &out, at: now) }
+
+  /// Drops the packets of a circuit that is gone.
+  mutating func discard(_ queue: inout FlowQueue) { queues.discard(&queue) }
+
+  /// Removes the first packet of `waiting` and returns it; `nil` if there is none. The caller gives it back with
+  /// `takeBack`.
+  mutating func takeFirst(of waiting: inout PacketQueue) -> PacketStore.Slot? { waiting.popFirst(queues.store) }
+
+  /// Returns the packet in a slot.
+  func packet(in slot: PacketStore.Slot) -> PacketView? { PacketView(queues.store.room(slot)) }
+
+  /// Gives the slot of a packet back to the store.
+  mutating func takeBack(_ slot: PacketStore.Slot) {
+    queues.store.takeBack(slot)
   }
 }

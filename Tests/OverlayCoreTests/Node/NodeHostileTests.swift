@@ -126,13 +126,13 @@ struct NodeHostileTests {
       let circuit = try #require(accepted)
       host.receive(packet, on: circuit, at: now + .milliseconds(number))
       circuits.append(circuit)
-      #expect(host.node.cutPackets.memory <= Streams.reassemblyLimit * 3 / 4)
+      #expect(host.node.cutPackets.memory <= CutPackets.memoryLimit * 3 / 4)
     }
     var closed: [CircuitIdentifier] = []
     while let action = host.node.nextAction() {
       if case .close(let circuit) = action { closed.append(circuit) }
     }
-    #expect(closed == Array(circuits[..<(300 - Streams.reassemblyLimit * 3 / 4 / PacketStore.largeSize)]))
+    #expect(closed == Array(circuits[..<(300 - CutPackets.memoryLimit * 3 / 4 / PacketStore.largeSize)]))
     #expect(host.count(.reassemblyLimit) == UInt64(closed.count))
     for circuit in circuits {
       host.ended(circuit, .closed, at: now + .seconds(1))
