@@ -141,6 +141,24 @@ class Table(unittest.TestCase):
             self.assertEqual(set(check_layout.order_in(readme, target)), there)
 
 
+class State(unittest.TestCase):
+    MACHINE = "struct Table: ~Copyable {\n  var peers = 1\n  private var uses = 2\n  private(set) var tor = 3\n  var count: Int { 4 }\n}"
+
+    def reached(self, text, home="struct Node {\n  var table: Table\n}"):
+        sources = [Source("Low", "Low/Table.swift", self.MACHINE), Source("High", "High/Node.swift", home + text)]
+        return list(check_layout.reached_state(sources))
+
+    def test_a_machines_state_is_not_reached_from_another_folder(self):
+        for text in ["func f(n: Node) { n.table.peers += 1 }", "extension Node { var a: Int { table.peers } }"]:
+            self.assertEqual(len(self.reached(text)), 1, text)
+            self.assertIn("table.peers reaches into Table", self.reached(text)[0])
+
+    def test_what_others_may_use(self):
+        for text in ["func f(n: Node) { n.table.count }", "func f(n: Node) { n.table.tor }", "let table = peers.count"]:
+            self.assertEqual(self.reached(text), [], text)
+        self.assertEqual(self.reached("func f(n: Node) { n.table.peers }", home="struct Other {\n  var table: Table\n}"), [])
+
+
 class Calls(unittest.TestCase):
     SYSTEM = "enum SystemCall { static func read() { Glibc.read(0); oncilla_accept(1); precondition(errno == 1) } }"
 

@@ -39,7 +39,7 @@ extension Node {
     _ = configure(turn: &turn)
     for name in lost { leave(name, turn: &turn) }
     for address in addresses {
-      for call in peers.calls(from: address) { close(call, .unneeded, turn: &turn) }
+      for call in peers.circuits(from: address) { close(call, .unneeded, turn: &turn) }
     }
     peers.dialConfigured(names: &names, streams: &streams, out: &out, at: turn.now)
   }
@@ -47,8 +47,8 @@ extension Node {
   /// Takes what counts of the policy in place of what counted before.
   private mutating func configure<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) -> NodeConfiguration {
     let configuration = NodeConfiguration(settings.policy, onThisSide: settings.onThisSide)
-    router.table = configuration.table
-    admission.table = configuration.table
+    router.use(configuration.table)
+    admission.use(configuration.table)
     if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.peer.name)) }
     for name in names.replaceConfiguration(with: configuration.names) { leave(name, turn: &turn) }
     if settings.dialsPeers {

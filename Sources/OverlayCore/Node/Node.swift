@@ -63,7 +63,7 @@ public struct Node: ~Copyable {
     let (shown, others) = peers.status(in: streams, at: now)
     return NodeStatus(
       name: settings.name, knownNames: names.count, tor: peers.tor, peers: shown, otherPeers: others,
-      acceptedCircuits: peers.calls.count, counters: out.counters)
+      acceptedCircuits: peers.callCount, counters: out.counters)
   }
 
   // MARK: - What happens

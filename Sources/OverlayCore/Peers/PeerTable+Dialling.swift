@@ -181,7 +181,7 @@ extension PeerTable {
   }
 
   private mutating func scheduleSelection(at now: Instant) {
-    if let time = strangers.scheduleSelection(at: now) { selectStranger(when: time) }
+    if let time = strangers.scheduleSelection(at: now) { scheduleSelection(when: time) }
   }
 
   private func strangerToDial(

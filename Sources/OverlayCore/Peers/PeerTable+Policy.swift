@@ -33,7 +33,7 @@ extension PeerTable {
     dialConfigured(names: &names, streams: &streams, out: &out, at: now)
   }
 
-  /// Dials the configured peers that there is no circuit to, unless nobody knows yet whether Tor is there: its answer does.
+  /// Dials the configured peers that there is no circuit to. While nobody knows whether Tor is there, its answer does.
   mutating func dialConfigured(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {

@@ -51,6 +51,9 @@ struct PeerTable: ~Copyable {
 
   // MARK: - Who there is
 
+  /// The number of accepted circuits.
+  var callCount: Int { calls.count }
+
   /// The number of peers.
   var count: Int { peers.count }
 
@@ -64,7 +67,7 @@ struct PeerTable: ~Copyable {
   }
 
   /// Returns the accepted circuits that claim to be of the peer with this address.
-  func calls(from address: IPv6Address) -> [CircuitIdentifier] { peers.find(address).map { peers[$0].incoming } ?? [] }
+  func circuits(from address: IPv6Address) -> [CircuitIdentifier] { peers.find(address).map { peers[$0].incoming } ?? [] }
 
   /// Returns the peer with this address, and adds it if there is none.
   mutating func findOrInsert(_ address: IPv6Address, _ name: OnionName?, isSelf: Bool = false) -> PeerSlots.Index {
@@ -176,7 +179,7 @@ struct PeerTable: ~Copyable {
   mutating func scheduleDials(at time: Instant) { nextDials = min(nextDials, time) }
 
   /// Schedules the selection of a stranger.
-  mutating func selectStranger(when time: Instant) { nextSelection = min(nextSelection, time) }
+  mutating func scheduleSelection(when time: Instant) { nextSelection = min(nextSelection, time) }
 
   private static func take(_ time: inout Instant, at now: Instant) -> Bool {
     guard time <= now else { return false }

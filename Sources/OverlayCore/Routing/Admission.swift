@@ -18,8 +18,11 @@ struct Admission {
   /// This host's IPv4 address, if it has one.
   var ipv4Address: IPv4Address?
   /// The prefixes outside the overlay.
-  var table = RouteTable()
+  private(set) var table = RouteTable()
   private let network = OverlayNetwork.tor
+
+  /// Replaces the prefixes outside the overlay.
+  mutating func use(_ table: RouteTable) { self.table = table }
 
   /// Returns whether a peer can have the overlay address `source`. The addresses of this host and of the responders are
   /// no peer's.

@@ -21,8 +21,11 @@ struct Router {
   /// This host's IPv4 address, if it has one.
   var ipv4Address: IPv4Address?
   /// The prefixes outside the overlay.
-  var table = RouteTable()
+  private(set) var table = RouteTable()
   private let network = OverlayNetwork.tor
+
+  /// Replaces the prefixes outside the overlay.
+  mutating func use(_ table: RouteTable) { self.table = table }
 
   /// Returns the decision for a packet.
   func route(_ packet: PacketView) -> Decision {
