@@ -72,7 +72,7 @@ extension PeerTable {
       }
     }
     closeSuccessor(of: peer, names: &names, streams: &streams, out: &out)
-    peers[peer].isLeft()
+    leave(peer)
     note(end, ofFirst: circuit, of: peer, names: &names, out: &out, at: now)
     streams.rescue(&circuit.queue, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
     closeBulkLanes(of: peer, to: nil, names: &names, streams: &streams, out: &out, at: now)

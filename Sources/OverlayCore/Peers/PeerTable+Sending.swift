@@ -178,8 +178,10 @@ extension PeerTable {
         let idle = lane == Lane.sparse ? policy.idle : min(policy.idle, PeerTable.bulkIdle)
         // The end of the first circuit would end the others.
         let isAlone = lane != Lane.sparse || peers[peer].openBulkLanes == 0
-        let isUsed = !isAlone || !streams[circuit].queue.isEmpty
-        let due = isUsed ? now + idle : streams[circuit].lastUsed + idle
+        let isEmpty = streams[circuit].queue.isEmpty
+        var due = isAlone && isEmpty ? streams[circuit].lastUsed + idle : now + idle
+        // What waits is sent by then, or the circuit is gone.
+        if !isEmpty { due = min(due, now + SendQueues.stallTimeout) }
         guard due > now else {
           out.counters[.idleClosed] += 1
           return .unneeded

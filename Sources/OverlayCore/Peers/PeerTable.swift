@@ -67,7 +67,9 @@ struct PeerTable: ~Copyable {
   }
 
   /// Returns the accepted circuits that claim to be of the peer with this address.
-  func circuits(from address: IPv6Address) -> [CircuitIdentifier] { peers.find(address).map { peers[$0].incoming } ?? [] }
+  func circuits(from address: IPv6Address) -> [CircuitIdentifier] {
+    peers.find(address).map { peers[$0].incoming } ?? []
+  }
 
   /// Returns the peer with this address, and adds it if there is none.
   mutating func findOrInsert(_ address: IPv6Address, _ name: OnionName?, isSelf: Bool = false) -> PeerSlots.Index {
@@ -81,6 +83,12 @@ struct PeerTable: ~Copyable {
   /// Forgets a peer that was never dialled if no circuit leads to or from it.
   mutating func forgetIfUnknown(_ peer: PeerSlots.Index) {
     if !peers[peer].isReported, !peers[peer].hasCircuit, peers[peer].incoming.isEmpty { forget(peer) }
+  }
+
+  /// Notes that there is no first circuit to a peer any more, and cancels the check whether the peer answers along it.
+  mutating func leave(_ peer: PeerSlots.Index) {
+    peers[peer].isLeft()
+    peerDeadlines.cancel(peer.number)
   }
 
   private mutating func forget(_ peer: PeerSlots.Index) {

@@ -185,6 +185,25 @@ struct NodeLivenessTests {
     #expect(second.isClosed)
   }
 
+  @Test("that was asked along just before its time is closed when that is sent, not only after as long again")
+  func idleAfterQuestion() throws {
+    let first = world.start(host(alice), knowing: [bob])
+    world.send(first.packet(to: bob.address), from: first)
+    let circuit = try #require(first.dialledCircuits.first)
+    world.pass(.seconds(175))
+    world.outcomes["\(bob)"] = .silence
+    circuit.room = 0
+    let call = try #require(world.call(first))
+    world.say(FakeHost(bob).keepalive(to: alice.address), on: call)
+    world.pass(.seconds(6))
+    #expect(!circuit.isClosed)
+    circuit.room = .max
+    world.pass(.seconds(60))
+    #expect(circuit.isClosed)
+    #expect(first.count(.idleClosed) == 1)
+    #expect(first.count(.stalled) == 0)
+  }
+
   @Test("with its lanes hands all that waits to its successor, in order")
   func lanes() throws {
     let stage = try LaneStage()

@@ -51,6 +51,18 @@ struct NodePeerStateTests {
     #expect(state(host) == .idle)
   }
 
+  @Test("a configured peer is dialled when its pause is over, whatever was awaited of it before (a second was lost)")
+  func punctual() throws {
+    world.outcomes["\(bob.name)"] = .silence
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob.name)]))
+    world.send(host.packet(to: bob.address), from: host)
+    world.pass(.milliseconds(500))
+    world.answer([0, 0x5b, 0, 0, 0, 0, 0, 0], on: try #require(world.circuits.first))
+    let refused = world.now
+    world.pass(.seconds(15))
+    #expect(host.dials.dropFirst().first == refused + .seconds(10))
+  }
+
   @Test("a caller is a peer as long as its circuits are there, and no longer: strangers leave nothing behind")
   func caller() throws {
     let host = world.start(FakeHost(alice))
