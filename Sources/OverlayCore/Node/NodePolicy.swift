@@ -7,8 +7,11 @@ public struct NodePolicy: Sendable {
   public var table: RouteTable
   /// The time after which an idle circuit is closed.
   public var idle: Duration
-  /// The greatest number of circuits to a peer: one for sparse flows, the others for bulk, opened when they are needed.
-  public var circuitsPerPeer: Int
+  /// The greatest number of circuits to a peer, at least 1: one for sparse flows, the others for bulk, opened when they
+  /// are needed.
+  public var circuitsPerPeer: Int {
+    didSet { circuitsPerPeer = max(1, circuitsPerPeer) }
+  }
 
   /// Makes a policy.
   public init(
@@ -18,7 +21,7 @@ public struct NodePolicy: Sendable {
     self.peers = peers
     self.table = table
     self.idle = idle
-    self.circuitsPerPeer = circuitsPerPeer
+    self.circuitsPerPeer = max(1, circuitsPerPeer)
   }
 }
 

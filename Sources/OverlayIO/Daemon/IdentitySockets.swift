@@ -28,6 +28,10 @@ final class IdentitySockets {
     pauseTimer = try TimerSource(on: loop) { [unowned self] in readCoalesced() }
   }
 
+  deinit {
+    if isUnderBackpressure { port.noteBackpressure(false) }
+  }
+
   /// Starts the node.
   func start() {
     turn { node, turn in node.start(turn: &turn) }

@@ -168,4 +168,14 @@ struct NodePolicyTests {
     stage.sendBulk(1, 203..<400, from: host)
     #expect(host.dialledCircuits.count == 1)
   }
+
+  @Test("a peer has one circuit at the least, whatever is asked for")
+  func noCircuit() throws {
+    #expect(NodePolicy(circuitsPerPeer: 0).circuitsPerPeer == 1)
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]))
+    var policy = try policy([bob])
+    policy.circuitsPerPeer = -1
+    #expect(apply(policy, to: host) == [])
+    #expect(host.dialledCircuits.count == 1)
+  }
 }
