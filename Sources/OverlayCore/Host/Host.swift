@@ -50,6 +50,21 @@ public struct Host: ~Copyable {
     _ settings: NodeSettings, random: any RandomNumberGenerator = SystemRandomNumberGenerator(),
     turn: inout Turn<LinkDevice<Wire>>
   ) -> Identity? {
+    guard let identity = insert(settings, random) else { return nil }
+    identitiesChanged(turn: &turn)
+    return identity
+  }
+
+  /// Adds several identities at once, as above, and returns those that were added. They are told of each other once.
+  public mutating func add<Wire: PacketSink & ~Copyable>(
+    _ all: [NodeSettings], turn: inout Turn<LinkDevice<Wire>>
+  ) -> [Identity] {
+    let added = all.compactMap { insert($0, SystemRandomNumberGenerator()) }
+    identitiesChanged(turn: &turn)
+    return added
+  }
+
+  private mutating func insert(_ settings: NodeSettings, _ random: any RandomNumberGenerator) -> Identity? {
     guard identities[settings.name.address] == nil else { return nil }
     lastSerial += 1
     let identity = Identity(slot: nodes.insert(Node(settings, random: random)), serial: lastSerial)
@@ -57,7 +72,6 @@ public struct Host: ~Copyable {
     serials[identity.slot] = identity.serial
     order.append(identity)
     identities[settings.name.address] = identity
-    identitiesChanged(turn: &turn)
     return identity
   }
 

@@ -52,7 +52,7 @@ extension SendQueues {
     _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) {
     while let slot = waiting.popFirst(store) {
-      put(slot, PacketView(store.room(slot))?.flow ?? 0, on: circuit, out: &out, at: now)
+      put(slot, flow(of: slot), on: circuit, out: &out, at: now)
     }
   }
 
@@ -65,13 +65,15 @@ extension SendQueues {
     if queue.isWithinPacket { out.counters[.lostWithCircuit] += 1 }
     while let slot = queue.popAny(store: &store) {
       if let circuit {
-        put(slot, PacketView(store.room(slot))?.flow ?? 0, on: circuit, out: &out, at: now)
+        put(slot, flow(of: slot), on: circuit, out: &out, at: now)
         circuits[circuit].lastSent = now
       } else {
         out.counters[.queueFull] += UInt64(waiting.append(slot, store: &store))
       }
     }
   }
+
+  private func flow(of slot: PacketStore.Slot) -> UInt32 { PacketView(store.room(slot))?.flow ?? 0 }
 
   /// Drops the packets of a circuit that is gone.
   mutating func discard(_ queue: inout FlowQueue) {

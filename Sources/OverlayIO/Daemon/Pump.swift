@@ -27,10 +27,12 @@ final class Pump {
     self.log = log
     self.deviceGone = deviceGone
     let circuitLimit = DescriptorLimit.raise(for: settings.identities)
-    for (number, name) in names.enumerated() {
-      let node = settings.node(
-        name, isFirst: number == 0, beside: Set(addresses), isOffloading: isOffloading, circuitLimit: circuitLimit)
-      guard let identity = port.host.add(node, turn: &port.turn) else { continue }
+    let siblings = Set(addresses)
+    let nodes = names.enumerated().map { number, name in
+      settings.node(
+        name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit)
+    }
+    for identity in port.host.add(nodes, turn: &port.turn) {
       identities[identity] = try IdentitySockets(identity, at: port, through: tor, on: loop, log: log)
     }
     if let service { port.host.serve(Pump.makeService(service, keptIn: state, at: loop.now, log: log)) }

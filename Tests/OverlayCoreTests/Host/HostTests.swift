@@ -42,6 +42,16 @@ struct HostTests {
     #expect(world.host.nextDeadline(turn: world.turn) == .distantFuture)
   }
 
+  @Test("identities that are added together know each other, in their order, and an address is one's among them, too")
+  func together() throws {
+    let settings = try [1, 2, 1].map { NodeSettings(name: try .sample($0), peers: []) }
+    let added = world.host.add(settings, turn: &world.turn)
+    #expect(world.host.all == added)
+    let addresses = try [1, 2].map { try OnionName.sample($0).address }
+    #expect(addresses.map { world.host.identity(at: $0) } == added)
+    for identity in added { #expect(world.host.with(identity) { $0.settings.siblings } == Set(addresses)) }
+  }
+
   @Test("an address is one identity's")
   func twice() throws {
     #expect(try world.add(1) != nil)
