@@ -47,6 +47,19 @@ struct CommandTests {
     #expect(try output(arguments) == "oncilla 0.1.0\n")
   }
 
+  @Test(
+    "an instance is named before the command",
+    arguments: [["-i", "work"], ["--instance", "work"], ["--instance=work"]])
+  func instance(arguments: [String]) throws {
+    let run = ["run", "--onion", "7fd22jhmqgfl45j6,listen=127.0.0.1:8061"]
+    guard case .daemon(let options) = try Command.interpret(arguments + run) else {
+      Issue.record("it does not run")
+      return
+    }
+    #expect(options.daemon.control == "/run/oncilla/work/control.sock")
+    #expect(try output(arguments + ["version"]) == "oncilla 0.1.0\n")
+  }
+
   @Test("help is had in every way, and alike", arguments: Command.all.map(\.name))
   func help(name: String) throws {
     let text = try output(["help", name])

@@ -51,6 +51,8 @@ public enum SettingError: Error, Hashable, CustomStringConvertible {
   case conflict(Origin, Origin)
   /// Nothing tells who this host is.
   case nameless
+  /// This instance has no place of its own unless it is given one.
+  case unplaced(instance: String, needs: String)
 
   /// The line, without the program's name. What a user wrote is shortened and has its control characters escaped.
   public var description: String {
@@ -59,6 +61,7 @@ public enum SettingError: Error, Hashable, CustomStringConvertible {
       "\(value.origin) '\(value.text.quotedLine())': \(reason.quotedLine(limit: 400))"
     case .incomplete(let origin, let needs): "\(origin) needs \(needs)"
     case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"
+    case .unplaced(let instance, let needs): "instance \(instance) needs \(needs)"
     case .nameless: "run needs --onion NAME or --hostname-file FILE"
     }
   }

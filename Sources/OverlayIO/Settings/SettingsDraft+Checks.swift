@@ -22,6 +22,18 @@ extension SettingsDraft {
     return settings
   }
 
+  /// Two daemons cannot have the same interface, nor listen at the same place, which the standard one has by default.
+  func requireOwnPlaces() throws(SettingError) {
+    guard let name = instance.name else { return }
+    if instance.interface == nil, origins["interface"] == nil {
+      throw .unplaced(instance: name, needs: "--interface NAME: its own is too long for a name of an interface")
+    }
+    if origins["listen"] == nil, hostnameFile != nil || onions.contains(where: { $0.listen == nil }) {
+      throw .unplaced(
+        instance: name, needs: "--listen HOST:PORT of its own: 127.0.0.1:8060 is that of the other daemon")
+    }
+  }
+
   private func checkMode() throws(SettingError) {
     guard daemon.mode == .tun else {
       if let address = origins["no-address"], let ipv4Address { throw .conflict(address, ipv4Address.given.origin) }

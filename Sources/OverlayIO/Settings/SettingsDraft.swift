@@ -28,8 +28,11 @@ public struct SettingsDraft {
   /// Where each setting that was given was last given, by its name.
   private(set) var origins: [String: Origin] = [:]
 
+  /// The daemon that the settings are for.
+  let instance: Instance
+
   /// A draft in which nothing was given.
-  public init() {}
+  public init(for instance: Instance = .standard) { self.instance = instance }
 
   /// Reads a value of `setting`. Throws if the setting refuses it by itself, or beside an earlier value of its own.
   public mutating func read(_ setting: Setting, _ given: GivenValue) throws(SettingError) {
@@ -41,8 +44,9 @@ public struct SettingsDraft {
   /// settings contradict each other.
   public func settings() throws(SettingError) -> RunSettings {
     var draft = self
+    try requireOwnPlaces()
     for setting in Setting.all where origins[setting.name] == nil {
-      guard let text = setting.defaultText else { continue }
+      guard let text = instance.defaultText(of: setting) else { continue }
       let given = GivenValue(text, from: .table(setting.name))
       try given.reading { () throws(SettingValue.Refusal) in try setting.read(&draft, given) }
     }

@@ -15,7 +15,7 @@ extension Command {
       """
     ],
     optionRows: AddressDraft.options.map { HelpText.row($0) },
-    perform: { arguments throws(CommandError) in
+    perform: { _, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla address", options: AddressDraft.options)
       let parsed = try parser.parse(arguments, into: AddressDraft())
       if parsed.wantsHelp { return nil }

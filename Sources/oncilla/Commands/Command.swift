@@ -20,8 +20,8 @@ struct Command: Sendable {
   let details: [String]
   /// The rows of its options, below `details`.
   let optionRows: [String]
-  /// Reads its arguments and does the work; `nil` if they ask for help.
-  let perform: @Sendable ([String]) throws(CommandError) -> Outcome?
+  /// Reads its arguments and does the work for the instance that the command line means; `nil` if they ask for help.
+  let perform: @Sendable (Instance, [String]) throws(CommandError) -> Outcome?
 
   /// All of them, in the order of the help text.
   static var all: [Command] { [run, leakGuard, address, name, version, help] }
@@ -36,17 +36,18 @@ struct Command: Sendable {
 
   /// What the whole command line, without the program's name, amounts to.
   static func interpret(_ arguments: [String]) throws(CommandError) -> Outcome {
-    guard let first = arguments.first else { throw .noCommand }
+    var rest = arguments[...]
+    let instance = try GlobalOptions.takeInstance(from: &rest)
+    guard let first = rest.popFirst() else { throw .noCommand }
     switch first {
     case "--help", "-h": return .output(overview)
     case "--version": return .output(Command.versionLine)
     case _ where first.hasPrefix("-"):
       throw .unknownOption(
-        first, command: "oncilla",
-        suggestion: Suggestion.nearest(to: first, among: ["--help", "--version"]))
+        first, command: "oncilla", suggestion: Suggestion.nearest(to: first, among: GlobalOptions.names))
     default:
       let command = try named(first)
-      return try command.perform(Array(arguments.dropFirst())) ?? .output(command.helpText)
+      return try command.perform(instance, Array(rest)) ?? .output(command.helpText)
     }
   }
 

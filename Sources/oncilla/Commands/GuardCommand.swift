@@ -15,7 +15,7 @@ extension Command {
       """
     ],
     optionRows: GuardDraft.options.map { HelpText.row($0) },
-    perform: { arguments throws(CommandError) in
+    perform: { _, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla guard", options: GuardDraft.options)
       let parsed = try parser.parse(arguments, into: GuardDraft())
       if parsed.wantsHelp { return nil }

@@ -6,7 +6,7 @@ extension Command {
     summary: "explain a command",
     details: ["Prints what COMMAND does and accepts, or the list of commands."],
     optionRows: [],
-    perform: { arguments throws(CommandError) in
+    perform: { _, arguments throws(CommandError) in
       let parser = OptionParser<Void>(command: "oncilla help", options: [])
       let parsed = try parser.parse(arguments, into: ())
       if parsed.wantsHelp { return nil }
@@ -18,13 +18,16 @@ extension Command {
   /// The text of `oncilla --help`.
   static var overview: String {
     """
-    Usage: oncilla COMMAND [OPTION]...
+    Usage: oncilla [-i INSTANCE] COMMAND [OPTION]...
 
     Reach onion services by IPv6: packets to fd87:d87e:eb43::/48 travel through Tor
     to the host whose onion name the address belongs to.
 
     Commands:
     \(all.map { HelpText.row($0.name, $0.summary, indent: 13) }.joined())
+    -i INSTANCE, or --instance INSTANCE, means a daemon with a configuration, a
+    state and an interface of its own, in place of the one without a name.
+
     'oncilla help COMMAND' and 'man oncilla' tell more.
 
     """

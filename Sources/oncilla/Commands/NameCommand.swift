@@ -13,7 +13,7 @@ extension Command {
       """
     ],
     optionRows: [],
-    perform: { arguments throws(CommandError) in
+    perform: { _, arguments throws(CommandError) in
       let parser = OptionParser<Void>(command: "oncilla name", options: [])
       let parsed = try parser.parse(arguments, into: ())
       if parsed.wantsHelp { return nil }

@@ -12,7 +12,7 @@ extension Command {
       "HOST is an IPv4 address, an IPv6 address in brackets or localhost; names are never resolved.",
     ],
     optionRows: RunOptions.all.map { HelpText.row($0) },
-    perform: { arguments throws(CommandError) in
-      try RunOptions.parse(arguments).map { .daemon($0) }
+    perform: { instance, arguments throws(CommandError) in
+      try RunOptions.parse(arguments, for: instance).map { .daemon($0) }
     })
 }

@@ -9,7 +9,7 @@ extension Command {
     summary: "print the version",
     details: ["Prints the program's name and version."],
     optionRows: [],
-    perform: { arguments throws(CommandError) in
+    perform: { _, arguments throws(CommandError) in
       let parser = OptionParser<Void>(command: "oncilla version", options: [])
       let parsed = try parser.parse(arguments, into: ())
       if parsed.wantsHelp { return nil }

@@ -14,6 +14,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case unexpectedValue(option: String)
   /// The option, which stands for one value, was given again.
   case repeated(option: String)
+  /// The option is one of the program, and stands behind the command.
+  case misplaced(option: String)
   /// What the options say is refused.
   case setting(SettingError)
   /// `command` takes no argument such as this.
@@ -48,6 +50,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .missingValue(let option, let placeholder): "\(option) needs a value: \(option) \(placeholder)"
     case .unexpectedValue(let option): "\(option) takes no value"
     case .repeated(let option): "\(option) is given twice and accepted once"
+    case .misplaced(let option): "\(option) stands before the command: oncilla \(option) INSTANCE COMMAND"
     case .setting(let error): error.description
     case .unexpectedArgument(let argument, let command):
       "unexpected argument '\(argument.quotedLine())'; '\(command) --help' tells what is accepted"

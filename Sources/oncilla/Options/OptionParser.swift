@@ -39,6 +39,7 @@ struct OptionParser<Draft> {
         return result
       }
       guard let option = options.first(where: { $0.name == name }) else {
+        if GlobalOptions.instance.contains(name) { throw .misplaced(option: name) }
         let suggestion = Suggestion.nearest(to: name, among: options.map(\.name))
         throw .unknownOption(name, command: command, suggestion: suggestion)
       }

@@ -1,0 +1,56 @@
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+@Suite("Instances")
+struct InstanceTests {
+  @Test("the standard one has the places without a name")
+  func standard() {
+    let instance = Instance.standard
+    #expect(instance.configurationDirectory == "/etc/oncilla")
+    #expect(instance.program == "oncilla")
+    for setting in Setting.all { #expect(instance.defaultText(of: setting) == setting.defaultText) }
+    let places = [instance.stateDirectory, instance.controlSocket, instance.interface?.description]
+    let names = ["state-dir", "control", "interface"]
+    #expect(places == names.map { name in Setting.all.first { $0.name == name }?.defaultText })
+  }
+
+  @Test("another has places of its own")
+  func named() throws {
+    let instance = try Instance("work")
+    #expect(instance.configurationDirectory == "/etc/oncilla/work")
+    #expect(instance.stateDirectory == "/var/lib/oncilla/work")
+    #expect(instance.controlSocket == "/run/oncilla/work/control.sock")
+    #expect(instance.program == "oncilla -i work")
+    var draft = SettingsDraft(for: instance)
+    for (name, value) in [("onion", "7fd22jhmqgfl45j6"), ("listen", "127.0.0.1:8061")] {
+      try draft.read(#require(Setting.all.first { $0.name == name }), GivenValue(value, from: .option("--" + name)))
+    }
+    let daemon = try draft.settings().daemon
+    #expect(daemon.stateDirectory == instance.stateDirectory && daemon.control == instance.controlSocket)
+    #expect(daemon.interface.name.description == "onc-work")
+  }
+
+  @Test("it has to be told where it listens, and a long name needs a name for its interface")
+  func places() throws {
+    var draft = SettingsDraft(for: try Instance("work"))
+    let onion = try #require(Setting.all.first { $0.name == "onion" })
+    try draft.read(onion, GivenValue("7fd22jhmqgfl45j6", from: .option("--onion")))
+    var error = #expect(throws: SettingError.self) { try draft.settings() }
+    #expect(error?.description.hasPrefix("instance work needs --listen HOST:PORT of its own") == true)
+    draft = SettingsDraft(for: try Instance("a-long-name-for-one"))
+    try draft.read(onion, GivenValue("7fd22jhmqgfl45j6,listen=127.0.0.1:1", from: .option("--onion")))
+    error = #expect(throws: SettingError.self) { try draft.settings() }
+    #expect(error?.description.hasPrefix("instance a-long-name-for-one needs --interface NAME") == true)
+  }
+
+  @Test(
+    "names that are a path, a file of the standard one, or hard to type are refused",
+    arguments: [
+      "", "-a", "a-", "A", "a.b", "../etc", "a/b", "mac", "leases", "ä", "a b", String(repeating: "a", count: 33),
+    ])
+  func refused(name: String) {
+    #expect(throws: SettingValue.Refusal.self) { try Instance(name) }
+  }
+}
