@@ -17,6 +17,7 @@ public final class Daemon {
   private var hostname: HostnameWatch?
   private var hosts: HostsWatch?
   private var hasStood = false
+  private var notifier: ServiceNotifier?
 
   /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events.
   public init?(_ settings: DaemonSettings, log: Log) {
@@ -29,6 +30,7 @@ public final class Daemon {
   /// Runs, and returns the exit status of the process: 0 after SIGTERM or SIGINT, 1 after a failure, which the log
   /// names.
   public func run() -> Int32 {
+    notifier = ServiceNotifier(.take(), on: loop, log: log)
     awaitSignals()
     do {
       // Until the names are known there is no identity, and the caller finds the circuit closed.
@@ -41,8 +43,7 @@ public final class Daemon {
         failed: { [unowned self] in stop(status: 1) })
       try findIdentities()
     } catch {
-      log.error("\(error)")
-      stop(status: 1)
+      fail("\(error)")
     }
     loop.run()
     close()
@@ -63,7 +64,14 @@ public final class Daemon {
 
   private func stop(status: Int32) {
     self.status = status
+    notifier?.stopping(because: status == 0 ? nil : "it cannot go on: the log says why")
     loop.stop()
+  }
+
+  private func fail(_ reason: String) {
+    log.error(reason)
+    notifier?.stopping(because: reason)
+    stop(status: 1)
   }
 
   private func awaitSignals() {
@@ -87,6 +95,7 @@ public final class Daemon {
           path, servicePort: settings.servicePort, on: loop, log: log,
           found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] in stop(status: 1) })
         hostname = watch
+        notifier?.say("waiting for Tor to write \(path)")
         return watch.read()
       }
     }
@@ -97,8 +106,7 @@ public final class Daemon {
     do {
       try begin(as: names)
     } catch {
-      log.error("\(error)")
-      stop(status: 1)
+      fail("\(error)")
     }
   }
 
@@ -124,6 +132,8 @@ public final class Daemon {
       }
     }
     pump.start()
+    notifier?.say("\(first.address) on \(settings.interface.name)")
+    notifier?.ready()
   }
 
   private func claim(_ name: OnionName) {
@@ -151,6 +161,7 @@ public final class Daemon {
   }
 
   private func say(_ address: IPv6Address, _ state: String, torIsReachable: Bool) {
+    notifier?.say("\(address) on \(settings.interface.name): \(state)")
     if !hasStood {
       log.notice("\(address) on \(settings.interface.name): \(state)")
     } else {
@@ -167,13 +178,14 @@ public final class Daemon {
   }
 
   private func deviceGone() {
-    log.error("\(PrivilegeError.interfaceGone(settings.interface.name.description))")
-    stop(status: 1)
+    fail("\(PrivilegeError.interfaceGone(settings.interface.name.description))")
   }
 
   private func reload() {
+    notifier?.reloading()
     log.reopen()
     hosts?.read()
+    notifier?.reloaded()
   }
 
   private func report() {

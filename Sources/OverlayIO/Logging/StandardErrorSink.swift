@@ -10,8 +10,7 @@ final class StandardErrorSink: LogSink {
 
   /// A sink on file descriptor 2, which must stay open.
   convenience init() {
-    let stream = getenv("JOURNAL_STREAM").map { String(cString: $0) }
-    self.init(descriptor: STDERR_FILENO, journalStream: stream)
+    self.init(descriptor: STDERR_FILENO, journalStream: SystemCall.variable("JOURNAL_STREAM"))
   }
 
   /// A sink on `descriptor`, owned by the caller. `journalStream` is the device and inode of the stream that the

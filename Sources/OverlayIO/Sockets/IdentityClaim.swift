@@ -12,12 +12,8 @@ final class IdentityClaim {
     let digits = Array("0123456789abcdef".utf8)
     let path = Array("\0oncilla/".utf8) + name.fingerprint.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xf)]] }
     socket = try SystemCall.socket(AF_UNIX, SOCK_DGRAM)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.prefix($0.count)) }
-    let length = socklen_t(MemoryLayout<sa_family_t>.size + path.count)
-    try SystemCall.lend(address) { pointer, _ throws(SystemError) in
-      try SystemCall.bind(socket.number, to: pointer, length, "claim an identity")
+    try SystemCall.lend(unixName: path) { address, size throws(SystemError) in
+      try SystemCall.bind(socket.number, to: address, size, "claim an identity")
     }
   }
 }

@@ -54,4 +54,20 @@ extension SystemCall {
     // An interrupted wait is a shorter one.
     _ = Glibc.usleep(milliseconds * 1_000)
   }
+
+  /// The value of a variable of the environment; `nil` if it is not there.
+  static func variable(_ name: String) -> String? {
+    Glibc.getenv(name).map { String(cString: $0) }
+  }
+
+  /// As the one above, and the environment loses it.
+  static func takeVariable(_ name: String) -> String? {
+    let value = variable(name)
+    // Fails for a name that can be none alone.
+    _ = Glibc.unsetenv(name)
+    return value
+  }
+
+  /// The number of this process.
+  static var processIdentifier: Int32 { Glibc.getpid() }
 }

@@ -62,6 +62,16 @@ extension SystemCall {
     try perform(act()) { Glibc.send(socket, bytes, bytes.count, 0) }
   }
 
+  /// Sends a message whole to the UNIX socket of this name; whether it was taken, which it is not where too many wait
+  /// there.
+  static func send(
+    _ socket: Int32, _ bytes: [UInt8], to name: [UInt8], _ act: @autoclosure () -> String = "send"
+  ) throws(SystemError) -> Bool {
+    try lend(unixName: name) { address, size throws(SystemError) in
+      try attempt(act()) { Glibc.sendto(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL), address, size) } != nil
+    }
+  }
+
   /// Sends the runs of bytes that `vectors` lists, in order, as far as they are taken, and with no signal where the
   /// connection is lost; how many bytes, `nil` where none can be taken now.
   static func send(_ socket: Int32, _ vectors: UnsafeMutableBufferPointer<iovec>) throws(SystemError) -> Int? {
@@ -102,5 +112,18 @@ extension SystemCall {
       try body(
         UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), socklen_t(MemoryLayout<Layout>.size))
     }
+  }
+
+  /// Calls `body` with the address of a UNIX socket, good for the time of the call only. Its name is a path, or begins
+  /// with NUL and is one of the abstract namespace (unix(7)); the address ends where the name does.
+  static func lend<Result, Failure: Error>(
+    unixName name: [UInt8], _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name.prefix($0.count)) }
+    let length = socklen_t(
+      MemoryLayout<sa_family_t>.size + min(name.count, MemoryLayout.size(ofValue: address.sun_path)))
+    return try lend(address) { (pointer, _) throws(Failure) -> Result in try body(pointer, length) }
   }
 }
