@@ -1,5 +1,5 @@
 # make              builds .build/release/oncilla
-# make install      installs it and its manual page under DESTDIR and PREFIX (/usr/local)
+# make install      installs it, its manual pages and an example under DESTDIR and PREFIX (/usr/local)
 # make clean        removes what was built
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # make test         formatting, layout and the unit tests that need neither root nor a network
@@ -27,6 +27,8 @@ all: swift
 install: $(BINARY)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/oncilla
 	install -D -m 644 man/oncilla.1 $(DESTDIR)$(PREFIX)/share/man/man1/oncilla.1
+	install -D -m 644 man/oncilla.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/oncilla.conf.5
+	install -D -m 644 contrib/oncilla.conf.sample $(DESTDIR)$(PREFIX)/share/doc/oncilla/examples/oncilla.conf
 
 $(BINARY): Package.swift $(shell find Sources -type f)
 	@$(MAKE) --no-print-directory all; status=$$?; $(GIVE_BACK); exit $$status

@@ -16,9 +16,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibevent"),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
     .target(name: "CLinux"),
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
-    .target(name: "OverlayIO", dependencies: ["CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
+    .target(name: "OverlayIO", dependencies: ["CInih", "CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
     .executableTarget(name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean),
     .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
     .target(name: "SystemProbes", dependencies: ["OverlayIO"], path: "Tests/SystemProbes"),

@@ -12,7 +12,7 @@ enum Main {
     do {
       switch try Command.interpret(arguments) {
       case .output(let text): return Console.print(text)
-      case .daemon(let options): return runDaemon(options)
+      case .daemon(let configuration, let source): return runDaemon(configuration, from: source)
       }
     } catch {
       if !error.output.isEmpty { _ = Console.print(error.output) }

@@ -52,11 +52,11 @@ struct CommandTests {
     arguments: [["-i", "work"], ["--instance", "work"], ["--instance=work"]])
   func instance(arguments: [String]) throws {
     let run = ["run", "--onion", "7fd22jhmqgfl45j6,listen=127.0.0.1:8061"]
-    guard case .daemon(let options) = try Command.interpret(arguments + run) else {
+    guard case .daemon(let configuration, _) = try Command.interpret(arguments + run) else {
       Issue.record("it does not run")
       return
     }
-    #expect(options.daemon.control == "/run/oncilla/work/control.sock")
+    #expect(configuration.settings.daemon.control == "/run/oncilla/work/control.sock")
     #expect(try output(arguments + ["version"]) == "oncilla 0.1.0\n")
   }
 
@@ -81,10 +81,12 @@ struct CommandTests {
 
   @Test("run is handed to the daemon with its options")
   func run() throws {
-    guard case .daemon(let options) = try Command.interpret(["run", "--hostname-file", "h", "--mtu=1280"]) else {
+    guard case .daemon(let configuration, _) = try Command.interpret(["run", "--hostname-file", "h", "--mtu=1280"])
+    else {
       Issue.record("run printed something")
       return
     }
+    let options = configuration.settings
     #expect(options.daemon.identities.map(\.name) == [.hostnameFile("h")])
     #expect(options.daemon.interface.mtu.bytes == 1280)
   }
@@ -133,6 +135,15 @@ struct CommandTests {
     let error = #expect(throws: CommandError.self) { try Command.interpret(arguments) }
     #expect(error?.description == line)
     #expect(error?.exitStatus == 2)
+  }
+
+  @Test("a configuration is checked, and what it amounts to shown")
+  func check() throws {
+    let error = #expect(throws: CommandError.self) { try Command.interpret(["check-config", "--config", "/dev/null"]) }
+    #expect(error?.exitStatus == 5)
+    #expect(error?.description.contains("or a line 'onion = NAME' or 'hostname-file = FILE' in /dev/null") == true)
+    let run = #expect(throws: CommandError.self) { try Command.interpret(["run", "--config=/dev/null", "--mtu=1400"]) }
+    #expect(run?.exitStatus == 5)
   }
 
   @Test(

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import oncilla
+import OverlayIO
 
 @Suite("Suggestions")
 struct SuggestionTests {

@@ -51,7 +51,7 @@ public final class Log {
   /// The daemon cannot do its work.
   func error(_ message: @autoclosure () -> String) { write(.error, message()) }
   /// Something needs the operator's eye.
-  func warning(_ message: @autoclosure () -> String) { write(.warning, message()) }
+  public func warning(_ message: @autoclosure () -> String) { write(.warning, message()) }
   /// A thing that changed.
   public func notice(_ message: @autoclosure () -> String) { write(.notice, message()) }
   /// Normal work, without peers' names.

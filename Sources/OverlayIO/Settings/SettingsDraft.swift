@@ -4,7 +4,7 @@ import OverlayCore
 /// replaces an earlier value of the same setting, and adds to a repeatable one. The first values of the properties only
 /// fill the places of settings that have a default in the table. Where a value cannot be judged before all are read,
 /// its text and origin are kept for an error.
-public struct SettingsDraft {
+public struct SettingsDraft: Sendable {
   /// What needs no other setting to be understood.
   var daemon = DaemonSettings(identities: [])
   /// Who this host is, by name.

@@ -79,6 +79,33 @@ extension SystemCall {
     try perform("access \(path)") { Glibc.access(path, F_OK) }
   }
 
+  /// The names in the directory at `path`, in any order. More than `limit` are EFBIG.
+  static func names(in path: String, limit: Int) throws(SystemError) -> [String] {
+    let descriptor = try perform("open \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    // It owns the descriptor from here on.
+    guard let directory = Glibc.fdopendir(descriptor) else {
+      close(descriptor)
+      throw SystemError(call: "read \(path)", number: ENOMEM)
+    }
+    defer { Glibc.closedir(directory) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = Glibc.readdir(directory) else {
+        if errno != 0 { throw SystemError(call: "read \(path)", number: errno) }
+        return names
+      }
+      guard names.count < limit else { throw SystemError(call: "read \(path)", number: EFBIG) }
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+  }
+
+  /// The user whose rights the process has.
+  static var user: uid_t { Glibc.geteuid() }
+
   /// Makes a directory, unless something stands there.
   static func makeDirectory(_ path: String, mode: mode_t) throws(SystemError) {
     do throws(SystemError) {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A system call that failed: which one, on what, and the error number it left.
-public struct SystemError: Error, Equatable, CustomStringConvertible {
+public struct SystemError: Error, Hashable, CustomStringConvertible {
   /// The call and, where it helps, its object: `open /dev/net/tun`.
   let call: String
   /// The kernel's error number, as `<errno.h>` names it.
@@ -15,6 +15,9 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
 
   /// The C library's words for the number.
   var reason: String { String(cString: strerror(number)) }
+
+  /// Whether a right is missing.
+  public var isDenied: Bool { number == EACCES || number == EPERM }
 
   /// The call and why it failed.
   public var description: String { "\(call): \(reason)" }

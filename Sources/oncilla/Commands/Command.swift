@@ -6,8 +6,8 @@ struct Command: Sendable {
   enum Outcome {
     /// A text for standard output.
     case output(String)
-    /// The daemon is to run.
-    case daemon(RunSettings)
+    /// The daemon is to run with this configuration, which can be read again.
+    case daemon(Configuration, from: ConfigurationSource)
   }
 
   /// The word that calls it.
@@ -24,7 +24,7 @@ struct Command: Sendable {
   let perform: @Sendable (Instance, [String]) throws(CommandError) -> Outcome?
 
   /// All of them, in the order of the help text.
-  static var all: [Command] { [run, leakGuard, address, name, version, help] }
+  static var all: [Command] { [run, checkConfiguration, leakGuard, address, name, version, help] }
 
   /// The text of `oncilla COMMAND --help`.
   var helpText: String {

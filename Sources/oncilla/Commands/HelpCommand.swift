@@ -24,7 +24,7 @@ extension Command {
     to the host whose onion name the address belongs to.
 
     Commands:
-    \(all.map { HelpText.row($0.name, $0.summary, indent: 13) }.joined())
+    \(all.map { HelpText.row($0.name, $0.summary, indent: 16) }.joined())
     -i INSTANCE, or --instance INSTANCE, means a daemon with a configuration, a
     state and an interface of its own, in place of the one without a name.
 

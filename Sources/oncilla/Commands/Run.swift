@@ -1,7 +1,8 @@
 import OverlayIO
 
 /// Runs the daemon until it is told to stop or cannot go on; the process's exit status.
-func runDaemon(_ settings: RunSettings) -> Int32 {
+func runDaemon(_ configuration: Configuration, from source: ConfigurationSource) -> Int32 {
+  let settings = configuration.settings
   let log: Log
   do throws(SystemError) {
     log = try Log(level: settings.logLevel, target: settings.logTarget)
@@ -11,6 +12,7 @@ func runDaemon(_ settings: RunSettings) -> Int32 {
     Console.complain("--log: \(error)\(directory.map { "; its directory \($0) is not there" } ?? "")")
     return 1
   }
+  for line in configuration.warnings { log.warning(line) }
   guard let daemon = Daemon(settings.daemon, log: log) else {
     Console.complain("libevent finds no way to wait for events")
     return 1

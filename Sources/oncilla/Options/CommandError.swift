@@ -29,9 +29,15 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   /// The command line is right and the work failed, after so much was to be printed.
   case failed(String, after: String = "")
 
-  /// The process's exit status: 2 for a wrong command line, 1 for anything else.
+  /// The process's exit status: 2 for a wrong command line, 5 for a wrong configuration, 4 for one that this user may
+  /// not read, 1 for anything else.
   var exitStatus: Int32 {
-    if case .failed = self { 1 } else { 2 }
+    switch self {
+    case .failed: 1
+    case .setting(.unreadable(let error)) where error.isDenied: 4
+    case .setting(let error) where error.isOfConfiguration: 5
+    default: 2
+    }
   }
 
   /// What the command has to say before the line, on standard output.

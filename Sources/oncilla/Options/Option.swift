@@ -38,7 +38,19 @@ struct Option<Draft> {
   var synopsis: String { placeholder.map { "\(name) \($0)" } ?? name }
 }
 
-extension Option<SettingsDraft> {
+extension Option {
+  /// An option of one command alone that takes no value.
+  init(flag name: String, _ summary: String, switchOn: @escaping (inout Draft) -> Void) {
+    self.name = name
+    placeholder = nil
+    defaultValue = nil
+    isRepeatable = false
+    self.summary = summary
+    read = { draft, _ throws(SettingError) in switchOn(&draft) }
+  }
+}
+
+extension Option<RunDraft> {
   /// The option that gives a setting.
   init(_ setting: Setting) {
     name = "--" + setting.name
@@ -46,6 +58,9 @@ extension Option<SettingsDraft> {
     defaultValue = setting.defaultText
     isRepeatable = setting.isRepeatable
     summary = setting.text
-    read = { draft, given throws(SettingError) in try draft.read(setting, given) }
+    read = { draft, given throws(SettingError) in
+      let isFlag = if case .flag = setting.kind { true } else { false }
+      try draft.given.add(setting, isFlag ? GivenValue("yes", from: given.origin) : given)
+    }
   }
 }

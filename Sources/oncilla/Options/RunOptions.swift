@@ -1,20 +1,44 @@
 import OverlayIO
 
-/// The options of `oncilla run`: one for each setting.
-enum RunOptions {
-  /// All of them, in the order of the help text.
-  static var all: [Option<SettingsDraft>] { Setting.all.map { Option($0) } }
+/// The options of `oncilla run` while they are being read.
+struct RunDraft {
+  /// The file of `--config`.
+  var file: String?
+  /// The settings.
+  var given = GivenSettings()
+}
 
-  /// The settings of `instance` that `arguments` give; `nil` if they ask for help.
-  static func parse(_ arguments: some Sequence<String>, for instance: Instance = .standard) throws(CommandError)
-    -> RunSettings?
-  {
+/// The options of `oncilla run`: one for each setting, and the file that holds them.
+enum RunOptions {
+  /// The file that is read in place of those of the instance.
+  static var configuration: Option<RunDraft> {
+    Option("--config", "FILE", "Read this configuration, and not those of /etc/oncilla; /dev/null for none.") {
+      draft, value throws(SettingValue.Refusal) in
+      draft.file = try SettingValue.path(value)
+    }
+  }
+
+  /// All of them, in the order of the help text.
+  static var all: [Option<RunDraft>] { [configuration] + Setting.all.map { Option($0) } }
+
+  /// What `arguments` say for a daemon of `instance`, and where the rest is; `nil` if they ask for help.
+  static func source(
+    _ arguments: some Sequence<String>, for instance: Instance
+  ) throws(CommandError) -> ConfigurationSource? {
     let parser = OptionParser(command: "oncilla run", options: all)
-    let parsed = try parser.parse(arguments, into: SettingsDraft(for: instance))
+    let parsed = try parser.parse(arguments, into: RunDraft())
     if parsed.wantsHelp { return nil }
     if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+    return ConfigurationSource(instance, file: parsed.draft.file, options: parsed.draft.given)
+  }
+
+  /// The settings that `arguments` give by themselves, whatever files there are; `nil` if they ask for help.
+  static func parse(
+    _ arguments: some Sequence<String>, for instance: Instance = .standard
+  ) throws(CommandError) -> RunSettings? {
+    guard let source = try source(arguments, for: instance) else { return nil }
     do throws(SettingError) {
-      return try parsed.draft.settings()
+      return try RunSettings(source.options.entries, for: instance)
     } catch {
       throw .setting(error)
     }

@@ -1,8 +1,8 @@
 /// The word that a mistyped one was probably meant to be.
-enum Suggestion {
+public enum Suggestion {
   /// The candidate with the fewest edits, if they are few for the word's length; else the only one that begins with
   /// `word`; else none.
-  static func nearest(to word: String, among candidates: [String]) -> String? {
+  public static func nearest(to word: String, among candidates: [String]) -> String? {
     guard (3...64).contains(word.utf8.count) else { return nil }
     let limit = word.drop { $0 == "-" }.utf8.count < 6 ? 1 : 2
     let ranked = candidates.map { (name: $0, edits: edits(Array(word.utf8), Array($0.utf8))) }
@@ -12,7 +12,7 @@ enum Suggestion {
   }
 
   /// How many bytes must be inserted, removed, replaced or swapped with their neighbour (optimal string alignment).
-  static func edits(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  public static func edits(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var beforePrevious: [Int] = []
     var previous = Array(0...right.count)
     for row in left.indices {

@@ -1,0 +1,126 @@
+import Glibc
+import OverlayCore
+
+/// Where a daemon's configuration comes from: the files of its instance, or one file alone, and the command line. It
+/// can be read again and again.
+public struct ConfigurationSource: Sendable {
+  /// The daemon's instance.
+  public let instance: Instance
+  /// The file that is read in place of those of the instance; `nil` for those.
+  public let file: String?
+  /// What the command line says.
+  public let options: GivenSettings
+  /// Where the instance's files are.
+  let directory: String
+
+  /// How many files are read at most.
+  static let mostFiles = 1_024
+
+  /// The source of the instance; `directory` is where its files are, if not where they are by themselves.
+  public init(
+    _ instance: Instance, file: String? = nil, options: GivenSettings = GivenSettings(), directory: String? = nil
+  ) {
+    self.instance = instance
+    self.file = file
+    self.options = options
+    self.directory = directory ?? instance.configurationDirectory
+  }
+
+  /// Reads all of it. Throws the first thing that is wrong.
+  public func load() throws(SettingError) -> Configuration {
+    var sources = SettingSources()
+    sources.options = options
+    var warnings: [String] = []
+    let paths = try self.paths()
+    for path in paths {
+      let (content, warning) = try ConfigurationSource.read(path)
+      sources.files.append(try ConfigurationFile.read(content, of: path))
+      if let warning { warnings.append(warning) }
+    }
+    let entries = sources.effective
+    do throws(SettingError) {
+      let settings = try RunSettings(entries, for: instance)
+      return Configuration(settings: settings, entries: entries, files: paths, warnings: warnings, instance: instance)
+    } catch {
+      guard error == .nameless else { throw error }
+      throw .unnamed(file: file ?? "\(directory)/oncilla.conf")
+    }
+  }
+
+  /// The files, in the order in which they are read.
+  private func paths() throws(SettingError) -> [String] {
+    if let file { return [file] }
+    let main = "\(directory)/oncilla.conf"
+    var paths: [String] = []
+    do throws(SystemError) {
+      try SystemCall.find(main)
+      paths.append(main)
+    } catch {
+      if error.number != ENOENT { throw .unreadable(error) }
+    }
+    for folder in ["conf.d", "peers.d"] { paths += try ConfigurationSource.files(in: "\(directory)/\(folder)") }
+    guard paths.count <= ConfigurationSource.mostFiles else {
+      throw .malformed(.line(directory, nil), reason: "at most \(ConfigurationSource.mostFiles) files are accepted")
+    }
+    return paths
+  }
+
+  /// The files of a directory whose names end with `.conf` and begin with no dot, sorted by the bytes of their names.
+  private static func files(in directory: String) throws(SettingError) -> [String] {
+    do throws(SystemError) {
+      let names = try SystemCall.names(in: directory, limit: 4 * mostFiles)
+      return names.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }
+        .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(directory)/\($0)" }
+    } catch {
+      if error.number == ENOENT { return [] }
+      throw .unreadable(error)
+    }
+  }
+
+  /// The content of a file, and who else could change what the daemon does by it.
+  private static func read(_ path: String) throws(SettingError) -> (content: [UInt8], warning: String?) {
+    do throws(SystemError) {
+      let file = try SystemCall.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      let status = try SystemCall.status(file.number)
+      var warning: String?
+      if status.st_mode & S_IFMT == S_IFREG {
+        if status.st_mode & S_IWOTH != 0 {
+          warning = "\(path) can be written by everybody, who can so change what this daemon does: chmod o-w"
+        } else if status.st_uid != 0, status.st_uid != SystemCall.user {
+          warning = "\(path) belongs to user \(status.st_uid), who can so change what this daemon does: chown root"
+        }
+      }
+      return (try OverlayIO.content(of: file, path: path, limit: ConfigurationFile.mostBytes), warning)
+    } catch {
+      throw .unreadable(error)
+    }
+  }
+}
+
+/// A configuration that was read and is valid.
+public struct Configuration: Sendable {
+  /// What it amounts to.
+  public let settings: RunSettings
+  /// The values that were given and count, in their order.
+  public let entries: [GivenSettings.Entry]
+  /// The files that it was read from.
+  public let files: [String]
+  /// What the operator should know of the files, a line each.
+  public let warnings: [String]
+  /// The instance that it is for.
+  public let instance: Instance
+}
+
+extension Configuration {
+  /// Every setting with its effective value and, as a comment, where that is from. The lines are a configuration
+  /// themselves.
+  public var lines: [String] {
+    Setting.all.flatMap { setting in
+      let given = entries.filter { $0.setting.name == setting.name }
+      if !given.isEmpty { return given.map { "\(setting.name) = \($0.value.text)  # \($0.value.origin.place)" } }
+      if case .flag = setting.kind { return ["\(setting.name) = no  # default"] }
+      guard let text = instance.defaultText(of: setting) else { return ["# \(setting.name) is not set"] }
+      return ["\(setting.name) = \(text)  # default"]
+    }
+  }
+}

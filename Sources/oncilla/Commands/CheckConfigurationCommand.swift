@@ -1,0 +1,52 @@
+import OverlayIO
+
+extension Command {
+  /// `oncilla check-config`: whether a daemon would start with the configuration, and what it would do.
+  static let checkConfiguration = Command(
+    name: "check-config",
+    usage: "[--show] [--config FILE]",
+    summary: "say whether the configuration is valid, and what it amounts to",
+    details: [
+      """
+      Reads the configuration as 'oncilla run' does and says what is wrong with it, with file and line, or how many \
+      files are valid. Changes nothing. Exit status 5 if it is wrong, or does not tell who this host is.
+      """
+    ],
+    optionRows: CheckDraft.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla check-config", options: CheckDraft.options)
+      let parsed = try parser.parse(arguments, into: CheckDraft())
+      if parsed.wantsHelp { return nil }
+      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+      let configuration: Configuration
+      do throws(SettingError) {
+        configuration = try ConfigurationSource(instance, file: parsed.draft.file).load()
+      } catch {
+        throw .setting(error)
+      }
+      var lines = configuration.warnings.map { "# warning: \($0)" }
+      if parsed.draft.shows {
+        lines += configuration.lines
+      } else {
+        let count = configuration.files.count
+        lines.append("valid: \(count) file\(count == 1 ? "" : "s")")
+      }
+      return .output(lines.map { $0.singleLine + "\n" }.joined())
+    })
+}
+
+/// The options of `oncilla check-config` while they are being read.
+struct CheckDraft {
+  var file: String?
+  var shows = false
+
+  static var options: [Option<CheckDraft>] {
+    [
+      Option(flag: "--show", "Print each setting with its value, and where that is from.") { $0.shows = true },
+      Option("--config", "FILE", "Check this file, and not those of /etc/oncilla.") {
+        draft, value throws(SettingValue.Refusal) in
+        draft.file = try SettingValue.path(value)
+      },
+    ]
+  }
+}
