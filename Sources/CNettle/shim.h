@@ -1,1 +1,3 @@
 #include <nettle/sha3.h>
+#include <nettle/hmac.h>
+#include <nettle/base64.h>
