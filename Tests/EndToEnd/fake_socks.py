@@ -1,4 +1,4 @@
-"""A SOCKS4a proxy that plays Tor, and Tor's bad days.
+"""A SOCKS4a proxy that plays Tor, and Tor's bad days; asked by SOCKS5, it tells why it refuses.
 
     daemon A --SOCKS4a--> FakeSocks --TCP--> listener that the name is mapped to
 
@@ -57,6 +57,8 @@ class FakeSocks:
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.address = address
         self.requests = []
+        self.questions = []  # the names that SOCKS5 was asked for
+        self.reasons = {}  # the code of SOCKS5 for a name, instead of 4 (not known) or 1 (nobody listens there)
         self.record = record
         self.default = Behaviour()
         self._targets = {}
@@ -131,9 +133,9 @@ class FakeSocks:
             self._swallowed += chosen
         return len(chosen)
 
-    def dials(self, name=None):
-        """The requests so far (to `name`)."""
-        return [request for request in list(self.requests) if name in (None, request.name)]
+    def dials(self, name=None, but=()):
+        """The requests so far (to `name`), but those to the names of `but`: a daemon dials its own service, too."""
+        return [request for request in list(self.requests) if name in (None, request.name) and request.name not in but]
 
     def wait_for_dials(self, name, count=1, timeout=5):
         wait_until(lambda: len(self.dials(name)) >= count, timeout, what=f"dial {count} to {name[:16]}…")
@@ -156,6 +158,10 @@ class FakeSocks:
 
     def _serve(self, dialler):
         with contextlib.suppress(OSError, ValueError):
+            if dialler.recv(1, socket.MSG_PEEK) == b"\5":
+                self._tell_why(dialler)
+                _close(dialler)
+                return
             request = _read_request(dialler)
             self.requests.append(request)
             behaviour = self._behaviours.get(request.name, self.default)
@@ -165,6 +171,20 @@ class FakeSocks:
             self._answer(dialler, request, behaviour, entry)
             return
         _close(dialler)
+
+    def _tell_why(self, dialler):
+        dialler.settimeout(5)
+        _receive(dialler, 3)
+        dialler.sendall(b"\5\2")
+        _receive(dialler, _receive(dialler, 2)[1] + 1)
+        dialler.sendall(b"\1\0")
+        name = _receive(dialler, _receive(dialler, 5)[4]).decode("latin-1")
+        _receive(dialler, 2)
+        self.questions.append(name)
+        code = self.reasons.get(name)
+        if code is None:
+            code = 4 if self._targets.get(name) is None else 1
+        dialler.sendall(bytes([5, code, 0, 1]) + bytes(6))
 
     def _answer(self, dialler, request, behaviour, entry):
         time.sleep(behaviour.reply_delay)
@@ -230,6 +250,16 @@ class FakeSocks:
                 self._live.remove(circuit)
         _close(source)
         _close(sink)
+
+
+def _receive(connection, count):
+    data = b""
+    while len(data) < count:
+        block = connection.recv(count - len(data))
+        if not block:
+            raise ValueError("closed within a message")
+        data += block
+    return data
 
 
 def _read_request(connection):

@@ -230,7 +230,7 @@ def test_the_mac_address_is_kept(run):
     one.stop()
     one.start()
     wait_until(lambda: one.host.is_up("oncilla0"))
-    one.wait_for_line("ready|waiting", since=0)
+    one.wait_for_line("Tor is there|waiting for Tor", since=0)
     assert mac_file(one).read_text() == first
 
 
@@ -254,5 +254,5 @@ def test_a_damaged_file_is_told_and_made_anew(run, tmp_path):
 
 def test_without_tap_nothing_is_kept(run):
     one = run()
-    one.wait_for_line("ready|waiting")
+    one.wait_for_line("Tor is there|waiting for Tor")
     assert not one.state_dir.exists()

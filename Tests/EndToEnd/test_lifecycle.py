@@ -23,7 +23,7 @@ def standing(daemons, host, proxy, wire_peer):
     peers = [wire_peer(f"w{number}") for number in range(2)]
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[peer.name for peer in peers])
     one.wait_for_interface()
-    one.wait_for_line(r"\bready\b")
+    one.wait_for_line("Tor is there at")
     for peer in peers:
         peer.wait_for_circuit().wait_for_packets()
     one.peers = peers
@@ -59,7 +59,7 @@ def test_startup(daemons, host, proxy, report):
                 one.assert_running()
                 time.sleep(0.0005)
             times.append(time.monotonic() - one.started_at)
-            one.wait_for_line(r"\bready\b|waiting")
+            one.wait_for_line("Tor is there at|waiting for Tor")
             one.stop()
     report(f"start to interface up: {', '.join(f'{seconds * 1000:.0f}' for seconds in times)} ms (limit 50)")
     assert sorted(times)[2] < 0.05
@@ -267,7 +267,7 @@ def test_somebody_elses_route_is_not_touched(daemons, host, proxy):
     host.ip("-6 route add unreachable fd87:d87e:eb43::/48 proto static metric 9999")
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address)
     one.wait_for_interface()
-    one.wait_for_line(r"\bready\b|waiting")
+    one.wait_for_line("Tor is there at|waiting for Tor")
     one.stop()
     text = "\n".join(host.routes())
     assert "2001:db8::/32" in text
@@ -297,7 +297,7 @@ def test_sighup_reopens_the_log_file(daemons, host, proxy, tmp_path):
     log = tmp_path / "oncilla.log"
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=["--log", log])
     one.wait_for_interface()
-    wait_until(lambda: log.exists() and "ready" in log.read_text())
+    wait_until(lambda: log.exists() and "Tor is there" in log.read_text())
     rotated = tmp_path / "oncilla.log.1"
     os.rename(log, rotated)
     before = rotated.read_text()
@@ -307,7 +307,7 @@ def test_sighup_reopens_the_log_file(daemons, host, proxy, tmp_path):
     wait_until(log.exists, what="a new log file")
     one.signal(signal.SIGUSR1)
     wait_until(lambda: "peer" in log.read_text().lower() or len(log.read_text()) > 50, what="lines in the new log file")
-    assert "ready" not in one.log()
+    assert "Tor is there" not in one.log()
 
 
 def test_the_journal_gets_priorities(daemons, host, proxy):
@@ -315,7 +315,7 @@ def test_the_journal_gets_priorities(daemons, host, proxy):
     log = one.log_path.stat()
     one.environment = {"JOURNAL_STREAM": f"{log.st_dev}:{log.st_ino}"}
     one.start()
-    one.wait_for_line(r"^<5>.*\bready\b")
+    one.wait_for_line(r"^<5>.*\bTor is there\b")
     one.stop()
     assert all(re.match(r"<[3-7]>", line) for line in one.log().splitlines()), one.log()
 
@@ -421,7 +421,7 @@ def test_with_an_address_that_is_not_here(daemons, host, proxy):
 def test_a_second_daemon_in_one_namespace_is_warned_of(standing, daemons, proxy):
     second = daemons(onion=onion_name("two"), netns=standing.host, socks=proxy.address, interface="oncilla1")
     second.wait_for_line("warning: interface oncilla0 leads to fd87:d87e:eb43::/48 as well.*another oncilla")
-    second.wait_for_line(r": ready$")
+    second.wait_for_line("Tor is there at")
     standing.stop()
     wait_until(lambda: "dev oncilla1" in standing.host.run(f"ip -6 route get {overlay_address(standing.peers[0].name)} 2>&1",
                                                            check=False).stdout, what="the second one's route")
@@ -444,7 +444,7 @@ def test_the_same_identity_twice_on_one_tor_is_warned_of(standing, daemons, name
 def test_lines_that_tor_writes_before_packets_are_told_once(daemons, host, proxy, is_shared):
     others = ["--linkable-identities", "--onion", onion_name("two")] if is_shared else []
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=others)
-    one.wait_for_line(r": ready$")
+    one.wait_for_line("Tor is there at")
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", one.listen_port)) as circuit:
             circuit.sendall(b"PROXY TCP6 fc00:dead:beef:4dad::0:29 ::1 65535 8060\r\n")
@@ -463,7 +463,7 @@ def test_serving_without_forwarding_is_told(daemons, host, proxy):
     host.sysctl("net.ipv6.conf.all.forwarding", 1)
     host.sysctl("net.ipv4.ip_forward", 1)
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=served)
-    one.wait_for_line(r": ready$")
+    one.wait_for_line("Tor is there at")
     assert "forwards no" not in one.log()
 
 
@@ -592,7 +592,7 @@ def test_directories_that_are_not_there_are_told(daemons, host, proxy, tmp_path)
     one.wait_for_line(f"waiting for Tor to write {tmp_path}/b/hostname; its directory {tmp_path}/b is not there yet")
     (tmp_path / "b").mkdir()
     (tmp_path / "b/hostname").write_text(onion_name("b") + "\n")
-    one.wait_for_line(r": ready$")
+    one.wait_for_line("Tor is there at")
 
 
 def test_a_hostname_that_changes_is_told_once_and_left_to_the_next_start(daemons, host, proxy, tmp_path):

@@ -109,7 +109,7 @@ def test_socks_over_a_unix_socket(pair, tmp_path):
 
 def test_the_side_that_is_not_configured_learns_the_name(pair, proxy):
     hosts = pair(proxy, b={"peers": []})
-    assert not proxy.dials(hosts.a.onion)
+    assert len(proxy.dials(hosts.a.onion)) <= 1, "a itself alone dials a"
     assert hosts.a.host.ping(hosts.b.address).received == 1
     assert hosts.b.host.ping(hosts.a.address).received == 1
 
@@ -188,13 +188,13 @@ def test_a_packet_dials_and_waits_for_the_grant(daemons, host, proxy, wire_peer,
     proxy.behave(peer.name, reply_delay=1.5)
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=hosts_file)
     one.wait_for_interface()
-    assert not proxy.dials(), "nobody asked for this peer yet"
+    assert not proxy.dials(peer.name), "nobody asked for this peer yet"
     send_datagrams(host, peer.address, [b"%03d" % number for number in range(20)])
     circuit = peer.wait_for_circuit()
     wait_until(lambda: len(datagrams(circuit)) == 20, what="20 datagrams")
     assert circuit.packets()[0].is_keepalive
     assert datagrams(circuit) == [b"%03d" % number for number in range(20)]
-    assert len(proxy.dials()) == 1
+    assert len(proxy.dials(peer.name)) == 1
 
 
 def test_the_waiting_queue_holds_64_packets_and_drops_the_oldest(daemons, host, proxy, wire_peer, tmp_path):
@@ -367,10 +367,10 @@ def test_dead_beef_answers_without_tor(daemons, host):
 
 
 def test_feed_beef_goes_through_tor_to_ourselves(daemons, host, proxy):
-    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address)
-    one.wait_for_interface()
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, start=False)
     proxy.connect(one.onion, one.listen_port)
-    assert not proxy.dials()
+    one.start()
+    one.wait_for_interface()
     ping = host.ping(FEED_BEEF, count=5, burst=True)
     assert ping.received == 5, ping
     assert len(proxy.dials(one.onion)) == 1
@@ -392,7 +392,7 @@ def test_feed_beef_says_at_once_that_tor_refuses(daemons, host, proxy):
 def test_what_the_daemon_installs(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address)
     one.wait_for_interface()
-    one.wait_for_line("ready|waiting for tor")
+    one.wait_for_line("Tor is there|waiting for tor")
     assert host.addresses("oncilla0") == [f"{one.address}/48"]
     assert any(line.startswith("fd87:d87e:eb43::/48 dev oncilla0") for line in host.routes())
     assert host.has_guard_route()
@@ -402,7 +402,57 @@ def test_what_the_daemon_installs(daemons, host, proxy):
 
 def test_one_line_says_that_it_stands(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address)
-    line = one.wait_for_line(r"^.*\bready\b.*$").group(0)
+    line = one.wait_for_line(r"^.*\binterface up\b.*$").group(0)
     assert one.address in line and "oncilla0" in line
+
+
+def test_ready_means_that_a_circuit_to_the_own_service_came_back(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, start=False)
+    proxy.connect(one.onion, one.listen_port)
+    one.start()
+    line = one.wait_for_line(r"^.*: ready, loop \d+ ms$").group(0)
+    assert one.address in line
+    assert len(proxy.dials(one.onion)) == 1
+
+
+def test_a_service_that_leads_elsewhere_is_not_ready(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, start=False)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        proxy.connect(one.onion, other.getsockname()[1])
+        one.start()
+        one.wait_for_line(rf"warning: {one.address}: not ready: our onion service does not lead here: its "
+                          rf"HiddenServicePort must end in 127\.0\.0\.1:{one.listen_port}\b", timeout=30)
+    assert ": ready" not in one.log()
+
+
+def test_a_service_that_leads_to_nobody_is_not_ready_and_becomes_it(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, start=False)
+    proxy.connect(one.onion, free_port())
+    one.start()
+    one.wait_for_line(rf"not ready: our onion service does not lead here: .* 127\.0\.0\.1:{one.listen_port}$")
+    proxy.connect(one.onion, one.listen_port)
+    one.wait_for_line(r": ready, loop \d+ ms$", timeout=30)
+
+
+def test_a_web_server_at_the_socks_port_is_not_ready(daemons, host, proxy):
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, start=False)
+    proxy.behave(one.onion, reply=b"HTTP/1.1 400 Bad Request\r\n\r\n", close_after_reply=True)
+    one.start()
+    one.wait_for_line(f"warning: {one.address}: not ready: {proxy.address} is not a SOCKS port of Tor's")
+    assert ": ready" not in one.log()
+
+
+@pytest.mark.parametrize("code, words", [
+    (4, r"its Tor is off or the name is wrong \(descriptor not found\)"), (1, "its daemon is not running"),
+    (5, "it does not listen at this port"), (0xf4, "the key of its invitation is missing"),
+    (0xf5, "the key of this invitation is wrong"),
+])
+def test_why_a_peer_is_not_reached_is_told_with_the_next_try(daemons, host, proxy, code, words):
+    nobody = onion_name("nobody")
+    proxy.reasons[nobody] = code
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[f"bob={nobody}"], log_level="notice")
+    one.wait_for_line(rf"peer bob: not reached: {words}.*; next try in \d+ s$")
+    assert proxy.questions.count(nobody) == 1
+    assert nobody not in one.log()
 
 

@@ -217,6 +217,30 @@ def test_feed_beef_answers_through_our_own_onion_service(pair, report):
     report(f"round trip {ping.median:.1f} ms (median of 5)")
 
 
+def test_a_daemon_is_ready_when_its_own_service_answers(parties, start, report):
+    alice, _ = parties
+    start(alice)
+    report(alice.daemon.wait_for_line(r"ready, loop \d+ ms$", timeout=FIRST_CONTACT).group(0))
+
+
+def test_tor_is_asked_why_a_peer_is_not_reached(parties, daemons, report):
+    """The codes that Tor itself gives by SOCKS5: nobody has the name, nobody listens, the port is another."""
+    alice, bob = parties
+    options = {"onion": alice.name, "netns": alice.host, "socks": f"127.0.0.1:{alice.tor.socks}",
+               "listen": [f"127.0.0.1:{alice.service.listen}"]}
+    one = daemons(**options, peers=[f"nobody={overlay.onion_name('nobody')}", f"bob={bob.name}"])
+    began = time.monotonic()
+    one.wait_for_line(r"peer bob: not reached: its daemon is not running; next try in \d+ s$", timeout=FIRST_CONTACT)
+    one.wait_for_line(r"peer nobody: not reached: its Tor is off or the name is wrong \(descriptor not found\); next try",
+                      timeout=FIRST_CONTACT)
+    report(f"both reasons after {time.monotonic() - began:.1f} s")
+    one.stop()
+    other = daemons(**options, peers=[f"bob={bob.name}"], options=["--service-port", "8061"])
+    other.wait_for_line("peer bob: not reached: it does not listen at this port", timeout=FIRST_CONTACT)
+    other.wait_for_line("not ready: our onion service has no port 8061: torrc needs 'HiddenServicePort 8061",
+                        timeout=FIRST_CONTACT)
+
+
 def test_a_peer_that_is_not_configured_is_learned_from_its_keepalive(parties, start, report):
     alice, bob = parties
     start(alice)

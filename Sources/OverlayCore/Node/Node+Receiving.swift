@@ -6,17 +6,21 @@ extension Node {
   ) {
     guard streams.contains(circuit) else { return }
     var input = bytes
-    switch streams.takeReply(&input, on: circuit) {
+    switch streams.takeReply(&input, on: circuit, out: &out) {
     case .none: break
-    case .incomplete: return
+    case .incomplete, .next: return
+    case .answered(let failure):
+      peers.answered(circuit, failure, names: &names, streams: &streams, out: &out, at: turn.now)
+      return close(circuit, .unneeded, turn: &turn)
     case .granted: peers.granted(circuit, names: &names, streams: &streams, out: &out, at: turn.now)
-    case .refused(let why): return close(circuit, .failure(why), turn: &turn)
+    case .refused(let why): return close(circuit, .notBuilt(why), turn: &turn)
     }
     var reading = streams.beginReading(input, on: circuit)
     while let bytes = streams.next(&reading, at: turn.now) {
       // The defragmenter lets whole packets of version 4 and 6 through, and nothing else.
       guard bytes[0] >> 4 != 4 || settings.carriesIPv4 else {
         out.counters[.ipv4] += 1
+        if peers.source(of: circuit) != nil { note(.ipv4, nil, from: circuit, at: turn.now) }
         continue
       }
       guard let packet = PacketView(bytes) else {
@@ -75,6 +79,7 @@ extension Node {
       peers.heard(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     case .drop(let counter):
       out.counters[counter] += 1
+      noteDropped(packet, counter, from: circuit, at: turn.now)
     }
   }
 

@@ -14,6 +14,7 @@ public struct Node: ~Copyable {
   var delivery: Delivery
   let services: LocalServices
   var refusals = Refusals()
+  var refusedInput = RefusedInput()
   var out = Outbox()
 
   /// Makes a node that has done nothing yet.
@@ -58,11 +59,15 @@ public struct Node: ~Copyable {
   /// claims to be of it.
   public func isLive(_ address: IPv6Address) -> Bool { peers.isLive(address) }
 
+  /// Whether others can reach this host.
+  public var readiness: Readiness { peers.readiness }
+
   /// Returns the status of the node. It looks at every peer.
   public func status(at now: Instant) -> NodeStatus {
     let (shown, others) = peers.status(in: streams, at: now)
     return NodeStatus(
-      name: settings.name, knownNames: names.count, tor: peers.tor, peers: shown, otherPeers: others,
+      name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness, peers: shown,
+      otherPeers: others,
       acceptedCircuits: peers.callCount, counters: out.counters)
   }
 
@@ -85,6 +90,13 @@ public struct Node: ~Copyable {
   /// Notes whether the SOCKS server takes connections.
   public mutating func torProbed<Device: PacketDevice & ~Copyable>(isReachable: Bool, turn: inout Turn<Device>) {
     peers.torProbed(isReachable: isReachable, names: &names, streams: &streams, out: &out, at: turn.now)
+  }
+
+  /// Notes what Tor tells of the publication of this host's onion service.
+  public mutating func changed<Device: PacketDevice & ~Copyable>(
+    _ publication: Publication, turn: inout Turn<Device>
+  ) {
+    peers.changed(publication, out: &out, at: turn.now)
   }
 
   /// Accepts a call of this host's onion service. It returns `nil` if the call has to be refused.

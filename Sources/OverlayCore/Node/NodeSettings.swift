@@ -9,6 +9,8 @@ public struct NodeSettings: Sendable {
   public internal(set) var siblings: Set<IPv6Address>
   /// Whether configured peers are dialled at start and always again. If not, only their names are known.
   public let dialsPeers: Bool
+  /// Whether the node dials its own onion service at start and once in a while, to find out whether others reach it.
+  public let checksSelf: Bool
   /// The port of the onion service of every host of the overlay.
   public let servicePort: UInt16
   /// Whether the device exchanges super-packets and packets without a complete checksum.
@@ -27,7 +29,8 @@ public struct NodeSettings: Sendable {
   /// Makes the settings of a node.
   public init(
     name: OnionName, policy: NodePolicy = NodePolicy(), siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
-    servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false, mtu: Int = 1_500,
+    checksSelf: Bool = false, servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false,
+    mtu: Int = 1_500,
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
     bounds: NodeBounds = NodeBounds()
   ) {
@@ -35,6 +38,7 @@ public struct NodeSettings: Sendable {
     self.policy = policy
     self.siblings = siblings
     self.dialsPeers = dialsPeers
+    self.checksSelf = checksSelf
     self.servicePort = servicePort
     self.isOffloading = isOffloading
     self.mtu = mtu
@@ -51,6 +55,7 @@ public struct NodeSettings: Sendable {
   var peerPolicy: PeerPolicy {
     PeerPolicy(
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
-      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, bounds: bounds)
+      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, isFirst: dialsPeers, checksSelf: checksSelf,
+      bounds: bounds)
   }
 }

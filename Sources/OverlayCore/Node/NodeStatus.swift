@@ -6,6 +6,8 @@ public struct NodeStatus: Sendable {
   public let knownNames: Int
   /// Whether the SOCKS server takes connections.
   public let tor: TorReachability
+  /// Whether others can reach this host.
+  public let readiness: Readiness
   /// The configured peers, in the order of their labels, and others up to `NodeBounds.reportedPeers`.
   public let peers: [PeerStatus]
   /// The number of peers that are left out.

@@ -11,7 +11,9 @@ public struct CircuitIdentifier: Hashable, Sendable {
 public enum CircuitEnd: Equatable, Sendable, CustomStringConvertible {
   /// The SOCKS server does not take connections.
   case torUnreachable
-  /// The circuit failed, was refused or broke. The text is for the log.
+  /// The circuit was not built.
+  case notBuilt(DialFailure)
+  /// The circuit broke. The text is for the log.
   case failure(String)
   /// Nobody needs the circuit any more: it was idle, or the operator's names changed.
   case unneeded
@@ -23,8 +25,14 @@ public enum CircuitEnd: Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .torUnreachable: "Tor is not there"
+    case .notBuilt(let failure): failure.description
     case .failure(let reason): reason
     case .unneeded: "not needed any more"
     }
+  }
+
+  /// Returns the reason why a circuit that ended so before it was granted was not built.
+  var dialFailure: DialFailure {
+    if case .notBuilt(let failure) = self { failure } else { .broken(description) }
   }
 }

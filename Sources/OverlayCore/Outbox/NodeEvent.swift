@@ -23,6 +23,10 @@ public enum NodeEvent: Equatable, Sendable {
   case learned(OnionName)
   /// A circuit claims a name whose address belongs to another name. Strangers can cause it, so its rate is limited.
   case nameConflict
+  /// Whether others can reach this host has changed.
+  case readiness(Readiness)
+  /// A peer sends what an option would admit. It is told once an hour for each peer and kind.
+  case refused(Refusal)
   /// There are packets for an address without a known name. It is told once for each address, at a limited rate.
   case unknownName(IPv6Address)
   /// A circuit claims this host's own name, and is not of this host. It is told once.
@@ -45,7 +49,7 @@ public enum NodeEvent: Equatable, Sendable {
     /// The circuit was open, and was lost for this reason.
     case lost(String)
     /// No circuit was built for this reason. The next attempt follows then, if there is one.
-    case notReached(String, NextTry?)
+    case notReached(DialFailure, NextTry?)
   }
 }
 

@@ -6,12 +6,14 @@ enum CircuitUse {
   case successor(PeerSlots.Index)
   /// Somebody else dialled it.
   case call(Call)
+  /// It carries nothing: the SOCKS server is asked why the peer with this address is not reached.
+  case question(about: IPv6Address)
 
-  /// The peer that was dialled; `nil` for an accepted circuit.
+  /// The peer that was dialled; `nil` for any other use.
   var dialledPeer: PeerSlots.Index? {
     switch self {
     case .lane(let peer, _), .successor(let peer): peer
-    case .call: nil
+    case .call, .question: nil
     }
   }
 }

@@ -14,13 +14,13 @@ struct Peer: ~Copyable {
   }
 
   /// What the log last said of the peer.
-  enum Reachability {
+  enum Reachability: Equatable {
     /// Nothing yet.
     case unknown
     /// A circuit is open.
     case connected
-    /// A dial failed, or a circuit was lost.
-    case lost
+    /// A circuit was lost, or a dial failed for this reason.
+    case lost(DialFailure?)
   }
 
   /// The overlay address of the peer; `feed:beef` for this host itself.
@@ -68,6 +68,8 @@ struct Peer: ~Copyable {
   var traffic = Traffic()
   /// The reason and the time of the last failure or loss of a first circuit; `nil` for none.
   var lastError: (reason: NodeEvent.Disconnection, time: Instant)?
+  /// The question to Tor why the peer is not reached, while it is not answered.
+  var question: CircuitIdentifier?
   /// Whether the peer takes TCP super-packets.
   var takesSuperPackets = false
   /// Whether this host has ever dialled the peer.
@@ -144,7 +146,7 @@ struct Peer: ~Copyable {
       state = .up
     case .lane(_, let lane): bulk[lane - 1].current?.isOpen = true
     case .successor: sparse.successor?.isOpen = true
-    case .call: break
+    case .call, .question: break
     }
   }
 
@@ -187,6 +189,12 @@ struct Peer: ~Copyable {
     if pace.pauseEnd > now { state = .backoff(until: pace.pauseEnd, why: why) }
   }
 
+  /// Keeps a better reason for the last failure to reach the peer.
+  mutating func explain(_ why: NodeEvent.Disconnection) {
+    if let time = lastError?.time { lastError = (why, time) }
+    if case .backoff(let until, _) = state { state = .backoff(until: until, why: why) }
+  }
+
   /// Notes that a second circuit is being built beside the first.
   mutating func isDoubted(successor way: Lane.Way, at now: Instant) {
     pace.attempted(at: now)
@@ -226,7 +234,7 @@ struct Peer: ~Copyable {
 
   /// Returns whether no circuit leads to the peer, and whether one that was never dialled would be treated alike.
   func isForgettable(at now: Instant) -> Bool {
-    !isPermanent && !hasCircuit && waiting.count == 0 && pace.isForgettable(at: now)
+    !isPermanent && !hasCircuit && question == nil && waiting.count == 0 && pace.isForgettable(at: now)
       && bulkPace.isForgettable(at: now) && liveness.isForgettable(at: now)
   }
 }

@@ -209,6 +209,7 @@ extension PeerTable {
       return
     }
     setSender(.selfCall, of: circuit, names)
+    selfCheckCameBack(out: &out, at: now)
     raise(circuit, to: .known, names: &names, streams: &streams, out: &out, at: now)
   }
 

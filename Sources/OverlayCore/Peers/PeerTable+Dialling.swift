@@ -74,11 +74,12 @@ extension PeerTable {
     switch use {
     case .successor: successorGranted(circuit, to: peer, names: names, streams: &streams, out: &out, at: now)
     case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
-    case .lane, .call:
+    case .lane, .call, .question:
       names.reached(name)
       peers[peer].lastHeard = now
       peers[peer].unansweredSince = nil
       if peers[peer].waiting.count > 0 { awaitAnswer(of: peer, at: now) }
+      if peers[peer].isSelf { selfCheckGranted(at: now) }
       if let change = change(of: peer, to: .connected) { out.tell(.connected(change)) }
       streams.release(&peers[peer].waiting, to: circuit, out: &out, at: now)
     }

@@ -6,12 +6,15 @@ extension PeerTable {
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) -> PacketQueue {
+    if case .question = use(of: circuit) { questionEnded(circuit, out: &out, at: now) }
     guard let use = use(of: circuit), var gone = takeOut(circuit, names: &names, streams: &streams) else {
       return PacketQueue()
     }
     switch use {
     case .call:
       out.tell(.callEnded(end))
+    case .question:
+      break
     case .successor(let peer):
       successorEnded(&gone, of: peer, end, streams: &streams, out: &out, at: now)
     case .lane(let peer, let lane) where lane != Lane.sparse:
@@ -33,6 +36,7 @@ extension PeerTable {
     case .lane(let peer, _), .successor(let peer):
       if circuit.isBeingBuilt { dials.ended() }
       peers[peer].traffic.add(circuit.traffic)
+    case .question: break
     case .call(let call):
       calls.remove(identifier)
       if let name = call.sender.name { names.release(name) }
@@ -73,7 +77,7 @@ extension PeerTable {
     }
     closeSuccessor(of: peer, names: &names, streams: &streams, out: &out)
     leave(peer)
-    note(end, ofFirst: circuit, of: peer, names: &names, out: &out, at: now)
+    note(end, ofFirst: circuit, of: peer, names: &names, streams: &streams, out: &out, at: now)
     streams.rescue(&circuit.queue, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
     closeBulkLanes(of: peer, to: nil, names: &names, streams: &streams, out: &out, at: now)
     var isWanted = false
@@ -92,15 +96,18 @@ extension PeerTable {
   /// Notes the reason why there is no first circuit any more, and when the peer may be dialled again.
   private mutating func note(
     _ end: CircuitEnd, ofFirst circuit: borrowing Circuit, of peer: PeerSlots.Index, names: inout NameTable,
-    out: inout Outbox, at now: Instant
+    streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
     let wasOpen = circuit.isOpen
     let isLongLived = now - circuit.began >= PeerTable.shortLife
     if !wasOpen { out.counters[.dialFailed] += 1 }
     let jitter = Double.random(in: 0..<1, using: &random)
-    guard case .failure(let why) = end else {
-      if end == .torUnreachable { torLost(out: &out, at: now) } else if wasOpen, isLongLived { peers[peer].forgive() }
+    switch end {
+    case .torUnreachable: return torLost(out: &out, at: now)
+    case .unneeded:
+      if wasOpen, isLongLived { peers[peer].forgive() }
       return
+    case .failure, .notBuilt: break
     }
     if wasOpen {
       if isLongLived { peers[peer].forgive() } else { peers[peer].wasLostSoon(at: now, jitter: jitter) }
@@ -108,10 +115,24 @@ extension PeerTable {
       if let name = peers[peer].name { names.failed(name) }
       peers[peer].wasNotReached(at: now, jitter: jitter)
     }
+    let user = peers[peer].sparse.user
     peers[peer].sparse.user = UserIdentifier(using: &random)
-    let reason: NodeEvent.Disconnection = wasOpen ? .lost(why) : .notReached(why, nextTry(of: peer, at: now))
+    guard !wasOpen else {
+      let reason = NodeEvent.Disconnection.lost(end.description)
+      peers[peer].isBackedOff(for: reason, at: now)
+      if let change = change(of: peer, to: .lost(nil)) { out.tell(.disconnected(change, reason)) }
+      return
+    }
+    let failure = end.dialFailure
+    let reason = NodeEvent.Disconnection.notReached(failure, nextTry(of: peer, at: now))
     peers[peer].isBackedOff(for: reason, at: now)
-    if let change = change(of: peer, to: .lost) { out.tell(.disconnected(change, reason)) }
+    if failure.isUnexplained,
+      askWhy(peer, user: user, names: &names, streams: &streams, out: &out, at: now)
+    {
+      return
+    }
+    if peers[peer].isSelf { selfCheckFailed(failure, out: &out, at: now) }
+    if let change = change(of: peer, to: .lost(failure)) { out.tell(.disconnected(change, reason)) }
   }
 
   // MARK: - Lanes for bulk
@@ -188,7 +209,7 @@ extension PeerTable {
     case .unneeded: break
     case .torUnreachable: torLost(out: &out, at: now)
     case .failure where circuit.isOpen && now - circuit.began >= PeerTable.shortLife: peers[peer].bulkPace.forgive()
-    case .failure:
+    case .failure, .notBuilt:
       peers[peer].bulk[lane - 1].user = UserIdentifier(using: &random)
       // Circuits that were dialled together and fail together are one failure.
       if peers[peer].bulkPace.nextAttempt(from: now) <= now {

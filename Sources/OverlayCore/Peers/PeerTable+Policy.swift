@@ -63,6 +63,10 @@ struct PeerPolicy {
   var idle: Duration
   /// The greatest number of circuits to a peer: one for sparse flows, the others for bulk.
   var circuitsPerPeer: Int
+  /// Whether this is the first identity of its host, which checks its service at once.
+  let isFirst: Bool
+  /// Whether this host's own service is dialled, to find out whether others can reach it.
+  let checksSelf: Bool
   /// The bounds of what others can make the node take.
   let bounds: NodeBounds
 }

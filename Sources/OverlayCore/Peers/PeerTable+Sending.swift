@@ -162,7 +162,7 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) -> CircuitEnd? {
     switch use {
-    case .successor: return nil
+    case .successor, .question: return nil
     case .call(let call):
       let due = end(of: call, streams[circuit])
       guard due > now else {

@@ -12,6 +12,11 @@ extension PeerTable {
     return (shown.map { status(of: $0, in: streams, at: now) }, known.count - shown.count)
   }
 
+  /// Returns the operator's name for the peer that a circuit comes from; `nil` if it is not configured.
+  func configuredLabel(ofCaller circuit: CircuitIdentifier) -> String? {
+    source(of: circuit).flatMap { peers.find($0) }.flatMap { peers[$0].label }
+  }
+
   /// Returns the label of a peer for the log: its petname, number or address.
   private func label(of peer: PeerSlots.Index) -> String {
     peers[peer].isSelf ? PeerTable.ownLabel : peers[peer].label ?? "\(peers[peer].address)"

@@ -25,6 +25,8 @@ struct PeerTable: ~Copyable {
   var calls: AcceptedCircuits
   /// The bound of the log lines that a stranger can cause.
   var strangerLines: TokenBucket
+  /// The check whether this host's own service leads back to it; `nil` if there is none.
+  var selfCheck: SelfCheck?
   /// The source of everything that is random.
   var random: any RandomNumberGenerator
 
@@ -47,6 +49,7 @@ struct PeerTable: ~Copyable {
     strangers = StrangerDials(perMinute: bounds.strangerDials)
     calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
     strangerLines = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
+    selfCheck = policy.checksSelf ? SelfCheck() : nil
   }
 
   // MARK: - Who there is
@@ -128,7 +131,7 @@ struct PeerTable: ~Copyable {
     switch use(of: circuit) {
     case .lane(let peer, _), .successor(let peer): peers[peer].source
     case .call(let call): call.sender.address
-    case nil: nil
+    case .question, nil: nil
     }
   }
 
@@ -144,7 +147,7 @@ struct PeerTable: ~Copyable {
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
     let asked = min(peerDeadlines.earliest, circuitDeadlines.earliest)
-    return min(asked, nextTorProbe, min(nextDials, nextSelection, nextTidying))
+    return min(asked, nextTorProbe, min(nextDials, nextSelection, nextTidying), selfCheck?.nextStep ?? .distantFuture)
   }
 
   /// Starts the table: it tries the SOCKS server, and dials the configured peers when that answers.
@@ -161,6 +164,11 @@ struct PeerTable: ~Copyable {
     if PeerTable.take(&nextDials, at: now) { dialWaiting(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextSelection, at: now) { selectStranger(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextTidying, at: now) { tidy(at: now) }
+    if let check = selfCheck, check.nextStep <= now,
+      let circuit = stepSelfCheck(names: &names, streams: &streams, out: &out, at: now)
+    {
+      return (circuit, .unneeded)
+    }
     while let number = peerDeadlines.popDue(at: now) {
       tend(PeerSlots.Index(number: number), names: &names, streams: &streams, out: &out, at: now)
     }
@@ -224,6 +232,7 @@ struct PeerTable: ~Copyable {
     guard tor != .reachable else { return }
     tor = .reachable
     out.perform(.torReachable(true))
+    selfCheckTor(isReachable: true, out: &out, at: now)
     for peer in peers.indices { peers[peer].forgive() }
     dialConfigured(names: &names, streams: &streams, out: &out, at: now)
   }
@@ -234,5 +243,6 @@ struct PeerTable: ~Copyable {
     guard tor != .unreachable else { return }
     tor = .unreachable
     out.perform(.torReachable(false))
+    selfCheckTor(isReachable: false, out: &out, at: now)
   }
 }

@@ -9,6 +9,10 @@ struct Circuit: ~Copyable {
     case connecting(SOCKS4aRequest)
     /// This host dialled it. Tor builds the circuit, and this much of its reply has come.
     case requested(SOCKS4aReply)
+    /// The connection to the SOCKS server is being made, to ask why another circuit was refused.
+    case connectingToAsk(SOCKS5Question)
+    /// The SOCKS server is asked, and has answered this far.
+    case asking(SOCKS5Question)
     /// This host dialled it, and Tor has granted it: packets may be sent.
     case open
     /// A peer dialled it, and the listener accepted it.
@@ -77,7 +81,7 @@ struct Circuit: ~Copyable {
   /// Whether this host dialled the circuit, and Tor has not granted it yet.
   var isBeingBuilt: Bool {
     switch state {
-    case .connecting, .requested: true
+    case .connecting, .requested, .connectingToAsk, .asking: true
     case .open, .accepted: false
     }
   }
@@ -93,27 +97,51 @@ struct Circuit: ~Copyable {
     case incomplete
     /// Tor has granted the circuit.
     case granted
-    /// Tor has refused the circuit, or this is no SOCKS server; the text tells which.
-    case refused(String)
+    /// Tor has refused the circuit, or this is no SOCKS server.
+    case refused(DialFailure)
+    /// The question goes on with more bytes for the server, which are in the preamble.
+    case next
+    /// The server has answered why it refused a circuit: `nil` says that it would grant one.
+    case answered(DialFailure?)
   }
 
   /// Takes the SOCKS server's reply off the front of `input`.
   mutating func takeReply(_ input: inout UnsafeMutableRawBufferPointer) -> Reply {
+    if case .asking(let question) = state { return takeAnswer(UnsafeRawBufferPointer(input), to: question) }
     guard case .requested(var reply) = state else { return .none }
     var rest = UnsafeRawBufferPointer(input)
-    do {
+    do throws(DialFailure) {
       guard try reply.consume(&rest) else {
         state = .requested(reply)
         return .incomplete
       }
       // The server replied before it had the whole request, so nobody knows what it granted. The rest of the request
       // would go out behind the first packet, or never.
-      guard preamble.isEmpty else { throw SOCKSError.early }
+      guard preamble.isEmpty else { throw DialFailure.early }
     } catch {
-      return .refused("\(error)")
+      return .refused(error)
     }
     input = UnsafeMutableRawBufferPointer(rebasing: input.suffix(rest.count))
     return .granted
+  }
+
+  private mutating func takeAnswer(_ bytes: UnsafeRawBufferPointer, to question: SOCKS5Question) -> Reply {
+    var question = question
+    do throws(DialFailure) {
+      switch try question.consume(bytes) {
+      case .wait:
+        state = .asking(question)
+        return .incomplete
+      case .send(let message):
+        state = .asking(question)
+        preamble += message
+        return .next
+      case .answered(let code):
+        return .answered(DialFailure(socks5: code))
+      }
+    } catch {
+      return .refused(error)
+    }
   }
 
   /// Opens the circuit for packets. `greeting` goes out before them.

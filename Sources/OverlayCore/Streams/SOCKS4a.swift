@@ -1,22 +1,3 @@
-/// The reason why a SOCKS server did not grant a circuit.
-enum SOCKSError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// Tor has no circuit to that name now: code 0x5b to 0x5d.
-  case refused(code: UInt8)
-  /// The bytes are no SOCKS4 reply: another service listens at that port.
-  case malformed(byte: UInt8)
-  /// The server granted a circuit before it had the whole request: it is not Tor.
-  case early
-
-  /// A description for the log.
-  public var description: String {
-    switch self {
-    case .refused(let code): "refused by Tor (SOCKS code \(code))"
-    case .malformed(let byte): "not answered in SOCKS4 (byte \(byte)): is it Tor's SOCKS port?"
-    case .early: "granted by the SOCKS port before it was asked: is it Tor's?"
-    }
-  }
-}
-
 /// The SOCKS4a CONNECT request (B. Fischer, "Building an Anonymous VPN", 2009, section 3.3.1). Tor never lets streams
 /// of different user identifiers share a circuit (its socks-extensions specification).
 ///
@@ -68,12 +49,12 @@ struct SOCKS4aReply: Sendable {
 
   /// Takes the bytes of the reply off the front of `bytes`. It returns whether the reply is complete, and throws unless
   /// it grants the circuit.
-  mutating func consume(_ bytes: inout UnsafeRawBufferPointer) throws(SOCKSError) -> Bool {
+  mutating func consume(_ bytes: inout UnsafeRawBufferPointer) throws(DialFailure) -> Bool {
     while received < SOCKS4aReply.size, let byte = bytes.first {
       switch (received, byte) {
       case (0, 0), (1, 0x5a), (2..., _): break
       case (1, 0x5b...0x5d): throw .refused(code: byte)
-      default: throw .malformed(byte: byte)
+      default: throw .notSOCKS(byte: byte)
       }
       received += 1
       bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())

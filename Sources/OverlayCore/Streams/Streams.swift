@@ -67,6 +67,17 @@ struct Streams: ~Copyable {
     return circuit
   }
 
+  /// Asks the SOCKS server why it refused a circuit, on a connection of its own that never carries a packet, and returns
+  /// its identifier. `timeout` is the time that the answer may take.
+  mutating func ask(
+    _ question: SOCKS5Question, timeout: Duration, out: inout Outbox, at now: Instant
+  ) -> CircuitIdentifier {
+    let circuit = queues.circuits.insert(Circuit(.connectingToAsk(question), .sparse, timeout: timeout, at: now))
+    deadlines.schedule(circuit.slot, at: now + timeout)
+    out.perform(.dial(circuit))
+    return circuit
+  }
+
   /// Lets Tor take `timeout`, from when it was asked on, to grant a circuit that is still being built.
   mutating func allow(_ circuit: CircuitIdentifier, _ timeout: Duration) {
     guard self[circuit].isBeingBuilt else { return }
@@ -82,9 +93,16 @@ struct Streams: ~Copyable {
 
   /// Asks the SOCKS server for the onion service, because it has taken the connection of this circuit.
   mutating func connected(_ circuit: CircuitIdentifier, out: inout Outbox) {
-    guard contains(circuit), case .connecting(let request) = queues.circuits[circuit].state else { return }
-    queues.circuits[circuit].state = .requested(SOCKS4aReply())
-    queues.circuits[circuit].preamble = request.bytes
+    guard contains(circuit) else { return }
+    switch queues.circuits[circuit].state {
+    case .connecting(let request):
+      queues.circuits[circuit].state = .requested(SOCKS4aReply())
+      queues.circuits[circuit].preamble = request.bytes
+    case .connectingToAsk(let question):
+      queues.circuits[circuit].state = .asking(question)
+      queues.circuits[circuit].preamble = question.greeting
+    case .requested, .asking, .open, .accepted: return
+    }
     queues.requestFlush(circuit, out: &out)
   }
 
@@ -133,7 +151,7 @@ struct Streams: ~Copyable {
     }
     while let slot = deadlines.popDue(at: now) {
       guard let circuit = queues.circuits.identifier(inSlot: slot), self[circuit].isBeingBuilt else { continue }
-      return (circuit, .failure("Tor built no circuit in \(self[circuit].timeout.wholeSeconds) s"))
+      return (circuit, .notBuilt(.silence(self[circuit].timeout)))
     }
     return nil
   }
@@ -157,8 +175,12 @@ struct Streams: ~Copyable {
 
   /// Takes the SOCKS server's reply off the front of `input`.
   mutating func takeReply(
-    _ input: inout UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier
-  ) -> Circuit.Reply { queues.circuits[circuit].takeReply(&input) }
+    _ input: inout UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, out: inout Outbox
+  ) -> Circuit.Reply {
+    let reply = queues.circuits[circuit].takeReply(&input)
+    if case .next = reply { queues.requestFlush(circuit, out: &out) }
+    return reply
+  }
 
   /// Begins to take packets out of the bytes that a circuit brought.
   mutating func beginReading(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier) -> StreamReading {

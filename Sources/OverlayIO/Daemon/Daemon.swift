@@ -16,8 +16,8 @@ public final class Daemon {
   private var claims: [IdentityClaim] = []
   private var hostname: HostnameWatch?
   private var hosts: HostsWatch?
-  private var hasStood = false
   private var notifier: ServiceNotifier?
+  private var hasSeenTorAway = false
 
   /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events.
   public init?(_ settings: DaemonSettings, log: Log) {
@@ -122,8 +122,10 @@ public final class Daemon {
     let pump = try Pump(
       settings, as: names, device: device, on: loop, log: log,
       torChanged: { [unowned self] isReachable, failure in
-        say(first.address, isReachable ? "ready" : waitingForTor(failure), torIsReachable: isReachable)
+        sayOfTor(isReachable: isReachable, failure)
+        notifier?.say(sentence)
       },
+      told: { [unowned self] event in if case .readiness = event { notifier?.say(sentence) } },
       deviceGone: { [unowned self] in deviceGone() })
     self.pump = pump
     hosts = try settings.hostsFile.map { path throws(SystemError) in
@@ -131,8 +133,9 @@ public final class Daemon {
         pump.replaceHosts(with: names)
       }
     }
+    log.notice("\(first.address) on \(settings.interface.name): interface up")
     pump.start()
-    notifier?.say("\(first.address) on \(settings.interface.name)")
+    notifier?.say(sentence)
     notifier?.ready()
   }
 
@@ -160,14 +163,16 @@ public final class Daemon {
     }
   }
 
-  private func say(_ address: IPv6Address, _ state: String, torIsReachable: Bool) {
-    notifier?.say("\(address) on \(settings.interface.name): \(state)")
-    if !hasStood {
-      log.notice("\(address) on \(settings.interface.name): \(state)")
+  /// How the daemon is, in a sentence.
+  private var sentence: String { pump?.sentence ?? "waiting for this host's name" }
+
+  private func sayOfTor(isReachable: Bool, _ failure: SystemError?) {
+    if isReachable {
+      log.notice("Tor \(hasSeenTorAway ? "is back" : "is there") at \(settings.socks)")
     } else {
-      log.notice("Tor \(torIsReachable ? "is back" : "went away"): \(state)")
+      log.notice(waitingForTor(failure))
     }
-    hasStood = true
+    hasSeenTorAway = !isReachable || hasSeenTorAway
   }
 
   /// While the daemon waits nobody listens, and that is no news. Any other reason, such as a wrong path, is for the

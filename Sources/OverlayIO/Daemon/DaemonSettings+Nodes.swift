@@ -1,6 +1,15 @@
 import OverlayCore
 
 extension DaemonSettings {
+  /// Returns where the onion services of the identities with these names have to lead.
+  func places(of names: [OnionName]) -> [ServicePlace] {
+    zip(names, identities).map { name, identity in
+      ServicePlace(
+        name: name, listen: identity.listen.first.map { "\($0)" } ?? "the address of --listen",
+        port: servicePort, socks: "\(socks)")
+    }
+  }
+
   /// Returns the settings of the node of the identity `name`. The prefixes behind this host belong to the first
   /// identity, and so does IPv4, whose addresses tell no identity: a packet over another's circuit would be answered
   /// over the first one's. The first identity also keeps the configured peers, because several that dialled the same
@@ -15,7 +24,7 @@ extension DaemonSettings {
       name: name,
       policy: NodePolicy(
         peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer),
-      siblings: siblings, dialsPeers: isFirst, servicePort: servicePort, isOffloading: isOffloading,
+      siblings: siblings, dialsPeers: isFirst, checksSelf: true, servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
       bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))

@@ -7,7 +7,7 @@ import OverlayCore
 final class IdentitySockets {
   private let identity: Host.Identity
   private let loop: EventLoop
-  private let log: Log
+  private let told: (NodeEvent) -> Void
   private let port: HostPort
   private let tor: TorWatch
   private var sockets = CircuitSockets()
@@ -16,13 +16,14 @@ final class IdentitySockets {
   private var coalesced: [CircuitIdentifier] = []
   private var pauseTimer: TimerSource?
 
-  /// Makes the sockets of an identity, which does nothing before `start`.
+  /// Makes the sockets of an identity, which does nothing before `start`. `told` gets each event of its node.
   init(
-    _ identity: Host.Identity, at port: HostPort, through tor: TorWatch, on loop: EventLoop, log: Log
+    _ identity: Host.Identity, at port: HostPort, through tor: TorWatch, on loop: EventLoop,
+    told: @escaping (NodeEvent) -> Void
   ) throws(SystemError) {
     self.identity = identity
     self.loop = loop
-    self.log = log
+    self.told = told
     self.port = port
     self.tor = tor
     pauseTimer = try TimerSource(on: loop) { [unowned self] in readCoalesced() }
@@ -90,7 +91,7 @@ final class IdentitySockets {
     case .probeTor: tor.look()
     case .torReachable(let isReachable): tor.note(isReachable: isReachable)
     case .trimMemory: oncilla_trim_memory()
-    case .tell(let event): log.write(event)
+    case .tell(let event): told(event)
     }
   }
 

@@ -7,14 +7,17 @@ final class Pump {
   private let log: Log
   private let leaseWriter: StateWriter?
   private var identities: [Host.Identity: IdentitySockets] = [:]
+  private var places: [Host.Identity: ServicePlace] = [:]
+  private let told: (NodeEvent) -> Void
   private let deviceGone: () -> Void
 
   /// Makes a pump, which does nothing before `start`. Its identities are those of `names`, and the first takes the
-  /// packets of no other. `torChanged` is called when Tor comes into reach or goes out of it, with the reason, and
-  /// `deviceGone` when no packet will ever come from the device again.
+  /// packets of no other. `torChanged` is called when Tor comes into reach or goes out of it, with the reason, `told`
+  /// for each event of an identity, and `deviceGone` when no packet will ever come from the device again.
   init(
     _ settings: DaemonSettings, as names: [OnionName], device: consuming TunnelDevice, on loop: EventLoop, log: Log,
-    torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void, deviceGone: @escaping () -> Void
+    torChanged: @escaping (_ isReachable: Bool, _ failure: SystemError?) -> Void,
+    told: @escaping (NodeEvent) -> Void, deviceGone: @escaping () -> Void
   ) throws(SystemError) {
     let addresses = names.map(\.address)
     let isOffloading = device.isOffloading
@@ -25,6 +28,7 @@ final class Pump {
     port = try HostPort(LinkDevice(device, link: settings.link(for: addresses, station: station)), Host(), on: loop)
     tor = TorWatch(settings.socks, on: loop, changed: torChanged)
     self.log = log
+    self.told = told
     self.deviceGone = deviceGone
     let circuitLimit = DescriptorLimit.raise(for: settings.identities)
     let siblings = Set(addresses)
@@ -32,8 +36,13 @@ final class Pump {
       settings.node(
         name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit)
     }
-    for identity in port.host.add(nodes, turn: &port.turn) {
-      identities[identity] = try IdentitySockets(identity, at: port, through: tor, on: loop, log: log)
+    let places = settings.places(of: names)
+    for (identity, place) in zip(port.host.add(nodes, turn: &port.turn), places) {
+      identities[identity] = try IdentitySockets(identity, at: port, through: tor, on: loop) { [unowned self] event in
+        self.log.write(event, at: place)
+        self.told(event)
+      }
+      self.places[identity] = place
     }
     if let service { port.host.serve(Pump.makeService(service, keptIn: state, at: loop.now, log: log)) }
     tor.probed = { [unowned self] isReachable in
@@ -72,6 +81,16 @@ final class Pump {
     port.begin()
     port.host.mtuChanged(to: bytes, turn: &port.turn)
     port.end()
+  }
+
+  /// Whether others can reach this host, in a sentence: about the first identity that nobody reaches, or else the first.
+  var sentence: String {
+    let all = port.host.all.compactMap { identity -> (readiness: Readiness, place: ServicePlace)? in
+      guard let place = places[identity] else { return nil }
+      return port.host.with(identity) { $0.readiness }.map { ($0, place) }
+    }
+    guard let shown = all.first(where: { !$0.readiness.isReady }) ?? all.first else { return "no identity" }
+    return shown.readiness.sentence(at: shown.place, others: all.count - 1)
   }
 
   /// The peers and counters, one line each.

@@ -3,8 +3,10 @@ import OverlayCore
 extension NodeEvent {
   /// The event in words for the log: a line for each level that has something to say. A peer's name stands in lines of
   /// the level debug alone.
-  var lines: [(level: LogLevel, text: String)] {
+  func lines(at place: ServicePlace) -> [(level: LogLevel, text: String)] {
     switch self {
+    case .readiness(let readiness): [(readiness.level, "\(place.address): \(readiness.text(at: place))")]
+    case .refused(let refusal): [(.warning, refusal.text)]
     case .dialling(let name, let circuit):
       [(.debug, "\(name): dialling" + (circuit == 0 ? "" : " circuit \(circuit + 1)"))]
     case .connected(let peer): peer.lines("connected")
@@ -29,21 +31,20 @@ extension NodeEvent {
         )
       ]
     case .proxyLine:
-      [
-        (
-          .warning,
-          "a circuit that begins with a PROXY line was closed: if torrc says HiddenServiceExportCircuitID for an onion "
-            + "service of this host, remove that"
-        )
-      ]
+      [(.warning, NodeEvent.proxyLineText)]
     }
   }
+
+  /// What there is to say of a circuit that begins with a PROXY line.
+  static let proxyLineText =
+    "a circuit that begins with a PROXY line was closed: if torrc says HiddenServiceExportCircuitID for an onion "
+    + "service of this host, remove that"
 }
 
 extension Log {
-  /// Writes what there is to say of an event.
-  func write(_ event: NodeEvent) {
-    for line in event.lines { write(line.level, line.text) }
+  /// Writes what there is to say of an event of an identity.
+  func write(_ event: NodeEvent, at place: ServicePlace) {
+    for line in event.lines(at: place) { write(line.level, line.text) }
   }
 }
 

@@ -4,7 +4,7 @@ extension NodeStatus {
   /// The peers and counters, a line each. Peers are called by their petnames and addresses: the lines stand in a log at
   /// levels that are not to hold their names.
   var lines: [String] {
-    var lines = ["\(name.address) is \(name), \(knownNames) names known, Tor is \(tor)"]
+    var lines = ["\(name.address) is \(name), \(knownNames) names known, Tor is \(tor), \(readiness.word)"]
     lines += peers.map(\.line)
     if otherPeers > 0 { lines.append("and \(otherPeers) more peers") }
     lines.append("accepted circuits: \(acceptedCircuits)")

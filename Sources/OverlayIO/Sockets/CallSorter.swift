@@ -95,7 +95,7 @@ final class CallSorter {
     closed += 1
     if destination == .proxyLine, !hasToldProxyLine {
       hasToldProxyLine = true
-      log.write(NodeEvent.proxyLine)
+      log.warning(NodeEvent.proxyLineText)
     }
   }
 

@@ -30,6 +30,10 @@ final class FakeCircuit {
 
   /// What the dialler asked for, once the request is whole.
   var request: Request?
+  /// Whether it is a question by SOCKS5 why a name is not reached, and the code of Tor's answer.
+  var reason: UInt8?
+  /// How many messages of the question were answered.
+  var answers = 0
   /// Whether the circuit is granted: bytes go through.
   var isGranted = false
   /// How many more bytes the dialler's socket takes.
@@ -64,6 +68,20 @@ final class FakeCircuit {
       rest = rest.dropFirst(length)
     }
     return (whole, !rest.isEmpty)
+  }
+
+  /// Answers the next message of a question, if it is whole.
+  func answerQuestion() -> Bool {
+    switch answers {
+    case 0 where forward == [5, 1, 2]: backward += [5, 2]
+    case 1 where forward.count > 2 && forward.count == 3 + Int(forward[1]) && forward.last == 0: backward += [1, 0]
+    case 2 where forward.count > 5 && forward.count == 7 + Int(forward[4]):
+      backward += [5, reason ?? 1, 0, 1, 0, 0, 0, 0, 0, 0]
+    default: return false
+    }
+    answers += 1
+    forward = []
+    return true
   }
 
   /// Takes the request off the front of `forward` if it is whole.

@@ -27,6 +27,11 @@ extension FakeHost {
     node.torProbed(isReachable: isReachable, turn: &turn)
   }
 
+  func changed(_ publication: Publication, at now: Instant) {
+    turn.now = now
+    node.changed(publication, turn: &turn)
+  }
+
   func receive(fromDevice packet: [UInt8], _ offload: OffloadHeader = .none, at now: Instant) {
     turn.now = now
     var packet = packet

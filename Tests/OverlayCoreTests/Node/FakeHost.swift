@@ -28,6 +28,8 @@ final class FakeHost {
   var sockets: [CircuitIdentifier: FakeCircuit] = [:]
   /// When the node dialled.
   var dials: [Instant] = []
+  /// When the node asked why a circuit was refused.
+  var questions: [Instant] = []
   /// When the node looked for Tor.
   var probes: [Instant] = []
   /// What the node said of Tor.
@@ -37,7 +39,10 @@ final class FakeHost {
   /// What the node has told of.
   var events: [NodeEvent] = []
   /// The same, as the lines of a log.
-  var log: [(level: LogLevel, text: String)] { events.flatMap(\.lines) }
+  var log: [(level: LogLevel, text: String)] { events.flatMap { $0.lines(at: place) } }
+  private var place: ServicePlace {
+    ServicePlace(name: name, listen: "127.0.0.1:8060", port: 8_060, socks: "127.0.0.1:9050")
+  }
 
   var address: IPv6Address { name.address }
   var device: CollectingDevice {
@@ -52,15 +57,15 @@ final class FakeHost {
 
   init(
     _ name: OnionName, peers: [ConfiguredPeer] = [], idle: Duration = .seconds(180), circuitLimit: Int = 1_000,
-    circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, seed: UInt64 = 1
+    circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, checksSelf: Bool = false, seed: UInt64 = 1
   ) {
     self.name = name
     var bounds = NodeBounds()
     bounds.circuits = circuitLimit
     node = Node(
       NodeSettings(
-        name: name, peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, isOffloading: isOffloading, mtu: mtu,
-        bounds: bounds),
+        name: name, policy: NodePolicy(peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer),
+        checksSelf: checksSelf, isOffloading: isOffloading, mtu: mtu, bounds: bounds),
       random: SeededGenerator(seed: seed))
   }
 

@@ -13,6 +13,8 @@ final class FakeWorld {
   var isTorReachable = true
   /// What Tor makes of requests for a name; it grants what is not listed.
   var outcomes: [String: DialOutcome] = [:]
+  /// The code of SOCKS5 that Tor gives for a name. Of others it tells nothing, as a server that knows SOCKS4 alone.
+  var reasons: [String: UInt8] = [:]
   /// All circuits that were ever dialled, in this order.
   private(set) var circuits: [FakeCircuit] = []
   /// Those of them on which something may still move: of thousands that came and went, none costs time at every step.
@@ -160,6 +162,10 @@ final class FakeWorld {
       isAny = true
       switch action {
       case .dial(let identifier):
+        if case .connectingToAsk(let question) = host.node.streams[identifier].state {
+          ask(question, on: identifier, of: host)
+          continue
+        }
         host.dials.append(now)
         guard isTorReachable else {
           host.ended(identifier, .torUnreachable, at: now)
@@ -187,6 +193,16 @@ final class FakeWorld {
       }
     }
     return isAny
+  }
+
+  private func ask(_ question: SOCKS5Question, on identifier: CircuitIdentifier, of host: FakeHost) {
+    host.questions.append(now)
+    guard let reason = reasons["\(question.name)"] else { return host.ended(identifier, .closed, at: now) }
+    let circuit = FakeCircuit(dialler: host, identifier)
+    circuit.reason = reason
+    open.append(circuit)
+    host.sockets[identifier] = circuit
+    host.node.connected(identifier)
   }
 
   private func move(_ circuit: FakeCircuit) -> Bool {
@@ -218,6 +234,7 @@ final class FakeWorld {
 
   private func moveForward(_ circuit: FakeCircuit) -> Bool {
     guard !circuit.forward.isEmpty else { return false }
+    if circuit.reason != nil { return circuit.answerQuestion() }
     if circuit.isSwallowing {
       circuit.forward = []
       return true

@@ -45,7 +45,7 @@ struct NodePeerStateTests {
     }
     #expect((world.now..<world.now + .seconds(3)).contains(until))
     #expect(next == .ifWanted(after: until - world.now))
-    #expect(why == "refused by Tor (SOCKS code 91)")
+    #expect(why == .refused(code: 0x5b))
     let call = try #require(world.call(host))
     world.say(bob.keepalive(to: alice.address), on: call)
     #expect(state(host) == .idle)

@@ -64,28 +64,28 @@ struct SOCKS4aTests {
 
   @Test("every refusal is told with its code, as soon as the code is there", arguments: [0x5b, 0x5c, 0x5d])
   func refusals(_ code: UInt8) {
-    #expect(throws: SOCKSError.refused(code: code)) { try Self.consume([[0, code]]) }
-    #expect(throws: SOCKSError.refused(code: code)) { try Self.consume([[0], [code]]) }
-    #expect(throws: SOCKSError.refused(code: code)) { try Self.consume([[0, code, 0, 0, 0, 0, 0, 0]]) }
+    #expect(throws: DialFailure.refused(code: code)) { try Self.consume([[0, code]]) }
+    #expect(throws: DialFailure.refused(code: code)) { try Self.consume([[0], [code]]) }
+    #expect(throws: DialFailure.refused(code: code)) { try Self.consume([[0, code, 0, 0, 0, 0, 0, 0]]) }
   }
 
   @Test("any other code is no SOCKS4 reply")
   func codes() {
     for code in (0...255 as ClosedRange<UInt8>).filter({ !(0x5a...0x5d).contains($0) }) {
-      #expect(throws: SOCKSError.malformed(byte: code)) { try Self.consume([[0, code]]) }
+      #expect(throws: DialFailure.notSOCKS(byte: code)) { try Self.consume([[0, code]]) }
     }
   }
 
   @Test("a reply that does not begin with zero is none")
   func start() {
     for byte in 1...255 as ClosedRange<UInt8> {
-      #expect(throws: SOCKSError.malformed(byte: byte)) { try Self.consume([[byte]]) }
+      #expect(throws: DialFailure.notSOCKS(byte: byte)) { try Self.consume([[byte]]) }
     }
   }
 
   @Test("the errors say what to do")
   func descriptions() {
-    #expect("\(SOCKSError.refused(code: 0x5b))" == "refused by Tor (SOCKS code 91)")
-    #expect("\(SOCKSError.malformed(byte: 72))" == "not answered in SOCKS4 (byte 72): is it Tor's SOCKS port?")
+    #expect("\(DialFailure.refused(code: 0x5b))" == "refused by Tor (SOCKS code 91)")
+    #expect("\(DialFailure.notSOCKS(byte: 72))" == "not answered in SOCKS (byte 72): is it Tor's SOCKS port?")
   }
 }
