@@ -420,6 +420,9 @@ class Daemon:
         for value in peers:
             arguments += ["--peer", value]
         arguments += ["--state-dir", str(self.state_dir), "--control", str(self.directory / "control.sock")]
+        if "--config" not in options:
+            # Whatever the machine has in /etc/oncilla.
+            arguments += ["--config", "/dev/null"]
         arguments += [str(option) for option in options]
         self.arguments = arguments
         if start:

@@ -88,7 +88,7 @@ def test_version():
 def test_help():
     result = oncilla("--help")
     assert result.returncode == 0 and result.stderr == ""
-    for command in ("run", "address", "name", "version"):
+    for command in ("run", "check-config", "address", "name", "migrate", "version"):
         assert command in result.stdout
 
 
@@ -112,7 +112,6 @@ NAME = onion_name("own")
 PEER = onion_name("peer")
 WRONG = [
     (["fly"], ["fly"]),
-    (["run"], ["--onion"]),
     (["run", "--fly"], ["--fly"]),
     (["run", "--onion"], ["--onion"]),
     (["run", "--onion", "x"], ["--onion", "x"]),

@@ -1,4 +1,5 @@
 import OverlayCore
+import OverlayIO
 import Testing
 
 @testable import oncilla
@@ -144,6 +145,8 @@ struct CommandTests {
     #expect(error?.description.contains("or a line 'onion = NAME' or 'hostname-file = FILE' in /dev/null") == true)
     let run = #expect(throws: CommandError.self) { try Command.interpret(["run", "--config=/dev/null", "--mtu=1400"]) }
     #expect(run?.exitStatus == 5)
+    let denied = SettingError.unreadable(SystemError(call: "open f", number: 13))
+    #expect(CommandError.setting(denied).exitStatus == 4)
   }
 
   @Test(

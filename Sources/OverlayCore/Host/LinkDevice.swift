@@ -23,6 +23,11 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     return link?.deliver(runs, header, at: now, wire: &wire) ?? false
   }
 
+  /// Changes which prefixes are on which side of the link, if there is one.
+  public mutating func changeLink(_ body: (inout LinkSettings) -> Void) {
+    if hasLink { link?.change(body) }
+  }
+
   /// Finds the packet in a frame that was read from the wire. The link may find something else, and answer it.
   mutating func open(
     _ frame: UnsafeMutableRawBufferPointer, _ offload: OffloadHeader, at now: Instant, isLive: (IPv6Address) -> Bool

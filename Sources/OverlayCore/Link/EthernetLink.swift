@@ -61,6 +61,9 @@ public struct EthernetLink: ~Copyable {
     settings.mtu = bytes
   }
 
+  /// Changes which prefixes are on which side of the link.
+  mutating func change(_ body: (inout LinkSettings) -> Void) { body(&settings) }
+
   /// Sets the addresses of the identities of this host.
   mutating func identitiesChanged(to addresses: [IPv6Address]) {
     settings.ownAddresses = addresses

@@ -77,6 +77,12 @@ public struct ConfigurationSource: Sendable {
     }
   }
 
+  /// Whose the directory of a file is: what he puts there is his.
+  private static func directoryOwner(of path: String) throws(SystemError) -> uid_t {
+    guard let slash = path.lastIndex(of: "/") else { return try SystemCall.owner(of: ".") }
+    return try SystemCall.owner(of: slash == path.startIndex ? "/" : String(path[..<slash]))
+  }
+
   /// The content of a file, and who else could change what the daemon does by it.
   private static func read(_ path: String) throws(SettingError) -> (content: [UInt8], warning: String?) {
     do throws(SystemError) {
@@ -86,7 +92,7 @@ public struct ConfigurationSource: Sendable {
       if status.st_mode & S_IFMT == S_IFREG {
         if status.st_mode & S_IWOTH != 0 {
           warning = "\(path) can be written by everybody, who can so change what this daemon does: chmod o-w"
-        } else if status.st_uid != 0, status.st_uid != SystemCall.user {
+        } else if status.st_uid != 0, status.st_uid != SystemCall.user, try status.st_uid != directoryOwner(of: path) {
           warning = "\(path) belongs to user \(status.st_uid), who can so change what this daemon does: chown root"
         }
       }

@@ -5,21 +5,30 @@ import OverlayCore
 /// The daemon of `oncilla run`. It opens what it needs in order, runs until it is told to stop or cannot go on, and
 /// closes everything in reverse order.
 public final class Daemon {
-  private let settings: DaemonSettings
-  private let log: Log
+  // What reading the configuration again may change, all of it in `Daemon+Reload`.
+  var settings: DaemonSettings
+  var configuration: (running: Configuration, source: ConfigurationSource)?
+  let log: Log
   private let loop: EventLoop
   private var status: Int32 = 0
   private var signals: [SignalSource] = []
   private var listeners: IdentityListeners?
-  private var interface: OverlayInterface?
-  private var pump: Pump?
+  private(set) var interface: OverlayInterface?
+  private(set) var pump: Pump?
   private var claims: [IdentityClaim] = []
   private var hostname: HostnameWatch?
   private var hosts: HostsWatch?
   private var notifier: ServiceNotifier?
   private var hasSeenTorAway = false
 
-  /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events.
+  /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events. Without a `source`
+  /// it has nothing to read again.
+  public convenience init?(_ configuration: Configuration, from source: ConfigurationSource, log: Log) {
+    self.init(configuration.settings.daemon, log: log)
+    self.configuration = (configuration, source)
+  }
+
+  /// Makes a daemon with these settings, for ever.
   public init?(_ settings: DaemonSettings, log: Log) {
     guard let loop = EventLoop() else { return nil }
     self.settings = settings
@@ -78,7 +87,7 @@ public final class Daemon {
     let handlers: [(Int32, () -> Void)] = [
       (SIGTERM, { [unowned self] in stop(status: 0) }),
       (SIGINT, { [unowned self] in stop(status: 0) }),
-      (SIGHUP, { [unowned self] in reload() }),
+      (SIGHUP, { [unowned self] in hangUp() }),
       (SIGUSR1, { [unowned self] in report() }),
     ]
     signals = handlers.map { number, handler in SignalSource(number, on: loop, handler: handler) }
@@ -128,11 +137,7 @@ public final class Daemon {
       told: { [unowned self] event in if case .readiness = event { notifier?.say(sentence) } },
       deviceGone: { [unowned self] in deviceGone() })
     self.pump = pump
-    hosts = try settings.hostsFile.map { path throws(SystemError) in
-      try HostsWatch(path, servicePort: settings.servicePort, on: loop, log: log) { [unowned pump] names in
-        pump.replaceHosts(with: names)
-      }
-    }
+    hosts = try watchHosts(for: pump)
     log.notice("\(first.address) on \(settings.interface.name): interface up")
     pump.start()
     notifier?.say(sentence)
@@ -186,9 +191,29 @@ public final class Daemon {
     fail("\(PrivilegeError.interfaceGone(settings.interface.name.description))")
   }
 
-  private func reload() {
+  private func watchHosts(for pump: Pump) throws(SystemError) -> HostsWatch? {
+    try settings.hostsFile.map { path throws(SystemError) in
+      try HostsWatch(path, servicePort: settings.servicePort, on: loop, log: log) { [unowned pump] names in
+        pump.replaceHosts(with: names)
+      }
+    }
+  }
+
+  /// Takes the names of another hosts file, or of none.
+  func replaceHosts() {
+    guard let pump else { return }
+    do throws(SystemError) {
+      hosts = try watchHosts(for: pump)
+      if hosts?.hasNames != true { pump.replaceHosts(with: []) }
+    } catch {
+      log.warning("the hosts file is not read, and none is from now on: \(error)")
+    }
+  }
+
+  private func hangUp() {
     notifier?.reloading()
     log.reopen()
+    _ = try? reload()
     hosts?.read()
     notifier?.reloaded()
   }

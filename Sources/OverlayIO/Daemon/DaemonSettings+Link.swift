@@ -6,6 +6,14 @@ extension DaemonSettings {
   func link(for addresses: [IPv6Address], station: MACAddress?) -> EthernetLink? {
     guard let station else { return nil }
     var link = LinkSettings(macAddress: station, ownAddresses: addresses, mtu: interface.mtu.bytes)
+    setPrefixes(of: &link)
+    link.carriesIPv4 = ipv4
+    return EthernetLink(link)
+  }
+
+  /// Sets which prefixes are on which side of the link.
+  func setPrefixes(of link: inout LinkSettings) {
+    (link.servedIPv4, link.servedPrefixes, link.ipv4Routes, link.routes) = ([], [], [], [])
     for prefix in served {
       switch prefix {
       case .ipv4(let prefix): link.servedIPv4.append(prefix)
@@ -18,10 +26,8 @@ extension DaemonSettings {
       case .ipv6(let prefix): link.routes.append(prefix)
       }
     }
-    link.carriesIPv4 = ipv4
     // The interface itself has this address, whatever is around it.
     if let own = ipv4Address?.address { link.servedIPv4.append(IPv4Prefix(own)) }
-    return EthernetLink(link)
   }
 
   /// Returns the address service of the Ethernet side, for the identities with these addresses; `nil` if none is

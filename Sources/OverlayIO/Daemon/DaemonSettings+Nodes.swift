@@ -22,11 +22,15 @@ extension DaemonSettings {
   ) -> NodeSettings {
     NodeSettings(
       name: name,
-      policy: NodePolicy(
-        peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer),
+      policy: policy(isFirst: isFirst),
       siblings: siblings, dialsPeers: isFirst, checksSelf: true, servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
       bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))
+  }
+
+  /// Returns what can change while the node of an identity runs.
+  func policy(isFirst: Bool) -> NodePolicy {
+    NodePolicy(peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer)
   }
 }

@@ -8,7 +8,8 @@ final class HostsWatch {
   private let log: Log
   private let changed: (_ names: [OnionName]) -> Void
   private var changes: FileChanges?
-  private var hasNames = false
+  /// Whether the file, as it was last read, has names.
+  private(set) var hasNames = false
 
   /// Makes a watch of the file at `path`, which need not exist. `changed` gets all its names each time it was read.
   init(

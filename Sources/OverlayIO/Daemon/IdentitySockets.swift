@@ -54,6 +54,14 @@ final class IdentitySockets {
     turn { node, turn in node.replaceHosts(with: names, turn: &turn) }
   }
 
+  /// Applies a policy in place of the one before, and returns what changed.
+  func apply(_ policy: NodePolicy) -> [PolicyChange] {
+    port.begin()
+    let changes = change { node, turn in node.apply(policy, turn: &turn) }
+    port.end()
+    return changes ?? []
+  }
+
   /// Notes whether Tor's SOCKS port could be reached.
   func torProbed(isReachable: Bool) {
     turn { node, turn in node.torProbed(isReachable: isReachable, turn: &turn) }

@@ -50,6 +50,14 @@ final class OverlayInterface {
     return device
   }
 
+  /// Routes and guards these prefixes in place of those before, all or none.
+  func setPrefixes(routes: [IPPrefix], served: [IPPrefix]) throws(PrivilegeError) {
+    let report = try privileges.replacePrefixes(routes: routes, served: served)
+    monitor.file.setPrefixes(routes: routes, served: served)
+    finish(report)
+    if hasInterface, let line = try? privileges.lookForSourceAddress() { log.warning(line) }
+  }
+
   /// Removes traces of the overlay's connections that outlive the interface.
   func forgetConnections() {
     do throws(PrivilegeError) {

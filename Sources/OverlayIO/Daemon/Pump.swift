@@ -76,6 +76,18 @@ final class Pump {
     forEachIdentity { $0.replaceHosts(with: hosts) }
   }
 
+  /// Does from now on what these settings say of peers, prefixes and circuits. Returns what changed at the first
+  /// identity, which has all of them.
+  func apply(_ settings: DaemonSettings) -> [PolicyChange] {
+    port.turn.device.changeLink { settings.setPrefixes(of: &$0) }
+    var changes: [PolicyChange] = []
+    for (number, identity) in port.host.all.enumerated() {
+      let changed = identities[identity]?.apply(settings.policy(isFirst: number == 0)) ?? []
+      if number == 0 { changes = changed }
+    }
+    return changes
+  }
+
   /// Sets the MTU of the device in bytes.
   func mtuChanged(to bytes: Int) {
     port.begin()

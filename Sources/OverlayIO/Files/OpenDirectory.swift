@@ -18,9 +18,14 @@ struct OpenDirectory: ~Copyable {
     return try content(of: file, path: path, limit: limit)
   }
 
+  /// Removes the file of this name.
+  func remove(_ name: String) throws(SystemError) {
+    try SystemCall.remove(name, from: file.number, path: "\(path)/\(name)")
+  }
+
   /// Writes the file of this name, for the owner alone, under another name first: whatever happens meanwhile, the old
-  /// one is there or the new one.
-  func replace(_ name: String, with text: String) throws(SystemError) {
+  /// one is there or the new one. With `forGroup`, the group of the directory may read it.
+  func replace(_ name: String, with text: String, forGroup: Bool = false) throws(SystemError) {
     let (directory, draft) = (file.number, "\(name).new")
     let path = "\(path)/\(draft)"
     // What a crash left behind may be a link, or belong to somebody else.
@@ -29,6 +34,11 @@ struct OpenDirectory: ~Copyable {
       let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
       let file = try SystemCall.open(draft, in: directory, flags, mode: 0o600, path: path)
       try SystemCall.writeAll(file.number, Array(text.utf8), "write \(path)")
+      if forGroup {
+        // Who is not in that group gives it to a group of its own.
+        try? SystemCall.setGroup(of: file.number, try SystemCall.status(directory).st_gid, path: path)
+        try SystemCall.setMode(of: file.number, 0o640, path: path)
+      }
       try SystemCall.synchronize(file.number, path: path)
       try SystemCall.rename(draft, to: name, in: directory, path: path)
     } catch {

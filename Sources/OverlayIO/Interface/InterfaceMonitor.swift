@@ -5,9 +5,9 @@ import OverlayCore
 /// Hears what others do to the interface and to the leak guards, and leaves out everything else on the machine.
 public struct InterfaceMonitor: Pollable, ~Copyable {
   private let socket: NetlinkSocket
-  private let settings: InterfaceSettings
-  private let routedPrefixes: Set<IPPrefix>
-  private let guardedPrefixes: Set<IPPrefix>
+  private var settings: InterfaceSettings
+  private var routedPrefixes: Set<IPPrefix>
+  private var guardedPrefixes: Set<IPPrefix>
   // The number of the interface, and what was last heard of it.
   private var index: Int32?
   private var link: LinkRecord?
@@ -48,6 +48,14 @@ public struct InterfaceMonitor: Pollable, ~Copyable {
   public mutating func watch(_ tunnel: borrowing TunnelDevice) {
     index = tunnel.index
     link = nil
+  }
+
+  /// Watches these prefixes from now on, in place of those before.
+  public mutating func setPrefixes(routes: [IPPrefix], served: [IPPrefix]) {
+    settings.routes = routes
+    settings.served = served
+    routedPrefixes = Set(settings.routedPrefixes)
+    guardedPrefixes = Set(settings.guardedPrefixes)
   }
 
   /// Gives the changes that wait to `body`, in the order in which they happened.

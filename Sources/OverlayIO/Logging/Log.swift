@@ -16,8 +16,8 @@ public final class Log {
   /// How many bytes of a message are written: what a syslog receiver should be able to take (RFC 5424 section 6.1).
   public static let longestLine = 2048
 
-  private let sink: any LogSink
-  private let errorSink: (any LogSink)?
+  private var sink: any LogSink
+  private var errorSink: (any LogSink)?
 
   /// A log that hands its lines to `sink`, and those of errors to `errorSink`, too.
   init(level: LogLevel, sink: any LogSink, errorSink: (any LogSink)? = nil) {
@@ -28,14 +28,23 @@ public final class Log {
 
   /// A log to `target`; an error if its file cannot be opened.
   public convenience init(level: LogLevel, target: LogTarget) throws(SystemError) {
+    let (sink, errorSink) = try Log.sinks(for: target)
+    self.init(level: level, sink: sink, errorSink: errorSink)
+  }
+
+  /// Where lines, and those of errors too, go; an error if a file cannot be opened.
+  static func sinks(for target: LogTarget) throws(SystemError) -> (any LogSink, (any LogSink)?) {
     switch target {
-    case .standardError: self.init(level: level, sink: StandardErrorSink())
-    case .syslog: self.init(level: level, sink: SyslogSink(), errorSink: StandardErrorSink())
+    case .standardError: return (StandardErrorSink(), nil)
+    case .syslog: return (SyslogSink(), StandardErrorSink())
     case .file(let path):
       let file = try FileSink(path: path)
-      self.init(level: level, sink: file, errorSink: file.isStandardError ? nil : StandardErrorSink())
+      return (file, file.isStandardError ? nil : StandardErrorSink())
     }
   }
+
+  /// Lets lines go there from now on.
+  func use(_ sinks: (any LogSink, (any LogSink)?)) { (sink, errorSink) = sinks }
 
   /// Writes `message`, which is not even made where `level` is not written.
   func write(_ level: LogLevel, _ message: @autoclosure () -> String) {
@@ -55,7 +64,7 @@ public final class Log {
   /// A thing that changed.
   public func notice(_ message: @autoclosure () -> String) { write(.notice, message()) }
   /// Normal work, without peers' names.
-  func info(_ message: @autoclosure () -> String) { write(.info, message()) }
+  public func info(_ message: @autoclosure () -> String) { write(.info, message()) }
   /// Everything.
   func debug(_ message: @autoclosure () -> String) { write(.debug, message()) }
 

@@ -4,7 +4,7 @@ import OverlayCore
 public enum PrivilegedReply: ~Copyable {
   /// It is done.
   case done
-  /// What there is after `installLeakGuard`.
+  /// What there is after `installLeakGuard` and `setPrefixes`.
   case leakGuard(LeakGuardReport)
   /// The answer to `lookForLeakGuards`.
   case guardedPrefixes([IPPrefix])
@@ -52,6 +52,18 @@ extension Privileges {
     switch consume reply {
     case .leakGuard(let report): return report
     default: throw .outOfOrder(.installLeakGuard)
+    }
+  }
+
+  /// Performs `setPrefixes`.
+  public mutating func replacePrefixes(
+    routes: [IPPrefix], served: [IPPrefix]
+  ) throws(PrivilegeError) -> LeakGuardReport {
+    let request = PrivilegedRequest.setPrefixes(routes: routes, served: served)
+    let reply = try perform(request)
+    switch consume reply {
+    case .leakGuard(let report): return report
+    default: throw .outOfOrder(request)
     }
   }
 

@@ -17,6 +17,9 @@ public enum PrivilegedRequest: Hashable, Sendable {
   /// Give the interface MTU, addresses and routes, and set it up. The first address is the one that programs use unless
   /// they ask for another. Idempotent, after `openTunnel`.
   case configureInterface([IPv6Address])
+  /// Route and guard these prefixes behind peers, and speak along the routes from an address in those served, in place
+  /// of the prefixes before. All or nothing; the guards of prefixes that are routed no more stay.
+  case setPrefixes(routes: [IPPrefix], served: [IPPrefix])
   /// Give back what `configureInterface` set and someone removed, and remove a link-local address of an interface that
   /// is to have none, but leave a link that was set down as it is.
   case restoreInterface

@@ -8,7 +8,7 @@ import OverlayCore
 extension Privileges {
   /// Puts up what is missing of them. What cannot be put up keeps nothing else from it.
   mutating func addLeakGuards() throws(PrivilegeError) -> LeakGuardReport {
-    if !hasInterface { try refuseTakenPlaces() }
+    if !hasInterface { try refuseTakenPlaces(of: settings.routedPrefixes) }
     let guarded = settings.guardedPrefixes
     let rules = try policyRules(of: Set(guarded.map(\.family)))
     let ownRules = Dictionary(grouping: rules.compactMap { PolicyRule($0) }, by: \.prefix)
@@ -130,7 +130,7 @@ extension Privileges {
     return found
   }
 
-  private mutating func change(_ message: NetlinkMessage, unless expected: Int32) throws(PrivilegeError) {
+  mutating func change(_ message: NetlinkMessage, unless expected: Int32) throws(PrivilegeError) {
     do throws(SystemError) {
       try requests.request(message)
     } catch {

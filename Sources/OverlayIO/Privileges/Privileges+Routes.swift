@@ -53,8 +53,8 @@ extension Privileges {
 
   /// Refuses to take the place of somebody else's route: asked before a leak guard, which would make it useless,
   /// stands.
-  mutating func refuseTakenPlaces() throws(PrivilegeError) {
-    let routes = settings.routedPrefixes.map { KernelRoute(to: $0, through: 0) }
+  mutating func refuseTakenPlaces(of prefixes: [IPPrefix]) throws(PrivilegeError) {
+    let routes = prefixes.map { KernelRoute(to: $0, through: 0) }
     for family in Set(routes.map(\.prefix.family)) {
       var taken: KernelRoute?
       try look(KernelRoute.query(family: family)) { record in

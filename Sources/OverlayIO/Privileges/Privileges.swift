@@ -10,15 +10,15 @@ public struct Privileges: ~Copyable {
   /// packets are less than one of our queues holds, and fewer lose a fast flow's.
   private static let queueLength = 256
 
-  let settings: InterfaceSettings
+  var settings: InterfaceSettings
   var requests: NetlinkSocket
   // Whether the kernel knows policy rules, as far as it was asked.
   var hasPolicyRules = true
   private var monitoring: NetlinkSocket?
   private var node: FileDescriptor?
   private var protocolSwitch: ProtocolSwitch?
-  private var connectionMemory: ConnectionMemory?
-  private var index: Int32?
+  var connectionMemory: ConnectionMemory?
+  private(set) var index: Int32?
   private var isOffloading = false
   private var hardwareAddress: MACAddress?
   private var addresses: [IPv6Address] = []
@@ -64,6 +64,7 @@ public struct Privileges: ~Copyable {
     case .configureInterface(let addresses):
       self.addresses = addresses
       try configure(for: request, settingUp: true)
+    case .setPrefixes(let routes, let served): return .leakGuard(try setPrefixes(routes: routes, served: served))
     case .restoreInterface: try configure(for: request, settingUp: false)
     case .forgetConnections:
       do throws(SystemError) {
@@ -186,7 +187,7 @@ public struct Privileges: ~Copyable {
     try send(LinkRequest.becomeMulticastRouterPort(index: index))
   }
 
-  private mutating func look(_ query: NetlinkMessage) throws(PrivilegeError) -> LinkRecord {
+  mutating func look(_ query: NetlinkMessage) throws(PrivilegeError) -> LinkRecord {
     var link: LinkRecord?
     do throws(SystemError) {
       try requests.request(query) { record in link = LinkRecord(record) ?? link }

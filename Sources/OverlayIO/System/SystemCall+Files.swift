@@ -129,6 +129,23 @@ extension SystemCall {
     try perform("rename \(path())") { Glibc.renameat(directory, name, directory, new) }
   }
 
+  /// Gives a file to another group; `path` names it in an error.
+  static func setGroup(of descriptor: Int32, _ group: gid_t, path: @autoclosure () -> String) throws(SystemError) {
+    try perform("chown \(path())") { Glibc.fchown(descriptor, uid_t.max, group) }
+  }
+
+  /// Sets who may read and write a file; `path` names it in an error.
+  static func setMode(of descriptor: Int32, _ mode: mode_t, path: @autoclosure () -> String) throws(SystemError) {
+    try perform("chmod \(path())") { Glibc.fchmod(descriptor, mode) }
+  }
+
+  /// The user to whom the file or directory at `path` belongs.
+  static func owner(of path: String) throws(SystemError) -> uid_t {
+    var found = stat()
+    try perform("stat \(path)") { fstatat(AT_FDCWD, path, &found, 0) }
+    return found.st_uid
+  }
+
   /// Waits until what was written stands on the disk; `path` names the file in an error.
   static func synchronize(_ descriptor: Int32, path: @autoclosure () -> String) throws(SystemError) {
     try perform("fsync \(path())") { Glibc.fsync(descriptor) }

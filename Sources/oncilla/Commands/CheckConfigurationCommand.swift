@@ -26,7 +26,7 @@ extension Command {
       }
       var lines = configuration.warnings.map { "# warning: \($0)" }
       if parsed.draft.shows {
-        lines += configuration.lines
+        lines += configuration.files.map { "# \($0)" } + configuration.lines
       } else {
         let count = configuration.files.count
         lines.append("valid: \(count) file\(count == 1 ? "" : "s")")

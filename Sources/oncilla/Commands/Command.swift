@@ -24,7 +24,7 @@ struct Command: Sendable {
   let perform: @Sendable (Instance, [String]) throws(CommandError) -> Outcome?
 
   /// All of them, in the order of the help text.
-  static var all: [Command] { [run, checkConfiguration, leakGuard, address, name, version, help] }
+  static var all: [Command] { [run, checkConfiguration, leakGuard, address, name, migrate, version, help] }
 
   /// The text of `oncilla COMMAND --help`.
   var helpText: String {

@@ -12,8 +12,9 @@ func runDaemon(_ configuration: Configuration, from source: ConfigurationSource)
     Console.complain("--log: \(error)\(directory.map { "; its directory \($0) is not there" } ?? "")")
     return 1
   }
+  for file in configuration.files { log.info("configuration: \(file)") }
   for line in configuration.warnings { log.warning(line) }
-  guard let daemon = Daemon(settings.daemon, log: log) else {
+  guard let daemon = Daemon(configuration, from: source, log: log) else {
     Console.complain("libevent finds no way to wait for events")
     return 1
   }

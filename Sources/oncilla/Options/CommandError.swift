@@ -57,7 +57,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .unexpectedValue(let option): "\(option) takes no value"
     case .repeated(let option): "\(option) is given twice and accepted once"
     case .misplaced(let option): "\(option) stands before the command: oncilla \(option) INSTANCE COMMAND"
-    case .setting(let error): error.description
+    case .setting(let error): error.description + CommandError.wayToBegin(error)
     case .unexpectedArgument(let argument, let command):
       "unexpected argument '\(argument.quotedLine())'; '\(command) --help' tells what is accepted"
     case .incomplete(let command, let needs): "\(command) needs \(needs)"
@@ -65,6 +65,12 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .argument(let argument, let reason): "'\(argument.quotedLine())': \(reason.quotedLine(limit: 400))"
     case .failed(let text, _): text.quotedLine(limit: 1000)
     }
+  }
+
+  /// What does all of it for somebody who has not begun, where there is such a command.
+  private static func wayToBegin(_ error: SettingError) -> String {
+    guard case .unnamed = error, Command.all.contains(where: { $0.name == "setup" }) else { return "" }
+    return "; 'oncilla setup' does all that"
   }
 
   private func hint(_ suggestion: String?) -> String {

@@ -207,7 +207,7 @@ struct RoutedPrefixTests {
 
 extension TestNamespace {
   /// The routes of both versions that are not link-local or multicast, without what the kernel adds for reading.
-  fileprivate func shownRoutes() throws -> Set<String> {
+  func shownRoutes() throws -> Set<String> {
     let text = try ip("-6", "route", "show") + ip("-4", "route", "show")
     let lines = text.split(separator: "\n").filter { !$0.hasPrefix("fe80") && !$0.hasPrefix("ff00") }
     return Set(

@@ -56,6 +56,20 @@ struct SolicitationTests {
     #expect(world.count(.misplacedNeighbour) == 2)
   }
 
+  @Test("a prefix that is routed no more is not answered for, and a new one is")
+  func changed() throws {
+    var world = LinkWorld()
+    let question = Frame.solicitation { $0.target = LinkWorld.routed }
+    #expect(world.answers(to: question).count == 1)
+    world.link.change { $0.routes = [] }
+    #expect(world.answers(to: question).isEmpty)
+    let prefix = try #require(IPv6Prefix(LinkWorld.routed, length: 64))
+    world.link.change { $0.routes = [prefix] }
+    #expect(world.answers(to: question).count == 1)
+    world.link.change { $0.servedPrefixes = [prefix] }
+    #expect(world.answers(to: question).isEmpty)
+  }
+
   @Test("the exact bytes of a solicitation and its answer")
   func bytes() throws {
     var world = LinkWorld()

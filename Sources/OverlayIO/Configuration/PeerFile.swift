@@ -1,0 +1,112 @@
+import Glibc
+import OverlayCore
+
+/// One file of `peers.d`, which the program writes and removes: a peer, and what lies behind it. What somebody else
+/// wrote, or changed, is never written over or removed.
+public struct PeerFile: Equatable, Sendable {
+  /// What the peer is called, and its file.
+  public let petname: Petname
+  /// Its onion name.
+  public let name: OnionName
+  /// What lies behind it.
+  public let routes: [IPPrefix]
+
+  /// Whose file it is: its first line.
+  static let mark =
+    "# Written by oncilla, and removed by it. Once it is changed by hand, it is yours, and is left alone."
+  /// The largest file that is looked at.
+  private static let mostBytes = 64 << 10
+
+  /// The peer of this petname. More than `DaemonSettings.mostPrefixes` routes are left out.
+  public init(_ petname: Petname, name: OnionName, routes: [IPPrefix] = []) {
+    self.petname = petname
+    self.name = name
+    self.routes = Array(routes.prefix(DaemonSettings.mostPrefixes))
+  }
+
+  /// The content of the file.
+  public var text: String {
+    let lines = [PeerFile.mark, "[peer \(petname)]", "name = \(name)"] + routes.map { "route = \($0)" }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// The file of the peer of this petname, of the configuration in this directory (`Instance.configurationDirectory`).
+  public static func path(of petname: Petname, in directory: String) -> String {
+    "\(directory)/peers.d/\(petname).conf"
+  }
+
+  /// Writes the file, in place of one that was written so, and makes its directory where it is missing. Whatever
+  /// happens meanwhile, the old file is there or the new one. Returns its path.
+  @discardableResult
+  public func write(to directory: String) throws(PeerFileError) -> String {
+    let path = PeerFile.path(of: petname, in: directory)
+    do throws(SystemError) {
+      try SystemCall.makeDirectory(directory, mode: 0o755)
+      try SystemCall.makeDirectory("\(directory)/peers.d", mode: 0o755)
+      let folder = try OpenDirectory("\(directory)/peers.d")
+      if let standing = try PeerFile.read(petname, in: folder), !PeerFile.isOurs(standing) { throw foreignFile }
+      try folder.replace("\(petname).conf", with: text, forGroup: true)
+    } catch {
+      throw PeerFileError(error, path)
+    }
+    return path
+  }
+
+  /// Removes the file of the peer of this petname; whether there was one.
+  @discardableResult
+  public static func remove(_ petname: Petname, from directory: String) throws(PeerFileError) -> Bool {
+    do throws(SystemError) {
+      let folder = try OpenDirectory("\(directory)/peers.d")
+      guard let standing = try read(petname, in: folder) else { return false }
+      guard isOurs(standing) else { throw foreignFile }
+      try folder.remove("\(petname).conf")
+      return true
+    } catch {
+      if error.number == ENOENT { return false }
+      throw PeerFileError(error, path(of: petname, in: directory))
+    }
+  }
+
+  private static func read(
+    _ petname: Petname, in folder: borrowing OpenDirectory
+  ) throws(SystemError) -> [UInt8]? {
+    do throws(SystemError) {
+      return try folder.read("\(petname).conf", limit: mostBytes)
+    } catch {
+      if error.number == ENOENT { return nil }
+      throw error
+    }
+  }
+
+  /// Whether a file was written here and not changed since: its mark, and no line but those that stand here.
+  private static func isOurs(_ content: [UInt8]) -> Bool {
+    let lines = String(decoding: content, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count >= 4, lines[0] == mark, lines[1].hasPrefix("[peer "), lines[2].hasPrefix("name = "),
+      lines.last == ""
+    else { return false }
+    return lines.dropFirst(3).dropLast().allSatisfy { $0.hasPrefix("route = ") && !$0.contains("#") }
+  }
+}
+
+/// A file of this name is somebody else's.
+private let foreignFile = SystemError(call: "replace", number: EEXIST)
+
+/// Why a file of `peers.d` was not written or removed.
+public enum PeerFileError: Error, Equatable, CustomStringConvertible {
+  /// The file at this path was written by somebody else, or changed.
+  case foreign(String)
+  /// It failed.
+  case failed(SystemError)
+
+  fileprivate init(_ error: SystemError, _ path: String) {
+    self = error == foreignFile ? .foreign(path) : .failed(error)
+  }
+
+  /// The line, without the program's name.
+  public var description: String {
+    switch self {
+    case .foreign(let path): "\(path) was written or changed by hand, and is left alone: change it there, or remove it"
+    case .failed(let error): "\(error)"
+    }
+  }
+}

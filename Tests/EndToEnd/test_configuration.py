@@ -1,0 +1,140 @@
+"""Configuration files: what is wrong with them is told, and they are read again while the daemon runs."""
+
+import signal
+import threading
+
+import pytest
+
+from overlay import Transfer, oncilla, onion_name, wait_until
+
+BOB, CAROL = onion_name("pair b"), onion_name("carol")
+
+
+class Configured:
+    """A pair of daemons, the first with a configuration file."""
+
+    def __init__(self, pair, proxy, tmp_path, text, b=()):
+        self.file = tmp_path / "a.conf"
+        self.file.write_text(text)
+        self.pair = pair(proxy, a={"peers": [], "options": ["--config", self.file]}, b={"options": list(b)})
+        self.daemon, self.host = self.pair.a, self.pair.a.host
+        wait_until(lambda: self.host.can_ping(self.pair.b.address), 10, what="the peer")
+
+    def reload(self, text, line):
+        """Lets the daemon read this text; what the log says of it."""
+        self.file.write_text(text)
+        since = self.daemon.mark()
+        self.daemon.signal(signal.SIGHUP)
+        return self.daemon.wait_for_line(line, since=since)[0]
+
+
+PEER = f"[peer bob]\nname = {BOB}\n"
+OTHER = f"[peer carol]\nname = {CAROL}\nroute = fd00:9::/48\n"
+
+
+def test_a_transfer_goes_on_over_a_reload(pair, proxy, tmp_path):
+    made = Configured(pair, proxy, tmp_path, PEER)
+    outcome = {}
+
+    def transfer():
+        outcome["transfer"] = Transfer(made.host, made.pair.b.host, made.pair.b.address, 300_000_000)
+
+    dials = len(proxy.dials(BOB))
+    thread = threading.Thread(target=transfer, daemon=True)
+    thread.start()
+    rounds = 0
+    while thread.is_alive() or rounds == 0:
+        line = made.reload(PEER + OTHER, r"the configuration was reloaded: .*")
+        assert "peer carol added" in line and "route fd00:9::/48 added" in line, line
+        assert any(route.startswith("fd00:9::/48 dev oncilla0") for route in made.host.routes())
+        assert any(route.startswith("unreachable fd00:9::/48") for route in made.host.routes())
+        line = made.reload(PEER, r"the configuration was reloaded: .*")
+        assert "peer carol removed" in line and "route fd00:9::/48 removed" in line, line
+        assert not any(route.startswith("fd00:9::/48 dev oncilla0") for route in made.host.routes())
+        assert any(route.startswith("unreachable fd00:9::/48") for route in made.host.routes()), "guarded until guard off"
+        rounds += 1
+    thread.join(60)
+    assert "transfer" in outcome, "the transfer failed"
+    assert proxy.dials(CAROL), "the peer that was added was dialled"
+    assert len(proxy.dials(BOB)) <= dials + 1, "the circuit for bulk, and none anew"
+    assert CAROL[:16] not in "".join(line for line in made.daemon.log().splitlines() if "reloaded" in line)
+
+
+def test_what_lies_behind_a_peer_is_reached_after_a_reload(pair, proxy, tmp_path):
+    made = Configured(pair, proxy, tmp_path, PEER, b=["--serve", "fd00:9::/48"])
+    made.pair.b.host.ip("-6 addr add fd00:9::1/128 dev lo")
+    assert not made.host.can_ping("fd00:9::1")
+    dials = len(proxy.dials(BOB))
+    line = made.reload(PEER + "route = fd00:9::/48\n", r"the configuration was reloaded: .*")
+    assert line.endswith("reloaded: route fd00:9::/48 added"), line
+    wait_until(lambda: made.host.can_ping("fd00:9::1"), what="what lies behind the peer")
+    assert len(proxy.dials(BOB)) == dials, "over the circuit that stood"
+
+
+def test_a_configuration_that_is_wrong_changes_nothing(pair, proxy, tmp_path):
+    made = Configured(pair, proxy, tmp_path, PEER)
+    since = made.daemon.mark()
+    before = made.host.routes()
+    line = made.reload(PEER + OTHER + "idel = 7\n", r"the configuration was not reloaded.*")
+    assert f"{made.file}:6: 'idel' is no key of a peer" in line, line
+    line = made.reload("mtu = 12\n" + OTHER, r"the configuration was not reloaded.*")
+    assert f"{made.file}:1: mtu '12'" in line, line
+    made.file.unlink()
+    since = made.daemon.mark()
+    made.daemon.signal(signal.SIGHUP)
+    made.daemon.wait_for_line(r"the configuration was not reloaded.*No such file", since=since)
+    assert made.host.routes() == before
+    assert made.host.can_ping(made.pair.b.address) and not proxy.dials(CAROL)
+    result = oncilla("check-config", "--config", made.file)
+    assert result.returncode == 5 and "No such file" in result.stderr
+
+
+def test_what_needs_a_restart_is_told_and_the_rest_applied(pair, proxy, tmp_path):
+    made = Configured(pair, proxy, tmp_path, PEER)
+    since = made.daemon.mark()
+    line = made.reload(PEER.replace("[", "mtu = 1400\nipv4 = yes\nidle = 60\n[", 1), r"the configuration was reloaded: .*")
+    assert line.endswith("idle = 60"), line
+    line = made.daemon.wait_for_line(r"counts from the next start on: .*", since=since)[0]
+    assert line.endswith(": mtu, ipv4"), line
+    assert made.host.mtu("oncilla0") == 1500
+    # What cannot be added where somebody else has it is told, and nothing of the rest is applied.
+    made.host.ip("-6 route add fd00:9::/48 dev lo metric 256")
+    line = made.reload(PEER + OTHER, r"the configuration was not reloaded.*")
+    assert "fd00:9::/48" in line, line
+    assert not proxy.dials(CAROL)
+
+
+def test_log_and_hosts_change_while_it_runs(pair, proxy, tmp_path):
+    made = Configured(pair, proxy, tmp_path, PEER)
+    hosts, log = tmp_path / "hosts", tmp_path / "other.log"
+    hosts.write_text(f"{made.pair.b.address} {BOB}\n")
+    made.file.write_text(f"hosts = {hosts}\nlog = {log}\n" + PEER)
+    made.daemon.signal(signal.SIGHUP)
+    wait_until(lambda: log.exists() and "reloaded" in log.read_text(), what="the other log")
+    assert f"hosts = {hosts}" in log.read_text() and f"log = {log}" in log.read_text()
+    assert "1 names read" in log.read_text()
+
+
+def test_files_tell_all_that_is_needed_and_show_where_it_is_from(tmp_path):
+    file = tmp_path / "one.conf"
+    file.write_text(f"onion = {onion_name('one')}\nidle = 7 # short\n{PEER}")
+    assert oncilla("check-config", "--config", file).stdout == "valid: 1 file\n"
+    shown = oncilla("check-config", "--show", "--config", file).stdout
+    assert f"idle = 7  # {file}:2\n" in shown and f"peer = bob={BOB}  # {file}:4\n" in shown
+    assert "mtu = 1500  # default\n" in shown
+    again = tmp_path / "again.conf"
+    again.write_text(shown)
+    assert oncilla("check-config", "--config", again).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["run", "check-config"])
+def test_the_exit_status_of_a_wrong_configuration_is_5(tmp_path, command):
+    file = tmp_path / "bad.conf"
+    file.write_text("\nmtu = 12\n")
+    result = oncilla(command, "--config", file)
+    assert (result.returncode, result.stdout) == (5, "")
+    assert result.stderr == f"oncilla: {file}:2: mtu '12': a number from 1280 to 65535 is accepted\n"
+    result = oncilla(command, "--config", "/dev/null")
+    assert result.returncode == 5 and "nothing tells who this host is" in result.stderr
+    result = oncilla(command, "--config", file, "--nonsense")
+    assert result.returncode == 2
