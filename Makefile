@@ -29,6 +29,7 @@ install: $(BINARY)
 	install -D -m 644 man/oncilla.1 $(DESTDIR)$(PREFIX)/share/man/man1/oncilla.1
 	install -D -m 644 man/oncilla.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/oncilla.conf.5
 	install -D -m 644 contrib/oncilla.conf.sample $(DESTDIR)$(PREFIX)/share/doc/oncilla/examples/oncilla.conf
+	install -D -m 644 man/oncilla-control.7 $(DESTDIR)$(PREFIX)/share/man/man7/oncilla-control.7
 
 $(BINARY): Package.swift $(shell find Sources -type f)
 	@$(MAKE) --no-print-directory all; status=$$?; $(GIVE_BACK); exit $$status

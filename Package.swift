@@ -17,9 +17,11 @@ let package = Package(
     .systemLibrary(name: "CLibevent"),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
+    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .target(name: "CLinux"),
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
-    .target(name: "OverlayIO", dependencies: ["CInih", "CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
+    .target(
+      name: "OverlayIO", dependencies: ["CInih", "CJansson", "CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
     .executableTarget(name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean),
     .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
     .target(name: "SystemProbes", dependencies: ["OverlayIO"], path: "Tests/SystemProbes"),

@@ -334,7 +334,7 @@ def names_known(daemon):
     daemon.signal(signal.SIGUSR1)
     daemon.wait_for_line(r"counters: .*\n", since=since)
     time.sleep(0.3)  # a report has lines for each identity
-    lines = re.findall(r"(\S+) is \S+\.onion, (\d+) names known", daemon.log()[since:])
+    lines = re.findall(r"(\S+): (\d+) names known", daemon.log()[since:])
     return {address: int(count) for address, count in lines}
 
 

@@ -93,7 +93,6 @@ struct CommandTests {
   }
 
   static let wrongLines: [([String], String)] = [
-    ([], "a command is missing; 'oncilla --help' lists them"),
     (["rnu"], "unknown command 'rnu' (did you mean run?); 'oncilla --help' lists the commands"),
     (["adress"], "unknown command 'adress' (did you mean address?); 'oncilla --help' lists the commands"),
     (["frobnicate"], "unknown command 'frobnicate'; 'oncilla --help' lists the commands"),

@@ -58,6 +58,12 @@ struct ManualTests {
     #expect(documented.map(\.tag) == CheckDraft.options.map(\.synopsis))
   }
 
+  @Test("it has every option of status")
+  func statusOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla status" }
+    #expect(documented.map(\.tag) == ReadingOptions.options.map(\.synopsis))
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }
@@ -83,7 +89,8 @@ struct ManualTests {
   @Test("it has every command, exit status and signal")
   func rest() {
     #expect(entries.filter { $0.section == "COMMANDS" }.map(\.tag) == Command.all.map { "oncilla \($0.name)" })
-    #expect(entries.filter { $0.section == "EXIT STATUS" }.map(\.tag) == ["0", "1", "2", "4", "5"])
+    #expect(
+      entries.filter { $0.section == "EXIT STATUS" }.map(\.tag) == ["0", "1", "2", "3", "4", "5", "6", "7", "124"])
     #expect(entries.filter { $0.section == "SIGNALS" }.map(\.tag) == ["SIGTERM, SIGINT", "SIGHUP", "SIGUSR1"])
     #expect(page.contains("\"\(Command.versionLine.dropLast())\""))
   }

@@ -57,6 +57,9 @@ uint32_t oncilla_devconf_disable_ipv6(void);
 // accept4(2), because it is a GNU extension, which Swift's Glibc hides. The new socket does not block; -1 with errno.
 int oncilla_accept(int listener);
 
+// SO_PEERCRED, because struct ucred is a GNU extension, which Swift's Glibc hides. 0, or -1 with errno.
+int oncilla_peer_credentials(int socket, uint32_t *user, int32_t *process);
+
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);
 

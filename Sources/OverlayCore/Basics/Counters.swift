@@ -160,9 +160,14 @@ public struct Counters: Sendable {
     set { values[counter.rawValue] = newValue }
   }
 
+  /// The counters that are not zero, in the order they are declared.
+  public var seen: [(name: String, count: UInt64)] {
+    Counter.allCases.compactMap { self[$0] > 0 ? ("\($0)", self[$0]) : nil }
+  }
+
   /// The counters that are not zero, as `name=value`, in the order they are declared.
   public var summary: String {
-    let seen = Counter.allCases.filter { self[$0] > 0 }
-    return seen.isEmpty ? "none" : seen.map { "\($0)=\(self[$0])" }.joined(separator: " ")
+    let seen = seen
+    return seen.isEmpty ? "none" : seen.map { "\($0.name)=\($0.count)" }.joined(separator: " ")
   }
 }

@@ -37,6 +37,9 @@ public struct Duration: Comparable, Hashable, Sendable {
   /// The length in seconds, rounded towards zero.
   public var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
 
+  /// The length in microseconds, rounded towards zero.
+  public var wholeMicroseconds: Int64 { nanoseconds / 1_000 }
+
   /// Returns whether `left` is the shorter one; a negative duration is shorter than zero.
   public static func < (left: Duration, right: Duration) -> Bool { left.nanoseconds < right.nanoseconds }
 

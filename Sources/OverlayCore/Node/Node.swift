@@ -64,7 +64,7 @@ public struct Node: ~Copyable {
 
   /// Returns the status of the node. It looks at every peer.
   public func status(at now: Instant) -> NodeStatus {
-    let (shown, others) = peers.status(in: streams, at: now)
+    let (shown, others) = peers.status(in: streams, petnames: settings.policy.petnames, at: now)
     return NodeStatus(
       name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness, peers: shown,
       otherPeers: others,

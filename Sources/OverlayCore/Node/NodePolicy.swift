@@ -25,6 +25,15 @@ public struct NodePolicy: Sendable {
   }
 }
 
+extension NodePolicy {
+  /// The petnames of the peers that have one.
+  var petnames: [OnionName: Petname] {
+    var petnames: [OnionName: Petname] = [:]
+    for peer in peers { petnames[peer.name] = peer.petname }
+    return petnames
+  }
+}
+
 /// A change that a policy made.
 public enum PolicyChange: Equatable, Sendable {
   /// The peer is configured now.

@@ -24,12 +24,18 @@ public struct PeerStatus: Sendable {
   public let name: OnionName
   /// The label of the peer where its name must not be seen: its petname, its number or its address.
   public let label: String
+  /// The petname that the operator gave the peer; `nil` if there is none.
+  public let petname: Petname?
   /// Whether the operator configured the peer.
   public let isConfigured: Bool
   /// How the peer is reached.
   public let state: State
   /// The bytes that went over all circuits to and from the peer.
   public let traffic: Traffic
+  /// The number of circuits that this host dialled to the peer, open or being built.
+  public let dialledCircuits: Int
+  /// The number of accepted circuits that claim to be of the peer.
+  public let acceptedCircuits: Int
   /// The time that its last answer took; `nil` if it has not answered yet.
   public let roundTrip: Duration?
   /// The reason why the peer was last lost or not reached, and the time since then; `nil` if it never was.

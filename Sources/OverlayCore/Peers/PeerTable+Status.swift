@@ -5,11 +5,14 @@ extension PeerTable {
 
   /// Returns the status of all configured peers, and of others that were ever dialled, up to
   /// `NodeBounds.reportedPeers`, with the number of those that are left out. It looks at every circuit.
-  func status(in streams: borrowing Streams, at now: Instant) -> (shown: [PeerStatus], others: Int) {
+  /// `petnames` are those that the operator gave.
+  func status(
+    in streams: borrowing Streams, petnames: [OnionName: Petname], at now: Instant
+  ) -> (shown: [PeerStatus], others: Int) {
     let known = peers.indices.filter { peers[$0].isReported }
     let permanent = known.filter { peers[$0].isPermanent }.sorted { label(of: $0) < label(of: $1) }
     let shown = permanent + known.filter { !peers[$0].isPermanent }.prefix(policy.bounds.reportedPeers)
-    return (shown.map { status(of: $0, in: streams, at: now) }, known.count - shown.count)
+    return (shown.map { status(of: $0, in: streams, petnames, at: now) }, known.count - shown.count)
   }
 
   /// Returns the operator's name for the peer that a circuit comes from; `nil` if it is not configured.
@@ -38,12 +41,17 @@ extension PeerTable {
     return NodeEvent.PeerChange(name: name, label: label(of: peer), isNews: isNews)
   }
 
-  private func status(of peer: PeerSlots.Index, in streams: borrowing Streams, at now: Instant) -> PeerStatus {
+  private func status(
+    of peer: PeerSlots.Index, in streams: borrowing Streams, _ petnames: [OnionName: Petname], at now: Instant
+  ) -> PeerStatus {
+    let name = peers[peer].name ?? policy.name
     var traffic = peers[peer].traffic
-    for circuit in peers[peer].dialled + peers[peer].incoming { traffic.add(streams[circuit].traffic) }
+    let (dialled, accepted) = (peers[peer].dialled, peers[peer].incoming)
+    for circuit in dialled + accepted { traffic.add(streams[circuit].traffic) }
     return PeerStatus(
-      name: peers[peer].name ?? policy.name, label: label(of: peer), isConfigured: peers[peer].isPermanent,
-      state: state(of: peer, in: streams, at: now), traffic: traffic, roundTrip: peers[peer].roundTrip,
+      name: name, label: label(of: peer), petname: petnames[name], isConfigured: peers[peer].isPermanent,
+      state: state(of: peer, in: streams, at: now), traffic: traffic, dialledCircuits: dialled.count,
+      acceptedCircuits: accepted.count, roundTrip: peers[peer].roundTrip,
       lastError: peers[peer].lastError.map { ($0.reason, now - $0.time) },
       nextTry: peers[peer].hasCircuit ? nil : nextTry(of: peer, at: now))
   }

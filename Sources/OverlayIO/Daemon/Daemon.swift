@@ -18,6 +18,7 @@ public final class Daemon {
   private var claims: [IdentityClaim] = []
   private var hostname: HostnameWatch?
   private var hosts: HostsWatch?
+  private var desk: ControlDesk?
   private var notifier: ServiceNotifier?
   private var hasSeenTorAway = false
 
@@ -42,6 +43,7 @@ public final class Daemon {
     notifier = ServiceNotifier(.take(), on: loop, log: log)
     awaitSignals()
     do {
+      desk = try ControlDesk(settings, on: loop, log: log)
       // Until the names are known there is no identity, and the caller finds the circuit closed.
       listeners = try IdentityListeners(
         settings.identities, on: loop, log: log,
@@ -60,6 +62,7 @@ public final class Daemon {
   }
 
   private func close() {
+    desk = nil
     hostname = nil
     hosts = nil
     listeners = nil
@@ -133,11 +136,16 @@ public final class Daemon {
       torChanged: { [unowned self] isReachable, failure in
         sayOfTor(isReachable: isReachable, failure)
         notifier?.say(sentence)
+        desk?.torChanged(isReachable: isReachable, reason: failure?.reason)
       },
-      told: { [unowned self] event in if case .readiness = event { notifier?.say(sentence) } },
+      told: { [unowned self] event in
+        if case .readiness = event { notifier?.say(sentence) }
+        desk?.tell(event)
+      },
       deviceGone: { [unowned self] in deviceGone() })
     self.pump = pump
     hosts = try watchHosts(for: pump)
+    desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")
     pump.start()
     notifier?.say(sentence)
@@ -220,7 +228,9 @@ public final class Daemon {
 
   private func report() {
     guard let pump else { return log.notice("waiting for this host's name: nothing to report") }
-    for line in pump.report() { log.notice(line) }
+    let status = pump.status()
+    for node in status.nodes { log.debug(node.nameLine) }
+    for line in status.lines { log.notice(line) }
     if let line = listeners?.report { log.notice(line) }
   }
 }

@@ -105,10 +105,10 @@ final class Pump {
     return shown.readiness.sentence(at: shown.place, others: all.count - 1)
   }
 
-  /// The peers and counters, one line each.
-  func report() -> [String] {
+  /// The status of the host.
+  func status() -> HostStatus {
     port.begin()
-    return port.host.status(turn: port.turn).lines
+    return port.host.status(turn: port.turn)
   }
 
   private func forEachIdentity(_ body: (IdentitySockets) -> Void) {

@@ -4,13 +4,16 @@ extension NodeStatus {
   /// The peers and counters, a line each. Peers are called by their petnames and addresses: the lines stand in a log at
   /// levels that are not to hold their names.
   var lines: [String] {
-    var lines = ["\(name.address) is \(name), \(knownNames) names known, Tor is \(tor), \(readiness.word)"]
+    var lines = ["\(name.address): \(knownNames) names known, Tor is \(tor), \(readiness.word)"]
     lines += peers.map(\.line)
     if otherPeers > 0 { lines.append("and \(otherPeers) more peers") }
     lines.append("accepted circuits: \(acceptedCircuits)")
     lines.append("counters: \(counters.summary)")
     return lines
   }
+
+  /// The onion name of this host, for a level that may hold it.
+  var nameLine: String { "\(name.address) is \(name)" }
 }
 
 extension HostStatus {
@@ -61,7 +64,7 @@ extension Traffic {
   var text: String { "\(Traffic.text(sent)) sent, \(Traffic.text(received)) received" }
 
   /// So many bytes, with the unit in which they have one to three digits before the point.
-  static func text(_ bytes: UInt64) -> String {
+  public static func text(_ bytes: UInt64) -> String {
     var (value, units) = (bytes, ["kB", "MB", "GB", "TB", "PB", "EB"][...])
     guard value >= 1_000 else { return "\(value) bytes" }
     while value >= 1_000_000, units.count > 1 {

@@ -53,8 +53,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var circuitsPerPeer = 2
   /// Where is kept what must be remembered from one run to the next.
   public var stateDirectory = "/var/lib/oncilla"
-  /// Where the control socket will be.
-  public var control = "/run/oncilla/control.sock"
+  /// The path of the control socket; `nil` for none.
+  public var control: String? = "/run/oncilla/control.sock"
 
   /// How many identities one daemon has at most: each has its own peers, names and circuits.
   public static let mostIdentities = 128
@@ -66,6 +66,8 @@ public struct DaemonSettings: Equatable, Sendable {
     self.identities = identities
   }
 
+  /// Whether the daemon ends if it cannot have its control socket: it is none of the usual place, and somebody chose it.
+  var requiresControl: Bool { control.map { !$0.hasPrefix("/run/oncilla/") } ?? false }
   /// What kind of interface it is.
   public var mode: InterfaceMode { interface.mode }
   /// Whether the interface itself gets an overlay address.

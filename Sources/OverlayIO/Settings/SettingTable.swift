@@ -108,10 +108,10 @@ extension Setting {
       draft.daemon.stateDirectory = try SettingValue.path(given.text)
     },
     .form(
-      "control", "PATH", bytes: 1...SocketAddress.longestPath, default: "/run/oncilla/control.sock",
-      needsRestart: true, "The control socket. Reserved."
+      "control", "PATH|none", bytes: 1...SocketAddress.longestPath, default: "/run/oncilla/control.sock",
+      needsRestart: true, "The control socket, at which the other commands find the daemon."
     ) { draft, given throws(SettingValue.Refusal) in
-      draft.daemon.control = try SettingValue.socketPath(given.text)
+      draft.daemon.control = given.text == "none" ? nil : try SettingValue.socketPath(given.text)
     },
     .word(
       "log-level", LogLevel.allCases, as: \.name, default: .notice, needsRestart: false, "How much is logged.",

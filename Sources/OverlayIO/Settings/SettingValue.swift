@@ -44,7 +44,7 @@ public enum SettingValue {
   }
 
   /// The path of a socket, which the kernel bounds.
-  static func socketPath(_ text: String) throws(Refusal) -> String {
+  public static func socketPath(_ text: String) throws(Refusal) -> String {
     guard (1...SocketAddress.longestPath).contains(text.utf8.count) else {
       throw Refusal("a path of 1 to \(SocketAddress.longestPath) bytes is accepted")
     }

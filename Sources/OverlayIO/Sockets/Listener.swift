@@ -24,7 +24,8 @@ struct ListenerError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// A listener, to which Tor connects for each circuit that somebody dials to an onion service of this host.
+/// A listener: Tor connects to it for each circuit that somebody dials to an onion service of this host, and a client
+/// of the control socket for its requests.
 final class Listener {
   /// The time for which nothing is accepted after the process ran out of descriptors. The connections that wait would
   /// make the loop spin.
@@ -35,7 +36,7 @@ final class Listener {
   private static let complaintInterval = Duration.seconds(60)
 
   private let source: EventSource<FileDescriptor>
-  private let address: SocketAddress
+  private let name: String
   private let loop: EventLoop
   private let log: Log
   private var nextComplaint = Instant(nanoseconds: 0)
@@ -43,15 +44,11 @@ final class Listener {
   private let handler: (EventSource<StreamSocket>) -> Void
 
   /// Makes a listener at `address`. It hands each connection to `handler`, and tells `log` when it cannot accept.
-  init(
+  convenience init(
     _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (EventSource<StreamSocket>) -> Void
   ) throws {
-    self.address = address
-    self.loop = loop
-    self.log = log
-    self.handler = handler
-    source = EventSource(try SystemCall.socket(address.family, SOCK_STREAM), on: loop)
-    let number = source.file.number
+    let socket = try SystemCall.socket(address.family, SOCK_STREAM)
+    let number = socket.number
     // Without the option an address is not free at once after a daemon ended. If setting it fails, the next call tells.
     try? SystemCall.setOption(SO_REUSEADDR, of: number, at: SOL_SOCKET, to: 1)
     do throws(SystemError) {
@@ -62,6 +59,19 @@ final class Listener {
     } catch {
       throw ListenerError(address, error)
     }
+    try self.init(owning: socket, at: "\(address)", on: loop, log: log, handler: handler)
+  }
+
+  /// Makes a listener of a socket that listens at the place with this name.
+  init(
+    owning socket: consuming FileDescriptor, at name: String, on loop: EventLoop, log: Log,
+    handler: @escaping (EventSource<StreamSocket>) -> Void
+  ) throws(SystemError) {
+    self.name = name
+    self.loop = loop
+    self.log = log
+    self.handler = handler
+    source = EventSource(socket, on: loop)
     source.handle(.readable) { [unowned self] in accept() }
     resumption = try TimerSource(on: loop) { [unowned self] in source.start(.readable) }
     source.start(.readable)
@@ -89,6 +99,6 @@ final class Listener {
     let now = loop.now
     guard nextComplaint <= now else { return }
     nextComplaint = now + Listener.complaintInterval
-    log.warning("cannot take connections at \(address): \(error)")
+    log.warning("cannot take connections at \(name): \(error)")
   }
 }

@@ -108,6 +108,15 @@ struct StreamSocket: Pollable, ~Copyable {
     }
   }
 
+  /// Writes bytes, as far as they are taken.
+  func write(_ bytes: ArraySlice<UInt8>) -> Write {
+    do throws(SystemError) {
+      return .bytes(try SystemCall.write(file.number, bytes) ?? 0)
+    } catch {
+      return .failed(error)
+    }
+  }
+
   /// Sets the TCP options, and returns whether the socket is a TCP socket. A UNIX socket has none of these options.
   private static func sendAtOnce(_ socket: Int32) -> Bool {
     // No queue of the program can reorder the bytes that the kernel holds.

@@ -104,7 +104,7 @@ extension SystemCall {
   }
 
   /// The user whose rights the process has.
-  static var user: uid_t { Glibc.geteuid() }
+  public static var user: uid_t { Glibc.geteuid() }
 
   /// Makes a directory, unless something stands there.
   static func makeDirectory(_ path: String, mode: mode_t) throws(SystemError) {

@@ -56,7 +56,7 @@ extension SystemCall {
   }
 
   /// The value of a variable of the environment; `nil` if it is not there.
-  static func variable(_ name: String) -> String? {
+  public static func variable(_ name: String) -> String? {
     Glibc.getenv(name).map { String(cString: $0) }
   }
 

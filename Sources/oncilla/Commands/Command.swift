@@ -24,7 +24,9 @@ struct Command: Sendable {
   let perform: @Sendable (Instance, [String]) throws(CommandError) -> Outcome?
 
   /// All of them, in the order of the help text.
-  static var all: [Command] { [run, checkConfiguration, leakGuard, address, name, migrate, version, help] }
+  static var all: [Command] {
+    [status, run, checkConfiguration, leakGuard, address, name, migrate, version, help]
+  }
 
   /// The text of `oncilla COMMAND --help`.
   var helpText: String {
@@ -38,7 +40,7 @@ struct Command: Sendable {
   static func interpret(_ arguments: [String]) throws(CommandError) -> Outcome {
     var rest = arguments[...]
     let instance = try GlobalOptions.takeInstance(from: &rest)
-    guard let first = rest.popFirst() else { throw .noCommand }
+    let first = rest.popFirst() ?? status.name
     switch first {
     case "--help", "-h": return .output(overview)
     case "--version": return .output(Command.versionLine)

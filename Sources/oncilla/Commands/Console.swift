@@ -13,6 +13,13 @@ enum Console {
     }
   }
 
+  /// The decoration of what goes to standard output: none but for a terminal, and none if the user wants none
+  /// (no-color.org).
+  static var style: Style {
+    let isPlain = SystemCall.variable("NO_COLOR").map { !$0.isEmpty } ?? false
+    return Style(isOn: SystemCall.isTerminal(STDOUT_FILENO) && !isPlain && SystemCall.variable("TERM") != "dumb")
+  }
+
   /// Writes `text` to standard output; the exit status. A reader that has seen enough is no failure.
   static func print(_ text: String) -> Int32 {
     do {

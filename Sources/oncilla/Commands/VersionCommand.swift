@@ -1,6 +1,8 @@
+import OverlayIO
+
 extension Command {
   /// What `oncilla version` prints.
-  static let versionLine = "oncilla 0.1.0\n"
+  static let versionLine = "oncilla \(ProgramVersion.current)\n"
 
   /// `oncilla version`.
   static let version = Command(

@@ -2,8 +2,6 @@ import OverlayIO
 
 /// Why a command did not do what it was asked: one line for the operator, and the exit status that goes with it.
 enum CommandError: Error, Equatable, CustomStringConvertible {
-  /// No command was given.
-  case noCommand
   /// There is no command of this name.
   case unknownCommand(String, suggestion: String?)
   /// `command` has no option of this name.
@@ -28,6 +26,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case argument(String, reason: String)
   /// The command line is right and the work failed, after so much was to be printed.
   case failed(String, after: String = "")
+  /// The daemon could not be asked, or refused: the exit status, and why.
+  case daemon(Int32, String)
 
   /// The process's exit status: 2 for a wrong command line, 5 for a wrong configuration, 4 for one that this user may
   /// not read, 1 for anything else.
@@ -36,6 +36,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .failed: 1
     case .setting(.unreadable(let error)) where error.isDenied: 4
     case .setting(let error) where error.isOfConfiguration: 5
+    case .daemon(let status, _): status
     default: 2
     }
   }
@@ -48,7 +49,6 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   /// The line, without the program's name.
   var description: String {
     switch self {
-    case .noCommand: "a command is missing; 'oncilla --help' lists them"
     case .unknownCommand(let name, let suggestion):
       "unknown command '\(name.quotedLine())'\(hint(suggestion)); 'oncilla --help' lists the commands"
     case .unknownOption(let name, let command, let suggestion):
@@ -63,7 +63,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .incomplete(let command, let needs): "\(command) needs \(needs)"
     case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"
     case .argument(let argument, let reason): "'\(argument.quotedLine())': \(reason.quotedLine(limit: 400))"
-    case .failed(let text, _): text.quotedLine(limit: 1000)
+    case .failed(let text, _), .daemon(_, let text): text.quotedLine(limit: 1000)
     }
   }
 

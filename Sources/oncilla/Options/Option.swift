@@ -34,6 +34,16 @@ struct Option<Draft> {
     }
   }
 
+  /// An option of one command alone that takes no value.
+  init(_ name: String, _ summary: String, switchOn: @escaping (inout Draft) -> Void) {
+    self.name = name
+    placeholder = nil
+    defaultValue = nil
+    isRepeatable = false
+    self.summary = summary
+    read = { draft, _ throws(SettingError) in switchOn(&draft) }
+  }
+
   /// The option as texts name it: `--mtu N`.
   var synopsis: String { placeholder.map { "\(name) \($0)" } ?? name }
 }

@@ -99,7 +99,7 @@ struct NodeNamesTests {
     world.pass(.seconds(5))
     _ = world.call(host)
     let report = host.node.status(at: world.now).lines
-    #expect(report.first == "\(alice.address) is \(alice), 2 names known, Tor is reachable, checking")
+    #expect(report.first == "\(alice.address): 2 names known, Tor is reachable, checking")
     #expect(
       report.contains {
         $0.hasPrefix("peer bob (\(bob.address)): circuit open for 5 s, 0 more for bulk; ")
@@ -188,8 +188,7 @@ struct NodeNamesTests {
     let report = host.node.status(at: world.now).lines
     #expect(
       report == [
-        "\(alice.address) is \(alice), 0 names known, Tor is unknown, checking", "accepted circuits: 0",
-        "counters: none",
+        "\(alice.address): 0 names known, Tor is unknown, checking", "accepted circuits: 0", "counters: none",
       ])
   }
 

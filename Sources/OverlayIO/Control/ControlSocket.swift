@@ -1,0 +1,117 @@
+import Glibc
+import OverlayCore
+
+/// The reason why there is no control socket.
+enum ControlSocketError: Error, CustomStringConvertible {
+  /// Another daemon listens there: perhaps the process with this number.
+  case inUse(String, process: Int32?)
+  /// Something stands there that is no socket.
+  case noSocket(String)
+  /// A call failed.
+  case system(SystemError)
+
+  /// A description for the operator, with what is accepted.
+  var description: String {
+    switch self {
+    case .inUse(let path, let process):
+      "\(path) is the control socket of another oncilla that runs\(process.map { " (process \($0))" } ?? ""): give one of "
+        + "both another --control"
+    case .noSocket(let path): "\(path) is there and no socket: --control accepts a path where nothing else stands"
+    case .system(let error): "\(error)"
+    }
+  }
+}
+
+/// The control socket as a file: made for its owner and the group of the operators, in place of one that a daemon left
+/// behind, and removed at its end.
+final class ControlSocket {
+  /// The group whose members may use the socket, if there is such a group.
+  static let group = "oncilla"
+  /// Who may use it. To connect, a user has to be permitted to write.
+  private static let mode: mode_t = 0o660
+
+  private let path: String
+  private var listener: Listener?
+  // What was made here, to be told from what another made at the same path later.
+  private let identity: (device: dev_t, file: ino_t)?
+
+  /// Makes the socket, with its directory where that is missing. It hands each connection to `handler`.
+  init(
+    _ path: String, on loop: EventLoop, log: Log, handler: @escaping (EventSource<StreamSocket>) -> Void
+  ) throws(ControlSocketError) {
+    self.path = path
+    try ControlSocket.clear(path)
+    do throws(SystemError) {
+      if let directory = missingDirectory(of: path) { try SystemCall.makeDirectory(directory, mode: 0o755) }
+      let socket = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
+      let number = socket.number
+      try SocketAddress.unix(path).withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.bind(number, to: pointer, size, "make \(path)")
+      }
+      identity = try SystemCall.look(at: path).map { ($0.st_dev, $0.st_ino) }
+      // Nobody can connect before it listens, and then the mode is right.
+      try SystemCall.setMode(ControlSocket.mode, of: path)
+      if let group = UserFiles.group(ControlSocket.group) {
+        // Without the right to give it away it is the owner's alone.
+        try? SystemCall.setGroup(group.number, of: path)
+      }
+      try SystemCall.listen(number, "listen at \(path)")
+      listener = try Listener(owning: socket, at: path, on: loop, log: log, handler: handler)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  deinit {
+    listener = nil
+    let found = (try? SystemCall.look(at: path)) ?? nil
+    if let found, let identity, found.st_dev == identity.device, found.st_ino == identity.file {
+      try? SystemCall.remove(path)
+    }
+  }
+
+  /// What stands at the path.
+  private enum Occupant {
+    case nothing
+    /// A socket of a daemon that has ended.
+    case abandoned
+    /// A socket at which this process listens, if it is known.
+    case inUse(Int32?)
+    case another
+  }
+
+  private static func occupant(of path: String) throws(SystemError) -> Occupant {
+    guard let found = try SystemCall.look(at: path) else { return .nothing }
+    guard found.st_mode & S_IFMT == S_IFSOCK else { return .another }
+    let probe = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
+    do throws(SystemError) {
+      _ = try SocketAddress.unix(path).withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.connect(probe.number, to: pointer, size, "look for the owner of \(path)")
+      }
+    } catch {
+      switch error.number {
+      case ECONNREFUSED: return .abandoned
+      // More clients wait than there is room for.
+      case EAGAIN: return .inUse(nil)
+      default: throw error
+      }
+    }
+    return .inUse((try? SystemCall.peerCredentials(of: probe.number))?.process)
+  }
+
+  /// Removes a socket that a daemon left behind.
+  private static func clear(_ path: String) throws(ControlSocketError) {
+    let occupant: Occupant
+    do throws(SystemError) {
+      occupant = try self.occupant(of: path)
+      if case .abandoned = occupant { try SystemCall.remove(path) }
+    } catch {
+      throw .system(error)
+    }
+    switch occupant {
+    case .nothing, .abandoned: break
+    case .inUse(let process): throw .inUse(path, process: process)
+    case .another: throw .noSocket(path)
+    }
+  }
+}

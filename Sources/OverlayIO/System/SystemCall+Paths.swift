@@ -1,0 +1,49 @@
+import CLinux
+import Glibc
+
+/// What concerns paths, owners and users: the control socket is a file, too.
+extension SystemCall {
+  /// What stands at `path`, which may be a link; `nil` where nothing does.
+  static func look(at path: String) throws(SystemError) -> stat? {
+    var status = stat()
+    do throws(SystemError) {
+      try perform("lstat \(path)") { Glibc.lstat(path, &status) }
+      return status
+    } catch  where error.number == ENOENT {
+      return nil
+    }
+  }
+
+  /// Removes the file at `path`.
+  static func remove(_ path: String) throws(SystemError) {
+    try perform("unlink \(path)") { Glibc.unlink(path) }
+  }
+
+  /// Sets who may use the file at `path`.
+  static func setMode(_ mode: mode_t, of path: String) throws(SystemError) {
+    try perform("chmod \(path)") { Glibc.chmod(path, mode) }
+  }
+
+  /// Gives the file at `path` to a group.
+  static func setGroup(_ group: gid_t, of path: String) throws(SystemError) {
+    // All bits set: the owner stays.
+    try perform("chown \(path)") { Glibc.lchown(path, uid_t.max, group) }
+  }
+
+  /// The user and the process that made the connection of a UNIX socket.
+  static func peerCredentials(of socket: Int32) throws(SystemError) -> (user: UInt32, process: Int32) {
+    var (user, process) = (UInt32(0), Int32(0))
+    try perform("getsockopt SO_PEERCRED") { oncilla_peer_credentials(socket, &user, &process) }
+    return (user, process)
+  }
+
+  /// Whether a descriptor that belongs to somebody else is a terminal.
+  public static func isTerminal(_ descriptor: Int32) -> Bool { Glibc.isatty(descriptor) == 1 }
+
+  /// Waits until a descriptor has one of these events (`POLL…`), at most so many milliseconds. It returns false when
+  /// the time is over.
+  static func wait(for events: Int32, of descriptor: Int32, milliseconds: Int32) throws(SystemError) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+    return try perform("poll") { Glibc.poll(&request, 1, milliseconds) } > 0
+  }
+}

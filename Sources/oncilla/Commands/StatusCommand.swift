@@ -1,0 +1,34 @@
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla status`, and `oncilla` alone.
+  static let status = Command(
+    name: "status",
+    usage: "[OPTION]...",
+    summary: "show the daemon and its peers; 'oncilla' alone does it, too",
+    details: [
+      """
+      The first line tells whether the daemon is ready, or what it waits for. A line for each peer follows: its state, \
+      how long the last answer took, what was sent and received, the circuits to and from it, and its last error.
+      """
+    ],
+    optionRows: ReadingOptions.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      guard let options = try ReadingOptions.parse(arguments, "status") else { return nil }
+      let result = try DaemonConnection(instance, options.control).ask("status")
+      if options.isJSON { return .output(JSONValue.object(result).text + "\n") }
+      return .output(StatusText(result).text(Console.style))
+    })
+}
+
+extension ReadingOptions {
+  /// Reads the options of a command that has no other arguments; `nil` if they ask for help.
+  static func parse(_ arguments: [String], _ command: String) throws(CommandError) -> ReadingOptions? {
+    let parser = OptionParser(command: "oncilla " + command, options: options)
+    let parsed = try parser.parse(arguments, into: ReadingOptions())
+    if parsed.wantsHelp { return nil }
+    if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+    return parsed.draft
+  }
+}
