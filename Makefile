@@ -4,7 +4,7 @@
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # make test         formatting, layout and the unit tests that need neither root nor a network
 # sudo make check   that and every other test there is, real Tor included
-# make fuzz         attacks the core: TARGET=decoders|segments|link|node SECONDS=60 INPUT=file-to-run-again
+# make fuzz         attacks the core: TARGET=decoders|segments|link|node|torcontrol SECONDS=60 INPUT=file-to-run-again
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
 # demo, check and bench install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that

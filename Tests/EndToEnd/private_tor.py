@@ -173,12 +173,13 @@ class OnionService:
 
 
 class Client(Node):
-    """What a user runs: a SOCKS port and onion services. At `shared_socks` all streams to an onion service share one
-    circuit, whatever their userids."""
+    """What a user runs: a SOCKS port, a control socket and onion services. At `shared_socks` all streams to an onion
+    service share one circuit, whatever their userids."""
 
     def __init__(self, root, nickname, socks, shared_socks, listens):
         super().__init__(root, nickname)
         self.socks, self.shared_socks = socks, shared_socks
+        self.control, self.cookie = self.directory / "control", self.directory / "control_auth_cookie"
         self.services = []
         for number, listen in enumerate(listens):
             directory = self.directory / f"service{number}"
@@ -243,7 +244,8 @@ class PrivateTor:
                 for service in client.services
             )
             ports = (f"\nSocksPort 127.0.0.1:{client.socks}\n"
-                     f"SocksPort 127.0.0.1:{client.shared_socks} NoIsolateSOCKSAuth\n")
+                     f"SocksPort 127.0.0.1:{client.shared_socks} NoIsolateSOCKSAuth\n"
+                     f"ControlSocket {client.control}\nCookieAuthentication 1\n")
             client.configure(ports + services + directory)
 
         self.stack.callback(self.kill_all)

@@ -18,6 +18,7 @@ enum Fuzz {
 
   nonisolated(unsafe) private static let targets: [String: (consuming FuzzInput) -> Void] = [
     "decoders": DecoderTarget.run, "segments": SegmentTarget.run, "link": LinkTarget.run, "node": NodeTarget.run,
+    "torcontrol": TorControlTarget.run,
   ]
 }
 

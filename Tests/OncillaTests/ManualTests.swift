@@ -70,6 +70,12 @@ struct ManualTests {
     #expect(documented.map(\.tag) == GuardDraft.options.map(\.synopsis))
   }
 
+  @Test("it has every option of identity")
+  func identityOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla identity" }
+    #expect(documented.map(\.tag) == IdentityDraft.options.map(\.synopsis))
+  }
+
   @Test("it has every option of address")
   func addressOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla address" }

@@ -182,11 +182,21 @@ struct RunOptionsTests {
   }
 
   static let shapes: [([String], String)] = [
-    ([], "run needs --onion NAME or --hostname-file FILE"),
-    (["--mtu", "1500"], "run needs --onion NAME or --hostname-file FILE"),
+    ([], "run needs --onion NAME, --hostname-file FILE or --publish tor"),
+    (["--mtu", "1500"], "run needs --onion NAME, --hostname-file FILE or --publish tor"),
     (
       ["--onion", alice, "--hostname-file", "f"],
       "--onion and --hostname-file exclude each other: one of them is accepted"
+    ),
+    (["--publish", "tor"], "--publish needs --tor-control"),
+    (["--onion", alice, "--ephemeral"], "--ephemeral needs --publish tor"),
+    (
+      ["--onion", alice, "--publish", "tor", "--tor-control", "127.0.0.1:9051"],
+      "--onion and --publish exclude each other: one of them is accepted"
+    ),
+    (
+      ["--hostname-file", "f", "--publish", "tor", "--tor-control", "unix:/c"],
+      "--hostname-file and --publish exclude each other: one of them is accepted"
     ),
     (["--mtu=1500", "--mtu", "1500"], "--mtu is given twice and accepted once"),
     (["--listen", "[::1]:1", "--listen=[0::1]:1"], "--listen '[0::1]:1': this address is already given"),
@@ -219,6 +229,16 @@ struct RunOptionsTests {
     let error = #expect(throws: CommandError.self) { try options(option) }
     let name = try #require(option.split(separator: "=").first)
     #expect(error?.description == "unknown option \(name)\(hint); 'oncilla run --help' lists what is accepted")
+  }
+
+  @Test("Tor makes the onion service where it is asked to, and its name is not needed")
+  func publishedByTor() throws {
+    let arguments = ["--publish", "tor", "--tor-control", "unix:/run/tor/control", "--ephemeral"]
+    let daemon = try #require(try RunOptions.parse(arguments)).daemon
+    #expect(daemon.identities == [DaemonSettings.Identity(.madeByTor, listen: [.ipv4(.loopback, port: 8060)])])
+    #expect(daemon.torControl == .unix("/run/tor/control"))
+    #expect(daemon.isEphemeral)
+    #expect(try #require(try RunOptions.parse(["--onion", Self.alice])).daemon.publisher == .torrc)
   }
 
   @Test("an error stays one short line whatever was typed")

@@ -19,6 +19,8 @@ public final class Daemon {
   private var hostname: HostnameWatch?
   private var hosts: HostsWatch?
   private var desk: ControlDesk?
+  private var published: PublishedIdentity?
+  private var torControl: TorControlPort?
   private var notifier: ServiceNotifier?
   private var hasSeenTorAway = false
 
@@ -64,6 +66,8 @@ public final class Daemon {
   private func close() {
     desk = nil
     hostname = nil
+    published = nil
+    torControl = nil
     hosts = nil
     listeners = nil
     pump = nil
@@ -109,10 +113,26 @@ public final class Daemon {
         hostname = watch
         notifier?.say("waiting for Tor to write \(path)")
         return watch.read()
+      case .madeByTor: return try publish(identity)
       }
     }
     try begin(as: names)
   }
+
+  /// Has Tor make the onion service of `identity`, and begins as soon as its name is known.
+  private func publish(_ identity: DaemonSettings.Identity) throws {
+    guard let control = settings.torControl, let listen = identity.listen.first else { return }
+    let published = try PublishedIdentity(
+      settings, control: control, listen: listen, on: loop, log: log,
+      found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] reason in fail(reason) },
+      changed: { [unowned self] _ in notifier?.say(sentence) })
+    self.published = published
+    notifier?.say(sentence)
+    published.start()
+  }
+
+  /// What is known of Tor from its control port.
+  private var torState: TorState { published?.state ?? torControl?.state ?? TorState() }
 
   private func beginOrFail(as names: [OnionName]) {
     do {
@@ -148,8 +168,18 @@ public final class Daemon {
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")
     pump.start()
+    try followTor(names)
     notifier?.say(sentence)
     notifier?.ready()
+  }
+
+  /// Follows how far Tor is, and whether it has published what torrc has it publish.
+  private func followTor(_ names: [OnionName]) throws(SystemError) {
+    guard published == nil, let control = settings.torControl else { return }
+    let port = try TorControlPort(
+      control, watching: names, on: loop, log: log, changed: { [unowned self] _ in notifier?.say(sentence) })
+    torControl = port
+    port.start()
   }
 
   private func claim(_ name: OnionName) {
@@ -177,7 +207,7 @@ public final class Daemon {
   }
 
   /// How the daemon is, in a sentence.
-  private var sentence: String { pump?.sentence ?? "waiting for this host's name" }
+  private var sentence: String { torState.sentence ?? pump?.sentence ?? "waiting for this host's name" }
 
   private func sayOfTor(isReachable: Bool, _ failure: SystemError?) {
     if isReachable {

@@ -23,9 +23,14 @@ struct OpenDirectory: ~Copyable {
     try SystemCall.remove(name, from: file.number, path: "\(path)/\(name)")
   }
 
+  /// As the one below, with the bytes of a text.
+  func replace(_ name: String, with text: String, forGroup: Bool = false) throws(SystemError) {
+    try replace(name, with: Array(text.utf8), forGroup: forGroup)
+  }
+
   /// Writes the file of this name, for the owner alone, under another name first: whatever happens meanwhile, the old
   /// one is there or the new one. With `forGroup`, the group of the directory may read it.
-  func replace(_ name: String, with text: String, forGroup: Bool = false) throws(SystemError) {
+  func replace(_ name: String, with bytes: [UInt8], forGroup: Bool = false) throws(SystemError) {
     let (directory, draft) = (file.number, "\(name).new")
     let path = "\(path)/\(draft)"
     // What a crash left behind may be a link, or belong to somebody else.
@@ -33,10 +38,15 @@ struct OpenDirectory: ~Copyable {
     do throws(SystemError) {
       let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
       let file = try SystemCall.open(draft, in: directory, flags, mode: 0o600, path: path)
-      try SystemCall.writeAll(file.number, Array(text.utf8), "write \(path)")
+      // Whoever the directory belongs to reads it, such as a daemon that is not root when root writes.
+      let owner = try SystemCall.status(directory)
+      if try SystemCall.status(file.number).st_uid != owner.st_uid {
+        try? SystemCall.give(file.number, to: owner.st_uid, owner.st_gid, path: path)
+      }
+      try SystemCall.writeAll(file.number, bytes, "write \(path)")
       if forGroup {
         // Who is not in that group gives it to a group of its own.
-        try? SystemCall.setGroup(of: file.number, try SystemCall.status(directory).st_gid, path: path)
+        try? SystemCall.setGroup(of: file.number, owner.st_gid, path: path)
         try SystemCall.setMode(of: file.number, 0o640, path: path)
       }
       try SystemCall.synchronize(file.number, path: path)

@@ -8,6 +8,16 @@ public struct DaemonSettings: Equatable, Sendable {
     case onion(OnionName)
     /// A file that Tor writes, perhaps later.
     case hostnameFile(String)
+    /// Tor, which makes the onion service at our word and tells its name.
+    case madeByTor
+  }
+
+  /// Who makes the onion service of an identity.
+  public enum Publisher: String, CaseIterable, Sendable {
+    /// Lines of torrc.
+    case torrc
+    /// Tor, at our word over its control port.
+    case tor
   }
 
   /// One of those who this host is.
@@ -29,7 +39,7 @@ public struct DaemonSettings: Equatable, Sendable {
   }
 
   /// Who this host is, at most `mostIdentities`: the first is the one that the interface and permanent peers get. No
-  /// two have the same address. A name from a file stands alone.
+  /// two have the same address. A name from a file or from Tor stands alone.
   public var identities: [Identity]
   /// Whether identities may share a listener, at which anyone can find out that they belong together.
   public var linkableIdentities = false
@@ -39,6 +49,12 @@ public struct DaemonSettings: Equatable, Sendable {
   public var hostsFile: String?
   /// Tor's SOCKS port.
   public var socks = SocketAddress.ipv4(.loopback, port: 9050)
+  /// Tor's control port, if it is used.
+  public var torControl: SocketAddress?
+  /// Who makes the onion service; Tor itself needs `torControl`.
+  public var publisher = Publisher.torrc
+  /// Whether the key of the onion service that Tor makes is forgotten at the end.
+  public var isEphemeral = false
   /// The port of peers' onion services.
   public var servicePort = OverlayNetwork.servicePort
   /// The interface and where it is put: its kind, and what of the following the kernel gets to know.

@@ -89,12 +89,12 @@ public enum SettingError: Error, Hashable, CustomStringConvertible {
     case .repeated(let later, let earlier):
       "\(later) is accepted once in a file, and stands at \(earlier.place) already"
     case .unnamed(let file):
-      "nothing tells who this host is: --onion NAME or --hostname-file FILE is needed, or a line 'onion = NAME' or "
-        + "'hostname-file = FILE' in \(file.quotedLine(limit: 400))"
+      "nothing tells who this host is: --onion NAME, --hostname-file FILE or --publish tor is needed, or a line "
+        + "'onion = NAME', 'hostname-file = FILE' or 'publish = tor' in \(file.quotedLine(limit: 400))"
     case .malformed(let line, let reason): "\(line): \(reason.quotedLine(limit: 400))"
     case .unreadable(let error): "\(error)"
     case .unplaced(let instance, let needs): "instance \(instance) needs \(needs)"
-    case .nameless: "run needs --onion NAME or --hostname-file FILE"
+    case .nameless: "run needs --onion NAME, --hostname-file FILE or --publish tor"
     }
   }
 }

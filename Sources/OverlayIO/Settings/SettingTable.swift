@@ -21,6 +21,20 @@ extension Setting {
       draft.hostnameFile = (given.origin, try SettingValue.path(given.text))
     },
     .form(
+      "tor-control", "HOST:PORT|unix:PATH", needsRestart: true,
+      "Tor's control port: how far Tor is, and with --publish tor the onion service."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.torControl = try SettingValue.socketAddress(given.text)
+    },
+    .word(
+      "publish", DaemonSettings.Publisher.allCases, as: \.rawValue, default: .torrc, needsRestart: true,
+      "Who makes the onion service: lines of torrc, or Tor at our word, whose key is kept in the state directory.",
+      at: \.daemon.publisher),
+    .flag(
+      "ephemeral", needsRestart: true,
+      "A new name at each start, whose key is never written. Needs --publish tor."
+    ) { $0.daemon.isEphemeral = true },
+    .form(
       "peer", "[PETNAME=][ADDRESS/]NAME", isRepeatable: true, needsRestart: false,
       "A permanent peer: dialled at start and again for ever. Repeatable."
     ) { draft, given throws(SettingValue.Refusal) in

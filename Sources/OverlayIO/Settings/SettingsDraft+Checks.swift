@@ -10,7 +10,7 @@ extension SettingsDraft {
     try checkPorts()
     let rules = PrefixRules(
       isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
-      connections: [settings.socks] + settings.identities.flatMap(\.listen))
+      connections: [settings.socks] + [settings.torControl].compactMap { $0 } + settings.identities.flatMap(\.listen))
     settings.table = try checkedTable(checkedRoutes(rules), checkedServed(rules))
     settings.interface.routes = settings.routes.map(\.prefix)
     settings.interface.served = settings.served

@@ -5,6 +5,8 @@ extension SettingsDraft {
   /// belong together.
   func identities() throws(SettingError) -> [DaemonSettings.Identity] {
     let common = listen.map(\.address)
+    if daemon.publisher == .tor { return try [identityOfTor(listen: common)] }
+    if let origin = origins["ephemeral"] { throw .incomplete(origin, needs: "--publish tor") }
     switch (onions.first, hostnameFile) {
     case (_?, nil): break
     case (nil, let file?): return [DaemonSettings.Identity(.hostnameFile(file.path), listen: common)]
@@ -20,6 +22,15 @@ extension SettingsDraft {
       identity.listen = others.contains(own) ? others : [own] + others
       return identity
     }
+  }
+
+  /// The identity that Tor names.
+  private func identityOfTor(listen: [SocketAddress]) throws(SettingError) -> DaemonSettings.Identity {
+    let origin = origins["publish"] ?? .table("publish")
+    if let onion = onions.first { throw .conflict(onion.given.origin, origin) }
+    if let hostnameFile { throw .conflict(hostnameFile.origin, origin) }
+    guard daemon.torControl != nil else { throw .incomplete(origin, needs: "--tor-control") }
+    return DaemonSettings.Identity(.madeByTor, listen: listen)
   }
 
   /// Two identities that answer at one listener are known to belong together by whoever asks there for both.

@@ -68,6 +68,13 @@ extension SystemCall {
     return status
   }
 
+  /// Gives a file to somebody; `path` names it in an error.
+  static func give(
+    _ descriptor: Int32, to user: uid_t, _ group: gid_t, path: @autoclosure () -> String
+  ) throws(SystemError) {
+    try perform("fchown \(path())") { Glibc.fchown(descriptor, user, group) }
+  }
+
   /// Whether a descriptor that belongs to somebody else is open.
   public static func isOpen(_ descriptor: Int32) -> Bool {
     // It fails for what is not open alone, which is no bug here.

@@ -25,7 +25,7 @@ struct Command: Sendable {
 
   /// All of them, in the order of the help text.
   static var all: [Command] {
-    [status, run, checkConfiguration, leakGuard, address, name, migrate, version, help]
+    [status, run, checkConfiguration, leakGuard, identity, address, name, migrate, version, help]
   }
 
   /// The text of `oncilla COMMAND --help`.

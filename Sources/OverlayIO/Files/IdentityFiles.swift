@@ -1,0 +1,103 @@
+import Glibc
+import OverlayCore
+
+/// Files that hold an identity outside the state directory: a backup, and the directory of an onion service of torrc.
+public enum IdentityFiles {
+  /// Why they give or take no identity.
+  public enum Failure: Error, Equatable, CustomStringConvertible {
+    /// They cannot be read or written.
+    case system(SystemError)
+    /// The file at this path holds something else.
+    case malformed(String, StoredIdentityError)
+    /// A file of the directory at this path is not as Tor writes it.
+    case notTors(String, TorKeyFileError)
+    /// There is none where one is to be.
+    case nothing(String)
+    /// The file at this path holds another one, whose address is told.
+    case taken(String, by: String)
+
+    /// What was wrong, for the operator.
+    public var description: String {
+      switch self {
+      case .system(let error) where error.number == EEXIST: "\(error): nothing that is there is overwritten"
+      case .system(let error): "\(error)"
+      case .malformed(let path, let error): "\(path) does not hold an identity: \(error)"
+      case .notTors(let directory, let error): "\(directory)/\(error)"
+      case .nothing(let path): "there is no key at \(path): 'oncilla run --publish tor' makes one"
+      case .taken(let path, let address):
+        "\(path) holds the key of \(address), which would be lost: 'oncilla identity backup FILE' keeps a copy, and "
+          + "--force replaces it"
+      }
+    }
+  }
+
+  /// Writes the identity to a new file at `path`, for its owner alone.
+  public static func write(_ identity: StoredIdentity, to path: String) throws(Failure) {
+    var text = identity.text
+    defer { text.wipe() }
+    do throws(SystemError) {
+      try create(path, text)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// The identity in the file at `path`.
+  public static func read(_ path: String) throws(Failure) -> StoredIdentity {
+    var text: [UInt8]
+    do throws(SystemError) {
+      text = try readFile(path, limit: StoredIdentity.longestText)
+    } catch {
+      throw .system(error)
+    }
+    defer { text.wipe() }
+    do throws(StoredIdentityError) {
+      return try StoredIdentity(parsing: text)
+    } catch {
+      throw .malformed(path, error)
+    }
+  }
+
+  /// Writes the identity to new files of a directory as Tor's `HiddenServiceDir` has them. The directory is made, for
+  /// its owner alone, if it is not there.
+  public static func write(_ identity: StoredIdentity, toService directory: String) throws(Failure) {
+    var files = TorKeyFiles(identity)
+    defer { files.secretKey.wipe() }
+    let names = TorKeyFiles.names
+    do throws(SystemError) {
+      try SystemCall.makeDirectory(directory, mode: 0o700)
+      try create("\(directory)/\(names.secretKey)", files.secretKey)
+      try create("\(directory)/\(names.publicKey)", files.publicKey)
+      try create("\(directory)/\(names.name)", files.hostname)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// The identity in a directory such as Tor's `HiddenServiceDir`.
+  public static func read(service directory: String) throws(Failure) -> StoredIdentity {
+    let names = TorKeyFiles.names
+    var files: TorKeyFiles
+    do throws(SystemError) {
+      let limit = TorKeyFiles.longest
+      files = TorKeyFiles(
+        secretKey: try readFile("\(directory)/\(names.secretKey)", limit: limit),
+        publicKey: try readFile("\(directory)/\(names.publicKey)", limit: limit),
+        hostname: try readFile("\(directory)/\(names.name)", limit: limit))
+    } catch {
+      throw .system(error)
+    }
+    defer { files.secretKey.wipe() }
+    do throws(TorKeyFileError) {
+      return try files.identity()
+    } catch {
+      throw .notTors(directory, error)
+    }
+  }
+
+  private static func create(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
+    let file = try SystemCall.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+    try SystemCall.writeAll(file.number, bytes, "write \(path)")
+    try SystemCall.synchronize(file.number, path: path)
+  }
+}

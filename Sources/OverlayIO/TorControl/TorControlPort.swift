@@ -1,0 +1,163 @@
+import OverlayCore
+
+/// Tor's control port: connected to again and again, with a line in the log for each change. What Tor is to have, such
+/// as onion services, it is told on each new connection.
+final class TorControlPort {
+  private static let firstPause = Duration.seconds(1)
+  private static let longestPause = Duration.seconds(30)
+
+  /// The state, as it is known.
+  private(set) var state = TorState()
+
+  private let address: SocketAddress
+  private let loop: EventLoop
+  private let log: Log
+  private let added: (_ number: Int, OnionName, _ newKey: TorServiceKey?) -> Void
+  private let changed: (TorState) -> Void
+  private var services: [TorService]
+  private var clientKeys: [TorClientKey] = []
+  private let watched: [OnionName]
+  private var connection: TorControlConnection?
+  private var timer: TimerSource?
+  private var pause = firstPause
+  // What the log was told last.
+  private var complaint: String?
+  private var problem: String?
+
+  /// Makes a port that is not connected to before `start`. Tor is to have `services`, and the publication of `watched`
+  /// is followed. `added` is told of each service that Tor has, with the key if Tor has just made it; `changed` gets
+  /// each change of the state.
+  init(
+    _ address: SocketAddress, services: [TorService] = [], watching watched: [OnionName] = [], on loop: EventLoop,
+    log: Log, added: @escaping (_ number: Int, OnionName, _ newKey: TorServiceKey?) -> Void = { _, _, _ in },
+    changed: @escaping (TorState) -> Void = { _ in }
+  ) throws(SystemError) {
+    (self.address, self.services, self.watched, self.loop, self.log) = (address, services, watched, loop, log)
+    (self.added, self.changed) = (added, changed)
+    state.link = .waiting(reason: "")
+    timer = try TimerSource(on: loop) { [unowned self] in start() }
+  }
+
+  /// Begins to connect.
+  func start() {
+    guard connection == nil else { return }
+    do throws(SystemError) {
+      connection = try TorControlConnection(
+        address, on: loop, begin: { [unowned self] now in makeSession(at: now) },
+        handlers: TorControlConnection.Handlers(
+          told: { [unowned self] event in take(event) }, ended: { [unowned self] reason in ended(reason) }))
+    } catch {
+      ended(error.reason)
+    }
+  }
+
+  /// Has Tor make one more onion service.
+  func add(_ service: TorService) {
+    services.append(service)
+    connection?.change { session, now in session.add(service, at: now) }
+  }
+
+  /// Ends the onion service of an identity.
+  func remove(_ number: Int) {
+    services.removeAll { $0.number == number }
+    connection?.change { session, now in session.remove(number, at: now) }
+  }
+
+  /// Has Tor look for the service of a peer with this key.
+  func authorize(_ key: TorClientKey) {
+    clientKeys.removeAll { $0.peer == key.peer }
+    clientKeys.append(key)
+    connection?.change { session, now in session.authorize(key, at: now) }
+  }
+
+  /// Has Tor forget the key for the service of a peer.
+  func unauthorize(_ peer: OnionName) {
+    clientKeys.removeAll { $0.peer == peer }
+    connection?.change { session, now in session.unauthorize(peer, at: now) }
+  }
+
+  private func makeSession(at now: Instant) -> TorControlSession {
+    var generator = SystemRandomNumberGenerator()
+    let nonce = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    return TorControlSession(
+      services: services, clientKeys: clientKeys, watching: watched, isTrusted: address.isPath, nonce: nonce, at: now)
+  }
+
+  private func ended(_ reason: String) {
+    connection = nil
+    let wasUp = state.link == .up
+    if wasUp || complaint != reason {
+      let advice = wasUp && !services.isEmpty ? "; the onion service goes with it, until Tor is back" : ""
+      log.warning("Tor's control port at \(address): \(reason)\(advice); it is tried again")
+    }
+    complaint = reason
+    // What Tor had from us is gone, and how far the next one is nobody knows.
+    state.publications = [:]
+    state.bootstrap = .unknown
+    state.link = .waiting(reason: reason)
+    changed(state)
+    timer?.start(after: pause)
+    pause = min(pause + pause, TorControlPort.longestPause)
+  }
+
+  private func take(_ event: TorControlEvent) {
+    switch event {
+    case .admitted(let version, let socksListeners):
+      (state.link, state.version, state.socksListeners) = (.up, version, socksListeners)
+      (complaint, problem, pause) = (nil, nil, TorControlPort.firstPause)
+      log.notice("Tor \(version.map { "\($0) " } ?? "")admits us at its control port \(address)")
+    case .bootstrap(let bootstrap): note(bootstrap)
+    case .problem(let text):
+      guard problem != text else { return }
+      (problem, state.problem) = (text, text)
+      log.warning("Tor says: \(text)")
+    case .added(let number, let name, let newKey):
+      learn(number, name, newKey)
+      added(number, name, newKey)
+    case .undefended:
+      log.info("this Tor has no proof-of-work defence for the onion service: a flood of callers is not slowed down")
+    case .refused(_, let reason):
+      log.warning("Tor does not make the onion service (\(reason)): it is tried again in a minute")
+    case .publication(let name, let publication): note(publication, of: name)
+    case .authorized(let peer): log.debug("Tor has the key for the onion service of \(peer)")
+    case .unauthorized(let peer, let reason):
+      log.warning("Tor does not take the key for the onion service of \(peer.address): \(reason)")
+    }
+    changed(state)
+  }
+
+  /// Tor is told the same key on its return.
+  private func learn(_ number: Int, _ name: OnionName, _ newKey: TorServiceKey?) {
+    guard let place = services.firstIndex(where: { $0.number == number }) else { return }
+    let service = services[place]
+    let known = TorService(
+      number: number, port: service.port, target: service.target, key: newKey ?? service.key, name: name,
+      clients: service.clients)
+    if let known { services[place] = known }
+  }
+
+  private func note(_ bootstrap: TorBootstrap) {
+    let before = state.bootstrap
+    guard bootstrap != before else { return }
+    state.bootstrap = bootstrap
+    switch bootstrap {
+    case .up:
+      state.problem = nil
+      if before != .unknown { log.notice("Tor has started") }
+    case .starting:
+      let line = state.sentence ?? ""
+      if case .starting = before { log.info(line) } else { log.notice(line) }
+    case .unknown: break
+    }
+  }
+
+  private func note(_ publication: TorPublication, of name: OnionName) {
+    let before = state.publications.updateValue(publication, forKey: name)
+    switch publication {
+    case .published: log.notice("the onion service of \(name.address) is published")
+    case .publishing(nil): if before == nil { log.info("the onion service of \(name.address) is being published") }
+    case .publishing(let reason?):
+      log.info("the onion service of \(name.address) is not published yet: a directory answered \(reason)")
+    }
+  }
+}

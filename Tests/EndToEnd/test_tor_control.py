@@ -1,0 +1,267 @@
+"""Tor's control port: Tor makes the onion service, and has it again when it comes back."""
+
+import contextlib
+import os
+import re
+import socket
+import stat
+import threading
+import time
+
+import pytest
+
+import overlay
+from overlay import oncilla, wait_until
+from private_tor import PrivateTor, suit_to_tor
+from tor_control import LoneTor
+
+
+@pytest.fixture
+def tor():
+    with LoneTor() as tor:
+        yield tor
+
+
+@pytest.fixture
+def publish(daemons, host):
+    """publish(path, "--ephemeral") runs a daemon whose onion service Tor makes at the control socket `path`."""
+
+    def run(path, *options, **arguments):
+        arguments.setdefault("netns", host)
+        return daemons(options=["--tor-control", f"unix:{path}", "--publish", "tor", *options], **arguments)
+
+    return run
+
+
+def kept_name(daemon):
+    """The onion name that the daemon keeps."""
+    return re.search(r"^name (\S+)$", (daemon.state_dir / "identity.key").read_text(), re.MULTILINE)[1]
+
+
+def test_the_service_is_made_kept_and_told_again(tor, publish):
+    daemon = publish(tor.control)
+    daemon.wait_for_line("waiting for Tor at")
+    name, key = kept_name(daemon), daemon.state_dir / "identity.key"
+    assert tor.holds(key)
+    assert f"{overlay.overlay_address(name)}/48" in daemon.host.addresses("oncilla0")
+    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    # Tor goes, and comes back.
+    mark = daemon.mark()
+    tor.kill()
+    daemon.wait_for_line("Tor's control port at .*; the onion service goes with it", since=mark)
+    mark = daemon.mark()
+    tor.start()
+    daemon.wait_for_line("admits us at its control port", since=mark, timeout=40)
+    wait_until(lambda: tor.holds(key), 10, what="the same service")
+    # The daemon goes, and its service with it.
+    daemon.stop()
+    wait_until(lambda: not tor.holds(key), 10, what="the service to go")
+    daemon.start()
+    wait_until(lambda: tor.holds(key), 10, what="the same service")
+    assert kept_name(daemon) == name
+    # No key in the log, and no name at notice.
+    secret = re.search(r"^key ED25519-V3:(\S+)$", key.read_text(), re.MULTILINE)[1]
+    assert secret not in daemon.log()
+    assert name.removesuffix(".onion") not in daemon.log()
+
+
+def test_a_known_name_needs_no_tor(tor, publish):
+    daemon = publish(tor.control)
+    daemon.wait_for_line("waiting for Tor at")
+    name = kept_name(daemon)
+    daemon.stop()
+    tor.kill()
+    mark = daemon.mark()
+    daemon.start()
+    daemon.wait_for_line(re.escape(str(overlay.overlay_address(name))) + " on oncilla0: interface up", since=mark)
+    daemon.wait_for_line("Tor's control port at unix:.*Connection refused", since=mark)
+
+
+def test_without_a_tor_a_new_name_is_waited_for(publish, tmp_path):
+    daemon = publish(tmp_path / "nobody")
+    daemon.wait_for_line(f"Tor's control port at unix:{tmp_path}/nobody: .*No such file")
+    assert "oncilla0" not in daemon.log()
+
+
+def test_an_ephemeral_key_is_written_nowhere(tor, publish):
+    addresses = set()
+    for _ in range(2):
+        daemon = publish(tor.control, "--ephemeral")
+        address = daemon.wait_for_line(r"onion service of (\S+) is being published")[1]
+        addresses.add(address)
+        # The same as long as it runs.
+        mark = daemon.mark()
+        tor.kill()
+        daemon.wait_for_line("Tor's control port at", since=mark)
+        tor.start()
+        daemon.wait_for_line(f"onion service of {address} is being published", since=mark, timeout=40)
+        daemon.stop()
+        assert not list(daemon.directory.rglob("identity*"))
+        assert "ED25519" not in daemon.log()
+    assert len(addresses) == 2
+
+
+def test_a_cookie_that_cannot_be_read_is_told_with_the_remedy(tor, publish):
+    os.chown(tor.cookie, 1, 1)
+    os.chmod(tor.cookie, 0o600)
+    daemon = publish(tor.control, prefix=["setpriv", "--bounding-set", "-dac_override,-dac_read_search"])
+    daemon.wait_for_line(r"control_auth_cookie: Permission denied: 'usermod -aG debian-tor USER'")
+
+
+def test_a_state_directory_that_cannot_be_written_is_told_before_a_name_is(tor, publish, tmp_path):
+    (tmp_path / "file").write_text("")
+    daemon = publish(tor.control, state_dir=tmp_path / "file" / "state")
+    with pytest.raises(AssertionError):
+        daemon.wait_for_line("waiting for Tor at")
+    assert daemon.process.wait(5) == 1
+    assert "cannot be kept" in daemon.log() or "Not a directory" in daemon.log()
+
+
+def test_backup_restore_export_and_import(tor, publish, tmp_path):
+    daemon = publish(tor.control)
+    daemon.wait_for_line("waiting for Tor at")
+    name = kept_name(daemon)
+    daemon.stop()
+    state = ["--state-dir", daemon.state_dir]
+    assert oncilla("identity", "backup", tmp_path / "backup", *state).returncode == 0
+    assert stat.S_IMODE(os.stat(tmp_path / "backup").st_mode) == 0o600
+    assert (daemon.state_dir / "identity.backup").exists()
+    refused = oncilla("identity", "backup", tmp_path / "backup", *state)
+    assert refused.returncode == 1 and "File exists" in refused.stderr
+    # To another host.
+    assert oncilla("identity", "restore", tmp_path / "backup", "--state-dir", tmp_path / "other").returncode == 0
+    assert (tmp_path / "other/identity.key").read_bytes() == (daemon.state_dir / "identity.key").read_bytes()
+    # Not over another key.
+    second = publish(tor.control, state_dir=tmp_path / "second")
+    second.wait_for_line("waiting for Tor at")
+    second.stop()
+    refused = oncilla("identity", "restore", tmp_path / "backup", "--state-dir", tmp_path / "second")
+    assert refused.returncode == 1 and "--force" in refused.stderr
+    restored = oncilla("identity", "restore", tmp_path / "backup", "--force", "--state-dir", tmp_path / "second")
+    assert restored.returncode == 0
+    assert kept_name(second) == name
+    # As Tor has it: Tor itself takes the exported directory, and names it the same.
+    assert oncilla("identity", "export", tmp_path / "service", *state).returncode == 0
+    (tmp_path / "service/hostname").unlink()
+    tor.kill()
+    tor.options += [f"HiddenServiceDir {tmp_path}/service", "HiddenServicePort 8060 127.0.0.1:8060"]
+    tor.start()
+    wait_until((tmp_path / "service/hostname").exists, 20, what="Tor to name the service")
+    assert (tmp_path / "service/hostname").read_text().strip() == name
+    assert oncilla("identity", "import", tmp_path / "service", "--state-dir", tmp_path / "third").returncode == 0
+    assert (tmp_path / "third/identity.key").read_bytes() == (daemon.state_dir / "identity.key").read_bytes()
+
+
+class FakeControl:
+    """A control socket at which somebody says whatever the test wants."""
+
+    def __init__(self, path, script):
+        self.heard = []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.script = script
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    self.script(self, connection)
+
+    def hear(self, connection):
+        line = connection.recv(4096)
+        self.heard.append(line)
+        return line
+
+
+def lies(control, connection):
+    """It names a cookie that it does not know."""
+    control.hear(connection)
+    connection.sendall(b'250-AUTH METHODS=SAFECOOKIE COOKIEFILE="%s"\r\n250 OK\r\n' % bytes(control.cookie))
+    control.hear(connection)
+    connection.sendall(b"250 AUTHCHALLENGE SERVERHASH=%s SERVERNONCE=%s\r\n" % (b"00" * 32, b"11" * 32))
+    control.hear(connection)
+
+
+def talks(control, connection):
+    """It never ends its line."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"250-" + b"x" * 65536)
+
+
+def floods(control, connection):
+    """It tells events, and nothing else."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"650 STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=1\r\n" * 1000)
+
+
+def wants_password(control, connection):
+    control.hear(connection)
+    connection.sendall(b"250-AUTH METHODS=HASHEDPASSWORD\r\n250 OK\r\n")
+    control.hear(connection)
+
+
+@pytest.mark.parametrize(("script", "line"), [
+    (lies, "does not know the cookie"), (talks, "more at once than is accepted"),
+    (wants_password, "wants a password: cookie authentication is accepted"),
+])
+def test_somebody_who_is_not_tor_is_told_once_and_learns_nothing(publish, tmp_path, script, line):
+    cookie = tmp_path / "cookie"
+    cookie.write_bytes(os.urandom(32))
+    control = FakeControl(tmp_path / "control", script)
+    control.cookie = cookie
+    daemon = publish(tmp_path / "control")
+    daemon.wait_for_line(line, timeout=20)
+    assert daemon.log().count("Tor's control port at") == 1
+    assert not any(line.startswith((b"AUTHENTICATE", b"ADD_ONION")) for line in control.heard)
+
+
+def test_a_flood_of_events_holds_nothing_up(publish, tmp_path, tor):
+    daemon = publish(tor.control)
+    daemon.wait_for_line("waiting for Tor at")
+    daemon.stop()
+    FakeControl(tmp_path / "control", floods)
+    daemon.arguments[daemon.arguments.index(f"unix:{tor.control}")] = f"unix:{tmp_path}/control"
+    daemon.start()
+    wait_until(lambda: daemon.host.can_ping(overlay.DEAD_BEEF), 10, what="an answer")
+    assert daemon.log().count("Tor is starting") <= 1
+
+
+@pytest.mark.seconds(600)
+def test_through_a_real_network_by_a_name_that_tor_made(namespaces, daemons, report):
+    with PrivateTor(clients=2, services=1) as network:
+        alice, bob = network.clients
+        hosts = [namespaces(who) for who in ("alice", "bob")]
+        for host in hosts:
+            suit_to_tor(host)
+        made = daemons(
+            netns=hosts[0], socks=f"127.0.0.1:{alice.socks}", interface="oncilla0",
+            options=["--tor-control", f"unix:{alice.control}", "--publish", "tor"])
+        made.wait_for_line("is published", timeout=120)
+        name = kept_name(made)
+        address = overlay.overlay_address(name)
+        caller = daemons(
+            onion=bob.services[0].name, netns=hosts[1], socks=f"127.0.0.1:{bob.socks}",
+            listen=[f"127.0.0.1:{bob.services[0].listen}"], peers=[name],
+            options=["--tor-control", f"unix:{bob.control}"])
+        caller.wait_for_line("admits us at its control port")
+        wait_until(lambda: hosts[1].can_ping(address), 120, what="the first ping")
+        mark = made.mark()
+        alice.restart()
+        made.wait_for_line("the onion service goes with it", since=mark, timeout=20)
+        made.wait_for_line("is published", since=mark, timeout=180)
+        assert kept_name(made) == name
+        wait_until(lambda: hosts[1].can_ping(address), 240, what="the ping after Tor's return")
+        # The service goes with the daemon, and is published anew: what a restart of the daemon costs.
+        mark = made.mark()
+        made.stop()
+        began = time.monotonic()
+        made.start()
+        made.wait_for_line("is published", since=mark, timeout=120)
+        published = time.monotonic() - began
+        wait_until(lambda: hosts[1].can_ping(address), 240, what="the ping after the daemon's return")
+        report(f"published {published:.1f} s after the daemon's start, a ping after {time.monotonic() - began:.1f} s")
