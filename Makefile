@@ -1,5 +1,6 @@
 # make              builds .build/release/oncilla
 # make install      installs it, its manual pages and an example under DESTDIR and PREFIX (/usr/local)
+# make deb          builds the Debian package, in .build/deb
 # make clean        removes what was built
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # make test         formatting, layout and the unit tests that need neither root nor a network
@@ -7,8 +8,8 @@
 # make fuzz         attacks the core: TARGET=decoders|segments|link|node|torcontrol SECONDS=60 INPUT=file-to-run-again
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
-# demo, check and bench install the Debian packages that they lack. SWIFT=/path/to/swift names a compiler that
-# contrib/find-swift does not find by itself.
+# deb, demo, check and bench install the Debian packages that they lack, where root calls them. SWIFT=/path/to/swift names
+# a compiler that contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
 
@@ -26,10 +27,19 @@ all: swift
 # Builds what is older than its sources first.
 install: $(BINARY)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/oncilla
-	install -D -m 644 man/oncilla.1 $(DESTDIR)$(PREFIX)/share/man/man1/oncilla.1
-	install -D -m 644 man/oncilla.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/oncilla.conf.5
+	for page in man/*.[1-8]; do \
+	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	install -D -m 644 contrib/oncilla.conf.sample $(DESTDIR)$(PREFIX)/share/doc/oncilla/examples/oncilla.conf
 	install -D -m 644 man/oncilla-control.7 $(DESTDIR)$(PREFIX)/share/man/man7/oncilla-control.7
+
+# Builds what is older than its sources, and nothing else.
+binary: $(BINARY)
+
+deb: swift
+	contrib/install-dependencies deb
+	@status=0; mkdir -p .build/deb && rm -f .build/deb/* && debian/rules clean && dpkg-checkbuilddeps && \
+	  DEB_DIRECTORY=$(CURDIR)/.build/deb DEB_BUILD_OPTIONS=noautodbgsym debian/rules binary || status=$$?; \
+	  dh_clean && ls .build/deb/*.deb || status=$$?; $(GIVE_BACK); exit $$status
 
 $(BINARY): Package.swift $(shell find Sources -type f)
 	@$(MAKE) --no-print-directory all; status=$$?; $(GIVE_BACK); exit $$status
@@ -84,5 +94,5 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install clean test fuzz demo check bench bench-tor root swift
+.PHONY: all install binary deb clean test fuzz demo check bench bench-tor root swift
 .PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root

@@ -12,10 +12,14 @@ extension Command {
       The leak guards are routes that say unreachable and policy rules that lead to them. 'oncilla run' adds them, and \
       nothing takes them away but 'oncilla guard off', so that nothing for peers leaves in the clear when the daemon \
       ends, or before it starts. 'status' prints a line for each prefix, and fails if the overlay is not guarded.
+      """,
       """
+      'on' guards the overlay, what the configuration of its instance leads to peers, and each --route. The overlay is \
+      guarded even if the configuration is wrong, which is told with exit status 5.
+      """,
     ],
     optionRows: GuardDraft.options.map { HelpText.row($0) },
-    perform: { _, arguments throws(CommandError) in
+    perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla guard", options: GuardDraft.options)
       let parsed = try parser.parse(arguments, into: GuardDraft())
       if parsed.wantsHelp { return nil }
@@ -25,12 +29,17 @@ extension Command {
         throw .argument(word, reason: "on, off or status is accepted")
       }
       var shown = ""
+      var draft = parsed.draft
+      var trouble: SettingError?
       if verb == .on {
-        do throws(SettingError) { try parsed.draft.check() } catch { throw .setting(error) }
+        do throws(SettingError) { try draft.check() } catch { throw .setting(error) }
+        do throws(SettingError) { try draft.addRoutes(of: instance) } catch { trouble = error }
       }
       do throws(PrivilegeError) {
         switch verb {
-        case .on: return .output(try parsed.draft.turnOn())
+        case .on:
+          shown = try draft.turnOn()
+          if trouble == nil { return .output(shown) }
         case .off: if try parsed.draft.turnOff() { return .output("") }
         case .status:
           let (text, isGuarded) = try parsed.draft.status()
@@ -40,6 +49,7 @@ extension Command {
       } catch {
         throw .failed(error.description)
       }
+      if let trouble { throw .setting(trouble) }
       throw .failed(verb.failure, after: shown)
     })
 }
@@ -61,6 +71,7 @@ enum GuardVerb: String {
 /// The options of `oncilla guard` while they are being read, and what they are for.
 struct GuardDraft {
   var settings = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
+  var file: String?
 
   static var options: [Option<GuardDraft>] {
     [
@@ -75,6 +86,10 @@ struct GuardDraft {
         let count = draft.settings.routes.count + 1
         draft.settings.routes.append(try SettingValue.prefix(value, count: count))
       },
+      Option("--config", "FILE", "Let 'on' read this file, and not those of /etc/oncilla; /dev/null for none.") {
+        draft, value throws(SettingValue.Refusal) in
+        draft.file = try SettingValue.path(value)
+      },
     ]
   }
 
@@ -88,6 +103,20 @@ struct GuardDraft {
         try rules.check(prefix, isRoute: true)
       }
     }
+  }
+
+  /// Adds what the configuration of an instance leads to peers, if the daemon's interface is in the namespace of the
+  /// guards: in any other these prefixes are not concerned. A host that is not set up yet has none.
+  mutating func addRoutes(of instance: Instance) throws(SettingError) {
+    let configured: InterfaceSettings
+    do throws(SettingError) {
+      configured = try ConfigurationSource(instance, file: file).load().settings.daemon.interface
+    } catch {
+      if case .unnamed = error { return }
+      throw error
+    }
+    guard configured.namespace == settings.namespace else { return }
+    settings.routes += configured.routes.filter { !settings.routes.contains($0) }
   }
 
   /// Puts up what is missing; a line for each prefix that is guarded then.
