@@ -141,7 +141,7 @@ struct CommandTests {
   func check() throws {
     let error = #expect(throws: CommandError.self) { try Command.interpret(["check-config", "--config", "/dev/null"]) }
     #expect(error?.exitStatus == 5)
-    #expect(error?.description.contains("or a line 'onion = NAME' or 'hostname-file = FILE' in /dev/null") == true)
+    #expect(error?.description.contains("'hostname-file = FILE' or 'publish = tor' in /dev/null") == true)
     let run = #expect(throws: CommandError.self) { try Command.interpret(["run", "--config=/dev/null", "--mtu=1400"]) }
     #expect(run?.exitStatus == 5)
     let denied = SettingError.unreadable(SystemError(call: "open f", number: 13))

@@ -5,7 +5,7 @@ extension Command {
   /// `oncilla identity`: the key that `publish = tor` keeps.
   static let identity = Command(
     name: "identity",
-    usage: "backup FILE | restore FILE | import DIR | export DIR [OPTION]...",
+    usage: "backup|restore FILE | import|export DIR [OPTION]...",
     summary: "back up, restore or move the key of an onion service that Tor makes for Oncilla",
     details: [
       """

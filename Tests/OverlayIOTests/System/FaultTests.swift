@@ -85,7 +85,8 @@ struct FaultTests {
     #expect(
       outcomes == [
         refused("mkdir \(path)"), refused("open \(path)"), dispensable("unlink \(draft)"), refused("open \(draft)"),
-        refused("write \(draft)"), refused("fsync \(draft)"), refused("rename \(draft)"), refused("fsync \(path)"),
+        refused("fstat"), refused("fstat"), refused("write \(draft)"), refused("fsync \(draft)"),
+        refused("rename \(draft)"), refused("fsync \(path)"),
       ])
   }
 
