@@ -133,7 +133,7 @@ def test_install_upgrade_remove_and_purge_without_systemd(root, package, newer):
 
     written = {"/etc/oncilla/oncilla.conf": CONFIGURATION, "/etc/oncilla/conf.d/10-own.conf": "mtu = 1400\n",
                "/etc/oncilla/peers.d/alice.conf": f"[peer alice]\nname = {onion_name('alice')}\n",
-               "/var/lib/oncilla/mac": "02:00:00:00:00:01\n", "/var/lib/oncilla/keys/default": "a key\n"}
+               "/var/lib/oncilla/mac": "02:00:00:00:00:01\n", "/var/lib/oncilla/identity.key": "a key\n"}
     for path, text in written.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
@@ -148,7 +148,7 @@ def test_install_upgrade_remove_and_purge_without_systemd(root, package, newer):
     root.run("dpkg", "-r", "oncilla")
     assert untouched() == written and not (root / "/usr/bin/oncilla").exists()
     shown = root.run("dpkg", "-P", "oncilla")
-    assert list(untouched()) == ["/var/lib/oncilla/keys/default"], "a key is lost for good: nobody said so"
+    assert list(untouched()) == ["/var/lib/oncilla/identity.key"], "a key is lost for good: nobody said so"
     assert "/var/lib/oncilla stays" in shown.stderr and not (root / "/etc/oncilla").exists()
 
     root.run("dpkg", "-i", root.add(package))
@@ -186,7 +186,7 @@ def test_the_service_makes_its_interface_without_root(installed, boot, host, mod
     assert machine.show("oncilla.service", "ActiveState") == "active", machine.journal()
     assert f"{overlay_address(NAME)}/48" in host.addresses("oncilla0") and host.mtu("oncilla0") == 1400
     assert "dev oncilla0" in host.ip("-6 route get fd00:b::1")
-    assert overlay_address(NAME) in machine.show("oncilla.service", "StatusText")
+    assert "waiting for Tor at 127.0.0.1:9050" in machine.show("oncilla.service", "StatusText")
 
     pid = machine.show("oncilla.service", "MainPID")
     status = machine.run("cat", f"/proc/{pid}/status").stdout
@@ -231,8 +231,9 @@ def test_a_wrong_configuration_is_told_once_and_guarded_nevertheless(installed, 
 def test_drop_ins_of_the_manual(installed, boot, host):
     manual = (REPOSITORY / "man/oncilla.1").read_text().replace("\\-", "-")
     service = manual.split(".SH SERVICE")[1].split("\n.SH")[0]
-    credential, _, namespace = re.findall(r"^\.nf\n(\[Service\]\n.*?)\.fi", service, re.MULTILINE | re.DOTALL)
-    drop_in(installed, "oncilla.service", credential + namespace)
+    credential, group, _, namespace = re.findall(r"^\.nf\n(\[Service\]\n.*?)\.fi", service, re.MULTILINE | re.DOTALL)
+    drop_in(installed, "oncilla.service", credential + group + namespace)
+    installed.run("groupadd", "--system", "debian-tor")
     hostname = installed / "/var/lib/tor/oncilla/hostname"
     hostname.parent.mkdir(parents=True)
     hostname.write_text(NAME + "\n")
@@ -244,6 +245,8 @@ def test_drop_ins_of_the_manual(installed, boot, host):
     machine.run("ip", "-n", "onions", "link", "set", "lo", "up")
     machine.run("systemctl", "reset-failed", "oncilla")
     machine.run("systemctl", "restart", "oncilla")
+    groups = machine.run("cat", f"/proc/{machine.show('oncilla.service', 'MainPID')}/status").stdout
+    assert machine.run("getent", "group", "debian-tor").stdout.split(":")[2] in re.search(r"Groups:(.*)", groups).group(1).split()
     assert f"{overlay_address(NAME)}/48" in machine.run("ip", "-n", "onions", "-6", "addr", "show", "dev", "oncilla0").stdout
     assert not host.has_interface("oncilla0")
 
