@@ -117,6 +117,13 @@ def test_a_state_directory_that_cannot_be_written_is_told_before_a_name_is(tor, 
     assert "cannot be kept" in daemon.log() or "Not a directory" in daemon.log()
 
 
+def test_a_key_that_tor_has_already_is_told(tor, publish, tmp_path):
+    daemon = publish(tor.control)
+    daemon.wait_for_line("waiting for Tor at")
+    second = publish(tor.control, state_dir=daemon.state_dir, netns=None, within=daemon.host, interface="oncilla1")
+    second.wait_for_line("does not make the onion service .*; it has one of this key already")
+
+
 def test_backup_restore_export_and_import(tor, publish, tmp_path):
     daemon = publish(tor.control)
     daemon.wait_for_line("waiting for Tor at")

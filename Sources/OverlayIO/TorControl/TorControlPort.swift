@@ -117,7 +117,10 @@ final class TorControlPort {
     case .undefended:
       log.info("this Tor has no proof-of-work defence for the onion service: a flood of callers is not slowed down")
     case .refused(_, let reason):
-      log.warning("Tor does not make the onion service (\(reason)): it is tried again in a minute")
+      let advice =
+        reason.hasSuffix("collision")
+        ? "; it has one of this key already, of another program or by lines of torrc, and one of both has to go" : ""
+      log.warning("Tor does not make the onion service (\(reason))\(advice); it is tried again in a minute")
     case .publication(let name, let publication): note(publication, of: name)
     case .authorized(let peer): log.debug("Tor has the key for the onion service of \(peer)")
     case .unauthorized(let peer, let reason):
