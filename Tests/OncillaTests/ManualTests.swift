@@ -64,6 +64,15 @@ struct ManualTests {
     #expect(documented.map(\.tag) == ReadingOptions.options.map(\.synopsis))
   }
 
+  @Test("it has every option of the commands that ask the daemon and have their own")
+  func clientOptions() {
+    let documented = { (section: String) in entries.filter { $0.section == "Options of oncilla \(section)" }.map(\.tag)
+    }
+    #expect(documented("peer") == PeerDraft.options.map(\.synopsis))
+    #expect(documented("ping") == PingDraft.options.map(\.synopsis))
+    #expect(documented("wait") == WaitDraft.options.map(\.synopsis))
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }

@@ -216,6 +216,11 @@ public struct Host: ~Copyable {
       addressService: service.map { ($0.leases.count, $0.counters) })
   }
 
+  /// Returns the hosts of the LAN that were heard of lately; `nil` if there is no link.
+  public func neighbours<Wire: PacketSink & ~Copyable>(turn: borrowing Turn<LinkDevice<Wire>>) -> [LinkNeighbour]? {
+    turn.device.neighbours(at: turn.now)
+  }
+
   /// Calls `body` with the node of an identity, if it is still there, which may have actions then.
   public mutating func with<Result>(
     _ identity: Identity, _ body: (inout Node) -> Result

@@ -55,6 +55,14 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     }
   }
 
+  /// Returns the hosts of the LAN that were heard of lately; `nil` if there is no link.
+  func neighbours(at now: Instant) -> [LinkNeighbour]? {
+    switch link {
+    case .none: nil
+    case .some(let link): link.table.list(at: now)
+    }
+  }
+
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
     switch link {

@@ -48,6 +48,9 @@ struct NeighbourTable {
   /// The number of hosts. It includes those that were silent for too long and have not been displaced yet.
   var count: Int { entries.count }
 
+  /// Returns the hosts that were heard of lately.
+  func heard(at now: Instant) -> [Entry] { entries.filter { $0.heard + NeighbourTable.lifetime > now } }
+
   /// Notes that the host with `address` was heard of now, if the table has it at `macAddress`. It returns false if the
   /// table does not.
   mutating func confirm(_ address: IPv6Address, at macAddress: MACAddress, _ now: Instant) -> Bool {

@@ -27,6 +27,8 @@ struct LocalServices {
   }
 
   private let list: [Service]
+  /// The operator's echo requests.
+  var pings = Pings()
 
   /// Makes the services of the host with the address `own`.
   init(own: IPv6Address) {

@@ -15,7 +15,7 @@ extension Node {
     case .granted: peers.granted(circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     case .refused(let why): return close(circuit, .notBuilt(why), turn: &turn)
     }
-    var reading = streams.beginReading(input, on: circuit)
+    var reading = streams.beginReading(input, on: circuit, at: turn.now)
     while let bytes = streams.next(&reading, at: turn.now) {
       // The defragmenter lets whole packets of version 4 and 6 through, and nothing else.
       guard bytes[0] >> 4 != 4 || settings.carriesIPv4 else {
@@ -89,6 +89,10 @@ extension Node {
       let reply = EchoProbe.reply(packet), peers.source(of: circuit) == packet.source,
       names.name(of: packet.source) != nil
     else { return false }
+    if let (number, time) = services.pings.end(reply, from: packet.source, at: now) {
+      out.tell(.pingAnswered(number, time))
+      return true
+    }
     return peers.takeAnswer(reply, from: packet.source, out: &out, at: now)
   }
 

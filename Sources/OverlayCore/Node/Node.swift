@@ -12,7 +12,7 @@ public struct Node: ~Copyable {
   var peers: PeerTable
   var streams: Streams
   var delivery: Delivery
-  let services: LocalServices
+  var services: LocalServices
   var refusals = Refusals()
   var refusedInput = RefusedInput()
   var out = Outbox()

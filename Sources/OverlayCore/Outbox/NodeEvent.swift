@@ -33,6 +33,8 @@ public enum NodeEvent: Equatable, Sendable {
   case ownNameClaimed
   /// An accepted circuit began with a PROXY line. It is told once.
   case proxyLine
+  /// A peer answered the operator's echo request with this number after so long.
+  case pingAnswered(Int, Duration)
 
   /// A peer that was reached or lost.
   public struct PeerChange: Equatable, Sendable {

@@ -65,6 +65,8 @@ struct Liveness {
   private(set) var state = State.trusted
   /// The time from the last answered question to its answer; `nil` if none was answered.
   private(set) var roundTrip: Duration?
+  /// The same, smoothed over the last answers as RFC 6298 does.
+  private(set) var smoothedRoundTrip: Duration?
   /// Whether the peer has ever answered.
   private(set) var hasAnswered = false
   /// The questions that await an answer, the oldest first.
@@ -150,7 +152,9 @@ struct Liveness {
       })
     else { return nil }
     let question = questions.remove(at: index)
-    roundTrip = now - question.time
+    let time = now - question.time
+    roundTrip = time
+    smoothedRoundTrip = smoothedRoundTrip.map { $0 + (time - $0) / 8 } ?? time
     hasAnswered = true
     if !question.isOnSuccessor { trust() }
     return question

@@ -72,6 +72,8 @@ struct Peer: ~Copyable {
   var question: CircuitIdentifier?
   /// Whether the peer takes TCP super-packets.
   var takesSuperPackets = false
+  /// Whether the operator wants no circuit to the configured peer until a packet does.
+  var isHeld = false
   /// Whether this host has ever dialled the peer.
   private(set) var wasDialled = false
 
@@ -95,6 +97,8 @@ struct Peer: ~Copyable {
   var source: IPv6Address? { isSelf ? name?.address : address }
   /// The time from the last answered question to its answer; `nil` if the peer has answered none.
   var roundTrip: Duration? { liveness.roundTrip }
+  /// The same, smoothed over the last answers.
+  var smoothedRoundTrip: Duration? { liveness.smoothedRoundTrip }
   /// The number of circuits for bulk that are open.
   var openBulkLanes: Int { bulk.count { $0.open != nil } }
 
@@ -125,6 +129,7 @@ struct Peer: ~Copyable {
   /// Notes that the operator does not name the peer any more.
   mutating func unconfigure() {
     label = nil
+    isHeld = false
     pace.shortestPause = .zero
   }
 
@@ -157,6 +162,7 @@ struct Peer: ~Copyable {
   mutating func connects(by way: Lane.Way, at now: Instant) {
     pace.attempted(at: now)
     wasDialled = true
+    isHeld = false
     sparse.current = way
     state = .connecting
   }
@@ -200,6 +206,12 @@ struct Peer: ~Copyable {
     pace.attempted(at: now)
     sparse.successor = way
     liveness.dialsSuccessor(at: now)
+  }
+
+  /// Forgets the attempts and failures, because the operator wants a dial now.
+  mutating func forgetPace() {
+    pace = DialPace(shortestPause: pace.shortestPause)
+    endBackoff()
   }
 
   /// Ends the pause, because the obstacle is gone.

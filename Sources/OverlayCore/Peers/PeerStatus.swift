@@ -14,6 +14,10 @@ public struct PeerStatus: Sendable {
   public enum State: Equatable, Sendable {
     /// There is no circuit to it.
     case idle
+    /// The operator closed its circuits: none is dialled until a packet, or the operator, wants it.
+    case held
+    /// The operator blocked it.
+    case blocked
     /// The first circuit is being built, for so long.
     case connecting(Duration)
     /// The first circuit was dialled so long ago and is open, with so many more circuits for bulk.
@@ -32,12 +36,16 @@ public struct PeerStatus: Sendable {
   public let state: State
   /// The bytes that went over all circuits to and from the peer.
   public let traffic: Traffic
+  /// The bytes a second of the circuits that are there, over the last seconds.
+  public let rate: Traffic
   /// The number of circuits that this host dialled to the peer, open or being built.
   public let dialledCircuits: Int
   /// The number of accepted circuits that claim to be of the peer.
   public let acceptedCircuits: Int
   /// The time that its last answer took; `nil` if it has not answered yet.
   public let roundTrip: Duration?
+  /// The same, smoothed over the last answers.
+  public let smoothedRoundTrip: Duration?
   /// The reason why the peer was last lost or not reached, and the time since then; `nil` if it never was.
   public let lastError: (reason: NodeEvent.Disconnection, age: Duration)?
   /// The time until the peer is dialled again; `nil` if that is permitted at once, or if there is a circuit.

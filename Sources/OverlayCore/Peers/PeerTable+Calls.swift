@@ -120,9 +120,10 @@ extension PeerTable {
 
   // MARK: - Who calls
 
-  /// Returns whether a caller may claim this address: it must not be one of this host.
+  /// Returns whether a caller may claim this address: it must not be one of this host, nor blocked.
   private func mayClaim(_ source: IPv6Address) -> Bool {
     OverlayNetwork.tor.isPeer(source, of: policy.name.address) && !policy.siblings.contains(source)
+      && !isBlocked(source)
   }
 
   /// Notes the source address of the first packet of an accepted circuit, which decides its sender.

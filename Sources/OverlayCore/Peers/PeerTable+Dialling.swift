@@ -13,7 +13,7 @@ extension PeerTable {
     _ name: OnionName, isSelected: Bool = false, names: inout NameTable, streams: inout Streams, out: inout Outbox,
     at now: Instant
   ) -> PeerSlots.Index? {
-    guard tor != .unreachable else { return nil }
+    guard tor != .unreachable, !isBlocked(name.address) else { return nil }
     let isSelf = name == policy.name
     let address = isSelf ? OverlayNetwork.tor.circuitResponder : name.address
     var isConfigured = false
@@ -105,9 +105,9 @@ extension PeerTable {
   mutating func redial(
     _ peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    guard peers[peer].isPermanent, !peers[peer].hasCircuit, tor != .unreachable, let name = peers[peer].name else {
-      return
-    }
+    guard peers[peer].isPermanent, !peers[peer].isHeld, !peers[peer].hasCircuit, tor != .unreachable,
+      let name = peers[peer].name, !isBlocked(name.address)
+    else { return }
     if dial(name, names: &names, streams: &streams, out: &out, at: now) == nil, !dials.isWaiting(name) {
       schedule(peer, at: max(peers[peer].pace.nextAttempt(from: now), now + .seconds(1)))
     }
@@ -118,6 +118,7 @@ extension PeerTable {
     guard let peer = peers.find(name.address), peers[peer].isPermanent, !peers[peer].hasCircuit, tor != .unreachable,
       !dials.isWaiting(name)
     else { return }
+    peers[peer].isHeld = false
     peers[peer].hasten()
     schedule(peer, at: peers[peer].pace.nextAttempt(from: now))
   }

@@ -52,7 +52,11 @@ extension PeerTable {
   mutating func way(
     to address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
-    if let peer = peers.find(address), peers[peer].hasCircuit { return peer }
+    if let peer = peers.find(address) {
+      if peers[peer].hasCircuit { return peer }
+      // What the node itself has to say is no wish of the operator's.
+      if peers[peer].isHeld { return nil }
+    }
     guard let name = names.name(of: address) else { return nil }
     return dial(name, names: &names, streams: &streams, out: &out, at: now)
   }

@@ -27,7 +27,8 @@ extension PeerTable {
 
   /// Returns the time until a peer that was not reached is dialled again.
   func nextTry(of peer: PeerSlots.Index, at now: Instant) -> NextTry? {
-    let isPermanent = peers[peer].isPermanent
+    guard !isBlocked(peers[peer].address) else { return nil }
+    let isPermanent = peers[peer].isPermanent && !peers[peer].isHeld
     guard tor != .unreachable else { return isPermanent ? .whenTorIsBack : nil }
     let wait = peers[peer].pace.nextAttempt(from: now) - now
     return isPermanent ? .after(wait) : .ifWanted(after: wait)
@@ -41,23 +42,30 @@ extension PeerTable {
     return NodeEvent.PeerChange(name: name, label: label(of: peer), isNews: isNews)
   }
 
-  private func status(
+  func status(
     of peer: PeerSlots.Index, in streams: borrowing Streams, _ petnames: [OnionName: Petname], at now: Instant
   ) -> PeerStatus {
     let name = peers[peer].name ?? policy.name
     var traffic = peers[peer].traffic
     let (dialled, accepted) = (peers[peer].dialled, peers[peer].incoming)
-    for circuit in dialled + accepted { traffic.add(streams[circuit].traffic) }
+    var rate = Traffic()
+    for circuit in dialled + accepted {
+      traffic.add(streams[circuit].traffic)
+      rate.add(streams[circuit].meter.rate(at: now))
+    }
     return PeerStatus(
       name: name, label: label(of: peer), petname: petnames[name], isConfigured: peers[peer].isPermanent,
-      state: state(of: peer, in: streams, at: now), traffic: traffic, dialledCircuits: dialled.count,
+      state: state(of: peer, in: streams, at: now), traffic: traffic, rate: rate, dialledCircuits: dialled.count,
       acceptedCircuits: accepted.count, roundTrip: peers[peer].roundTrip,
+      smoothedRoundTrip: peers[peer].smoothedRoundTrip,
       lastError: peers[peer].lastError.map { ($0.reason, now - $0.time) },
       nextTry: peers[peer].hasCircuit ? nil : nextTry(of: peer, at: now))
   }
 
   private func state(of peer: PeerSlots.Index, in streams: borrowing Streams, at now: Instant) -> PeerStatus.State {
-    guard let way = peers[peer].sparse.current else { return .idle }
+    guard let way = peers[peer].sparse.current else {
+      return isBlocked(peers[peer].address) ? .blocked : peers[peer].isHeld ? .held : .idle
+    }
     let age = now - streams[way.circuit].began
     return way.isOpen ? .up(age, bulkCircuits: peers[peer].openBulkLanes) : .connecting(age)
   }

@@ -27,6 +27,8 @@ struct PeerTable: ~Copyable {
   var strangerLines: TokenBucket
   /// The check whether this host's own service leads back to it; `nil` if there is none.
   var selfCheck: SelfCheck?
+  /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
+  var blocked: Set<IPv6Address> = []
   /// The source of everything that is random.
   var random: any RandomNumberGenerator
 

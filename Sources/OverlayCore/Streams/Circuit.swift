@@ -29,6 +29,9 @@ struct Circuit: ~Copyable {
   /// The range of the size of a write batch, in bytes.
   static let batchSizes = (16 << 10)...(256 << 10)
 
+  /// The number of bytes that went over the circuit.
+  var traffic: Traffic { meter.total }
+
   /// The state of the circuit.
   var state: State
   /// The worth of the circuit to its owner, who decides which circuit makes room for another.
@@ -39,8 +42,8 @@ struct Circuit: ~Copyable {
   var preamble: [UInt8] = []
   /// The packets that wait to be sent.
   var queue = FlowQueue()
-  /// The number of bytes that went over the circuit.
-  var traffic = Traffic()
+  /// The bytes that went over the circuit.
+  var meter = TrafficMeter()
   /// The rate at which the circuit takes bytes.
   var rate = DrainRate()
   /// The part that finds packets in the bytes that come in.
@@ -170,7 +173,7 @@ struct Circuit: ~Copyable {
     if taken > 0 { lastProgress = now }
     rate.took(taken, isBlocked: isBlocked, at: now)
     // The request to Tor is no traffic of the peer's.
-    if isOpen { traffic.sent &+= UInt64(clamping: taken) }
+    if isOpen { meter.sent(taken, at: now) }
     batchSize =
       isBlocked
       ? max(Circuit.batchSizes.lowerBound, min(batchSize, taken))

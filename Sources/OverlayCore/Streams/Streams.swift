@@ -183,8 +183,10 @@ struct Streams: ~Copyable {
   }
 
   /// Begins to take packets out of the bytes that a circuit brought.
-  mutating func beginReading(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier) -> StreamReading {
-    queues.circuits[circuit].traffic.received &+= UInt64(input.count)
+  mutating func beginReading(
+    _ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant
+  ) -> StreamReading {
+    queues.circuits[circuit].meter.received(input.count, at: now)
     var reading = StreamReading(input, on: circuit)
     swap(&reading.defragmenter, &queues.circuits[circuit].defragmenter)
     return reading

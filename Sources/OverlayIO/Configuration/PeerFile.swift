@@ -102,6 +102,15 @@ public enum PeerFileError: Error, Equatable, CustomStringConvertible {
     self = error == foreignFile ? .foreign(path) : .failed(error)
   }
 
+  /// Whether this user lacks the right.
+  public var isDenied: Bool {
+    if case .failed(let error) = self {
+      error.number == EACCES || error.number == EPERM || error.number == EROFS
+    } else {
+      false
+    }
+  }
+
   /// The line, without the program's name.
   public var description: String {
     switch self {

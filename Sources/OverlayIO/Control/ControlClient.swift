@@ -76,7 +76,7 @@ public final class ControlClient {
     var rest = bytes[...]
     do throws(SystemError) {
       while !rest.isEmpty {
-        if let count = try SystemCall.write(socket.number, rest, "write to \(path)") {
+        if let count = try SystemCall.send(socket.number, rest) {
           rest = rest.dropFirst(count)
         } else if try !wait(for: POLLOUT, until: deadline) {
           throw SystemError(call: "write to \(path)", number: ETIMEDOUT)

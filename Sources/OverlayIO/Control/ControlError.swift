@@ -14,6 +14,8 @@ public struct ControlError: Error, Equatable, Sendable, CustomStringConvertible 
     case notReady = "not_ready"
     /// The command contradicts what is there already.
     case conflict
+    /// The configuration is wrong, and nothing of it was applied.
+    case configuration
     /// The command could not be done.
     case failed
     /// The time of the command is over.

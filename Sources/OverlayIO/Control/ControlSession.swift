@@ -51,10 +51,7 @@ final class ControlSession {
     self.changed = changed
     self.ended = ended
     source.handle(.readable) { [unowned self] in read() }
-    source.handle(.writable) { [unowned self] in
-      flush()
-      serve()
-    }
+    source.handle(.writable) { [unowned self] in writable() }
     wait()
   }
 
@@ -137,6 +134,12 @@ final class ControlSession {
   }
 
   // MARK: - Writing
+
+  // One call: what it does first may end the session, and nobody else may hold it.
+  private func writable() {
+    flush()
+    serve()
+  }
 
   /// Ends an exchange with this reply. `monitors` says that the client wants events from now on.
   func finish(_ exchange: ControlExchange, _ reply: JSONValue, monitors: Bool) {

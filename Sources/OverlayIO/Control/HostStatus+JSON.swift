@@ -19,15 +19,35 @@ extension NodeStatus {
   /// The identity as `status` tells of it.
   var members: JSONObject {
     [
-      "address": .text(name.address), "name": .text(name), "known_names": .count(knownNames),
+      "address": .text(name.address), "name": .text(name), "state": .string(readiness.name),
+      "loop_us": readiness.loop.map { .microseconds($0) } ?? .null, "known_names": .count(knownNames),
       "tor": .string("\(tor)"), "accepted_circuits": .count(acceptedCircuits), "peers": peerList,
-      "peers_omitted": .count(otherPeers + max(0, peers.count - HostStatus.mostPeers)),
+      "peers_omitted": .count(otherPeers + max(0, others.count - HostStatus.mostPeers)),
       "counters": .counters(counters),
     ]
   }
 
+  /// The peers without this host itself, whose state tells how it is reached.
+  var others: [PeerStatus] { peers.filter { $0.name != name } }
+
   /// The peers, up to the bound of a reply.
-  var peerList: JSONValue { .array(peers.prefix(HostStatus.mostPeers).map { .object($0.members) }) }
+  var peerList: JSONValue { .array(others.prefix(HostStatus.mostPeers).map { .object($0.members) }) }
+}
+
+extension Readiness {
+  /// The state as replies and events name it.
+  var name: String {
+    switch self {
+    case .waitingForTor: "waiting_for_tor"
+    case .checking: "checking"
+    case .publishing: "publishing"
+    case .ready: "ready"
+    case .notReady: "not_ready"
+    }
+  }
+
+  /// The time that the first packet took to come back; `nil` if none did.
+  var loop: OverlayCore.Duration? { if case .ready(let loop) = self { loop } else { nil } }
 }
 
 extension PeerStatus {
@@ -36,15 +56,16 @@ extension PeerStatus {
     [
       "petname": .text(petname), "address": .text(name.address), "name": .text(name),
       "configured": .boolean(isConfigured), "state": .string(stateName),
-      "since": age.map { .time($0) } ?? .null,
+      "since": age.map { .time($0) } ?? .null, "since_seconds": age.map { .integer($0.wholeSeconds) } ?? .null,
       "last_error": lastError.map {
         [
           "text": .string($0.reason.text(withNextTry: false)), "time": .time($0.age),
           "age_seconds": .integer($0.age.wholeSeconds),
         ]
       } ?? .null,
-      "next_try": nextTry?.json ?? .null, "round_trip_us": roundTrip.map { .microseconds($0) } ?? .null,
+      "next_try": nextTry?.json ?? .null, "round_trip_us": smoothedRoundTrip.map { .microseconds($0) } ?? .null,
       "bytes_sent": .count(traffic.sent), "bytes_received": .count(traffic.received),
+      "sent_bytes_per_second": .count(rate.sent), "received_bytes_per_second": .count(rate.received),
       "circuits_out": .count(dialledCircuits), "circuits_in": .count(acceptedCircuits),
     ]
   }
@@ -54,6 +75,8 @@ extension PeerStatus {
     case .up: "up"
     case .connecting: "connecting"
     case .idle: "idle"
+    case .held: "disconnected"
+    case .blocked: "blocked"
     }
   }
 
@@ -61,6 +84,7 @@ extension PeerStatus {
     switch state {
     case .up(let age, _), .connecting(let age): age
     case .idle: lastError?.age
+    case .held, .blocked: nil
     }
   }
 }

@@ -4,21 +4,26 @@ import OverlayCore
 final class ControlDesk {
   /// The pump; `nil` while the names of this host are not known.
   weak var pump: Pump?
+  /// The daemon.
+  weak var daemon: Daemon?
 
-  private let settings: DaemonSettings
+  /// The settings that are in effect.
+  var settings: DaemonSettings
   private let log: Log
   private let began: Instant
   private let loop: EventLoop
+  private let pings: PingDesk
   private var server: ControlServer?
   // The reason why Tor cannot be reached; `nil` if it can be, or if nobody has tried.
   private var torFailure: String?
 
   /// Opens the control socket. A daemon whose operator chose no path can do without.
-  init(_ settings: DaemonSettings, on loop: EventLoop, log: Log) throws(ControlSocketError) {
+  init(_ settings: DaemonSettings, on loop: EventLoop, log: Log) throws {
     self.settings = settings
     self.log = log
     self.loop = loop
     began = loop.now
+    pings = try PingDesk(on: loop)
     guard let path = settings.control else { return }
     do throws(ControlSocketError) {
       server = try ControlServer(path, on: loop, log: log) { [unowned self] exchange in answer(exchange) }
@@ -28,30 +33,151 @@ final class ControlDesk {
     }
   }
 
+  // MARK: - What it tells
+
   /// Notes that Tor came into reach or went out of it.
   func torChanged(isReachable: Bool, reason: String?) {
-    torFailure = isReachable ? nil : reason ?? "it takes no connections"
+    torFailure = isReachable ? nil : reason
     server?.tell { ControlEvent.make(isReachable ? "tor_up" : "tor_down", ["reason": .text(torFailure)]) }
   }
 
-  /// Tells an event of a node to those who watch.
+  /// Notes an event of a node, and tells it to those who watch.
   func tell(_ event: NodeEvent) {
-    server?.tell { ControlEvent.make("node", ["text": .string("\(event)")]) }
+    pings.note(event)
+    guard let server, server.hasMonitors, let line = event.json(petname: petname) else { return }
+    server.tell { line }
   }
 
+  private func petname(of name: OnionName) -> Petname? { settings.peers.first { $0.name == name }?.petname }
+
+  // MARK: - What it answers
+
   private func answer(_ exchange: ControlExchange) {
-    switch exchange.request.command.name {
-    case "status": exchange.succeed(status())
-    default: exchange.fail(ControlError(.failed, "this command is not done yet"))
+    do throws(ControlError) {
+      if let result = try result(of: exchange) { exchange.succeed(result) }
+    } catch {
+      exchange.fail(error)
     }
   }
+
+  /// Returns the result of a request; `nil` if the reply is made elsewhere, or later.
+  private func result(of exchange: ControlExchange) throws(ControlError) -> JSONObject? {
+    let request = exchange.request
+    switch request.command.name {
+    case "status": return status()
+    case "monitor":
+      exchange.succeed(monitors: true)
+      return nil
+    case "identities": return ["identities": .array(identities)]
+    case "routes": return settings.routesMembers
+    case "reload": return try reload(exchange)
+    default: break
+    }
+    guard let pump else { throw ControlError(.notReady, summary) }
+    switch request.command.name {
+    case "peer_add": return try add(exchange)
+    case "peers": return pump.status().peersMembers
+    case "neighbours":
+      guard let neighbours = pump.neighbours else {
+        throw ControlError(.conflict, "there are no neighbours without --mode tap")
+      }
+      return ["neighbours": .array(neighbours.map(\.json))]
+    case "peer_reconnect" where request.string("peer") == nil:
+      guard request.isTrue("all") else { throw ControlError(.badArgument, "peer_reconnect needs \"peer\" or \"all\"") }
+      note(exchange, "all configured peers")
+      for peer in settings.peers { _ = pump.reconnect(peer.name) }
+      return ["peers": .count(settings.peers.count)]
+    default:
+      let peer = try PeerSelector(
+        request.string("peer") ?? "", among: settings.peers, servicePort: settings.servicePort)
+      return try result(of: exchange, for: peer, pump)
+    }
+  }
+
+  private func result(
+    of exchange: ControlExchange, for peer: PeerSelector, _ pump: Pump
+  ) throws(ControlError) -> JSONObject? {
+    let command = exchange.request.command
+    if command.isChange { note(exchange, shown(peer)) }
+    switch command.name {
+    case "peer_show": break
+    case "peer_remove":
+      guard let removed = daemon?.removePeer(peer.address) else {
+        throw ControlError(.notFound, "there is no permanent peer \(shown(peer))")
+      }
+      return ["petname": .text(removed.petname), "address": .text(removed.name.address), "name": .text(removed.name)]
+    case "peer_block":
+      guard !pump.withEach({ node, turn in node.block(peer.address, turn: &turn) }).contains(false) else {
+        throw ControlError(.failed, "too many peers are blocked: no more are accepted")
+      }
+    case "peer_unblock":
+      guard pump.withEach({ node, turn in node.unblock(peer.address, turn: &turn) }).contains(true) else {
+        throw ControlError(.notFound, "\(shown(peer)) is not blocked")
+      }
+    case "peer_disconnect":
+      let closed = pump.withEach { node, turn in node.disconnect(peer.address, turn: &turn) }
+      return ["closed_circuits": .count(closed.reduce(0, +))]
+    case "peer_connect":
+      if let failure = pump.connect(try name(of: peer, pump))?.failure { throw failure }
+    case "peer_reconnect":
+      if let failure = pump.reconnect(try name(of: peer, pump))?.failure { throw failure }
+    case "ping":
+      pings.begin(exchange, to: try name(of: peer, pump), through: pump)
+      return nil
+    default: throw ControlError(.unknownCommand, "\(command.name) is not done here")
+    }
+    return ["peer": try pump.members(of: peer, settings) { shown(peer) }]
+  }
+
+  private func add(_ exchange: ControlExchange) throws(ControlError) -> JSONObject {
+    guard let daemon else { throw ControlError(.notReady, summary) }
+    let peer = try daemon.addPeer(
+      exchange.request.string("peer") ?? "", isKept: exchange.request.isTrue("kept"))
+    note(exchange, peer.petname.map { "\($0)" } ?? "\(peer.name.address)")
+    return ["petname": .text(peer.petname), "address": .text(peer.name.address), "name": .text(peer.name)]
+  }
+
+  private func reload(_ exchange: ControlExchange) throws(ControlError) -> JSONObject {
+    note(exchange, "the configuration")
+    do throws(ReloadError) {
+      guard let report = try daemon?.reloadAll() else { return [:] }
+      server?.tell { ControlEvent.make("reloaded", ["applied": .array(report.applied.map { .string($0) })]) }
+      return [
+        "applied": .array(report.applied.map { .string($0) }),
+        "needs_restart": .array(report.needsRestart.map { .string($0) }),
+      ]
+    } catch {
+      throw ControlError(.configuration, error.description)
+    }
+  }
+
+  /// Returns the onion name of a peer, which a dial needs.
+  private func name(of peer: PeerSelector, _ pump: Pump) throws(ControlError) -> OnionName {
+    if let name = peer.name { return name }
+    let known = pump.withFirst { node, _ in node.name(of: peer.address) }
+    if let known, let known { return known }
+    throw ControlError(
+      .notFound, "the onion name of \(peer.address) is not known: give the whole name, 56 characters and .onion")
+  }
+
+  private func shown(_ peer: PeerSelector) -> String {
+    settings.peers.first { $0.name.address == peer.address }?.petname.map { "\($0)" } ?? "\(peer.address)"
+  }
+
+  /// Notes who changes what.
+  private func note(_ exchange: ControlExchange, _ what: String) {
+    let user = UserFiles.user(exchange.user).map { " (\($0))" } ?? ""
+    log.info("control: user \(exchange.user)\(user): \(exchange.request.command.name) \(what)")
+  }
+
+  // MARK: - Status
 
   private func status() -> JSONObject {
     let host = pump?.status()
     var status: JSONObject = [
       "version": .string(ProgramVersion.current), "time": .string(Timestamp.now.description),
       "started": .time(loop.now - began), "uptime_seconds": .integer((loop.now - began).wholeSeconds),
-      "state": .string(stateName(of: host)), "summary": .string(summary(of: host)),
+      "state": .string(stateName(of: host)), "summary": .string(summary),
       "interface": .text(settings.interface.name), "namespace": .text(settings.interface.namespace?.path),
       "mode": .string(settings.mode.rawValue), "mtu": .count(settings.interface.mtu.bytes),
       "socks": .text(settings.socks), "tor": tor(of: host),
@@ -60,30 +186,34 @@ final class ControlDesk {
     return status
   }
 
+  private var identities: [JSONValue] {
+    let nodes = pump?.status().nodes ?? []
+    return settings.identities.enumerated().map { number, identity in
+      let name: OnionName? =
+        if case .onion(let name) = identity.name { name } else {
+          nodes.indices.contains(number) ? nodes[number].name : nil
+        }
+      var members: JSONObject = ["address": .text(name?.address), "name": .text(name)]
+      if case .hostnameFile(let path) = identity.name { members["hostname_file"] = .string(path) }
+      members["listen"] = .array(identity.listen.map { .text($0) })
+      members["accepted_circuits"] = nodes.indices.contains(number) ? .count(nodes[number].acceptedCircuits) : 0
+      return .object(members)
+    }
+  }
+
   private func tor(of host: HostStatus?) -> JSONValue {
     ["state": .string("\(host?.nodes.first?.tor ?? .unknown)"), "reason": .text(torFailure)]
   }
 
   private func stateName(of host: HostStatus?) -> String {
-    switch host?.nodes.first?.tor {
-    case nil: "waiting_for_name"
-    case .unknown, .unreachable: "waiting_for_tor"
-    case .reachable: "ready"
-    }
+    guard let host else { return "waiting_for_name" }
+    return (host.nodes.first { !$0.readiness.isReady } ?? host.nodes.first)?.readiness.name ?? "waiting_for_name"
   }
 
   /// The state in a sentence.
-  private func summary(of host: HostStatus?) -> String {
-    guard let host, let first = host.nodes.first else {
-      let file = settings.identities.lazy.compactMap { if case .hostnameFile(let path) = $0.name { path } else { nil } }
-      return "waiting for the name of this host" + (file.first.map { " in \($0)" } ?? "")
-    }
-    let others = host.nodes.count > 1 ? " and \(host.nodes.count - 1) more" : ""
-    switch first.tor {
-    case .unknown, .unreachable:
-      return "waiting for Tor at \(settings.socks)\(torFailure.map { " (\($0))" } ?? ""): "
-        + "\(first.name.address)\(others) on \(settings.interface.name)"
-    case .reachable: return "ready: \(first.name.address) is \(first.name)\(others)"
-    }
+  private var summary: String {
+    if let pump { return pump.sentence + (torFailure.map { " (\($0))" } ?? "") }
+    let file = settings.identities.lazy.compactMap { if case .hostnameFile(let path) = $0.name { path } else { nil } }
+    return "waiting for the name of this host" + (file.first.map { " in \($0)" } ?? "")
   }
 }

@@ -6,7 +6,10 @@ import OverlayCore
 /// closes everything in reverse order.
 public final class Daemon {
   // What reading the configuration again may change, all of it in `Daemon+Reload`.
-  var settings: DaemonSettings
+  var settings: DaemonSettings {
+    didSet { desk?.settings = settings }
+  }
+  var runtimePeers = RuntimePeers()
   var configuration: (running: Configuration, source: ConfigurationSource)?
   let log: Log
   private let loop: EventLoop
@@ -46,6 +49,7 @@ public final class Daemon {
     awaitSignals()
     do {
       desk = try ControlDesk(settings, on: loop, log: log)
+      desk?.daemon = self
       // Until the names are known there is no identity, and the caller finds the circuit closed.
       listeners = try IdentityListeners(
         settings.identities, on: loop, log: log,
@@ -248,12 +252,17 @@ public final class Daemon {
     }
   }
 
-  private func hangUp() {
+  private func hangUp() { _ = try? reloadAll() }
+
+  /// Opens the log again, and reads the configuration and the hosts file again.
+  func reloadAll() throws(ReloadError) -> ReloadReport {
     notifier?.reloading()
+    defer {
+      hosts?.read()
+      notifier?.reloaded()
+    }
     log.reopen()
-    _ = try? reload()
-    hosts?.read()
-    notifier?.reloaded()
+    return try reload()
   }
 
   private func report() {

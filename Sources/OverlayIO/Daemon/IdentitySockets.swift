@@ -67,6 +67,13 @@ final class IdentitySockets {
     turn { node, turn in node.torProbed(isReachable: isReachable, turn: &turn) }
   }
 
+  /// Lets `body` change the node in a turn of its own. It returns `nil` if the identity is gone.
+  func withNode<Result>(_ body: (inout Node, inout Turn<LinkDevice<TunnelDevice>>) -> Result) -> Result? {
+    port.begin()
+    defer { port.end() }
+    return change(body)
+  }
+
   /// Does all actions of the node.
   func finish() {
     while let action = port.host.nextAction(of: identity) { perform(action) }

@@ -111,6 +111,22 @@ final class Pump {
     return port.host.status(turn: port.turn)
   }
 
+  /// The hosts of the LAN that were heard of lately; `nil` if there is no LAN.
+  var neighbours: [LinkNeighbour]? {
+    port.begin()
+    return port.host.neighbours(turn: port.turn)
+  }
+
+  /// Lets `body` change the node of the first identity, which keeps the configured peers.
+  func withFirst<Result>(_ body: (inout Node, inout Turn<LinkDevice<TunnelDevice>>) -> Result) -> Result? {
+    port.host.all.first.flatMap { identities[$0] }?.withNode(body) ?? nil
+  }
+
+  /// Lets `body` change the node of each identity, and returns what it returned for each.
+  func withEach<Result>(_ body: (inout Node, inout Turn<LinkDevice<TunnelDevice>>) -> Result) -> [Result] {
+    port.host.all.compactMap { identities[$0]?.withNode(body) ?? nil }
+  }
+
   private func forEachIdentity(_ body: (IdentitySockets) -> Void) {
     for identity in port.host.all { if let sockets = identities[identity] { body(sockets) } }
   }

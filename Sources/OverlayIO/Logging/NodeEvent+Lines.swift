@@ -23,6 +23,7 @@ extension NodeEvent {
       [(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")]
     case .unknownName(let address):
       [(.debug, "\(address): its name is not known from --peer, --hosts or a keepalive, and packets to it are refused")]
+    case .pingAnswered: []
     case .ownNameClaimed:
       [
         (

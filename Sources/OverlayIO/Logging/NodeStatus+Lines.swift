@@ -44,6 +44,8 @@ extension PeerStatus {
   private var stateText: String {
     switch state {
     case .idle: "no circuit"
+    case .held: "no circuit, disconnected by the operator"
+    case .blocked: "blocked by the operator"
     case .connecting(let time): "dialling for \(PeerStatus.text(time))"
     case .up(let time, let bulkCircuits):
       "circuit open for \(PeerStatus.text(time)), \(bulkCircuits) more for bulk"

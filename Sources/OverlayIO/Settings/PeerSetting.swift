@@ -1,14 +1,14 @@
 import OverlayCore
 
 /// The value of `peer`: `[PETNAME=][ADDRESS/]NAME`.
-struct PeerSetting {
+public struct PeerSetting {
   /// The peer.
-  let peer: ConfiguredPeer
+  public let peer: ConfiguredPeer
   /// The port that was given with the name.
   let port: UInt16?
 
   /// The peer that `text` describes, unless it is in the way of one of `earlier`.
-  static func read(_ text: String, after earlier: [ConfiguredPeer]) throws(SettingValue.Refusal) -> PeerSetting {
+  public static func read(_ text: String, after earlier: [ConfiguredPeer]) throws(SettingValue.Refusal) -> PeerSetting {
     let (label, place) = split(text[...], at: "=")
     let petname = try label.map { label throws(SettingValue.Refusal) in try readPetname(label) }
     let (addressText, nameText) = splitAddress(place)

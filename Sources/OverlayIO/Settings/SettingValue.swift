@@ -28,7 +28,7 @@ public enum SettingValue {
   }
 
   /// What `convert` makes of a whole number of `range` in decimal digits.
-  static func number<Value>(
+  public static func number<Value>(
     _ text: String, in range: ClosedRange<Int>, as convert: (Int) -> Value?
   ) throws(Refusal) -> Value {
     guard let number = Int(decimal: text), range.contains(number), let value = convert(number) else {

@@ -111,7 +111,7 @@ struct StreamSocket: Pollable, ~Copyable {
   /// Writes bytes, as far as they are taken.
   func write(_ bytes: ArraySlice<UInt8>) -> Write {
     do throws(SystemError) {
-      return .bytes(try SystemCall.write(file.number, bytes) ?? 0)
+      return .bytes(try SystemCall.send(file.number, bytes) ?? 0)
     } catch {
       return .failed(error)
     }

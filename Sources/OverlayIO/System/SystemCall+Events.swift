@@ -59,7 +59,7 @@ extension SystemCall {
   }
 
   /// The time of the monotonic clock.
-  static var now: Instant {
+  public static var now: Instant {
     let time = time(of: CLOCK_MONOTONIC)
     return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
   }

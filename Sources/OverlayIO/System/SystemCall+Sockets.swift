@@ -81,6 +81,12 @@ extension SystemCall {
     return try attempt("send") { Glibc.sendmsg(socket, &message, Int32(MSG_NOSIGNAL)) }
   }
 
+  /// Sends bytes, as far as they are taken, and with no signal where the connection is lost; how many, `nil` where none
+  /// can be taken now.
+  static func send(_ socket: Int32, _ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int? {
+    try attempt("send") { bytes.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) } }
+  }
+
   /// Takes what has come, as far as it fits, or with `MSG_PEEK` copies it; how many bytes, 0 at the end, `nil` where
   /// none are there yet.
   static func receive(

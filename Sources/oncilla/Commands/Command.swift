@@ -25,7 +25,11 @@ struct Command: Sendable {
 
   /// All of them, in the order of the help text.
   static var all: [Command] {
-    [status, run, checkConfiguration, leakGuard, identity, address, name, migrate, version, help]
+    [
+      status, peers, peer, ping, routes, neighbours, monitor, wait, reload, run, checkConfiguration, leakGuard,
+      identity,
+      address, name, migrate, version, help,
+    ]
   }
 
   /// The text of `oncilla COMMAND --help`.

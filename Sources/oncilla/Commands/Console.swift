@@ -32,6 +32,16 @@ enum Console {
     }
   }
 
+  /// Writes `text` to standard output, and returns whether somebody still reads.
+  static func write(_ text: String) -> Bool {
+    do {
+      try SystemCall.writeAll(STDOUT_FILENO, Array(text.utf8))
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// Writes one line to standard error, if anybody takes it.
   static func complain(_ line: String) {
     try? SystemCall.writeAll(STDERR_FILENO, Array("oncilla: \(line)\n".utf8))

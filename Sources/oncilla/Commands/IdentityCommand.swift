@@ -2,19 +2,20 @@ import OverlayCore
 import OverlayIO
 
 extension Command {
-  /// `oncilla identity`: the key that `publish = tor` keeps.
+  /// `oncilla identity`: who this host is, and the key that `publish = tor` keeps.
   static let identity = Command(
     name: "identity",
-    usage: "backup|restore FILE | import|export DIR [OPTION]...",
-    summary: "back up, restore or move the key of an onion service that Tor makes for Oncilla",
+    usage: "list | backup|restore FILE | import|export DIR",
+    summary: "show who this host is; back up, restore or move the key of an onion service that Tor makes for Oncilla",
     details: [
+      "'list' prints the address and the onion name of each identity of the daemon, and where it listens for Tor.",
       """
       The key of 'oncilla run --publish tor' stands in the state directory. 'backup' writes it, with its name, to a new \
       FILE, and 'restore' takes it from there. 'import' takes the key of an onion service from a HiddenServiceDir of \
       Tor's, whose lines are to be taken out of torrc then, and 'export' writes such a directory. Nothing is \
       overwritten without --force. One key runs on one host at a time; a daemon that runs keeps its name until it is \
       started again.
-      """
+      """,
     ],
     optionRows: IdentityDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
@@ -22,10 +23,11 @@ extension Command {
       let parsed = try parser.parse(arguments, into: IdentityDraft(stateDirectory: instance.stateDirectory))
       if parsed.wantsHelp { return nil }
       guard let word = parsed.operands.first else {
-        throw .incomplete(command: "identity", needs: "backup, restore, import or export")
+        throw .incomplete(command: "identity", needs: "list, backup, restore, import or export")
       }
+      if word == "list" { return .output(try parsed.draft.list(parsed.operands, instance)) }
       guard let verb = IdentityVerb(rawValue: word) else {
-        throw .argument(word, reason: "backup, restore, import or export is accepted")
+        throw .argument(word, reason: "list, backup, restore, import or export is accepted")
       }
       guard parsed.operands.count > 1 else {
         throw .incomplete(command: "identity \(word)", needs: verb.placeholder)
@@ -63,8 +65,10 @@ enum IdentityVerb: String {
 }
 
 /// The options of `oncilla identity` while they are being read, and what they are for.
-struct IdentityDraft {
+struct IdentityDraft: ReadingDraft {
   var stateDirectory: String
+  var control: String?
+  var isJSON = false
   var isForced = false
 
   static var options: [Option<IdentityDraft>] {
@@ -76,7 +80,22 @@ struct IdentityDraft {
       Option(flag: "--force", "Let 'restore' and 'import' replace another key, which is lost then.") {
         $0.isForced = true
       },
+      .json(), .control(),
     ]
+  }
+
+  /// Asks the daemon who it is; what is to be printed.
+  func list(_ operands: [String], _ instance: Instance) throws(CommandError) -> String {
+    if operands.count > 1 { throw .unexpectedArgument(operands[1], command: "oncilla identity") }
+    let result = try DaemonConnection(instance, control).ask("identities")
+    if isJSON { return JSONValue.object(result).text + "\n" }
+    var table = Table([("ADDRESS", .left), ("NAME", .left), ("LISTENS AT", .left)])
+    for identity in result["identities"]?.array ?? [] {
+      let listen = (identity["listen"]?.array ?? []).compactMap(\.string).joined(separator: " ")
+      let file = identity["hostname_file"]?.string.map { "waiting for " + $0.quotedLine() }
+      table.add([identity["address"]?.string ?? "-", identity["name"]?.string ?? file ?? "-", listen])
+    }
+    return table.text(Console.style)
   }
 
   private var store: IdentityStore { IdentityStore(in: stateDirectory) }

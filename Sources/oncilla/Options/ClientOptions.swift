@@ -111,6 +111,7 @@ struct DaemonConnection {
     case .notFound: 7
     case .notReady: 6
     case .timeout: 124
+    case .configuration: 5
     case .conflict, .failed, .tooManyClients: 1
     }
   }

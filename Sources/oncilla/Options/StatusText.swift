@@ -31,12 +31,13 @@ enum PeerText {
   static func table(_ peers: [JSONValue]) -> Table {
     var table = Table([
       ("PEER", .left), ("STATE", .left), ("RTT", .right), ("SENT", .right), ("RECEIVED", .right),
-      ("OUT/IN", .right), ("LAST ERROR", .left),
+      ("SENDS", .right), ("RECEIVES", .right), ("OUT/IN", .right), ("LAST ERROR", .left),
     ])
     for peer in peers {
       table.add([
         label(peer), state(peer), peer["round_trip_us"]?.integer.map(milliseconds) ?? "-",
-        bytes(peer["bytes_sent"]), bytes(peer["bytes_received"]),
+        bytes(peer["bytes_sent"]), bytes(peer["bytes_received"]), rate(peer["sent_bytes_per_second"]),
+        rate(peer["received_bytes_per_second"]),
         "\(peer["circuits_out"]?.integer ?? 0)/\(peer["circuits_in"]?.integer ?? 0)", lastError(peer),
       ])
     }
@@ -48,7 +49,31 @@ enum PeerText {
     (peer["petname"]?.string ?? peer["address"]?.string ?? "?").quotedLine()
   }
 
-  private static func state(_ peer: JSONValue) -> String { (peer["state"]?.string ?? "?").quotedLine() }
+  private static func state(_ peer: JSONValue) -> String {
+    let age = peer["since_seconds"]?.integer.map { " " + duration($0) } ?? ""
+    let state = (peer["state"]?.string ?? "?").quotedLine()
+    return ["up", "connecting"].contains(state) ? state + age : state
+  }
+
+  private static func rate(_ value: JSONValue?) -> String {
+    value?.integer.map { $0 > 0 ? bytes(.integer($0)) + "/s" : "-" } ?? "-"
+  }
+
+  /// Returns all that is known of a peer, a line each.
+  static func lines(_ peer: JSONValue) -> String {
+    let rows: [(String, String?)] = [
+      ("petname", peer["petname"]?.string), ("address", peer["address"]?.string), ("name", peer["name"]?.string),
+      ("state", state(peer)), ("configured", peer["configured"]?.boolean.map { $0 ? "yes" : "no" }),
+      ("round trip", peer["round_trip_us"]?.integer.map(milliseconds)),
+      ("sent", peer["bytes_sent"].map { bytes($0) + ", now " + rate(peer["sent_bytes_per_second"]) }),
+      ("received", peer["bytes_received"].map { bytes($0) + ", now " + rate(peer["received_bytes_per_second"]) }),
+      ("circuits", peer["circuits_out"]?.integer.map { "\($0) out, \(peer["circuits_in"]?.integer ?? 0) in" }),
+      ("last error", lastError(peer).isEmpty ? nil : lastError(peer)),
+    ]
+    return rows.compactMap { name, value in
+      value.map { (name + ":").padded(to: 12) + $0.quotedLine(limit: 400) + "\n" }
+    }.joined()
+  }
 
   private static func lastError(_ peer: JSONValue) -> String {
     guard let error = peer["last_error"], let text = error["text"]?.string else { return "" }

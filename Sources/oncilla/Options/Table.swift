@@ -14,6 +14,9 @@ struct Table {
     alignment = columns.map(\.alignment)
   }
 
+  /// Whether there is nothing but the titles.
+  var isEmpty: Bool { rows.count == 1 }
+
   /// Adds a row.
   mutating func add(_ cells: [String]) { rows.append(cells) }
 
@@ -34,6 +37,11 @@ struct Table {
   }
 
   private static func width(_ cell: String) -> Int { cell.count }
+}
+
+extension String {
+  /// The text with blanks behind it up to so many characters.
+  func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }
 
 /// Decoration of a text for a terminal, or none.

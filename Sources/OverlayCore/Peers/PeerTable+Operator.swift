@@ -1,0 +1,82 @@
+/// What the operator does to a peer while the node runs: block it, dial it now, leave it alone.
+extension PeerTable {
+  /// The greatest number of blocked addresses.
+  static let blockedLimit = 1_024
+
+  /// Returns whether the operator blocked the peer with this address.
+  func isBlocked(_ address: IPv6Address) -> Bool { !blocked.isEmpty && blocked.contains(address) }
+
+  /// Blocks the peer with this address: it is not dialled, and may not call. The caller closes its circuits. It returns
+  /// false if too many are blocked.
+  mutating func block(_ address: IPv6Address) -> Bool {
+    guard blocked.contains(address) || blocked.count < PeerTable.blockedLimit else { return false }
+    blocked.insert(address)
+    return true
+  }
+
+  /// Ends the block of an address, and dials a configured peer. It returns false if the address was not blocked.
+  mutating func unblock(
+    _ address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> Bool {
+    guard blocked.remove(address) != nil else { return false }
+    if let peer = peers.find(address) { redial(peer, names: &names, streams: &streams, out: &out, at: now) }
+    return true
+  }
+
+  /// Returns the accepted circuits of the peer with this address, and its first circuit, with which its others end.
+  func circuitsToClose(of address: IPv6Address) -> [CircuitIdentifier] {
+    guard let peer = peers.find(address) else { return [] }
+    return peers[peer].incoming + [peers[peer].sparse.current?.circuit].compactMap(\.self)
+  }
+
+  /// Lets a peer alone until a packet wants it, or the operator does. The caller closes its circuits.
+  mutating func hold(_ address: IPv6Address) {
+    guard let peer = peers.find(address), peers[peer].isPermanent else { return }
+    peers[peer].isHeld = true
+  }
+
+  /// Dials a peer now, whatever its pace says.
+  mutating func connect(
+    _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> PeerConnection {
+    guard !isBlocked(name.address) else { return .blocked }
+    guard tor != .unreachable else { return .torUnreachable }
+    if let peer = peers.find(name.address), peers[peer].name == name {
+      guard !peers[peer].hasCircuit else { return peers[peer].state == .up ? .isUp : .isDialled }
+      peers[peer].isHeld = false
+      peers[peer].forgetPace()
+    }
+    // A name that the operator gives is no stranger who waits for its turn.
+    guard dial(name, isSelected: true, names: &names, streams: &streams, out: &out, at: now) != nil else {
+      return .noRoom
+    }
+    return .isDialled
+  }
+
+  /// Makes what tells a question from any other.
+  mutating func makeMark() -> (identifier: UInt16, token: [UInt8]) {
+    let token = (0..<EchoProbe.tokenSize).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    return (UInt16.random(in: .min ... .max, using: &random), token)
+  }
+
+  /// Returns the status of the peer with this address, whoever it is; `nil` if there is none.
+  func status(
+    of address: IPv6Address, in streams: borrowing Streams, petnames: [OnionName: Petname], at now: Instant
+  ) -> PeerStatus? {
+    peers.find(address).map { status(of: $0, in: streams, petnames, at: now) }
+  }
+}
+
+/// The result of the operator's wish to dial a peer.
+public enum PeerConnection: Equatable, Sendable {
+  /// A circuit is being built.
+  case isDialled
+  /// A circuit is open.
+  case isUp
+  /// The operator blocked the peer.
+  case blocked
+  /// Tor's SOCKS port takes no connections.
+  case torUnreachable
+  /// Too many circuits are open, or being built.
+  case noRoom
+}

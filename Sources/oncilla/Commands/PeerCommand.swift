@@ -1,0 +1,134 @@
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla peer`: what concerns one peer.
+  static let peer = Command(
+    name: "peer",
+    usage: "ACTION PEER [OPTION]...",
+    summary: "show one peer, or change what the daemon does with it",
+    details: [
+      "ACTION is show, add, remove, block, unblock, connect, disconnect or reconnect.",
+      """
+      PEER is a petname, an overlay address, an onion name, or the 16 characters of it that the address holds; as it is \
+      pasted.
+      """,
+      "show prints all that is known of the peer.",
+      """
+      add makes it a permanent peer, PEER written as [PETNAME=]NAME, until the daemon ends; --save keeps it in a file of \
+      peers.d, for which a petname is needed. remove makes it none; --save removes such a file.
+      """,
+      "block closes its circuits, dials it no more and refuses what it sends, until unblock or until the daemon ends.",
+      "connect dials it now, whatever the pause after a failure says.",
+      """
+      disconnect closes its circuits. It is dialled again when a packet for it is sent, or by connect, one that is \
+      configured, too.
+      """,
+      "reconnect does both; with --all it does so for all configured peers.",
+    ],
+    optionRows: PeerDraft.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla peer", options: PeerDraft.options)
+      let parsed = try parser.parse(arguments, into: PeerDraft())
+      if parsed.wantsHelp { return nil }
+      guard let word = parsed.operands.first else {
+        throw .incomplete(command: "peer", needs: "what to do, and PEER: \(PeerVerb.inWords)")
+      }
+      guard let verb = PeerVerb(rawValue: word) else {
+        throw .argument(word, reason: "\(PeerVerb.inWords) is accepted")
+      }
+      return .output(try verb.perform(parsed, instance))
+    })
+}
+
+/// What is done with a peer.
+enum PeerVerb: String, CaseIterable {
+  case show, add, remove, block, unblock, connect, disconnect, reconnect
+
+  static var inWords: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+  /// Asks the daemon, and returns what is to be printed.
+  func perform(_ parsed: ParsedArguments<PeerDraft>, _ instance: Instance) throws(CommandError) -> String {
+    let (draft, operands) = (parsed.draft, parsed.operands.dropFirst())
+    if draft.isJSON, self != .show { throw .conflict("peer \(rawValue)", "--json") }
+    if draft.isForAll {
+      guard self == .reconnect else { throw .conflict("peer \(rawValue)", "--all") }
+      if let peer = operands.first { throw .conflict(peer, "--all") }
+    } else if operands.isEmpty {
+      throw .incomplete(command: "peer \(rawValue)", needs: self == .reconnect ? "PEER or --all" : "PEER")
+    }
+    if operands.count > 1, let more = operands.last { throw .unexpectedArgument(more, command: "oncilla peer") }
+    if draft.isSaved, self != .add, self != .remove { throw .conflict("peer \(rawValue)", "--save") }
+    var arguments: JSONObject = [:]
+    if draft.isForAll { arguments["all"] = true }
+    if let peer = operands.first { arguments["peer"] = .string(peer) }
+    let daemon = try DaemonConnection(instance, draft.control)
+    if self == .add, draft.isSaved, let peer = operands.first { return try save(peer, daemon, instance) }
+    let result = try daemon.ask("peer_" + rawValue, arguments)
+    switch self {
+    case .show:
+      return draft.isJSON ? JSONValue.object(result).text + "\n" : PeerText.lines(result["peer"] ?? .null)
+    case .add: return "\(result["address"]?.string ?? "?")\n"
+    case .remove:
+      guard draft.isSaved else { return "" }
+      guard let petname = result["petname"]?.string.flatMap({ Petname($0) }) else { return "" }
+      return try withFiles { () throws(PeerFileError) in
+        try PeerFile.remove(petname, from: instance.configurationDirectory)
+          ? "removed \(PeerFile.path(of: petname, in: instance.configurationDirectory))\n" : ""
+      }
+    default: return ""
+    }
+  }
+
+  /// Writes the file of a peer, and has the daemon add the peer. If it does not, the file is removed again.
+  private func save(_ text: String, _ daemon: borrowing DaemonConnection, _ instance: Instance) throws(CommandError)
+    -> String
+  {
+    let peer: ConfiguredPeer
+    do throws(SettingValue.Refusal) {
+      peer = try PeerSetting.read(text, after: []).peer
+    } catch {
+      throw .argument(text, reason: error.reason)
+    }
+    guard let petname = peer.petname else {
+      throw .argument(text, reason: "--save needs a petname, which names the file: PETNAME=NAME")
+    }
+    let directory = instance.configurationDirectory
+    let path = try withFiles { () throws(PeerFileError) in
+      try PeerFile(petname, name: peer.name).write(to: directory)
+    }
+    do throws(CommandError) {
+      let result = try daemon.ask("peer_add", ["peer": .string(text), "kept": true])
+      return "\(result["address"]?.string ?? "?")\nsaved in \(path)\n"
+    } catch {
+      _ = try? PeerFile.remove(petname, from: directory)
+      throw error
+    }
+  }
+
+  private func withFiles<Result>(_ body: () throws(PeerFileError) -> Result) throws(CommandError) -> Result {
+    do throws(PeerFileError) {
+      return try body()
+    } catch {
+      throw error.isDenied ? .daemon(4, "\(error): sudo oncilla peer …") : .failed(error.description)
+    }
+  }
+}
+
+/// The options of `oncilla peer` while they are being read.
+struct PeerDraft: ReadingDraft {
+  var control: String?
+  var isJSON = false
+  /// Whether a file keeps it.
+  var isSaved = false
+  /// Whether all configured peers are meant.
+  var isForAll = false
+
+  static var options: [Option<PeerDraft>] {
+    [
+      Option("--all", "Reconnect all configured peers.") { $0.isForAll = true },
+      Option("--save", "Keep what add or remove does in a file of peers.d.") { $0.isSaved = true },
+      .json(), .control(),
+    ]
+  }
+}

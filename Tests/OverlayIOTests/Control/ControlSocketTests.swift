@@ -1,0 +1,67 @@
+import Glibc
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+/// The control socket as a file.
+@Suite("File of the control socket")
+struct ControlSocketTests {
+  private final class NoLines: LogSink {
+    func write(_ level: LogLevel, _ line: String) -> Bool { true }
+    func reopen() {}
+  }
+
+  let loop: EventLoop
+  let directory: TemporaryDirectory
+  let log = Log(level: .debug, sink: NoLines())
+
+  init() throws {
+    loop = try #require(EventLoop())
+    directory = try TemporaryDirectory()
+  }
+
+  func open(_ name: String) throws -> ControlSocket {
+    try ControlSocket(directory.file(name), on: loop, log: log) { _ in }
+  }
+
+  @Test("it is for its owner and the group, its directory is made, and at its end it is gone")
+  func mode() throws {
+    var socket: ControlSocket? = try open("run/s")
+    let found = try #require(try SystemCall.look(at: directory.file("run/s")))
+    #expect(socket != nil && found.st_mode & 0o777 == 0o660 && found.st_mode & S_IFMT == S_IFSOCK)
+    #expect(try SystemCall.look(at: directory.file("run"))?.st_mode ?? 0 & 0o777 != 0)
+    socket = nil
+    #expect(try SystemCall.look(at: directory.file("run/s")) == nil)
+  }
+
+  @Test("one that a daemon left behind is replaced, and one that is in use or no socket is not")
+  func occupied() throws {
+    // What a daemon that was killed leaves behind.
+    do {
+      let dead = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
+      try SocketAddress.unix(directory.file("s")).withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.bind(dead.number, to: pointer, size)
+      }
+    }
+    let socket = try open("s")
+    let error = #expect(throws: ControlSocketError.self) { _ = try open("s") }
+    #expect("\(error.map { "\($0)" } ?? "")".contains(directory.file("s")))
+    #expect(try SystemCall.look(at: directory.file("s")) != nil, "the one in use stays")
+    try directory.write("file", "mine")
+    #expect(throws: ControlSocketError.self) { _ = try open("file") }
+    #expect(try directory.read("file") == "mine")
+    withExtendedLifetime(socket) {}
+  }
+
+  @Test("a socket that another made at the same path meanwhile is left alone")
+  func successor() throws {
+    var first: ControlSocket? = try open("s")
+    try SystemCall.remove(directory.file("s"))
+    let second = try open("s")
+    #expect(first != nil)
+    first = nil
+    #expect(try SystemCall.look(at: directory.file("s")) != nil)
+    withExtendedLifetime(second) {}
+  }
+}
