@@ -1,11 +1,13 @@
 """Configuration files: what is wrong with them is told, and they are read again while the daemon runs."""
 
 import signal
+import subprocess
 import threading
 
 import pytest
 
-from overlay import Transfer, oncilla, onion_name, wait_until
+from lan import bridged_pair
+from overlay import BINARY, Transfer, oncilla, onion_name, wait_until
 
 BOB, CAROL = onion_name("pair b"), onion_name("carol")
 
@@ -138,3 +140,55 @@ def test_the_exit_status_of_a_wrong_configuration_is_5(tmp_path, command):
     assert result.returncode == 5 and "nothing tells who this host is" in result.stderr
     result = oncilla(command, "--config", file, "--nonsense")
     assert result.returncode == 2
+
+
+def test_on_a_lan_what_is_behind_a_peer_is_answered_for_after_a_reload(namespaces, daemons, proxy, tmp_path):
+    file = tmp_path / "tap.conf"
+    file.write_text("")
+    lans = bridged_pair(namespaces, daemons, proxy, a={"options": ["--config", file]})
+    near, daemon = lans.a.hosts[0], lans.a.daemon
+    near.namespace.ip("-6 route add fd00:9::/48 dev eth0")
+
+    def reload(text, line):
+        file.write_text(text)
+        since = daemon.mark()
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_line(line, since=since)
+
+    near.can_ping("fd00:9::1")
+    assert near.neighbour_mac("fd00:9::1") is None
+    reload(f"route = fd00:9::/48,via={lans.b.identities[0].name}\n", "route fd00:9::/48 added")
+    near.forget_neighbours()
+    near.can_ping("fd00:9::1")
+    assert near.neighbour_mac("fd00:9::1") == lans.a.tap_mac
+    reload("", "route fd00:9::/48 removed")
+    near.forget_neighbours()
+    near.can_ping("fd00:9::1")
+    assert near.neighbour_mac("fd00:9::1") is None
+
+
+def test_each_instance_has_files_of_its_own(tmp_path):
+    etc = tmp_path / "etc"
+    for directory in ("oncilla/conf.d", "oncilla/peers.d", "oncilla/work/peers.d"):
+        (etc / directory).mkdir(parents=True)
+    (etc / "oncilla/oncilla.conf").write_text(f"onion = {onion_name('home')}\nmtu = 1400\n")
+    (etc / "oncilla/conf.d/10-mtu.conf").write_text("mtu = 1300\n")
+    (etc / "oncilla/peers.d/bob.conf").write_text(PEER)
+    (etc / "oncilla/work/oncilla.conf").write_text(f"onion = {onion_name('work')}\nlisten = 127.0.0.1:8061\n")
+
+    def run(*arguments):
+        # What it finds in /etc is the test's own.
+        command = ["unshare", "--mount", "sh", "-c", f'mount --bind {etc} /etc && exec "$@"', "sh", BINARY, *arguments]
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=10)
+
+    shown = run("check-config", "--show").stdout
+    assert "mtu = 1300  # /etc/oncilla/conf.d/10-mtu.conf:1\n" in shown
+    assert f"peer = bob={BOB}  # /etc/oncilla/peers.d/bob.conf:2\n" in shown
+    shown = run("-i", "work", "check-config", "--show").stdout
+    assert f"onion = {onion_name('work')}  # /etc/oncilla/work/oncilla.conf:1\n" in shown
+    for line in ("mtu = 1500", "interface = onc-work", "state-dir = /var/lib/oncilla/work",
+                 "control = /run/oncilla/work/control.sock"):
+        assert f"{line}  # default\n" in shown
+    assert BOB not in shown
+    result = run("-i", "other", "run")
+    assert result.returncode == 5 and "/etc/oncilla/other/oncilla.conf" in result.stderr

@@ -62,6 +62,10 @@ extension Daemon {
       report.applied.append(isPlain ? "\(name) = \(values[0])" : "\(name) changed")
     }
     for line in advice { log.warning(line) }
+    for change in changes {
+      guard case .peerAdded(let peer) = change, peer.name.isVersion2 else { continue }
+      log.warning("the name of peer \(peer.shown) is of version 2, which today's Tor does not serve")
+    }
     for prefix in gone {
       log.notice("the leak guard of \(prefix), which is routed no more, stays until 'oncilla guard off'")
     }
