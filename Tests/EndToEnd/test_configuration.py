@@ -1,5 +1,6 @@
 """Configuration files: what is wrong with them is told, and they are read again while the daemon runs."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -192,3 +193,18 @@ def test_each_instance_has_files_of_its_own(tmp_path):
     assert BOB not in shown
     result = run("-i", "other", "run")
     assert result.returncode == 5 and "/etc/oncilla/other/oncilla.conf" in result.stderr
+
+
+def test_whose_a_file_is_is_told_unless_he_may_put_it_there(tmp_path):
+    directory = tmp_path / "peers.d"
+    directory.mkdir(mode=0o755)
+    file = directory / "one.conf"
+    file.write_text(f"onion = {onion_name('one')}\n")
+    os.chown(file, 4242, 0)
+    warning = f"# warning: {file} belongs to user 4242"
+    assert warning in oncilla("check-config", "--config", file).stdout
+    directory.chmod(0o770)
+    assert oncilla("check-config", "--config", file).stdout == "valid: 1 file\n"
+    directory.chmod(0o755)
+    os.chown(directory, 4242, 0)
+    assert oncilla("check-config", "--config", file).stdout == "valid: 1 file\n"

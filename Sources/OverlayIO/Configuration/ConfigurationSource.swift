@@ -77,10 +77,12 @@ public struct ConfigurationSource: Sendable {
     }
   }
 
-  /// Whose the directory of a file is: what he puts there is his.
-  private static func directoryOwner(of path: String) throws(SystemError) -> uid_t {
-    guard let slash = path.lastIndex(of: "/") else { return try SystemCall.owner(of: ".") }
-    return try SystemCall.owner(of: slash == path.startIndex ? "/" : String(path[..<slash]))
+  /// Whether a user may have put a file of his where it is: the directory is his, or open to a group, as `peers.d` is to
+  /// that of the daemon.
+  private static func isPlaced(_ path: String, by user: uid_t) throws(SystemError) -> Bool {
+    let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let status = try SystemCall.status(at: directory)
+    return status.st_uid == user || status.st_mode & S_IWGRP != 0
   }
 
   /// The content of a file, and who else could change what the daemon does by it.
@@ -92,7 +94,7 @@ public struct ConfigurationSource: Sendable {
       if status.st_mode & S_IFMT == S_IFREG {
         if status.st_mode & S_IWOTH != 0 {
           warning = "\(path) can be written by everybody, who can so change what this daemon does: chmod o-w"
-        } else if status.st_uid != 0, status.st_uid != SystemCall.user, try status.st_uid != directoryOwner(of: path) {
+        } else if status.st_uid != 0, status.st_uid != SystemCall.user, try !isPlaced(path, by: status.st_uid) {
           warning = "\(path) belongs to user \(status.st_uid), who can so change what this daemon does: chown root"
         }
       }

@@ -28,7 +28,8 @@ extension SettingsDraft {
     if instance.interface == nil, origins["interface"] == nil {
       throw .unplaced(instance: name, needs: "--interface NAME: its own is too long for a name of an interface")
     }
-    if origins["listen"] == nil, hostnameFile != nil || onions.contains(where: { $0.listen == nil }) {
+    let isShared = daemon.publisher == .tor || hostnameFile != nil || onions.contains { $0.listen == nil }
+    if origins["listen"] == nil, isShared {
       throw .unplaced(
         instance: name, needs: "--listen HOST:PORT of its own: 127.0.0.1:8060 is that of the other daemon")
     }

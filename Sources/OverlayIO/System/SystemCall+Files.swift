@@ -146,11 +146,11 @@ extension SystemCall {
     try perform("chmod \(path())") { Glibc.fchmod(descriptor, mode) }
   }
 
-  /// The user to whom the file or directory at `path` belongs.
-  static func owner(of path: String) throws(SystemError) -> uid_t {
+  /// What stands at `path`.
+  static func status(at path: String) throws(SystemError) -> stat {
     var found = stat()
     try perform("stat \(path)") { fstatat(AT_FDCWD, path, &found, 0) }
-    return found.st_uid
+    return found
   }
 
   /// Waits until what was written stands on the disk; `path` names the file in an error.

@@ -39,6 +39,12 @@ struct InstanceTests {
     try draft.read(onion, GivenValue("7fd22jhmqgfl45j6", from: .option("--onion")))
     var error = #expect(throws: SettingError.self) { try draft.settings() }
     #expect(error?.description.hasPrefix("instance work needs --listen HOST:PORT of its own") == true)
+    draft = SettingsDraft(for: try Instance("work"))
+    for (name, value) in [("publish", "tor"), ("tor-control", "unix:/run/tor/control")] {
+      try draft.read(#require(Setting.all.first { $0.name == name }), GivenValue(value, from: .option("--" + name)))
+    }
+    error = #expect(throws: SettingError.self) { try draft.settings() }
+    #expect(error?.description.hasPrefix("instance work needs --listen HOST:PORT of its own") == true)
     draft = SettingsDraft(for: try Instance("a-long-name-for-one"))
     try draft.read(onion, GivenValue("7fd22jhmqgfl45j6,listen=127.0.0.1:1", from: .option("--onion")))
     error = #expect(throws: SettingError.self) { try draft.settings() }
