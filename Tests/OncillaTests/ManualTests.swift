@@ -73,6 +73,13 @@ struct ManualTests {
     #expect(documented("wait") == WaitDraft.options.map(\.synopsis))
   }
 
+  @Test("it has every option of doctor, and everything that it looks at, in order")
+  func doctor() {
+    let documented = entries.filter { $0.section == "Options of oncilla doctor" }
+    #expect(documented.map(\.tag) == DoctorDraft.options.map(\.synopsis))
+    #expect(entries.filter { $0.section == "CHECKS" }.map(\.tag) == Check.Subject.allCases.map(\.rawValue))
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }

@@ -1,12 +1,15 @@
 #ifndef ONCILLA_CLINUX_H
 #define ONCILLA_CLINUX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <linux/fib_rules.h>
 #include <linux/genetlink.h>
 #include <linux/if_tun.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/tcp_metrics.h>
 #include <linux/virtio_net.h>
@@ -28,6 +31,7 @@ _Static_assert(sizeof(struct ifaddrmsg) == 8, "ifaddrmsg has 8 bytes");
 _Static_assert(sizeof(struct rtmsg) == 12, "rtmsg has 12 bytes");
 _Static_assert(sizeof(struct fib_rule_hdr) == 12, "fib_rule_hdr has 12 bytes");
 _Static_assert(sizeof(struct genlmsghdr) == 4, "genlmsghdr has 4 bytes");
+_Static_assert(sizeof(struct nfgenmsg) == 4, "nfgenmsg has 4 bytes");
 _Static_assert(sizeof(struct sockaddr_nl) == 12, "sockaddr_nl has 12 bytes");
 
 // OverlayCore, which knows no kernel, reads and writes this header by offset and number.
@@ -59,6 +63,9 @@ int oncilla_accept(int listener);
 
 // SO_PEERCRED, because struct ucred is a GNU extension, which Swift's Glibc hides. 0, or -1 with errno.
 int oncilla_peer_credentials(int socket, uint32_t *user, int32_t *process);
+
+// adjtimex(2) without a change, because <sys/timex.h> is not part of Swift's Glibc: whether the clock is kept right.
+bool oncilla_clock_is_synchronized(void);
 
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);

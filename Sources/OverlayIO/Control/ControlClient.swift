@@ -48,6 +48,9 @@ public final class ControlClient {
     }
   }
 
+  /// The process of the daemon.
+  var daemonProcess: Int32? { (try? SystemCall.peerCredentials(of: socket.number))?.process }
+
   /// Asks for a command, and returns the result.
   public func ask(
     _ command: String, _ arguments: JSONObject = [:], patience: OverlayCore.Duration = ControlClient.patience

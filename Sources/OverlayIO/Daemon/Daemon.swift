@@ -153,6 +153,10 @@ public final class Daemon {
       log.warning("a --peer is this host's own name, and left out")
     }
     for name in names { claim(name) }
+    if let obstacle = StateDirectory.obstacle(at: settings.stateDirectory) {
+      log.warning(
+        "nothing can be kept in \(settings.stateDirectory), and what is learned is forgotten at the end: \(obstacle)")
+    }
     for line in settings.advice(for: try NamespaceSurvey(of: settings.interface.namespace)) { log.warning(line) }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let pump = try Pump(

@@ -4,16 +4,7 @@ extension DaemonSettings {
   /// Returns the settings that cannot work in the namespace of the interface as it was found, one line each for the
   /// operator.
   func advice(for survey: NamespaceSurvey) -> [String] {
-    var lines: [String] = []
-    // On a bridge the hosts that are served are neighbours: no kernel forwards to them.
-    if mode == .tun {
-      if !survey.forwardsIPv6, let prefix = served.first(where: { needsForwarding($0, survey, isIPv4: false) }) {
-        lines.append(forwardingAdvice(prefix, "IPv6", "net.ipv6.conf.all.forwarding"))
-      }
-      if !survey.forwardsIPv4, let prefix = served.first(where: { needsForwarding($0, survey, isIPv4: true) }) {
-        lines.append(forwardingAdvice(prefix, "IPv4", "net.ipv4.ip_forward"))
-      }
-    }
+    var lines = missingForwarding(for: survey).map { "\($0.text): 'sysctl -w \($0.key)=1' switches it on" }
     let rival = survey.addresses.first {
       $0.interface != interface.name.description && interface.prefix.contains($0.address)
         && $0.prefixLength <= interface.prefix.length
@@ -35,9 +26,23 @@ extension DaemonSettings {
     }
   }
 
-  private func forwardingAdvice(_ prefix: IPPrefix, _ version: String, _ key: String) -> String {
+  /// Returns what of the served prefixes is not reached because the kernel does not forward, and the key of sysctl that
+  /// lets it.
+  func missingForwarding(for survey: NamespaceSurvey) -> [(text: String, key: String)] {
+    // On a bridge the hosts that are served are neighbours: no kernel forwards to them.
+    guard mode == .tun else { return [] }
+    var missing: [(text: String, key: String)] = []
+    if !survey.forwardsIPv6, let prefix = served.first(where: { needsForwarding($0, survey, isIPv4: false) }) {
+      missing.append((withoutForwarding(prefix, "IPv6"), "net.ipv6.conf.all.forwarding"))
+    }
+    if !survey.forwardsIPv4, let prefix = served.first(where: { needsForwarding($0, survey, isIPv4: true) }) {
+      missing.append((withoutForwarding(prefix, "IPv4"), "net.ipv4.ip_forward"))
+    }
+    return missing
+  }
+
+  private func withoutForwarding(_ prefix: IPPrefix, _ version: String) -> String {
     let place = interface.namespace == nil ? "" : " in the namespace of --netns"
-    return "the kernel forwards no \(version)\(place), so that nobody in \(prefix) is reached but this host itself: "
-      + "'sysctl -w \(key)=1' switches it on"
+    return "the kernel forwards no \(version)\(place), so that nobody in \(prefix) is reached but this host itself"
   }
 }

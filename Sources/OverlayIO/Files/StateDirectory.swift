@@ -62,6 +62,28 @@ final class StateDirectory {
     }
   }
 
+  /// Why nothing can be kept in the directory at this path, which is made where it is missing; `nil` if something can.
+  static func obstacle(at path: String) -> SystemError? {
+    do throws(SystemError) {
+      try SystemCall.requireAccess(path, W_OK | X_OK)
+      return nil
+    } catch {
+      guard error.number == ENOENT else { return error }
+    }
+    do throws(SystemError) {
+      try SystemCall.requireAccess(parent(of: path), W_OK | X_OK)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// The directory that the file at `path` is in.
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
   /// Writes a file as a whole, in a directory that is made where it is missing, for the owner alone.
   static func replace(_ name: String, in path: String, with text: String) throws(SystemError) {
     try SystemCall.makeDirectory(path, mode: 0o700)

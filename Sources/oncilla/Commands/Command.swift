@@ -6,6 +6,8 @@ struct Command: Sendable {
   enum Outcome {
     /// A text for standard output.
     case output(String)
+    /// As the text, at whose end the exit status tells whether all is well.
+    case verdict(String, isGood: Bool)
     /// The daemon is to run with this configuration, which can be read again.
     case daemon(Configuration, from: ConfigurationSource)
   }
@@ -26,9 +28,8 @@ struct Command: Sendable {
   /// All of them, in the order of the help text.
   static var all: [Command] {
     [
-      status, peers, peer, ping, routes, neighbours, monitor, wait, reload, run, checkConfiguration, leakGuard,
-      identity,
-      address, name, migrate, version, help,
+      status, peers, peer, ping, routes, neighbours, monitor, wait, reload, run, checkConfiguration, doctor,
+      leakGuard, identity, address, name, migrate, version, help,
     ]
   }
 

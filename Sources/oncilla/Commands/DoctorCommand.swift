@@ -1,0 +1,83 @@
+import OverlayIO
+
+extension Command {
+  /// `oncilla doctor`: what is wrong on this host, and what helps.
+  static let doctor = Command(
+    name: "doctor",
+    usage: "[--json] [--config FILE]",
+    summary: "look at everything that a daemon needs, and say what is wrong and what helps",
+    details: [
+      """
+      Prints a line for each thing that it looks at, from the ground up: ok, note (it may be well), wrong, or skip (it \
+      cannot be looked at), and what helps. Changes nothing. Root sees most. Exit status 1 if something is wrong.
+      """
+    ],
+    optionRows: DoctorDraft.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla doctor", options: DoctorDraft.options)
+      let parsed = try parser.parse(arguments, into: DoctorDraft())
+      if parsed.wantsHelp { return nil }
+      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+      let doctor = Doctor(ConfigurationSource(instance, file: parsed.draft.file))
+      let (isJSON, style) = (parsed.draft.isJSON, Console.style)
+      var checks: [Check] = []
+      doctor.examine { check in
+        checks.append(check)
+        if !isJSON { _ = Console.print(DoctorText.line(check, style)) }
+      }
+      return .verdict(
+        isJSON ? DoctorText.json(checks) : DoctorText.summary(checks), isGood: !checks.contains(where: \.isWrong))
+    })
+}
+
+/// The options of `oncilla doctor` while they are being read.
+struct DoctorDraft {
+  var file: String?
+  var isJSON = false
+
+  static var options: [Option<DoctorDraft>] {
+    [
+      Option(flag: "--json", "Print one line of JSON: an array of checks, each with a finding, a text and a remedy.") {
+        $0.isJSON = true
+      },
+      Option("--config", "FILE", "The configuration is this file, and not those of /etc/oncilla.") {
+        draft, value throws(SettingValue.Refusal) in
+        draft.file = try SettingValue.path(value)
+      },
+    ]
+  }
+}
+
+/// What `oncilla doctor` prints.
+enum DoctorText {
+  /// The line of a check.
+  static func line(_ check: Check, _ style: Style = .plain) -> String {
+    let word = check.word
+    let shown =
+      switch check.finding {
+      case .ok: style.good(word)
+      case .wrong: style.bad(word)
+      case .note: style.bold(word)
+      case .skipped: style.dim(word)
+      }
+    return shown + String(repeating: " ", count: 6 - word.count) + check.line + "\n"
+  }
+
+  /// All of them for programs.
+  static func json(_ checks: [Check]) -> String {
+    let result: JSONObject = [
+      "healthy": .boolean(!checks.contains(where: \.isWrong)), "checks": .array(checks.map(\.json)),
+    ]
+    return JSONValue.object(result).text + "\n"
+  }
+
+  /// The last line.
+  static func summary(_ checks: [Check]) -> String {
+    let count = { (word: String) in checks.filter { $0.word == word }.count }
+    let (wrong, notes, skipped) = (count("wrong"), count("note"), count("skip"))
+    let rest = [notes > 0 ? "\(notes) to note" : nil, skipped > 0 ? "\(skipped) not looked at" : nil]
+      .compactMap { $0 }.joined(separator: ", ")
+    let verdict = wrong == 0 ? "nothing is wrong" : wrong == 1 ? "1 thing is wrong" : "\(wrong) things are wrong"
+    return "\(verdict), of \(checks.count)\(rest.isEmpty ? "" : "; " + rest)\n"
+  }
+}

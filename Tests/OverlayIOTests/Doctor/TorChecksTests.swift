@@ -1,0 +1,142 @@
+import Glibc
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+/// What the doctor finds at Tor.
+@Suite("The doctor and Tor")
+struct TorChecksTests {
+  static let name = ExaminedHost.name
+
+  /// A host whose torrc is this text; `ROOT/service/hostname` holds its name.
+  func host(_ torrc: String, _ files: [String: String] = [:]) throws -> ExaminedHost {
+    try ExaminedHost(
+      "hostname-file = /service/hostname",
+      files.merging(["/service/hostname": Self.name, "/etc/tor/torrc": torrc]) { $1 })
+  }
+
+  @Test(
+    "a port that leads to the daemon is found, however it is written",
+    arguments: [
+      "HiddenServiceDir /service/\nHiddenServicePort 8060 127.0.0.1:8060",
+      "hiddenservicedir \"/service\" # ours\n  hiddenserviceport 8060\n",
+      "+HiddenServiceDir /service\nHiddenServicePort 80\nHiddenServicePort 8060 8060",
+      "HiddenServiceDir /service\n#HiddenServicePort 8060 1\nHiddenServicePort \\\n8060 localhost:8060",
+    ])
+  func leading(torrc: String) throws {
+    #expect(try host(torrc).line(.onionService) == "ok onion service: Tor passes port 8060 on to the daemon")
+  }
+
+  @Test(
+    "a service that does not lead here is told",
+    arguments: [
+      ("SocksPort 9050", "no HiddenServiceDir in /etc/tor/torrc has this host's name"),
+      ("HiddenServiceDir /elsewhere\nHiddenServicePort 8060", "no HiddenServiceDir in /etc/tor/torrc has"),
+      ("HiddenServiceDir /service", "/service has no port 8060; 'HiddenServicePort 8060 127.0.0.1:8060'"),
+      ("HiddenServiceDir /service\nHiddenServicePort 8060 127.0.0.1:8061", "lead to 127.0.0.1:8061, where the daemon"),
+      ("HiddenServiceDir /service\nHiddenServicePort 8060 unix:/x", "lead to unix:/x, where"),
+      ("HiddenServiceDir /service\nHiddenServicePort 8060 ??:x", "lead to something that cannot be understood"),
+      (
+        "HiddenServiceDir /service\nHiddenServicePort 8060\nHiddenServiceExportCircuitID haproxy",
+        "take HiddenServiceExportCircuitID out of torrc"
+      ),
+    ])
+  func elsewhere(torrc: String, expected: String) throws {
+    let line = try host(torrc).line(.onionService)
+    #expect(line.hasPrefix("wrong onion service: ") && line.contains(expected), "\(line)")
+  }
+
+  @Test("files that torrc includes count: one, those of a directory, and those of a pattern")
+  func included() throws {
+    let files = [
+      "/etc/tor/torrc.d/20-b.conf": "HiddenServicePort 8060", "/etc/tor/torrc.d/10-a.conf": "HiddenServiceDir /service",
+      "/etc/tor/torrc.d/.hidden": "HiddenServiceDir /other",
+    ]
+    for value in ["/etc/tor/torrc.d", "/etc/tor/torrc.d/", "/etc/tor/torrc.d/*.conf", "/etc/tor/torrc.d/??-?.conf"] {
+      #expect(try host("%include \(value)", files).line(.onionService).hasPrefix("ok "), "\(value)")
+    }
+    let line = try host("%include /etc/tor/torrc.d/10-a.conf", files).line(.onionService)
+    #expect(line.contains("/service has no port 8060"))
+  }
+
+  @Test("a torrc that includes itself is read a few times, and a file that is not there is told")
+  func bounded() throws {
+    #expect(try host("%include /etc/tor/torrc").line(.onionService).hasPrefix("wrong onion service: no Hidden"))
+    let line = try host("%include /etc/tor/nothing").line(.onionService)
+    #expect(
+      line.hasPrefix("skip onion service: open ") && line.hasSuffix("/etc/tor/nothing: No such file or directory"))
+  }
+
+  @Test("the service of a name is found by the name that Tor wrote")
+  func byName() throws {
+    let torrc = "HiddenServiceDir /a\nHiddenServicePort 8060 9\nHiddenServiceDir /b\nHiddenServicePort 8060"
+    let host = try ExaminedHost(
+      "onion = \(Self.name)",
+      ["/etc/tor/torrc": torrc, "/a/hostname": ExaminedHost.other, "/b/hostname": Self.name])
+    #expect(host.line(.onionService).hasPrefix("ok "))
+    let other = try ExaminedHost("onion = \(ExaminedHost.other)")
+    for (path, text) in ["/etc/tor/torrc": torrc, "/a/hostname": ExaminedHost.other] { try other.put(path, text) }
+    #expect(other.line(.onionService).contains("lead to 127.0.0.1:9, where"))
+  }
+
+  @Test("where Tor runs elsewhere, or makes the service at our word, torrc is not asked")
+  func noTorrc() throws {
+    #expect(try ExaminedHost().line(.onionService) == "skip onion service: there is no /etc/tor/torrc")
+    let remote = try ExaminedHost("onion = \(Self.name)\nsocks = 192.0.2.1:9050")
+    #expect(remote.line(.onionService) == "skip onion service: Tor runs on another machine")
+    let ours = try ExaminedHost("tor-control = unix:ROOT/tor\npublish = tor")
+    #expect(ours.line(.onionService) == "ok onion service: Tor makes it at the daemon's word")
+  }
+
+  @Test(
+    "what answers at the SOCKS port is told",
+    arguments: [
+      (SOCKSProbe.Answer.socks, "ok"), (.withoutUser, "takes no user name, which is not Tor"),
+      (.other(UInt8(ascii: "H")), "a web server, which is no SOCKS server"),
+      (.other(0), "something that is no SOCKS server; --socks names Tor's"), (.closed, "no SOCKS server"),
+      (.silence, "does not answer as a SOCKS server"),
+      (.failed(SystemError(call: "connect", number: ECONNREFUSED)), "nobody listens at 127.0.0.1:9050; 'systemctl"),
+    ])
+  func socks(answer: SOCKSProbe.Answer, expected: String) throws {
+    let finding = try ExaminedHost().examination.socksPort(.ipv4(.loopback, port: 9050), answer)
+    let check = Check(subject: .socksPort, finding: finding)
+    #expect("\(check.word) \(check.line)".contains(expected))
+  }
+
+  @Test("a listener that says nothing is silent, and a path without one has nobody who listens")
+  func probe() throws {
+    let directory = try TemporaryDirectory()
+    let address = SocketAddress.unix(directory.file("socks"))
+    #expect(SOCKSProbe.ask(address) == .failed(SystemError(call: "connect to \(address)", number: ENOENT)))
+    let listener = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
+    try address.withSocketAddress { pointer, size throws(SystemError) in
+      try SystemCall.bind(listener.number, to: pointer, size)
+    }
+    try SystemCall.listen(listener.number)
+    #expect(SOCKSProbe.ask(address, patience: 10) == .silence)
+    #expect(TorQuestion.ask(address, patience: .milliseconds(10)) == .failed("it does not answer"))
+  }
+
+  @Test(
+    "what Tor says of its start is told",
+    arguments: [
+      (TorQuestion.Answer.told(.up, version: "0.4.9.1", problem: nil), "ok Tor bootstrap: Tor 0.4.9.1 has started"),
+      (
+        .told(.starting(percent: 45, summary: "Loading"), version: nil, problem: "this host's clock is wrong by 9 s"),
+        "wrong Tor bootstrap: Tor is starting (45 %): Loading, and says: this host's clock is wrong by 9 s; wait"
+      ),
+      (.failed("it does not answer"), "wrong Tor bootstrap: unix:/x: it does not answer; --tor-control names"),
+    ])
+  func bootstrap(answer: TorQuestion.Answer, expected: String) throws {
+    let check = Check(subject: .torBootstrap, finding: try ExaminedHost().examination.torBootstrap(.unix("/x"), answer))
+    #expect("\(check.word) \(check.line)".hasPrefix(expected))
+  }
+
+  @Test("without a control port, or with one that is not there, that is told")
+  func noControl() throws {
+    #expect(try ExaminedHost().line(.torBootstrap).hasPrefix("note "))
+    let host = try ExaminedHost("onion = \(Self.name)\ntor-control = unix:ROOT/tor")
+    #expect(host.line(.torBootstrap).hasPrefix("wrong Tor bootstrap: there is no "))
+  }
+}
