@@ -14,7 +14,7 @@ import overlay
 from fake_socks import FakeSocks
 
 MILLISECONDS_TO_INTERFACE = 50
-RESIDENT_MB = 11
+RESIDENT_MB = 12
 ANONYMOUS_MB = 2
 STRIPPED_MB = 10
 LIBRARIES = {
