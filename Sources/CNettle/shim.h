@@ -1,3 +1,4 @@
 #include <nettle/sha3.h>
 #include <nettle/hmac.h>
 #include <nettle/base64.h>
+#include <nettle/curve25519.h>

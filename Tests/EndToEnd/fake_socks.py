@@ -67,6 +67,7 @@ class FakeSocks:
         self._lock = threading.Lock()
         self._live = []
         self._swallowed = []
+        self._own = set()  # the userids of circuits that daemons dialled to themselves
         self.standing_at_grants = {}  # to each name, how many circuits stood when each was granted
         self._listener = None
         if start:
@@ -134,8 +135,14 @@ class FakeSocks:
         return len(chosen)
 
     def dials(self, name=None, but=()):
-        """The requests so far (to `name`), but those to the names of `but`: a daemon dials its own service, too."""
-        return [request for request in list(self.requests) if name in (None, request.name) and request.name not in but]
+        """The requests so far (to `name`), but those to the names of `but`. Those by which a daemon found out that its own
+        service leads back to it are left out: `loops`."""
+        return [request for request in list(self.requests)
+                if name in (None, request.name) and request.name not in but and request.userid not in self._own]
+
+    def loops(self, name):
+        """The requests by which the daemon with this name found its own service."""
+        return [request for request in list(self.requests) if request.name == name and request.userid in self._own]
 
     def wait_for_dials(self, name, count=1, timeout=5):
         wait_until(lambda: len(self.dials(name)) >= count, timeout, what=f"dial {count} to {name[:16]}…")
@@ -227,6 +234,8 @@ class FakeSocks:
         try:
             _no_delay(sink)
             while data := source.recv(1 << 18):
+                if passed == 0 and source is circuit[1] and data[6:7] == b"\x3b" and data[8:24] == data[24:40]:
+                    self._own.add(userid)
                 if circuit in self._swallowed:
                     continue
                 if behaviour.merge:

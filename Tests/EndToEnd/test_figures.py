@@ -19,7 +19,7 @@ ANONYMOUS_MB = 2
 STRIPPED_MB = 10
 LIBRARIES = {
     "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6",
-    "libnettle.so.8", "libevent_core-2.1.so.7", "libinih.so.1", "libjansson.so.4",
+    "libnettle.so.8", "libhogweed.so.6", "libgmp.so.10", "libevent_core-2.1.so.7", "libinih.so.1", "libjansson.so.4",
 }  # fmt: skip
 
 SIOCGIFFLAGS, IFF_UP, IFA_F_TENTATIVE = 0x8913, 1, 0x40  # linux/sockios.h, linux/if.h, linux/if_addr.h

@@ -80,6 +80,16 @@ struct ManualTests {
     #expect(entries.filter { $0.section == "CHECKS" }.map(\.tag) == Check.Subject.allCases.map(\.rawValue))
   }
 
+  @Test("it has every option of setup and invite")
+  func setupOptions() {
+    for (section, synopses) in [
+      ("Options of oncilla setup", SetupDraft.options.map(\.synopsis)),
+      ("Options of oncilla invite", InviteDraft.options.map(\.synopsis)),
+    ] {
+      #expect(entries.filter { $0.section == section }.map(\.tag) == synopses)
+    }
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }

@@ -179,7 +179,9 @@ extension PeerTable {
       if lane == Lane.sparse, peers[peer].isPermanent {
         keepAlive(peer, on: circuit, names: names, streams: &streams, out: &out, at: now)
       } else {
-        let idle = lane == Lane.sparse ? policy.idle : min(policy.idle, PeerTable.bulkIdle)
+        // The circuit to this host itself is for a ping or a check, and seldom for more.
+        let isShort = lane != Lane.sparse || peers[peer].isSelf
+        let idle = isShort ? min(policy.idle, PeerTable.bulkIdle) : policy.idle
         // The end of the first circuit would end the others.
         let isAlone = lane != Lane.sparse || peers[peer].openBulkLanes == 0
         let isEmpty = streams[circuit].queue.isEmpty

@@ -81,12 +81,13 @@ struct ConfigurationFile {
         throw .refused(GivenValue(value, from: origin), reason: "PREFIX is accepted: it lies behind the peer above")
       }
       try add("route", "\(value),via=\(peer.petname)", origin)
+    case "key": try add("peer-key", "\(peer.petname)=\(value)", origin)
     case _ where Setting.all.contains { $0.name == key }:
       throw malformed(line, "'\(key)' is no key of [peer \(peer.petname)]: it stands before the first heading")
     default:
-      let hint = Suggestion.nearest(to: key, among: ["name", "route"]).map { "did you mean \($0)?" }
+      let hint = Suggestion.nearest(to: key, among: ["name", "route", "key"]).map { "did you mean \($0)?" }
       throw malformed(
-        line, "'\(key.quotedLine(limit: 60))' is no key of a peer; \(hint ?? "name and route are accepted")")
+        line, "'\(key.quotedLine(limit: 60))' is no key of a peer; \(hint ?? "name, route and key are accepted")")
     }
   }
 

@@ -8,6 +8,8 @@ public struct PeerFile: Equatable, Sendable {
   public let petname: Petname
   /// Its onion name.
   public let name: OnionName
+  /// The secret key of 32 bytes with which its service is found, if it is private.
+  public let key: [UInt8]?
   /// What lies behind it.
   public let routes: [IPPrefix]
 
@@ -18,15 +20,17 @@ public struct PeerFile: Equatable, Sendable {
   private static let mostBytes = 64 << 10
 
   /// The peer of this petname. More than `DaemonSettings.mostPrefixes` routes are left out.
-  public init(_ petname: Petname, name: OnionName, routes: [IPPrefix] = []) {
+  public init(_ petname: Petname, name: OnionName, key: [UInt8]? = nil, routes: [IPPrefix] = []) {
     self.petname = petname
     self.name = name
+    self.key = key
     self.routes = Array(routes.prefix(DaemonSettings.mostPrefixes))
   }
 
   /// The content of the file.
   public var text: String {
-    let lines = [PeerFile.mark, "[peer \(petname)]", "name = \(name)"] + routes.map { "route = \($0)" }
+    let keyLines = key.map { ["key = \(Invitation.text(ofKey: $0))"] } ?? []
+    let lines = [PeerFile.mark, "[peer \(petname)]", "name = \(name)"] + keyLines + routes.map { "route = \($0)" }
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -45,7 +49,7 @@ public struct PeerFile: Equatable, Sendable {
       try SystemCall.makeDirectory("\(directory)/peers.d", mode: 0o755)
       let folder = try OpenDirectory("\(directory)/peers.d")
       if let standing = try PeerFile.read(petname, in: folder), !PeerFile.isOurs(standing) { throw foreignFile }
-      try folder.replace("\(petname).conf", with: text, forGroup: true)
+      try folder.replace("\(petname).conf", with: text, for: .group)
     } catch {
       throw PeerFileError(error, path)
     }
@@ -84,7 +88,9 @@ public struct PeerFile: Equatable, Sendable {
     guard lines.count >= 4, lines[0] == mark, lines[1].hasPrefix("[peer "), lines[2].hasPrefix("name = "),
       lines.last == ""
     else { return false }
-    return lines.dropFirst(3).dropLast().allSatisfy { $0.hasPrefix("route = ") && !$0.contains("#") }
+    return lines.dropFirst(3).dropLast().allSatisfy {
+      ($0.hasPrefix("route = ") || $0.hasPrefix("key = ")) && !$0.contains("#")
+    }
   }
 }
 

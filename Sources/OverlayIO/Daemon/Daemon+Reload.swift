@@ -44,6 +44,7 @@ extension Daemon {
     // Nothing fails from here on.
     let advice = adviceOnServing(new.daemon)
     let gone = settings.interface.routes.filter { !routes.contains($0) }
+    useKeys(of: new.daemon)
     settings = runtimePeers.applied(to: new.daemon)
     configuration = (change.running, source)
     log.level = new.logLevel

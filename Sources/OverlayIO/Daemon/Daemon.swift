@@ -129,11 +129,27 @@ public final class Daemon {
     let published = try PublishedIdentity(
       settings, control: control, listen: listen, on: loop, log: log,
       found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] reason in fail(reason) },
-      changed: { [unowned self] _ in notifier?.say(sentence) })
+      changed: { [unowned self] state in torChanged(to: state) })
     self.published = published
     notifier?.say(sentence)
     published.start()
   }
+
+  /// A service is tried once Tor has published it, and not before.
+  private func torChanged(to state: TorState) {
+    pump?.publicationsChanged(to: state.publications, otherwise: unknownPublication)
+    notifier?.say(sentence)
+  }
+
+  /// Lets those find the service, and Tor the services of those peers, whom the new settings name.
+  func useKeys(of new: DaemonSettings) {
+    published?.use(new, inPlaceOf: settings)
+    torControl?.replaceKeys(settings.peerKeys, by: new.peerKeys)
+  }
+
+  /// What is known of a service of which Tor has told nothing: what torrc has it publish may stand for long, and what it
+  /// publishes at our word does not stand before it says so.
+  private var unknownPublication: Publication { published == nil ? .unknown : .publishing }
 
   /// What is known of Tor from its control port.
   private var torState: TorState { published?.state ?? torControl?.state ?? TorState() }
@@ -175,6 +191,7 @@ public final class Daemon {
     hosts = try watchHosts(for: pump)
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")
+    pump.publicationsChanged(to: torState.publications, otherwise: unknownPublication)
     pump.start()
     try followTor(names)
     notifier?.say(sentence)
@@ -185,8 +202,9 @@ public final class Daemon {
   private func followTor(_ names: [OnionName]) throws(SystemError) {
     guard published == nil, let control = settings.torControl else { return }
     let port = try TorControlPort(
-      control, watching: names, on: loop, log: log, changed: { [unowned self] _ in notifier?.say(sentence) })
+      control, watching: names, on: loop, log: log, changed: { [unowned self] state in torChanged(to: state) })
     torControl = port
+    for key in settings.peerKeys { port.authorize(key) }
     port.start()
   }
 

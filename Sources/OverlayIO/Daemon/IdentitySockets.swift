@@ -62,6 +62,11 @@ final class IdentitySockets {
     return changes ?? []
   }
 
+  /// Notes what Tor tells of the publication of the identity's onion service.
+  func changed(_ publication: Publication) {
+    turn { node, turn in node.changed(publication, turn: &turn) }
+  }
+
   /// Notes whether Tor's SOCKS port could be reached.
   func torProbed(isReachable: Bool) {
     turn { node, turn in node.torProbed(isReachable: isReachable, turn: &turn) }

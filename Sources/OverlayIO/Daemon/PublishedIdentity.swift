@@ -9,6 +9,8 @@ final class PublishedIdentity {
   private let found: (OnionName) -> Void
   private let failed: (_ reason: String) -> Void
   private var port: TorControlPort?
+  // The keys of this host itself, which finds its own private service, too.
+  private let ownSecret: [UInt8]?
   private var name: OnionName?
 
   /// What is known of Tor.
@@ -29,14 +31,39 @@ final class PublishedIdentity {
         "the Tor at \(control) connects to \(listen) of its own machine: --listen an address of this host that it reaches"
       )
     }
+    ownSecret = settings.isPrivate ? PublishedIdentity.makeSecret() : nil
     let kept = isEphemeral ? nil : try store.read()
     name = kept?.name
     let service = TorService(
-      number: 0, port: settings.servicePort, target: listen.fromThisHost.description, key: kept?.key, name: kept?.name)
+      number: 0, port: settings.servicePort, target: listen.fromThisHost.description, key: kept?.key, name: kept?.name,
+      clients: clients(settings))
     guard let service else { return }
     port = try TorControlPort(
       control, services: [service], on: loop, log: log,
       added: { [unowned self] _, name, key in added(name, key) }, changed: changed)
+    if let name { authorizeOwn(name) }
+    for key in settings.peerKeys { port?.authorize(key) }
+  }
+
+  /// Lets those of the settings find the service, and Tor find the services of private peers.
+  func use(_ settings: DaemonSettings, inPlaceOf old: DaemonSettings) {
+    if settings.isPrivate { port?.close(0, toAllBut: clients(settings)) }
+    port?.replaceKeys(old.peerKeys, by: settings.peerKeys)
+  }
+
+  private func clients(_ settings: DaemonSettings) -> [TorClientPublicKey] {
+    let own = ownSecret.flatMap { X25519.publicKey(of: $0) }.flatMap { TorClientPublicKey($0) }
+    let invited = settings.invited.sorted { $0.key.description < $1.key.description }.map(\.value)
+    return own.map { [$0] + invited } ?? []
+  }
+
+  private func authorizeOwn(_ name: OnionName) {
+    if let ownSecret, let key = TorClientKey(ownSecret, for: name) { port?.authorize(key) }
+  }
+
+  private static func makeSecret() -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    return X25519.makeSecret(using: &generator)
   }
 
   /// Tells the name, if it is known, and has Tor publish it.
@@ -60,6 +87,7 @@ final class PublishedIdentity {
         "Tor has made this host's onion service; its key is \(store.path): 'oncilla identity backup FILE' keeps a copy")
     }
     self.name = name
+    authorizeOwn(name)
     found(name)
   }
 }

@@ -88,6 +88,20 @@ final class Pump {
     return changes
   }
 
+  /// Notes what Tor tells of the publication of this host's onion services, or what is known of one otherwise.
+  func publicationsChanged(to publications: [OnionName: TorPublication], otherwise: Publication) {
+    for identity in port.host.all {
+      guard let name = places[identity]?.name else { continue }
+      let publication: Publication =
+        switch publications[name] {
+        case nil: otherwise
+        case .publishing: .publishing
+        case .published: .published
+        }
+      identities[identity]?.changed(publication)
+    }
+  }
+
   /// Sets the MTU of the device in bytes.
   func mtuChanged(to bytes: Int) {
     port.begin()

@@ -2,6 +2,16 @@ import Glibc
 
 /// A directory that is open: what is done in it is done there, whatever its path leads to meanwhile.
 struct OpenDirectory: ~Copyable {
+  /// Who may read a file.
+  enum Readers {
+    /// Its owner alone.
+    case owner
+    /// The group of its directory, too.
+    case group
+    /// Everybody.
+    case everybody
+  }
+
   private let file: FileDescriptor
   private let path: String
 
@@ -24,13 +34,13 @@ struct OpenDirectory: ~Copyable {
   }
 
   /// As the one below, with the bytes of a text.
-  func replace(_ name: String, with text: String, forGroup: Bool = false) throws(SystemError) {
-    try replace(name, with: Array(text.utf8), forGroup: forGroup)
+  func replace(_ name: String, with text: String, for readers: Readers = .owner) throws(SystemError) {
+    try replace(name, with: Array(text.utf8), for: readers)
   }
 
-  /// Writes the file of this name, for the owner alone, under another name first: whatever happens meanwhile, the old
-  /// one is there or the new one. With `forGroup`, the group of the directory may read it.
-  func replace(_ name: String, with bytes: [UInt8], forGroup: Bool = false) throws(SystemError) {
+  /// Writes the file of this name, for these readers, under another name first: whatever happens meanwhile, the old
+  /// one is there or the new one.
+  func replace(_ name: String, with bytes: [UInt8], for readers: Readers = .owner) throws(SystemError) {
     let (directory, draft) = (file.number, "\(name).new")
     let path = "\(path)/\(draft)"
     // What a crash left behind may be a link, or belong to somebody else.
@@ -44,10 +54,13 @@ struct OpenDirectory: ~Copyable {
         try? SystemCall.give(file.number, to: owner.st_uid, owner.st_gid, path: path)
       }
       try SystemCall.writeAll(file.number, bytes, "write \(path)")
-      if forGroup {
+      switch readers {
+      case .owner: break
+      case .group:
         // Who is not in that group gives it to a group of its own.
         try? SystemCall.setGroup(of: file.number, owner.st_gid, path: path)
         try SystemCall.setMode(of: file.number, 0o640, path: path)
+      case .everybody: try SystemCall.setMode(of: file.number, 0o644, path: path)
       }
       try SystemCall.synchronize(file.number, path: path)
       try SystemCall.rename(draft, to: name, in: directory, path: path)

@@ -21,6 +21,14 @@ public enum UserFiles {
     fields("/etc/passwd") { $0.count >= 3 && $0[2] == "\(number)" }?.first
   }
 
+  /// Returns the name of the group with this number; `nil` if there is none.
+  public static func groupName(_ number: UInt32) -> String? {
+    fields("/etc/group") { $0.count >= 3 && $0[2] == "\(number)" }?.first
+  }
+
+  /// Returns whether there is a user of this name.
+  public static func hasUser(_ name: String) -> Bool { fields("/etc/passwd") { $0.first == name } != nil }
+
   /// Returns the fields of the first line that is meant.
   private static func fields(_ path: String, where isMeant: ([String]) -> Bool) -> [String]? {
     guard let bytes = try? readFile(path) else { return nil }

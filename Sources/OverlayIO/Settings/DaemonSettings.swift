@@ -55,6 +55,12 @@ public struct DaemonSettings: Equatable, Sendable {
   public var publisher = Publisher.torrc
   /// Whether the key of the onion service that Tor makes is forgotten at the end.
   public var isEphemeral = false
+  /// Whether the onion service is found by those alone who were given a key.
+  public var isPrivate = false
+  /// The public keys of those who were given one, by what they are called.
+  public var invited: [Petname: TorClientPublicKey] = [:]
+  /// The keys with which the services of private peers are found.
+  public var peerKeys: [TorClientKey] = []
   /// The port of peers' onion services.
   public var servicePort = OverlayNetwork.servicePort
   /// The interface and where it is put: its kind, and what of the following the kernel gets to know.

@@ -42,6 +42,30 @@ extension Setting {
       draft.daemon.peers.append(setting.peer)
       if let port = setting.port { draft.peersWithPort.append((given, port)) }
     },
+    .flag(
+      "private", needsRestart: true,
+      "Let only those find the onion service whom 'oncilla invite' gave a key. Needs --publish tor."
+    ) { $0.daemon.isPrivate = true },
+    .form(
+      "invited", "PETNAME=KEY", isRepeatable: true, needsRestart: false,
+      "The public key of somebody who may find it, as 'oncilla invite' writes it. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      let (petname, key) = try KeySetting.read(given.text)
+      guard draft.daemon.invited[petname] == nil else {
+        throw SettingValue.Refusal("'\(petname)' is already given a key")
+      }
+      guard draft.daemon.invited.count < TorService.mostClients - 1 else {
+        throw SettingValue.Refusal("at most \(TorService.mostClients - 1) keys are accepted")
+      }
+      draft.daemon.invited[petname] = TorClientPublicKey(key)
+    },
+    .form(
+      "peer-key", "PETNAME=KEY", isRepeatable: true, needsRestart: false,
+      "The key of the invitation to a private peer; better 'key' of its file, which others do not read. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      let (petname, key) = try KeySetting.read(given.text)
+      draft.peerKeys.append((given, petname, key))
+    },
     .form("hosts", "FILE", needsRestart: false, "More names: lines 'address name'. Re-read when it changes.") {
       draft, given throws(SettingValue.Refusal) in
       draft.daemon.hostsFile = try SettingValue.path(given.text)

@@ -37,6 +37,11 @@ public enum SettingValue {
     return value
   }
 
+  /// A number of seconds of `range` in decimal digits.
+  public static func seconds(_ text: String, in range: ClosedRange<Int>) throws(Refusal) -> Int {
+    try number(text, in: range, as: { $0 })
+  }
+
   /// The path of a file or directory.
   public static func path(_ text: String) throws(Refusal) -> String {
     guard !text.isEmpty else { throw Refusal("a path is accepted, which cannot be empty") }
@@ -52,7 +57,7 @@ public enum SettingValue {
   }
 
   /// The address of a socket, by number or by path.
-  static func socketAddress(_ text: String) throws(Refusal) -> SocketAddress {
+  public static func socketAddress(_ text: String) throws(Refusal) -> SocketAddress {
     do {
       return try SocketAddress(text)
     } catch .form {

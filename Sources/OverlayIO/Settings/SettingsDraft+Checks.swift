@@ -5,6 +5,7 @@ extension SettingsDraft {
   func daemonSettings() throws(SettingError) -> DaemonSettings {
     var settings = daemon
     settings.identities = try identities()
+    settings.peerKeys = try checkedKeys()
     try checkMode()
     try checkHosts()
     try checkPorts()
@@ -33,6 +34,28 @@ extension SettingsDraft {
       throw .unplaced(
         instance: name, needs: "--listen HOST:PORT of its own: 127.0.0.1:8060 is that of the other daemon")
     }
+  }
+
+  /// Keys are for Tor, which takes them at its control port alone.
+  private func checkedKeys() throws(SettingError) -> [TorClientKey] {
+    for name in ["private", "invited"] {
+      if let origin = origins[name], daemon.publisher != .tor { throw .incomplete(origin, needs: "--publish tor") }
+    }
+    if let origin = origins["invited"], !daemon.isPrivate { throw .incomplete(origin, needs: "--private") }
+    if let origin = origins["peer-key"], daemon.torControl == nil { throw .incomplete(origin, needs: "--tor-control") }
+    var keys: [TorClientKey] = []
+    for (given, petname, bytes) in peerKeys {
+      try given.reading { () throws(SettingValue.Refusal) in
+        guard let peer = daemon.peers.first(where: { $0.petname == petname }) else {
+          throw SettingValue.Refusal("no --peer is called '\(petname)'")
+        }
+        guard !keys.contains(where: { $0.peer == peer.name }), let key = TorClientKey(bytes, for: peer.name) else {
+          throw SettingValue.Refusal("'\(petname)' has a key already")
+        }
+        keys.append(key)
+      }
+    }
+    return keys
   }
 
   private func checkMode() throws(SettingError) {

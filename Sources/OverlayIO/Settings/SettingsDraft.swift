@@ -15,6 +15,8 @@ public struct SettingsDraft: Sendable {
   var hostnameFile: (origin: Origin, path: String)?
   /// Where identities listen, unless they say so themselves.
   var listen: [(origin: Origin, address: SocketAddress)] = []
+  /// The keys of private peers.
+  var peerKeys: [(given: GivenValue, petname: Petname, key: [UInt8])] = []
   /// What lies behind peers.
   var routes: [RouteSetting] = []
   /// What lies behind this host.

@@ -16,6 +16,12 @@ public struct SystemError: Error, Hashable, CustomStringConvertible {
   /// The C library's words for the number.
   var reason: String { String(cString: strerror(number)) }
 
+  /// Whether something is there already.
+  public var isExisting: Bool { number == EEXIST }
+
+  /// Makes the error of a call that would have to replace what is there already.
+  public static func existing(_ call: String) -> SystemError { SystemError(call: call, number: EEXIST) }
+
   /// Whether a right is missing.
   public var isDenied: Bool { number == EACCES || number == EPERM }
 

@@ -76,6 +76,23 @@ final class TorControlPort {
     connection?.change { session, now in session.unauthorize(peer, at: now) }
   }
 
+  /// Lets only these clients find the onion service of an identity.
+  func close(_ number: Int, toAllBut clients: [TorClientPublicKey]) {
+    services = services.map { service in
+      guard service.number == number else { return service }
+      return TorService(
+        number: number, port: service.port, target: service.target, key: service.key, name: service.name,
+        clients: clients) ?? service
+    }
+    connection?.change { session, now in session.close(number, toAllBut: clients, at: now) }
+  }
+
+  /// Replaces the keys for the services of peers.
+  func replaceKeys(_ old: [TorClientKey], by new: [TorClientKey]) {
+    for key in old where !new.contains(where: { $0.peer == key.peer }) { unauthorize(key.peer) }
+    for key in new where !old.contains(key) { authorize(key) }
+  }
+
   private func makeSession(at now: Instant) -> TorControlSession {
     var generator = SystemRandomNumberGenerator()
     let nonce = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }

@@ -77,3 +77,10 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     suggestion.map { " (did you mean \($0)?)" } ?? ""
   }
 }
+
+extension CommandError {
+  /// The configuration could not be written, for this reason, by `command`.
+  init(writing error: SystemError, _ command: String) {
+    self = error.isDenied ? .daemon(4, "\(error): sudo oncilla \(command) …") : .failed("\(error)")
+  }
+}

@@ -1,0 +1,53 @@
+import Glibc
+import OverlayCore
+
+/// A file of `conf.d` with the public key of somebody who may find a private onion service: one for each, so that it can
+/// be revoked.
+public struct InvitedFile: Equatable, Sendable {
+  /// What the friend is called.
+  public let petname: Petname
+
+  private static let mark = "# Written by 'oncilla invite', and removed by 'oncilla revoke'."
+
+  /// The file of the friend of this petname.
+  public init(_ petname: Petname) { self.petname = petname }
+
+  private var name: String { "50-invited-\(petname).conf" }
+
+  /// Returns its path, in the configuration in this directory.
+  public func path(in directory: String) -> String { "\(directory)/conf.d/\(name)" }
+
+  /// Writes the file with a public key of 32 bytes. Throws EEXIST if there is one already.
+  public func write(_ publicKey: [UInt8], to directory: String) throws(SystemError) {
+    try SystemCall.makeDirectory(directory, mode: 0o755)
+    try SystemCall.makeDirectory("\(directory)/conf.d", mode: 0o755)
+    let folder = try OpenDirectory("\(directory)/conf.d")
+    guard try standing(in: folder) == nil else {
+      throw SystemError(call: "write \(path(in: directory))", number: EEXIST)
+    }
+    let text = "\(InvitedFile.mark)\ninvited = \(petname)=\(Invitation.text(ofKey: publicKey))\n"
+    try folder.replace(name, with: text, for: .everybody)
+  }
+
+  /// Removes the file; whether there was one that is ours.
+  public func remove(from directory: String) throws(SystemError) -> Bool {
+    do throws(SystemError) {
+      let folder = try OpenDirectory("\(directory)/conf.d")
+      guard let text = try standing(in: folder), text.starts(with: Array(InvitedFile.mark.utf8)) else { return false }
+      try folder.remove(name)
+      return true
+    } catch {
+      if error.number == ENOENT { return false }
+      throw error
+    }
+  }
+
+  private func standing(in folder: borrowing OpenDirectory) throws(SystemError) -> [UInt8]? {
+    do throws(SystemError) {
+      return try folder.read(name, limit: 4_096)
+    } catch {
+      if error.number == ENOENT { return nil }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import Glibc
+import OverlayCore
+
+/// Where Tor and the service manager of a Debian host have their things, for one instance.
+public struct SetupPlaces: Sendable {
+  /// Where Tor's control port may be.
+  public var controls: [SocketAddress] = [
+    .unix("/run/tor/control"), .ipv4(.loopback, port: 9051),
+  ]
+  /// Where Tor's SOCKS port may be.
+  public var socks: [SocketAddress] = [
+    .unix("/run/tor/socks"), .ipv4(.loopback, port: 9050),
+  ]
+  /// Tor's own configuration, and the file beside it that is ours.
+  public var torrc = "/etc/tor/torrc"
+  /// What Debian's service puts before it.
+  public var torDefaults = "/usr/share/tor/tor-service-defaults-torrc"
+  /// The directory of Tor's data.
+  public var torData = "/var/lib/tor"
+  /// The user that Tor runs as.
+  public var torUser = "debian-tor"
+  /// The file with the number of Tor's process.
+  public var torProcess = "/run/tor/tor.pid"
+  /// What is there where systemd runs.
+  public var systemd = "/run/systemd/system"
+  /// The directory of the operator's units.
+  public var units = "/etc/systemd/system"
+  /// The directory of the instance's configuration.
+  public var configuration: String
+  /// The instance.
+  public let instance: Instance
+
+  /// The places for an instance.
+  public init(_ instance: Instance) {
+    self.instance = instance
+    configuration = instance.configurationDirectory
+  }
+
+  private var suffix: String { instance.name.map { "-\($0)" } ?? "" }
+
+  /// The unit of the daemon.
+  public var unit: String { instance.name.map { "oncilla@\($0).service" } ?? "oncilla.service" }
+  /// The unit of its guard.
+  public var guardUnit: String { instance.name.map { "oncilla-guard@\($0).service" } ?? "oncilla-guard.service" }
+  /// The file of the configuration that 'oncilla setup' writes.
+  public var setupFile: String { "\(configuration)/conf.d/10-setup.conf" }
+  /// The file of the unit that it writes.
+  public var unitFile: String { "\(units)/\(unit).d/10-setup.conf" }
+  /// The file with Tor's part.
+  public var torFile: String { directory(of: torrc) + "/oncilla\(suffix).conf" }
+  /// The directory of the onion service.
+  public var serviceDirectory: String { "\(torData)/oncilla\(suffix)" }
+
+  /// Whether systemd runs on this host.
+  public var hasSystemd: Bool { SetupPlaces.exists(systemd) }
+
+  /// Returns the first control port that takes connections; `nil` if there is none.
+  public func findControl() -> SocketAddress? { controls.first(where: SetupPlaces.answers) }
+
+  /// Returns the first SOCKS port that takes connections; `nil` if there is none.
+  public func findSocks() -> SocketAddress? { socks.first(where: SetupPlaces.answers) }
+
+  /// Returns the first port from 8060 on at which nobody listens on 127.0.0.1.
+  public func freePort() -> UInt16? {
+    (OverlayNetwork.servicePort..<OverlayNetwork.servicePort + 40).first { port in
+      do throws(SystemError) {
+        let socket = try SystemCall.socket(AF_INET, SOCK_STREAM)
+        try? SystemCall.setOption(SO_REUSEADDR, of: socket.number, at: SOL_SOCKET, to: 1)
+        let number = socket.number
+        try SocketAddress.ipv4(.loopback, port: port).withSocketAddress { pointer, size throws(SystemError) in
+          try SystemCall.bind(number, to: pointer, size, "bind")
+        }
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+
+  /// Returns whether something is at a path.
+  static func exists(_ path: String) -> Bool {
+    do throws(SystemError) {
+      try SystemCall.find(path)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  private static func answers(_ address: SocketAddress) -> Bool {
+    do throws(SystemError) {
+      let socket = try SystemCall.socket(address.family, SOCK_STREAM)
+      let number = socket.number
+      let isConnected = try address.withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.connect(number, to: pointer, size, "connect")
+      }
+      if isConnected { return true }
+      guard try SystemCall.wait(for: Int32(POLLOUT), of: number, milliseconds: 1_000) else { return false }
+      return try SystemCall.option(SO_ERROR, of: number, at: SOL_SOCKET) == 0
+    } catch {
+      return false
+    }
+  }
+
+  private func directory(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+  }
+}

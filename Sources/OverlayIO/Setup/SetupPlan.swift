@@ -1,0 +1,106 @@
+import Glibc
+import OverlayCore
+
+/// What 'oncilla setup' would do: the files that it writes, which it shows before. A file that is there already and says
+/// something else is somebody's, and is left alone.
+public struct SetupPlan: Equatable, Sendable {
+  /// A file to be written.
+  public struct File: Equatable, Sendable {
+    /// Where it is.
+    public let path: String
+    /// What it says.
+    public let text: String
+
+    /// Whether it is there and says that.
+    public enum Standing: Equatable, Sendable {
+      /// There is none.
+      case missing
+      /// It says the same.
+      case same
+      /// It says something else.
+      case different
+    }
+
+    /// Returns what is there now.
+    public func standing() throws(SystemError) -> Standing {
+      do throws(SystemError) {
+        return try readFile(path, limit: 1 << 20) == Array(text.utf8) ? .same : .different
+      } catch {
+        if error.number == ENOENT { return .missing }
+        throw error
+      }
+    }
+
+    /// Writes the file, which is missing, and the directories that it is in.
+    public func write() throws(SystemError) {
+      let parts = path.split(separator: "/")
+      for count in 1..<max(1, parts.count) {
+        try SystemCall.makeDirectory("/" + parts[..<count].joined(separator: "/"), mode: 0o755)
+      }
+      let directory = "/" + parts.dropLast().joined(separator: "/")
+      try OpenDirectory(directory).replace(String(parts.last ?? ""), with: text, for: .everybody)
+    }
+  }
+
+  /// Who makes the onion service.
+  public enum Publisher: Equatable, Sendable {
+    /// Tor, told at its control port, which this group may use; `nil` for everybody.
+    case control(SocketAddress, group: String?)
+    /// Tor, told by torrc.
+    case torrc
+  }
+
+  /// Who makes the onion service.
+  public let publisher: Publisher
+  /// The files, in the order in which they are written.
+  public let files: [File]
+  /// The line that Tor's own configuration lacks; `nil` if it lacks none.
+  public let torrcLine: String?
+
+  private static let heading =
+    "# Written by 'oncilla setup', which never writes it again. It is yours to change.\n"
+
+  /// Plans to let Tor make the onion service at its control port.
+  public static func control(
+    _ control: SocketAddress, socks: SocketAddress, port: UInt16, isPrivate: Bool, _ places: SetupPlaces
+  ) -> SetupPlan {
+    let group: String? = if case .unix(let path) = control { groupOwner(of: path) } else { nil }
+    var lines = ["tor-control = \(control)", "publish = tor", "socks = \(socks)", "listen = 127.0.0.1:\(port)"]
+    if isPrivate { lines.append("private = yes") }
+    var files = [File(path: places.setupFile, text: heading + lines.map { $0 + "\n" }.joined())]
+    if let group, group != "root", places.hasSystemd {
+      files.append(File(path: places.unitFile, text: heading + "[Service]\nSupplementaryGroups=\(group)\n"))
+    }
+    return SetupPlan(publisher: .control(control, group: group), files: files, torrcLine: nil)
+  }
+
+  private static func groupOwner(of path: String) -> String? {
+    guard let status = try? SystemCall.look(at: path) else { return nil }
+    return UserFiles.groupName(status.st_gid) ?? "\(status.st_gid)"
+  }
+
+  /// Plans to let Tor make the onion service by lines of its configuration.
+  public static func torrc(socks: SocketAddress, port: UInt16, _ places: SetupPlaces) throws(SystemError) -> SetupPlan {
+    let service = places.serviceDirectory
+    let torText = """
+      \(heading)HiddenServiceDir \(service)
+      HiddenServicePort 8060 127.0.0.1:\(port)
+      HiddenServicePoWDefensesEnabled 1
+
+      """
+    var files = [File(path: places.torFile, text: torText)]
+    var hostname = "\(service)/hostname"
+    if places.hasSystemd {
+      // Tor's directory is closed to other users: the service manager reads the file as it is at each start.
+      files.append(
+        File(path: places.unitFile, text: heading + "[Service]\nLoadCredential=hostname:\(hostname)\n"))
+      hostname = "/run/credentials/\(places.unit)/hostname"
+    }
+    let lines = ["hostname-file = \(hostname)", "socks = \(socks)", "listen = 127.0.0.1:\(port)"]
+    files.append(File(path: places.setupFile, text: heading + lines.map { $0 + "\n" }.joined()))
+    let line = "%include \(places.torFile)"
+    let torrc = String(decoding: try readFile(places.torrc, limit: 1 << 20), as: UTF8.self)
+    let isThere = torrc.split(whereSeparator: \.isNewline).contains { PastedName.trimmed($0[...]) == line }
+    return SetupPlan(publisher: .torrc, files: files, torrcLine: isThere ? nil : line)
+  }
+}

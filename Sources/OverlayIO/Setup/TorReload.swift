@@ -1,0 +1,105 @@
+import Glibc
+import OverlayCore
+
+/// Makes Tor read its configuration anew, after it was found valid.
+public struct TorReload {
+  private let places: SetupPlaces
+
+  /// For the Tor of these places.
+  public init(_ places: SetupPlaces) { self.places = places }
+
+  /// Why Tor does not read its configuration.
+  public enum Failure: Error, Equatable, CustomStringConvertible {
+    /// Tor finds it invalid, for this reason.
+    case invalid(String)
+    /// A step failed.
+    case system(SystemError)
+    /// It could not be told, for this reason.
+    case reload(String)
+
+    /// The line for the operator.
+    public var description: String {
+      switch self {
+      case .invalid(let reason): "Tor does not accept its configuration so, and it is as it was before: \(reason)"
+      case .system(let error): "\(error)"
+      case .reload(let reason): "Tor has not read its configuration anew: \(reason); restart it by hand"
+      }
+    }
+  }
+
+  /// Appends a line to torrc, unless that is `nil`, and lets Tor read it. What Tor does not accept is undone: the line,
+  /// and `file`, which it includes.
+  public func apply(_ line: String?, including file: SetupPlan.File) throws(Failure) {
+    let before: [UInt8]
+    do throws(SystemError) {
+      before = try readFile(places.torrc, limit: 1 << 20)
+      if try file.standing() == .missing { try file.write() }
+      if let line { try append(line, to: before) }
+    } catch {
+      throw .system(error)
+    }
+    do throws(Failure) {
+      try verify()
+    } catch {
+      if line != nil { try? replace(before) }
+      throw error
+    }
+    try reload()
+  }
+
+  private func append(_ line: String, to before: [UInt8]) throws(SystemError) {
+    let gap = before.isEmpty || before.last == UInt8(ascii: "\n") ? "" : "\n"
+    try replace(before + Array("\(gap)# By 'oncilla setup':\n\(line)\n".utf8))
+  }
+
+  /// Writes torrc in place, so that its owner and mode stay.
+  private func replace(_ content: [UInt8]) throws(SystemError) {
+    let file = try SystemCall.open(places.torrc, O_WRONLY | O_TRUNC)
+    try SystemCall.writeAll(file.number, content, "write \(places.torrc)")
+    try SystemCall.synchronize(file.number, path: places.torrc)
+  }
+
+  private func verify() throws(Failure) {
+    var command = ["tor", "--verify-config", "-f", places.torrc]
+    if SetupPlaces.exists(places.torDefaults) { command += ["--defaults-torrc", places.torDefaults] }
+    if SystemCall.user == 0, UserFiles.hasUser(places.torUser) {
+      command = ["setpriv", "--reuid=\(places.torUser)", "--regid=\(places.torUser)", "--init-groups", "--"] + command
+    }
+    let result = try run(command)
+    guard result.status == 0 else {
+      throw .invalid(TorReload.complaint(in: result.output))
+    }
+  }
+
+  /// Returns the last line of Tor that is a warning or an error.
+  private static func complaint(in output: String) -> String {
+    let lines = output.split(separator: "\n").map { $0.split(separator: " ") }
+    for mark in ["[err]", "[warn]"] {
+      if let line = lines.last(where: { $0.contains { $0 == mark } }) {
+        return line.drop { $0 != mark }.dropFirst().joined(separator: " ")
+      }
+    }
+    return "tor --verify-config does not tell why"
+  }
+
+  private func reload() throws(Failure) {
+    if places.hasSystemd {
+      let result = try run(["systemctl", "reload-or-restart", "tor@default.service"])
+      guard result.status == 0 else { throw .reload(result.output.singleLine) }
+      return
+    }
+    let text = (try? readFile(places.torProcess, limit: 64)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    guard let process = Int32(PastedName.trimmed(text[...])), process > 1 else {
+      throw .reload("\(places.torProcess) does not tell its process")
+    }
+    do throws(SystemError) {
+      try SystemCall.signal(SIGHUP, to: process)
+    } catch {
+      throw .reload("\(error)")
+    }
+  }
+
+  private func run(_ arguments: [String]) throws(Failure) -> SystemCall.ProgramResult {
+    do throws(SystemError) { return try SystemCall.run(arguments) } catch { throw .system(error) }
+  }
+}

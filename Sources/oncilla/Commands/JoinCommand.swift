@@ -1,0 +1,76 @@
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla join`: takes an invitation.
+  static let join = Command(
+    name: "join",
+    usage: "INVITATION [PETNAME] [OPTION]...",
+    summary: "make the host of an invitation a permanent peer",
+    details: [
+      """
+      Takes the line that 'oncilla invite' printed on the other host: writes a file of peers.d, which a running daemon \
+      reads at once, and prints the line that makes it mutual. PETNAME is what the peer is called here.
+      """
+    ],
+    optionRows: ChangingOptions.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla join", options: ChangingOptions.options)
+      let parsed = try parser.parse(arguments, into: ChangingOptions())
+      if parsed.wantsHelp { return nil }
+      var operands = parsed.operands
+      // The whole line that the other side printed may be given as it is.
+      if operands.prefix(2) == ["oncilla", "join"] { operands.removeFirst(2) }
+      guard let line = operands.first else { throw .incomplete(command: "join", needs: "an INVITATION") }
+      if operands.count > 2 { throw .unexpectedArgument(operands[2], command: parser.command) }
+      let invitation: Invitation
+      do throws(InvitationError) {
+        invitation = try Invitation(line)
+      } catch {
+        throw .argument(line, reason: error.description)
+      }
+      return .output(try Joining(instance, parsed.draft.control).join(invitation, as: operands.dropFirst().first))
+    })
+}
+
+/// Takes an invitation for the daemon of an instance.
+private struct Joining {
+  private let instance: Instance
+  private let control: String?
+
+  init(_ instance: Instance, _ control: String?) { (self.instance, self.control) = (instance, control) }
+
+  /// Makes the peer; what there is to say.
+  func join(_ invitation: Invitation, as text: String?) throws(CommandError) -> String {
+    var petname = invitation.petname ?? Petname("peer-" + invitation.name.label.prefix(8))
+    if let text {
+      guard let chosen = Petname(text) else {
+        throw .argument(text, reason: "1 to 63 letters, digits and inner hyphens are accepted as a petname")
+      }
+      petname = chosen
+    }
+    guard let petname else { throw .incomplete(command: "join", needs: "a PETNAME") }
+    let own = try? OwnInvitation(instance, control).name()
+    guard own != invitation.name else { throw .failed("this is an invitation to this host itself") }
+    try write(invitation, petname)
+    var output = "\(petname) is a peer: ping -6 \(invitation.name.address)\n"
+    do throws(CommandError) {
+      _ = try DaemonConnection(instance, control).ask("reload")
+    } catch {
+      guard case .daemon(3, _) = error else { throw error }
+      output += "The daemon does not run, and will read it at its start.\n"
+    }
+    if let own, let answer = Invitation(name: own) {
+      output += "To make it mutual, send this back:\n  oncilla join \(answer.line)\n"
+    }
+    return output
+  }
+
+  private func write(_ invitation: Invitation, _ petname: Petname) throws(CommandError) {
+    do throws(PeerFileError) {
+      try PeerFile(petname, name: invitation.name, key: invitation.key).write(to: instance.configurationDirectory)
+    } catch {
+      throw .failed(error.description)
+    }
+  }
+}

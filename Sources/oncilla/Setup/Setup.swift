@@ -1,0 +1,175 @@
+import OverlayCore
+import OverlayIO
+
+/// What `oncilla setup` does, step by step, and says while it does it.
+struct Setup {
+  private let instance: Instance
+  private let draft: SetupDraft
+  private let places: SetupPlaces
+
+  /// For an instance, as the options say.
+  init(_ instance: Instance, _ draft: SetupDraft) {
+    self.instance = instance
+    self.draft = draft
+    places = SetupPlaces(instance)
+  }
+
+  /// Does all of it. Throws the first thing that cannot be done, with what helps.
+  mutating func perform() throws(CommandError) {
+    guard draft.isDryRun || SystemCall.user == 0 else {
+      throw .daemon(4, "setup writes \(places.configuration) and starts a service: sudo oncilla setup")
+    }
+    if let file = try configuredIn() {
+      say("This host is configured already, in \(file): nothing is written.")
+    } else {
+      try write(try plan())
+    }
+    if draft.isDryRun { return say("Then the service \(places.unit) would be started.") }
+    try start()
+    try awaitReadiness()
+    try conclude()
+  }
+
+  private func say(_ line: String) { _ = Console.print(line + "\n") }
+
+  /// Returns the file that tells who this host is; `nil` if none does. Throws if the configuration is wrong.
+  private func configuredIn() throws(CommandError) -> String? {
+    do throws(SettingError) {
+      return try ConfigurationSource(instance).load().files.first
+    } catch {
+      if case .unnamed = error { return nil }
+      throw .setting(error)
+    }
+  }
+
+  // MARK: - The plan
+
+  private func plan() throws(CommandError) -> SetupPlan {
+    guard let socks = draft.socks ?? places.findSocks() else {
+      throw .failed(
+        "Tor is not found: nobody answers at \(list(places.socks)); 'sudo apt install tor' and 'sudo systemctl start "
+          + "tor' help, or --socks says where it is")
+    }
+    guard let port = places.freePort() else {
+      throw .failed("no port from \(OverlayNetwork.servicePort) on is free at 127.0.0.1 for Tor to connect to")
+    }
+    if !draft.isTorrc, let control = draft.torControl ?? places.findControl() {
+      say("Tor is found: its control port is \(control), its SOCKS port \(socks).")
+      return .control(control, socks: socks, port: port, isPrivate: draft.isPrivate, places)
+    }
+    guard !draft.isPrivate else {
+      throw .failed(
+        "--private needs Tor's control port, and nobody answers at \(list(places.controls)): --tor-control says where it "
+          + "is")
+    }
+    if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
+    do throws(SystemError) {
+      return try .torrc(socks: socks, port: port, places)
+    } catch {
+      throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")
+    }
+  }
+
+  private func list(_ addresses: [SocketAddress]) -> String { addresses.map { "\($0)" }.joined(separator: " or ") }
+
+  // MARK: - Files
+
+  private func write(_ plan: SetupPlan) throws(CommandError) {
+    for file in plan.files { show(file) }
+    if let line = plan.torrcLine {
+      say("\(draft.isDryRun ? "Would add" : "Adds") this line to \(places.torrc):\n    \(line)")
+      if !draft.isDryRun, !draft.agrees { try ask("Add it?") }
+    }
+    if draft.isDryRun { return }
+    do throws(SystemError) {
+      for file in plan.files {
+        switch try file.standing() {
+        case .same: break
+        case .missing: if file.path != places.torFile { try file.write() }
+        case .different:
+          throw SystemError.existing("write \(file.path), which says something else and is left alone")
+        }
+      }
+    } catch {
+      throw .failed("\(error)")
+    }
+    guard plan.publisher == .torrc, let file = plan.files.first(where: { $0.path == places.torFile }) else { return }
+    do throws(TorReload.Failure) {
+      try TorReload(places).apply(plan.torrcLine, including: file)
+    } catch {
+      throw .failed(error.description)
+    }
+  }
+
+  private func show(_ file: SetupPlan.File) {
+    say("\(draft.isDryRun ? "Would write" : "Writes") \(file.path):")
+    for line in file.text.split(separator: "\n") where !line.hasPrefix("#") { say("    \(line)") }
+  }
+
+  private func ask(_ question: String) throws(CommandError) {
+    guard SystemCall.isTerminal(0) else {
+      throw .failed("nobody is here to be asked whether \(places.torrc) may be changed: --yes says so")
+    }
+    _ = Console.print("\(question) [y/N] ")
+    guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+      throw .failed("nothing was changed")
+    }
+  }
+
+  // MARK: - The service
+
+  private func start() throws(CommandError) {
+    guard places.hasSystemd else {
+      do throws(CommandError) {
+        _ = try DaemonConnection(instance, draft.control).ask("reload")
+      } catch {
+        guard case .daemon(3, _) = error else { throw error }
+        say("systemd does not run here: start the daemon with '\(instance.program) run'.")
+      }
+      return
+    }
+    for command in [["daemon-reload"], ["enable", "--now", places.guardUnit], ["enable", "--now", places.unit]] {
+      let result: SystemCall.ProgramResult
+      do throws(SystemError) { result = try SystemCall.run(["systemctl"] + command) } catch {
+        throw .failed("\(error)")
+      }
+      guard result.status == 0 else {
+        throw .failed(
+          "systemctl \(command.joined(separator: " ")) failed: \(result.output.singleLine); 'journalctl -u "
+            + "\(places.unit)' tells more")
+      }
+    }
+    say("The service \(places.unit) is started, and will be at each boot.")
+  }
+
+  /// Waits until the daemon is ready, and says each change.
+  private func awaitReadiness() throws(CommandError) {
+    var said = ""
+    for _ in 0...draft.timeout * 2 {
+      do throws(CommandError) {
+        let status = try DaemonConnection(instance, draft.control).ask("status")
+        let summary = status["summary"]?.string ?? ""
+        if summary != said { say(summary.quotedLine(limit: 400)) }
+        said = summary
+        if status["state"]?.string == "ready" { return }
+      } catch {
+        guard case .daemon(3, _) = error else { throw error }
+      }
+      SystemCall.sleep(milliseconds: 500)
+    }
+    throw .daemon(
+      6,
+      "not ready after \(draft.timeout) s; it goes on in the background: '\(instance.program) status' tells more, and "
+        + "'\(instance.program) doctor' what is wrong")
+  }
+
+  private func conclude() throws(CommandError) {
+    let invitation = try OwnInvitation(instance, draft.control).make(as: nil)
+    say("\nThis host is \(invitation.name.address).")
+    if draft.isPrivate {
+      say("Only those find it whom you invite: '\(instance.program) invite PETNAME' prints a line for each.")
+    } else {
+      say("A friend who runs this has it as a peer:\n    oncilla join \(invitation.line)")
+    }
+  }
+}
