@@ -89,7 +89,8 @@ def test_a_healthy_host(patient, daemons):
     result = patient.doctor()
     assert result.returncode == 0 and "wrong" not in result.stdout.replace("nothing is wrong", ""), result.stdout
     assert result.stdout.splitlines()[-1].startswith("nothing is wrong, of 22"), result.stdout
-    for subject in ("tun device", "SOCKS port", "onion service", "second daemon", "guard", "routes", "MTU", "daemon"):
+    for subject in ("tun device", "SOCKS port", "onion service", "second daemon", "guard", "routes", "MTU", "daemon",
+                    "published", "loop: ready"):
         assert re.search(rf"^ok    {subject}: ", result.stdout, re.MULTILINE), (subject, result.stdout)
     assert f"(process {daemon.pid})" in patient.check("daemon")
     assert "\x1b" not in result.stdout
@@ -176,6 +177,19 @@ def test_the_overlay_leads_elsewhere(patient):
 def test_a_rule_of_another_vpn(patient):
     patient.host.ip("-6 rule add to fd87:d87e:eb43::/48 lookup 77 priority 100")
     assert "the policy rule 100 of another program is asked before ours" in patient.check("routes", status=1)
+
+
+def test_a_routed_prefix_that_leads_elsewhere(patient, daemons):
+    route = "10.77.0.0/16"
+    options = ["--ipv4", "--peer", f"bob={onion_name('bob')}", "--route", f"{route},via=bob"]
+    patient.settings.update({"ipv4": "yes", "peer": f"bob={onion_name('bob')}", "route": f"{route},via=bob"})
+    start(daemons, patient, options=options)
+    assert patient.check("routes") == f"ok routes: fd87:d87e:eb43::/48, {route} lead to oncilla0"
+    patient.host.ip("link add other type veth peer name far")
+    patient.host.ip("link set far up")
+    patient.host.ip("link set other up")
+    patient.host.ip("route add 10.77.0.0/24 dev other")
+    assert f"packets for {route} leave through other, and not through oncilla0" in patient.check("routes", status=1)
 
 
 def test_a_torrc_that_leads_elsewhere(patient):
@@ -293,6 +307,9 @@ def test_a_daemon_whose_loop_does_not_come_back(patient, daemons):
     patient.proxy.connect(NAME, free_port())
     daemon = start(daemons, patient)
     daemon.wait_for_line(": not ready: ", timeout=20)
+    line = patient.check("loop", status=1)
+    assert line.startswith("wrong loop: not ready: ") and f"127.0.0.1:{patient.port}" in line, line
+    assert patient.check("published").startswith("skip ")
     daemon.stop()
     assert patient.check("loop") == "skip loop: the daemon is not asked"
     assert patient.check("daemon").startswith("note daemon: it does not run")

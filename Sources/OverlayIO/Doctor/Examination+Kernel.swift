@@ -45,7 +45,11 @@ extension Examination {
 
   /// Whether IPv6 works on the daemon's interface. What is set for others is their owners' choice.
   func kernelIPv6() -> Check.Finding {
-    if let namespaceFailure { return .wrong("\(namespaceFailure)", remedy: "--netns names a namespace that is there") }
+    switch namespaceFailure {
+    case .notPermitted where !isRoot: return .skipped("only root can look into the interface's network namespace")
+    case let failure?: return .wrong("\(failure)", remedy: "--netns names a namespace that is there")
+    case nil: break
+    }
     guard paths.has("/proc/sys/net/ipv6") else {
       return .wrong("the kernel has no IPv6", remedy: "start it without ipv6.disable=1")
     }

@@ -9,8 +9,9 @@ extension Examination {
     guard !settings.identities.isEmpty else { return .skipped("nothing tells who this host is") }
     if settings.publisher == .tor { return .ok("Tor makes it at the daemon's word") }
     guard settings.socks.isLoopback else { return .skipped("Tor runs on another machine") }
-    guard paths.has(Examination.torrc) else { return .skipped("there is no \(Examination.torrc)") }
-    let tor = TorConfiguration(Examination.torrc, in: paths)
+    let files = TorConfiguration.files(in: paths)
+    guard !files.isEmpty else { return .skipped("there is no \(Examination.torrc)") }
+    let tor = TorConfiguration(files, in: paths)
     var finding: Check.Finding?
     for identity in settings.identities {
       let found = onionService(of: identity, settings.servicePort, in: tor)

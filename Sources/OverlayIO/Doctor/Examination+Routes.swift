@@ -24,7 +24,7 @@ extension Examination {
       let namespace = settings.interface.namespace.map { " --netns \($0.path.split(separator: "/").last ?? "")" } ?? ""
       return .wrong(
         "\(missing) is not guarded: while no daemon runs, what is for peers leaves in the clear",
-        remedy: "'oncilla guard on\(namespace)' guards it, at once, and oncilla-guard.service at boot")
+        remedy: "'\(instance.program) guard on\(namespace)' guards it, at once, and oncilla-guard.service at boot")
     }
   }
 
@@ -44,7 +44,7 @@ extension Examination {
         if let rival = rivals.min(by: { $0.priority < $1.priority }) {
           return .wrong(
             "the policy rule \(rival.priority) of another program is asked before ours, and may take packets for peers "
-              + "elsewhere", remedy: "'oncilla guard on' puts ours before it ('ip -6 rule' lists them)")
+              + "elsewhere", remedy: "'\(instance.program) guard on' puts ours before it ('ip -6 rule' lists them)")
         }
         return try route(settings, link, &socket)
       } catch {
@@ -56,22 +56,34 @@ extension Examination {
   private func route(
     _ settings: DaemonSettings, _ link: LinkRecord?, _ socket: inout NetlinkSocket
   ) throws(SystemError) -> Check.Finding {
-    let (prefix, name) = (settings.interface.prefix, settings.interface.name)
+    let name = settings.interface.name
     guard settings.hasAddress else { return .ok("\(name) is a port of a bridge, and needs none") }
-    let target = OverlayNetwork.tor.localResponder
-    let found = try Examination.interface(to: target, &socket)
+    let prefixes = [.ipv6(settings.interface.prefix)] + settings.routes.map(\.prefix)
+    for prefix in prefixes {
+      let finding = try route(to: prefix, name, link, &socket)
+      if case .wrong = finding { return finding }
+    }
+    if link == nil { return .ok("there is no \(name) now, and packets for peers are refused") }
+    return .ok("\(prefixes.map { "\($0)" }.joined(separator: ", ")) lead\(prefixes.count == 1 ? "s" : "") to \(name)")
+  }
+
+  private func route(
+    to prefix: IPPrefix, _ name: InterfaceName, _ link: LinkRecord?, _ socket: inout NetlinkSocket
+  ) throws(SystemError) -> Check.Finding {
+    let found = try Examination.interface(to: prefix, &socket)
     switch (found, link) {
-    case (let index?, let link?) where index == link.index: return .ok("\(prefix) leads to \(name)")
+    case (let index?, let link?) where index == link.index: return .ok("")
     case (let index?, _):
       let other = try Examination.link(index, &socket)?.name ?? "interface \(index)"
       return .wrong(
         "packets for \(prefix) leave through \(other)\(link == nil ? "" : ", and not through \(name)")",
-        remedy: "'oncilla guard on' keeps them here while no daemon runs; 'ip -6 route get \(target)' shows the route")
+        remedy:
+          "'\(instance.program) guard on' keeps them here while no daemon runs, and 'ip route get' shows the route")
     case (nil, let link?) where link.isUp:
       return .wrong(
         "\(prefix) does not lead to \(name), which is up",
         remedy: "the daemon puts its route back, if it runs: its log says why it does not")
-    case (nil, _): return .ok("there is no \(name) now, and packets for peers are refused")
+    case (nil, _): return .ok("")
     }
   }
 
@@ -94,17 +106,20 @@ extension Examination {
     return link
   }
 
-  /// The number of the interface that a packet to `address` leaves through; `nil` if it is refused.
-  private static func interface(to address: IPv6Address, _ socket: inout NetlinkSocket) throws(SystemError) -> Int32? {
+  /// The number of the interface that a packet to a host of this prefix leaves through; `nil` if it is refused.
+  private static func interface(to prefix: IPPrefix, _ socket: inout NetlinkSocket) throws(SystemError) -> Int32? {
+    var address = prefix.addressBytes
+    // The first address of a prefix means the prefix, or its routers, and no host.
+    if prefix.length < address.count * 8, let last = address.indices.last { address[last] |= 1 }
     var header = rtmsg()
-    header.rtm_family = UInt8(AF_INET6)
-    header.rtm_dst_len = 128
-    var message = NetlinkMessage("look for the route to \(address)", type: RTM_GETROUTE, header: header)
-    message.append(Int(RTA_DST.rawValue), bytes: address.bytes)
+    header.rtm_family = prefix.family
+    header.rtm_dst_len = UInt8(address.count * 8)
+    var message = NetlinkMessage("look for the route to \(prefix)", type: RTM_GETROUTE, header: header)
+    message.append(Int(RTA_DST.rawValue), bytes: address)
     var index: Int32?
     do throws(SystemError) {
       try socket.request(message) { record in
-        guard let route = record.familyHeader(as: rtmsg.self), Int(route.rtm_type) != RTN_UNREACHABLE else { return }
+        guard let route = record.familyHeader(as: rtmsg.self), Int(route.rtm_type) == RTN_UNICAST else { return }
         index = record.attributes(after: rtmsg.self).value(Int(RTA_OIF.rawValue), as: Int32.self)
       }
     } catch {

@@ -31,10 +31,16 @@ struct TorConfiguration {
   private let paths: DoctorPaths
   private var files = 0
 
-  /// Reads the file at `path` and what it includes.
-  init(_ path: String, in paths: DoctorPaths) {
+  /// Reads the files at these paths and what they include.
+  init(_ files: [String], in paths: DoctorPaths) {
     self.paths = paths
-    read(path, depth: 0)
+    for path in files { read(path, depth: 0) }
+  }
+
+  /// The files of Tor as Debian runs it: that of its first process, and those of tor-instance-create(8).
+  static func files(in paths: DoctorPaths) -> [String] {
+    let others = paths.names(in: "/etc/tor/instances").map { "/etc/tor/instances/\($0)/torrc" }
+    return (["/etc/tor/torrc"] + others).filter { paths.has($0) }
   }
 
   private mutating func read(_ path: String, depth: Int) {

@@ -80,6 +80,12 @@ struct TorChecksTests {
     #expect(other.line(.onionService).contains("lead to 127.0.0.1:9, where"))
   }
 
+  @Test("the service may be that of another process of Tor on this host")
+  func instances() throws {
+    let files = ["/etc/tor/instances/second/torrc": "HiddenServiceDir /service\nHiddenServicePort 8060"]
+    #expect(try host("SocksPort 9050", files).line(.onionService).hasPrefix("ok "))
+  }
+
   @Test("where Tor runs elsewhere, or makes the service at our word, torrc is not asked")
   func noTorrc() throws {
     #expect(try ExaminedHost().line(.onionService) == "skip onion service: there is no /etc/tor/torrc")
