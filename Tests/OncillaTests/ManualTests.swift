@@ -90,6 +90,21 @@ struct ManualTests {
     }
   }
 
+  @Test("it has every option of metrics")
+  func metricsOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla metrics" }
+    #expect(documented.map(\.tag) == MetricsOptions.options.map(\.synopsis))
+  }
+
+  @Test("it has every metric and no other")
+  func metrics() {
+    let status = HostMetrics.text(of: nil, HostMetrics.Facts(started: 0, showsPeers: true))
+    let names = status.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map { $0.split(separator: " ")[2] }
+    let documented = page.split(separator: "\n").map { $0.prefix { $0 != " " && $0 != "{" } }
+    #expect(
+      documented.filter { $0.hasPrefix("oncilla_") && $0 != "oncilla_link_drops_total" }.sorted() == names.sorted())
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <spawn.h>
 #include <stdint.h>
 
 #include <linux/fib_rules.h>
@@ -66,6 +67,16 @@ int oncilla_peer_credentials(int socket, uint32_t *user, int32_t *process);
 
 // adjtimex(2) without a change, because <sys/timex.h> is not part of Swift's Glibc: whether the clock is kept right.
 bool oncilla_clock_is_synchronized(void);
+
+// pipe2(2), because it is a GNU extension, which Swift's Glibc hides. No child process inherits the ends; -1 with errno.
+int oncilla_pipe(int ends[2]);
+
+// posix_spawn_file_actions_addclosefrom_np, because it is a GNU extension, which Swift's Glibc hides. 0, or -1 with errno.
+int oncilla_close_from(posix_spawn_file_actions_t *actions, int first);
+
+// pidfd_open(2), because Debian 12's <sys/pidfd.h> is not part of Swift's Glibc: a descriptor that is readable once the
+// process has ended, which no child process inherits; -1 with errno.
+int oncilla_process_descriptor(int32_t process);
 
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);

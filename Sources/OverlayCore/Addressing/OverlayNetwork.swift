@@ -2,7 +2,7 @@
 /// distinguishes one network from another is here.
 public struct OverlayNetwork: Hashable, Sendable {
   /// The end of a full name, which follows the label: `.onion`.
-  let suffix: String
+  public let suffix: String
   /// The prefix of the network's overlay addresses.
   public let prefix: IPv6Prefix
   /// The lengths that a label can have, in characters.

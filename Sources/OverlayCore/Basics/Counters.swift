@@ -160,6 +160,16 @@ public struct Counters: Sendable {
     set { values[counter.rawValue] = newValue }
   }
 
+  /// All counters, in the order they are declared, and whether each counts what was dropped or refused.
+  public var all: [(name: String, count: UInt64, isDrop: Bool)] {
+    Counter.allCases.map { ("\($0)", self[$0], $0.isDrop) }
+  }
+
+  /// Packets from the device that went to a circuit.
+  public var packetsSent: UInt64 { self[.sent] }
+  /// Packets from circuits that went to the device.
+  public var packetsDelivered: UInt64 { self[.delivered] }
+
   /// The counters that are not zero, in the order they are declared.
   public var seen: [(name: String, count: UInt64)] {
     Counter.allCases.compactMap { self[$0] > 0 ? ("\($0)", self[$0]) : nil }

@@ -68,7 +68,8 @@ public struct Node: ~Copyable {
     return NodeStatus(
       name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness, peers: shown,
       otherPeers: others,
-      acceptedCircuits: peers.callCount, counters: out.counters)
+      acceptedCircuits: peers.callCount, counters: out.counters, figures: out.figures,
+      circuits: streams.census, traffic: streams.traffic)
   }
 
   // MARK: - What happens

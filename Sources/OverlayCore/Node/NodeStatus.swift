@@ -16,4 +16,10 @@ public struct NodeStatus: Sendable {
   public let acceptedCircuits: Int
   /// The number of times that each thing has happened.
   public let counters: Counters
+  /// What was measured.
+  public let figures: NodeFigures
+  /// The circuits by what they are.
+  public let circuits: CircuitCensus
+  /// The bytes that went over all circuits.
+  public let traffic: Traffic
 }

@@ -23,6 +23,8 @@ struct Outbox: ~Copyable {
 
   /// The number of times that each thing has happened.
   var counters = Counters()
+  /// What is measured.
+  var figures = NodeFigures()
 
   /// Appends an action.
   mutating func perform(_ action: NodeAction) {

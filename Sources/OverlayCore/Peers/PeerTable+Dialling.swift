@@ -65,6 +65,7 @@ extension PeerTable {
     _ circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
     out.counters[.granted] += 1
+    out.figures.dialTime.note(now - streams[circuit].began)
     dials.ended()
     guard let use = use(of: circuit), let peer = use.dialledPeer, let name = peers[peer].name else { return }
     streams.rank(circuit, as: standing(of: name.address, names))

@@ -12,6 +12,7 @@ extension PeerTable {
     }
     switch use {
     case .call:
+      out.figures.noteLost(end, wasAccepted: true)
       out.tell(.callEnded(end))
     case .question:
       break
@@ -100,10 +101,12 @@ extension PeerTable {
   ) {
     let wasOpen = circuit.isOpen
     let isLongLived = now - circuit.began >= PeerTable.shortLife
-    if !wasOpen { out.counters[.dialFailed] += 1 }
+    if wasOpen { out.figures.noteLost(end, wasAccepted: false) } else { out.counters[.dialFailed] += 1 }
     let jitter = Double.random(in: 0..<1, using: &random)
     switch end {
-    case .torUnreachable: return torLost(out: &out, at: now)
+    case .torUnreachable:
+      if !wasOpen { out.figures.noteFailedDial(end) }
+      return torLost(out: &out, at: now)
     case .unneeded:
       if wasOpen, isLongLived { peers[peer].forgive() }
       return
@@ -129,10 +132,19 @@ extension PeerTable {
     if failure.isUnexplained,
       askWhy(peer, user: user, names: &names, streams: &streams, out: &out, at: now)
     {
+      // Its answer is counted.
       return
     }
+    out.figures.noteFailedDial(failure)
     if peers[peer].isSelf { selfCheckFailed(failure, out: &out, at: now) }
     if let change = change(of: peer, to: .lost(failure)) { out.tell(.disconnected(change, reason)) }
+  }
+
+  /// Counts the end of a circuit that is not the first.
+  func noteEnd(of circuit: borrowing Circuit, _ end: CircuitEnd, out: inout Outbox) {
+    if circuit.isOpen { return out.figures.noteLost(end, wasAccepted: false) }
+    out.counters[.dialFailed] += 1
+    out.figures.noteFailedDial(end)
   }
 
   // MARK: - Lanes for bulk
@@ -142,7 +154,7 @@ extension PeerTable {
     _ circuit: inout Circuit, _ lane: Int, of peer: PeerSlots.Index, _ end: CircuitEnd, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
-    if !circuit.isOpen { out.counters[.dialFailed] += 1 }
+    noteEnd(of: circuit, end, out: &out)
     vacate(lane, of: peer, after: circuit, end, out: &out, at: now)
     peers[peer].flows.clear(lane)
     streams.rescue(

@@ -220,7 +220,7 @@ extension PeerTable {
     _ circuit: inout Circuit, of peer: PeerSlots.Index, _ end: CircuitEnd, streams: inout Streams, out: inout Outbox,
     at now: Instant
   ) {
-    if !circuit.isOpen { out.counters[.dialFailed] += 1 }
+    noteEnd(of: circuit, end, out: &out)
     peers[peer].sparse.successor = nil
     peers[peer].liveness.successorEnded()
     if end == .torUnreachable { torLost(out: &out, at: now) }

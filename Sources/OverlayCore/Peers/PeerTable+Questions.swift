@@ -28,6 +28,7 @@ extension PeerTable {
     guard let peer = peerAsked(about: circuit) else { return }
     peers[peer].question = nil
     guard let failure else {
+      if case .notReached(let failure, _)? = peers[peer].lastError?.reason { out.figures.noteFailedDial(failure) }
       guard !peers[peer].hasCircuit else { return }
       peers[peer].showedLife(at: now)
       if peers[peer].isSelf { selfCheck?.waits(until: now) }
@@ -53,6 +54,7 @@ extension PeerTable {
 
   /// Tells why a peer is not reached, and when it is dialled again.
   private mutating func explain(_ peer: PeerSlots.Index, _ failure: DialFailure, out: inout Outbox, at now: Instant) {
+    out.figures.noteFailedDial(failure)
     if peers[peer].isSelf { selfCheckFailed(failure, out: &out, at: now) }
     guard peers[peer].reachability != .connected else { return }
     let reason = NodeEvent.Disconnection.notReached(failure, nextTry(of: peer, at: now))

@@ -156,12 +156,16 @@ struct Circuit: ~Copyable {
   }
 
   /// Fills the write batch with as many packets as one write takes. It returns the packets that were dropped or marked.
-  mutating func fillBatch(at now: Instant, store: inout PacketStore) -> FlowQueue.Losses {
+  /// `delays` gets the time that each of the others has waited.
+  mutating func fillBatch(
+    at now: Instant, store: inout PacketStore, delays: inout DelayHistogram
+  ) -> FlowQueue.Losses {
     let least = service.pace
     let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
     queue.fillBatch(
       bytes: batchSize, packets: WriteRuns.batchPackets, at: now,
-      pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store)
+      pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store,
+      delays: &delays)
     let losses = queue.losses
     queue.losses = FlowQueue.Losses()
     return losses

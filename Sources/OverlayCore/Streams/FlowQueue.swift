@@ -103,12 +103,15 @@ struct FlowQueue: ~Copyable {
     if flows[index].head != .none, !flows[index].isListed { enlist(index, asNew: true) }
   }
 
-  /// Moves packets into the write batch until that holds `limit` bytes, or until `packets` packets were moved.
+  /// Moves packets into the write batch until that holds `limit` bytes, or until `packets` packets were moved. `delays`
+  /// gets the time that each of them has waited.
   mutating func fillBatch(
-    bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
+    bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore,
+    delays: inout DelayHistogram
   ) {
     var left = packets
     while batch.byteCount < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
+      delays.note(now - store[slot].queued)
       batch.append(slot, store: &store)
       left -= 1
     }

@@ -182,7 +182,7 @@ struct SendQueues: ~Copyable {
     circuits[circuit].isFlushRequested = false
     let isOpen = circuits[circuit].isOpen
     if isOpen {
-      let losses = circuits[circuit].fillBatch(at: now, store: &store)
+      let losses = circuits[circuit].fillBatch(at: now, store: &store, delays: &out.figures.queueDelay)
       out.counters[.queueAged] += UInt64(losses.aged)
       out.counters[.queueMarked] += UInt64(losses.marked)
     }

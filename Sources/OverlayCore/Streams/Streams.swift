@@ -16,6 +16,8 @@ struct Streams: ~Copyable {
   private var deadlines = DeadlineQueue()
   private var nextTidying = Instant.distantFuture
   private let reassemblyBytes: Int
+  // The bytes that went over circuits that are gone.
+  private var pastTraffic = Traffic()
 
   /// Makes streams without circuits, with `packetBytes` bytes for packets, of which cut packets may take
   /// `reassemblyBytes`.
@@ -48,6 +50,27 @@ struct Streams: ~Copyable {
   var store: PacketStore { _read { yield queues.store } }
   /// The number of circuits.
   var count: Int { queues.circuits.count }
+
+  /// The bytes that went over all circuits, those that are gone included. It looks at every circuit.
+  var traffic: Traffic {
+    var traffic = pastTraffic
+    for circuit in circuits.identifiers { traffic.add(circuits[circuit].traffic) }
+    return traffic
+  }
+
+  /// The number of circuits by what they are. Questions to Tor are none. It looks at every circuit.
+  var census: CircuitCensus {
+    var census = CircuitCensus()
+    for circuit in circuits.identifiers {
+      switch circuits[circuit].state {
+      case .connecting, .requested: census.dialling += 1
+      case .open: census.open += 1
+      case .accepted: census.accepted += 1
+      case .connectingToAsk, .asking: break
+      }
+    }
+    return census
+  }
 
   /// Returns whether the circuit is still there.
   func contains(_ circuit: CircuitIdentifier) -> Bool { queues.circuits.contains(circuit) }
@@ -129,6 +152,7 @@ struct Streams: ~Copyable {
     cutPackets.forget(identifier)
     deadlines.cancel(identifier.slot)
     circuit.defragmenter.abandon(store: &queues.store)
+    pastTraffic.add(circuit.traffic)
     return circuit
   }
 

@@ -90,7 +90,10 @@ public struct OnionCatCommand {
     case "5" where value == "socks5": note(letter, "Tor is asked by SOCKS4a, which does the same")
     case "5": note(letter, "no packet ever leaves but through Tor")
     case "d": note(letter, "'log-level = debug' is the most that is logged")
-    case "e": note(letter, "the daemon sets its interface up; a script can run after it, as ExecStartPost= of the unit")
+    case "e" where value.hasPrefix("/"):
+      lines.append("# the interface is set up already when a hook runs, which has OnionCat's variables")
+      set("hook", "up=" + value, letter)
+    case "e": note(letter, "the daemon sets its interface up; 'hook = up=PATH' runs a program then, by its whole path")
     case "f": note(letter, "the lines of \(value) are options: give them to 'oncilla migrate', too")
     case "i": note(letter, "'oncilla address \(value)' does that")
     case "o": note(letter, "'oncilla name \(value)' does that")

@@ -69,6 +69,9 @@ extension ControlCommand {
     ),
     change("reload", "Reads the configuration and the hosts file again, and opens the log file again, as SIGHUP does."),
     ask("monitor", "Answers, and then sends an event a line as things happen."),
+    ask(
+      "metrics", "The figures of the daemon, in the text format of Prometheus.",
+      Argument(name: "peers", kind: .boolean, isRequired: false)),
   ]
 
   private static let peer = Argument(name: "peer", kind: .string, isRequired: true)

@@ -9,6 +9,8 @@ final class ControlDesk {
 
   /// The settings that are in effect.
   var settings: DaemonSettings
+  /// Gets the metrics, with those of peers if they are asked for.
+  var metrics: (_ withPeers: Bool) -> String = { _ in "" }
   private let log: Log
   private let began: Instant
   private let loop: EventLoop
@@ -65,6 +67,7 @@ final class ControlDesk {
     let request = exchange.request
     switch request.command.name {
     case "status": return status()
+    case "metrics": return ["text": .string(metrics(request.isTrue("peers")))]
     case "monitor":
       exchange.succeed(monitors: true)
       return nil

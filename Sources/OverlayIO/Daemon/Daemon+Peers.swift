@@ -21,6 +21,7 @@ extension Daemon {
       _ = pump?.apply(before)
       throw ControlError(.conflict, "this is the name of this host, or its address is another peer's")
     }
+    hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
     if !isKept { runtimePeers.add(setting.peer) }
     return setting.peer
   }
@@ -31,6 +32,7 @@ extension Daemon {
     runtimePeers.remove(peer.name)
     settings.peers.removeAll { $0 == peer }
     _ = pump?.apply(settings)
+    hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
     return peer
   }
 }

@@ -33,6 +33,11 @@ extension Daemon {
         throw ReloadError(description: "log: \(error)")
       }
     }
+    do throws(HookError) {
+      for hook in new.daemon.hooks { try hook.check() }
+    } catch {
+      throw ReloadError(description: "\(error)")
+    }
     let (routes, served) = (new.daemon.interface.routes, new.daemon.interface.served)
     if (routes, served) != (settings.interface.routes, settings.interface.served) {
       do throws(PrivilegeError) {
@@ -50,6 +55,7 @@ extension Daemon {
     log.level = new.logLevel
     if let sinks { log.use(sinks) }
     let changes = pump?.apply(settings) ?? []
+    hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
     if changed.contains("hosts"), pump != nil { replaceHosts() }
     var report = ReloadReport()
     report.needsRestart = change.needsRestart

@@ -25,6 +25,10 @@ public final class Daemon {
   private var published: PublishedIdentity?
   private var torControl: TorControlPort?
   private var notifier: ServiceNotifier?
+  private(set) var hooks: DaemonHooks?
+  private var isStopping = false
+  private let began = Timestamp.now
+  private var metricsPage: MetricsServer?
   private var hasSeenTorAway = false
 
   /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events. Without a `source`
@@ -42,14 +46,19 @@ public final class Daemon {
     self.loop = loop
   }
 
-  /// Runs, and returns the exit status of the process: 0 after SIGTERM or SIGINT, 1 after a failure, which the log
-  /// names.
+  /// Runs, and returns the exit status of the process: 0 after SIGTERM or SIGINT, 5 if a hook cannot be run, 1 after
+  /// another failure, which the log names.
   public func run() -> Int32 {
     notifier = ServiceNotifier(.take(), on: loop, log: log)
     awaitSignals()
     do {
+      hooks = try DaemonHooks(settings, on: loop, log: log)
       desk = try ControlDesk(settings, on: loop, log: log)
       desk?.daemon = self
+      desk?.metrics = { [unowned self] withPeers in metrics(withPeers: withPeers) }
+      metricsPage = try settings.metricsListen.map { address in
+        try MetricsServer(address, on: loop, log: log) { [unowned self] in metrics(withPeers: settings.metricsPeers) }
+      }
       // Until the names are known there is no identity, and the caller finds the circuit closed.
       listeners = try IdentityListeners(
         settings.identities, on: loop, log: log,
@@ -60,7 +69,7 @@ public final class Daemon {
         failed: { [unowned self] in stop(status: 1) })
       try findIdentities()
     } catch {
-      fail("\(error)")
+      fail("\(error)", status: error is HookError ? 5 : 1)
     }
     loop.run()
     close()
@@ -68,6 +77,8 @@ public final class Daemon {
   }
 
   private func close() {
+    hooks = nil
+    metricsPage = nil
     desk = nil
     hostname = nil
     published = nil
@@ -82,22 +93,31 @@ public final class Daemon {
     if status == 0 { log.notice("stopped") }
   }
 
+  /// Ends the daemon as soon as the hooks of the end have run. Packets go on until then.
   private func stop(status: Int32) {
+    guard !isStopping else { return }
+    isStopping = true
     self.status = status
     notifier?.stopping(because: status == 0 ? nil : "it cannot go on: the log says why")
-    loop.stop()
+    guard let hooks else { return loop.stop() }
+    hooks.stop { [unowned self] in loop.stop() }
   }
 
-  private func fail(_ reason: String) {
+  /// Somebody who asks twice does not want to wait for hooks.
+  private func terminate() {
+    if isStopping { loop.stop() } else { stop(status: 0) }
+  }
+
+  private func fail(_ reason: String, status: Int32 = 1) {
     log.error(reason)
     notifier?.stopping(because: reason)
-    stop(status: 1)
+    stop(status: status)
   }
 
   private func awaitSignals() {
     let handlers: [(Int32, () -> Void)] = [
-      (SIGTERM, { [unowned self] in stop(status: 0) }),
-      (SIGINT, { [unowned self] in stop(status: 0) }),
+      (SIGTERM, { [unowned self] in terminate() }),
+      (SIGINT, { [unowned self] in terminate() }),
       (SIGHUP, { [unowned self] in hangUp() }),
       (SIGUSR1, { [unowned self] in report() }),
     ]
@@ -185,12 +205,14 @@ public final class Daemon {
       told: { [unowned self] event in
         if case .readiness = event { notifier?.say(sentence) }
         desk?.tell(event)
+        hooks?.tell(event)
       },
       deviceGone: { [unowned self] in deviceGone() })
     self.pump = pump
     hosts = try watchHosts(for: pump)
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")
+    hooks?.interfaceUp(as: first)
     pump.publicationsChanged(to: torState.publications, otherwise: unknownPublication)
     pump.start()
     try followTor(names)
@@ -285,6 +307,16 @@ public final class Daemon {
     }
     log.reopen()
     return try reload()
+  }
+
+  /// The figures of the daemon, for Prometheus.
+  private func metrics(withPeers showsPeers: Bool) -> String {
+    let status = pump?.status()
+    let isTorUp = status?.nodes.first.map { $0.tor == .reachable } ?? false
+    return HostMetrics.text(
+      of: status,
+      HostMetrics.Facts(
+        started: began.seconds, isTorUp: isTorUp, hooks: hooks?.counts ?? HookRunner.Counts(), showsPeers: showsPeers))
   }
 
   private func report() {

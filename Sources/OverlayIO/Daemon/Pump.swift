@@ -141,6 +141,12 @@ final class Pump {
     port.host.all.compactMap { identities[$0]?.withNode(body) ?? nil }
   }
 
+  /// The configured peers to which a circuit is open.
+  var configuredPeersUp: Set<OnionName> {
+    guard let first = status().nodes.first else { return [] }
+    return Set(first.peers.filter { if case .up = $0.state { $0.isConfigured } else { false } }.map(\.name))
+  }
+
   private func forEachIdentity(_ body: (IdentitySockets) -> Void) {
     for identity in port.host.all { if let sockets = identities[identity] { body(sockets) } }
   }

@@ -77,9 +77,17 @@ public struct DaemonSettings: Equatable, Sendable {
   public var stateDirectory = "/var/lib/oncilla"
   /// The path of the control socket; `nil` for none.
   public var control: String? = "/run/oncilla/control.sock"
+  /// Where metrics are served over HTTP, a loopback address; `nil` for nowhere.
+  public var metricsListen: SocketAddress?
+  /// Whether the metrics that are served show peers that have petnames.
+  public var metricsPeers = false
+  /// What is run for which event, at most `mostHooks`.
+  public var hooks: [Hook] = []
 
   /// How many identities one daemon has at most: each has its own peers, names and circuits.
   public static let mostIdentities = 128
+  /// How many hooks there are at most.
+  public static let mostHooks = 32
   /// How many prefixes are routed, and how many are served, at most.
   public static let mostPrefixes = 256
 

@@ -151,6 +151,21 @@ extension Setting {
     ) { draft, given throws(SettingValue.Refusal) in
       draft.daemon.control = given.text == "none" ? nil : try SettingValue.socketPath(given.text)
     },
+    .form(
+      "metrics-listen", "HOST:PORT", needsRestart: true,
+      "Serve metrics for Prometheus at http://HOST:PORT/metrics, at a loopback address alone."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.metricsListen = try SettingValue.loopbackAddress(given.text)
+    },
+    .flag("metrics-peers", needsRestart: false, "Show peers that have petnames in what --metrics-listen serves.") {
+      $0.daemon.metricsPeers = true
+    },
+    .form(
+      "hook", "EVENT=PATH", isRepeatable: true, needsRestart: false,
+      "A program that is run at an event: up, down, peer-up or peer-down. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.hooks.append(try HookSetting.read(given.text, after: draft.daemon.hooks))
+    },
     .word(
       "log-level", LogLevel.allCases, as: \.name, default: .notice, needsRestart: false, "How much is logged.",
       at: \.logLevel),

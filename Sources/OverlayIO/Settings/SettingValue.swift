@@ -79,6 +79,15 @@ public enum SettingValue {
     }
   }
 
+  /// The address of a socket, by number, that this host alone reaches.
+  static func loopbackAddress(_ text: String) throws(Refusal) -> SocketAddress {
+    let address = try internetAddress(text)
+    guard address.isLoopback else {
+      throw Refusal("a loopback address is accepted, such as 127.0.0.1:9469: others must not reach it")
+    }
+    return address
+  }
+
   /// The MAC address of one station.
   static func hostMACAddress(_ text: String) throws(Refusal) -> MACAddress {
     guard let address = MACAddress(text) else {

@@ -4,28 +4,33 @@ import OverlayCore
 /// The reason why a listener cannot be made.
 struct ListenerError: Error, Equatable, CustomStringConvertible {
   private let address: SocketAddress
+  private let option: String?
   private let error: SystemError
 
-  /// The error of the call that failed.
-  init(_ address: SocketAddress, _ error: SystemError) {
+  /// The error of the call that failed, at an address that this option gives; `nil` for those of onion services.
+  init(_ address: SocketAddress, _ error: SystemError, option: String? = nil) {
     self.address = address
+    self.option = option
     self.error = error
   }
 
   /// A description for the operator, with what is accepted.
   var description: String {
     switch error.number {
+    case EADDRINUSE where option != nil:
+      "\(address) is taken: end the program that listens there, or give another address to \(option ?? "")"
     case EADDRINUSE:
       "\(address) is taken, perhaps by another oncilla: end the program that listens there, or give another address to "
         + "--listen (or listen=) and to HiddenServicePort in torrc"
-    case EADDRNOTAVAIL: "\(address) is not an address of this host: --listen (or listen=) accepts one that is"
+    case EADDRNOTAVAIL:
+      "\(address) is not an address of this host: \(option ?? "--listen (or listen=)") accepts one that is"
     default: "\(error)"
     }
   }
 }
 
 /// A listener: Tor connects to it for each circuit that somebody dials to an onion service of this host, and a client
-/// of the control socket for its requests.
+/// of the control socket, or of the metrics, for its requests.
 final class Listener {
   /// The time for which nothing is accepted after the process ran out of descriptors. The connections that wait would
   /// make the loop spin.
@@ -43,9 +48,11 @@ final class Listener {
   private var resumption: TimerSource?
   private let handler: (EventSource<StreamSocket>) -> Void
 
-  /// Makes a listener at `address`. It hands each connection to `handler`, and tells `log` when it cannot accept.
+  /// Makes a listener at `address`, which `option` gives unless it is one of an onion service. It hands each connection to
+  /// `handler`, and tells `log` when it cannot accept.
   convenience init(
-    _ address: SocketAddress, on loop: EventLoop, log: Log, handler: @escaping (EventSource<StreamSocket>) -> Void
+    _ address: SocketAddress, for option: String? = nil, on loop: EventLoop, log: Log,
+    handler: @escaping (EventSource<StreamSocket>) -> Void
   ) throws {
     let socket = try SystemCall.socket(address.family, SOCK_STREAM)
     let number = socket.number
@@ -57,7 +64,7 @@ final class Listener {
       }
       try SystemCall.listen(number, "listen at \(address)")
     } catch {
-      throw ListenerError(address, error)
+      throw ListenerError(address, error, option: option)
     }
     try self.init(owning: socket, at: "\(address)", on: loop, log: log, handler: handler)
   }

@@ -117,6 +117,9 @@ struct StreamSocket: Pollable, ~Copyable {
     }
   }
 
+  /// Tells the other side that nothing more comes.
+  func endWriting() { SystemCall.endWriting(file.number) }
+
   /// Sets the TCP options, and returns whether the socket is a TCP socket. A UNIX socket has none of these options.
   private static func sendAtOnce(_ socket: Int32) -> Bool {
     // No queue of the program can reorder the bytes that the kernel holds.

@@ -23,6 +23,12 @@ extension SystemCall {
     try perform(act()) { Glibc.listen(socket, SOMAXCONN) }
   }
 
+  /// Tells the other side of a connection that nothing more comes.
+  static func endWriting(_ socket: Int32) {
+    // Fails where the other side was faster.
+    _ = Glibc.shutdown(socket, Int32(SHUT_WR))
+  }
+
   /// Takes a connection; `nil` where none waits.
   static func accept(_ listener: Int32) throws(SystemError) -> FileDescriptor? {
     guard let number = try attempt("accept", { oncilla_accept(listener) }) else { return nil }

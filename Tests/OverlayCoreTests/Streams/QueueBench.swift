@@ -14,6 +14,8 @@ struct QueueBench: ~Copyable {
   private var flows: [[UInt8]: UInt32] = [:]
   /// How many packets made room for newer ones.
   private(set) var overflow = 0
+  /// How long packets waited that went to the write batch.
+  private(set) var delays = DelayHistogram()
 
   struct UnknownPacket: Error {}
 
@@ -26,7 +28,7 @@ struct QueueBench: ~Copyable {
 
   /// Moves more packets into the write batch.
   mutating func fillBatch(bytes: Int, packets: Int = .max, pace: ControlledDelay.Pace = patience) {
-    queue.fillBatch(bytes: bytes, packets: packets, at: now, pace: pace, store: &store)
+    queue.fillBatch(bytes: bytes, packets: packets, at: now, pace: pace, store: &store, delays: &delays)
   }
 
   /// So many bytes were written.

@@ -107,7 +107,9 @@ struct StreamStressTests {
 
     /// A socket that takes a part of what it is offered.
     mutating func transmit() {
-      queue.fillBatch(bytes: 1 << 17, packets: runs.count, at: now, pace: patience, store: &store)
+      var delays = DelayHistogram()
+      queue.fillBatch(
+        bytes: 1 << 17, packets: runs.count, at: now, pace: patience, store: &store, delays: &delays)
       let count = queue.fill(runs, from: 0, store: store)
       let room = min(pieceSize(&random) * 4, queue.batchBytes)
       var taken = 0

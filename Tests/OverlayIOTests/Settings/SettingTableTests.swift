@@ -81,6 +81,10 @@ struct SettingTableTests {
   func restarts() {
     #expect(
       Setting.all.filter { !$0.needsRestart }.map(\.name)
-        == ["peer", "invited", "peer-key", "hosts", "route", "serve", "idle", "circuits", "log-level", "log"])
+        == [
+          "peer", "invited", "peer-key", "hosts", "route", "serve", "idle", "circuits", "metrics-peers", "hook",
+          "log-level",
+          "log",
+        ])
   }
 }

@@ -1,0 +1,21 @@
+extension Counter {
+  /// Whether it counts packets, frames or messages that were dropped or withheld, rather than what else happened.
+  var isDrop: Bool {
+    switch self {
+    case .answerLimited, .queueFull, .queueAged, .lostWithCircuit, .unreachableLimited, .peerErrorLimited,
+      .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
+      .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .remoteDiscovery, .unreadableHeaders,
+      .foreignQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame, .foreignFrame, .frameLoop, .taggedFrame,
+      .otherFrame, .badNeighbour, .neighbourLimited, .misplacedNeighbour, .neighbourQueueFull,
+      .neighbourUnreachable, .linkEventLimit, .addressRequestMalformed, .addressRequestForeign,
+      .addressRequestLimited:
+      true
+    case .sent, .delivered, .reflected, .dialled, .granted, .dialFailed, .dialLimit, .strangerLimit, .accepted,
+      .circuitLimit, .crowdedOut, .badStream, .reassemblyLimit, .noRoom, .idleClosed, .stalled, .asked, .answered,
+      .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
+      .changedClaim, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,
+      .routerSolicitation, .addressAnswered, .noAddressFree, .addressDeclined:
+      false
+    }
+  }
+}

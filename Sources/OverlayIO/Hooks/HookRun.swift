@@ -1,0 +1,101 @@
+import OverlayCore
+
+/// A hook that runs. It is killed with the run, and when its time is over.
+final class HookRun {
+  /// How a run ended.
+  enum Outcome: Equatable {
+    /// The program ended by itself.
+    case ended(SystemCall.Ending)
+    /// It was killed because its time was over.
+    case killed
+  }
+
+  /// What ran, and why.
+  let hook: Hook
+  /// The event.
+  let occasion: HookOccasion
+
+  private let process: Int32
+  private let watch: EventSource<FileDescriptor>
+  private var pipe: EventSource<FileDescriptor>?
+  private var timer: TimerSource?
+  private var output = HookOutput()
+  private var isOver = false
+  private let write: (String) -> Void
+  private let ended: (HookRun, Outcome) -> Void
+
+  /// Starts a hook, which may run for so long. `write` gets the lines that it writes, and `ended` is called once.
+  init(
+    _ hook: Hook, for occasion: HookOccasion, within limit: Duration, on loop: EventLoop,
+    write: @escaping (String) -> Void, ended: @escaping (HookRun, Outcome) -> Void
+  ) throws(SystemError) {
+    self.hook = hook
+    self.occasion = occasion
+    self.write = write
+    self.ended = ended
+    let ends = try SystemCall.pipe()
+    let reading = FileDescriptor(owning: ends.reading)
+    let writing = FileDescriptor(owning: ends.writing)
+    process = try SystemCall.start(hook.path, environment: occasion.environment, output: writing.number)
+    // It is open until here.
+    _ = consume writing
+    do throws(SystemError) {
+      watch = EventSource(try SystemCall.watchProcess(process), on: loop)
+    } catch {
+      HookRun.end(process)
+      throw error
+    }
+    let source = EventSource(reading, on: loop)
+    pipe = source
+    // Where this fails, `deinit` ends the process.
+    timer = try TimerSource(on: loop) { [unowned self] in finish(.killed) }
+    source.handle(.readable) { [unowned self] in _ = read() }
+    source.start(.readable)
+    watch.handle(.readable) { [unowned self] in look() }
+    watch.start(.readable)
+    timer?.start(after: limit)
+  }
+
+  deinit {
+    if !isOver { HookRun.end(process) }
+  }
+
+  private static func end(_ process: Int32) {
+    SystemCall.killGroup(of: process)
+    // It is gone at once; without the call it would stay as a zombie.
+    _ = try? SystemCall.ending(of: process, waits: true)
+  }
+
+  private func look() {
+    guard !isOver, let ending = (try? SystemCall.ending(of: process)) ?? nil else { return }
+    isOver = true
+    finish(.ended(ending))
+  }
+
+  private func finish(_ outcome: Outcome) {
+    timer = nil
+    if !isOver {
+      isOver = true
+      HookRun.end(process)
+    }
+    // What a program that it left behind writes later is not waited for.
+    while pipe != nil, read() {}
+    pipe = nil
+    if let line = output.finish() { write(line) }
+    ended(self, outcome)
+  }
+
+  /// Reads what there is, and returns whether there may be more.
+  private func read() -> Bool {
+    guard let pipe else { return false }
+    var lines: [String] = []
+    let count = withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 8) { buffer in
+      let count = (try? SystemCall.read(pipe.file.number, into: buffer)) ?? nil
+      if let count { lines = output.take(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+      return count
+    }
+    for line in lines { write(line) }
+    if count == 0 || output.isFull { self.pipe = nil }
+    return count.map { $0 > 0 } ?? false
+  }
+}
