@@ -19,10 +19,11 @@ let package = Package(
     .systemLibrary(name: "CInih", pkgConfig: "inih", providers: [.apt(["libinih-dev"])]),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .target(name: "CLinux"),
+    .target(name: "CNcurses"),
     .target(name: "OverlayCore", dependencies: ["CNettle"], swiftSettings: lean),
     .target(
       name: "OverlayIO", dependencies: ["CInih", "CJansson", "CLibevent", "CLinux", "OverlayCore"], swiftSettings: lean),
-    .executableTarget(name: "oncilla", dependencies: ["OverlayIO", "OverlayCore"], swiftSettings: lean),
+    .executableTarget(name: "oncilla", dependencies: ["CNcurses", "OverlayIO", "OverlayCore"], swiftSettings: lean),
     .target(name: "PacketSamples", dependencies: ["OverlayCore"], path: "Tests/PacketSamples"),
     .target(name: "SystemProbes", dependencies: ["OverlayIO"], path: "Tests/SystemProbes"),
     .testTarget(name: "OverlayCoreTests", dependencies: ["OverlayCore", "OverlayIO", "PacketSamples"]),

@@ -105,6 +105,12 @@ struct ManualTests {
       documented.filter { $0.hasPrefix("oncilla_") && $0 != "oncilla_link_drops_total" }.sorted() == names.sorted())
   }
 
+  @Test("it has every option of top")
+  func topOptions() {
+    let documented = entries.filter { $0.section == "Options of oncilla top" }
+    #expect(documented.map(\.tag) == TopDraft.options.map(\.synopsis))
+  }
+
   @Test("it has every option of guard")
   func guardOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla guard" }

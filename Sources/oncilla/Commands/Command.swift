@@ -28,8 +28,9 @@ struct Command: Sendable {
   /// All of them, in the order of the help text.
   static var all: [Command] {
     [
-      status, setup, invite, join, revoke, peers, peer, ping, routes, neighbours, monitor, wait, reload, metrics, run,
-      checkConfiguration, doctor, leakGuard, identity, address, name, migrate, version, help,
+      status, setup, invite, join, revoke, peers, peer, ping, routes, neighbours, monitor, wait, reload,
+      metrics, top, run, checkConfiguration, doctor, leakGuard, identity, address, name, migrate, version,
+      help,
     ]
   }
 

@@ -16,9 +16,14 @@ enum Console {
   /// The decoration of what goes to standard output: none but for a terminal, and none if the user wants none
   /// (no-color.org).
   static var style: Style {
-    let isPlain = SystemCall.variable("NO_COLOR").map { !$0.isEmpty } ?? false
-    return Style(isOn: SystemCall.isTerminal(STDOUT_FILENO) && !isPlain && SystemCall.variable("TERM") != "dumb")
+    Style(isOn: SystemCall.isTerminal(STDOUT_FILENO) && hasColors && SystemCall.variable("TERM") != "dumb")
   }
+
+  /// Whether the user has nothing against colors.
+  static var hasColors: Bool { SystemCall.variable("NO_COLOR").map(\.isEmpty) ?? true }
+
+  /// Whether somebody sits at a terminal and can press keys.
+  static var isInteractive: Bool { SystemCall.isTerminal(STDIN_FILENO) && SystemCall.isTerminal(STDOUT_FILENO) }
 
   /// Writes `text` to standard output; the exit status. A reader that has seen enough is no failure.
   static func print(_ text: String) -> Int32 {

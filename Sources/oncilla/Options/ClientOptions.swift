@@ -50,10 +50,13 @@ struct DaemonConnection {
   private let instance: Instance
   private let path: String
   private let client: ControlClient
+  // Whether nobody is told that the daemon is of another version.
+  private let isQuiet: Bool
 
   /// Connects to the daemon of an instance, or to the one with the control socket at `path`.
-  init(_ instance: Instance, _ path: String?) throws(CommandError) {
+  init(_ instance: Instance, _ path: String?, isQuiet: Bool = false) throws(CommandError) {
     self.instance = instance
+    self.isQuiet = isQuiet
     self.path = path ?? instance.controlSocket
     do throws(ControlClientError) {
       client = try ControlClient(self.path)
@@ -86,7 +89,7 @@ struct DaemonConnection {
   }
 
   private func warnOfVersion() {
-    guard let version = client.daemonVersion, version != ProgramVersion.current else { return }
+    guard !isQuiet, let version = client.daemonVersion, version != ProgramVersion.current else { return }
     Console.complain("this is version \(ProgramVersion.current), and the daemon that runs is \(version.quotedLine())")
   }
 

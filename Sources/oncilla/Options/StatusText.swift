@@ -75,7 +75,8 @@ enum PeerText {
     }.joined()
   }
 
-  private static func lastError(_ peer: JSONValue) -> String {
+  /// Returns why a peer was last lost or not reached, with its age and the next try; empty if it never was.
+  static func lastError(_ peer: JSONValue) -> String {
     guard let error = peer["last_error"], let text = error["text"]?.string else { return "" }
     let age = error["age_seconds"]?.integer.map { " (\(duration($0)) ago)" } ?? ""
     return text.quotedLine() + age + (nextTry(peer).map { "; " + $0 } ?? "")
