@@ -12,6 +12,8 @@
 # a compiler that contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
+# Debian's zsh looks for what packages bring here, and for what the administrator brings under /usr/local.
+ZSH_FUNCTIONS = $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 
 BUILD = $(SWIFT) build -c release --static-swift-stdlib --product oncilla
 BINARY = .build/release/oncilla
@@ -31,6 +33,11 @@ install: $(BINARY)
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	install -D -m 644 contrib/oncilla.conf.sample $(DESTDIR)$(PREFIX)/share/doc/oncilla/examples/oncilla.conf
 	install -D -m 644 man/oncilla-control.7 $(DESTDIR)$(PREFIX)/share/man/man7/oncilla-control.7
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(ZSH_FUNCTIONS) \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BINARY) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/oncilla
+	$(BINARY) completion zsh > $(DESTDIR)$(ZSH_FUNCTIONS)/_oncilla
+	$(BINARY) completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/oncilla.fish
 
 # Builds what is older than its sources, and nothing else.
 binary: $(BINARY)

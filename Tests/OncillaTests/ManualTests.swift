@@ -105,6 +105,14 @@ struct ManualTests {
       documented.filter { $0.hasPrefix("oncilla_") && $0 != "oncilla_link_drops_total" }.sorted() == names.sorted())
   }
 
+  @Test("it has every option of exec and bugreport")
+  func otherOptions() {
+    let documented = { (section: String) in entries.filter { $0.section == "Options of oncilla \(section)" }.map(\.tag)
+    }
+    #expect(documented("exec") == ExecDraft.options.map(\.synopsis))
+    #expect(documented("bugreport") == BugReportDraft.options.map(\.synopsis))
+  }
+
   @Test("it has every option of top")
   func topOptions() {
     let documented = entries.filter { $0.section == "Options of oncilla top" }

@@ -78,6 +78,14 @@ int oncilla_close_from(posix_spawn_file_actions_t *actions, int first);
 // process has ended, which no child process inherits; -1 with errno.
 int oncilla_process_descriptor(int32_t process);
 
+// unshare with CLONE_NEWNS, because <sched.h> hides both from Swift's Glibc; what is mounted here from then on is not seen
+// outside. 0, or -1 with errno.
+int oncilla_separate_mounts(void);
+
+// mount(2) of a file system without a device, which nothing is run from, because Swift imports its flags as an enumeration
+// that cannot be combined. 0, or -1 with errno.
+int oncilla_mount_virtual(const char *kind, const char *path);
+
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);
 

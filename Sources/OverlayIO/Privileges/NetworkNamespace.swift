@@ -17,6 +17,12 @@ enum NetworkNamespace {
     return try body()
   }
 
+  /// Moves the calling thread into a namespace for good: a program is to take the place of this one.
+  static func enter(_ name: NamespaceName) throws(PrivilegeError) {
+    let target = try openFile(name.path)
+    try enter(target, path: name.path)
+  }
+
   private static func openFile(_ path: String) throws(PrivilegeError) -> FileDescriptor {
     do throws(SystemError) {
       // O_NONBLOCK: whoever names a pipe must not make us wait.

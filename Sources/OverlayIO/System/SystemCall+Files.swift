@@ -28,6 +28,24 @@ extension SystemCall {
     try attempt(act()) { buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) } }
   }
 
+  /// Takes what stands behind the first `offset` bytes of a file, as much as `buffer` has room for; how many bytes that was.
+  static func read(
+    _ descriptor: Int32, into buffer: inout [UInt8], at offset: Int, _ act: @autoclosure () -> String
+  ) throws(SystemError) -> Int {
+    var count = 0
+    while count < buffer.count {
+      let more = try perform(act()) {
+        buffer.withUnsafeMutableBytes { bytes in
+          Glibc.pread(
+            descriptor, bytes.baseAddress.map { $0 + count }, bytes.count - count, off_t(offset + count))
+        }
+      }
+      if more == 0 { break }
+      count += more
+    }
+    return count
+  }
+
   /// Hands over some of the bytes; how many were taken, `nil` where none can be now.
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, _ act: @autoclosure () -> String = "write"

@@ -68,6 +68,17 @@ extension SystemCall {
     return value
   }
 
+  /// The kernel: its name, its release, and the kind of machine.
+  public static var kernel: (system: String, release: String, machine: String) {
+    var names = utsname()
+    // Fails for an address alone that is none.
+    _ = Glibc.uname(&names)
+    func text(_ field: some Any) -> String {
+      withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    return (text(names.sysname), text(names.release), text(names.machine))
+  }
+
   /// The number of this process.
   static var processIdentifier: Int32 { Glibc.getpid() }
 }

@@ -21,7 +21,7 @@ struct Command: Sendable {
   /// What else is to be known, in paragraphs.
   let details: [String]
   /// The rows of its options, below `details`.
-  let optionRows: [String]
+  let optionRows: [OptionRow]
   /// Reads its arguments and does the work for the instance that the command line means; `nil` if they ask for help.
   let perform: @Sendable (Instance, [String]) throws(CommandError) -> Outcome?
 
@@ -29,8 +29,8 @@ struct Command: Sendable {
   static var all: [Command] {
     [
       status, setup, invite, join, revoke, peers, peer, ping, routes, neighbours, monitor, wait, reload,
-      metrics, top, run, checkConfiguration, doctor, leakGuard, identity, address, name, migrate, version,
-      help,
+      metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, migrate,
+      bugReport, completion, version, help,
     ]
   }
 
@@ -38,7 +38,7 @@ struct Command: Sendable {
   var helpText: String {
     var text = "Usage: oncilla \(name)\(usage.isEmpty ? "" : " " + usage)\n"
     for detail in details { text += "\n" + HelpText.paragraph(detail) }
-    if !optionRows.isEmpty { text += "\nOptions:\n" + optionRows.joined() }
+    if !optionRows.isEmpty { text += "\nOptions:\n" + optionRows.map(\.text).joined() }
     return text
   }
 

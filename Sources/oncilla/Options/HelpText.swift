@@ -18,10 +18,12 @@ enum HelpText {
   }
 
   /// The row of an option, its default at the end.
-  static func row(_ option: Option<some Any>) -> String {
+  static func row(_ option: Option<some Any>) -> OptionRow {
     // The no-break space keeps the default in one piece; it is written as a plain one.
     let suffix = option.defaultValue.map { " (default:\u{a0}\($0))" } ?? ""
-    return row(option.synopsis, option.summary + suffix)
+    return OptionRow(
+      name: option.name, placeholder: option.placeholder, isRepeatable: option.isRepeatable, summary: option.summary,
+      text: row(option.synopsis, option.summary + suffix))
   }
 
   /// `text` as a paragraph.
@@ -41,4 +43,18 @@ enum HelpText {
     }
     return lines.map { String($0.map { $0 == "\u{a0}" ? " " : $0 }) }
   }
+}
+
+/// What texts tell of an option, whatever it is read into.
+struct OptionRow: Sendable {
+  /// With its two hyphens.
+  let name: String
+  /// What stands for the value in texts; `nil` if the option takes none.
+  let placeholder: String?
+  /// Whether it may be given more than once.
+  let isRepeatable: Bool
+  /// What it does.
+  let summary: String
+  /// The lines of the help text.
+  let text: String
 }

@@ -17,6 +17,8 @@ struct OptionParser<Draft> {
   let command: String
   /// The options that it accepts, beside `--help` and `-h`.
   let options: [Option<Draft>]
+  /// Whether the first argument that is no option ends the options: it is another command with options of its own.
+  var endsAtOperand = false
 
   /// What `arguments` say. Throws the first thing that is wrong with them.
   func parse(_ arguments: some Sequence<String>, into draft: Draft) throws(CommandError) -> ParsedArguments<Draft> {
@@ -30,7 +32,9 @@ struct OptionParser<Draft> {
       }
       guard argument.hasPrefix("-"), argument != "-" else {
         result.operands.append(argument)
-        continue
+        if !endsAtOperand { continue }
+        result.operands += rest
+        break
       }
       let (name, attached) = OptionParser.split(argument)
       if name == "--help" || name == "-h" {

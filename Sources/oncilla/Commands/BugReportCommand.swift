@@ -1,0 +1,109 @@
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla bugreport`: what is to be told with a fault.
+  static let bugReport = Command(
+    name: "bugreport",
+    usage: "[OPTION]...",
+    summary: "print what helps to find a fault, without names and addresses",
+    details: [
+      """
+      Prints the versions of the program, the system and Tor, the effective configuration, what the daemon says of \
+      itself, the leak guards, and the end of the log file if there is one. Onion names, addresses, petnames, keys and \
+      paths are replaced, the same always by the same. Nothing is sent anywhere: read it before you send it.
+      """
+    ],
+    optionRows: BugReportDraft.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla bugreport", options: BugReportDraft.options)
+      let parsed = try parser.parse(arguments, into: BugReportDraft())
+      if parsed.wantsHelp { return nil }
+      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+      return .output(parsed.draft.report(for: instance))
+    })
+}
+
+/// The options of `oncilla bugreport` while they are being read.
+struct BugReportDraft: ClientDraft {
+  var control: String?
+  var file: String?
+
+  static var options: [Option<BugReportDraft>] {
+    [
+      Option("--config", "FILE", "The configuration of the daemon, if it was started with --config.") {
+        draft, value throws(SettingValue.Refusal) in
+        draft.file = try SettingValue.path(value)
+      },
+      .control(),
+    ]
+  }
+
+  /// The report. What cannot be found out is said in its place.
+  func report(for instance: Instance) -> String {
+    var report = BugReport()
+    let (status, reason) = ask(instance, "status")
+    let configuration = try? ConfigurationSource(instance, file: file).load()
+    report.hide(configuration, status, instance)
+    report.add("Versions", versions)
+    report.add("System", system)
+    if let configuration {
+      report.add(configuration)
+    } else {
+      // The line that says what is wrong may quote anything.
+      report.add("Configuration", ["not valid, or not readable: 'oncilla check-config' tells why"])
+    }
+    if let status { report.add("Daemon", status) } else { report.addRedacted("Daemon", [reason]) }
+    if let routes = ask(instance, "routes").result { report.add("Prefixes", routes) }
+    report.addRedacted("Leak guards", guards(configuration))
+    report.addRedacted("Log", log(configuration))
+    return report.text
+  }
+
+  private func ask(_ instance: Instance, _ command: String) -> (result: JSONObject?, reason: String) {
+    do throws(CommandError) {
+      return (try DaemonConnection(instance, control, isQuiet: true).ask(command), "")
+    } catch {
+      return (nil, error.description)
+    }
+  }
+
+  private var versions: [String] {
+    let tor = DebianPackages.version(of: "tor")
+    return [
+      "oncilla \(ProgramVersion.current)", tor.map { "Tor: Debian's package \($0)" } ?? "Tor: not Debian's package",
+    ]
+  }
+
+  private var system: [String] {
+    let (system, release, machine) = SystemCall.kernel
+    let device = (try? SystemFacts.exists("/dev/net/tun")) == true
+    return [
+      "\(system) \(release) \(machine)", SystemFacts.distribution ?? "unknown distribution",
+      device ? "/dev/net/tun is there" : "/dev/net/tun is not there",
+      SystemFacts.hasIPv6 ? "the kernel has IPv6" : "the kernel has no IPv6",
+    ]
+  }
+
+  private func guards(_ configuration: Configuration?) -> [String] {
+    var draft = GuardDraft()
+    draft.settings.namespace = configuration?.settings.daemon.interface.namespace
+    do throws(PrivilegeError) {
+      return try draft.status().text.split(separator: "\n").map(String.init)
+    } catch {
+      return [error.description]
+    }
+  }
+
+  private func log(_ configuration: Configuration?) -> [String] {
+    guard let target = configuration?.settings.logTarget else { return ["not known where it goes"] }
+    guard case .file(let path) = target else {
+      return ["no file: add what 'journalctl -u oncilla' shows by hand, without names and addresses"]
+    }
+    do throws(SystemError) {
+      return try lastLines(of: path, count: BugReport.logLines)
+    } catch {
+      return [error.description]
+    }
+  }
+}
