@@ -16,7 +16,8 @@ import types
 import pytest
 
 import overlay
-from overlay import BINARY, free_port, onion_name, wait_until
+from overlay import BINARY, free_port, onion_name
+from tor_control import LoneTor
 
 NAME = onion_name("doctor")
 
@@ -74,7 +75,7 @@ def start(daemons, patient, **changes):
                  "listen": [f"127.0.0.1:{patient.port}"], **changes}
     daemon = daemons(**arguments)
     patient.settings["control"] = daemon.directory / "control.sock"
-    daemon.wait_for_interface()
+    daemon.wait_for_line(": interface up")
     return daemon
 
 
@@ -90,7 +91,7 @@ def test_a_healthy_host(patient, daemons):
     assert result.returncode == 0 and "wrong" not in result.stdout.replace("nothing is wrong", ""), result.stdout
     assert result.stdout.splitlines()[-1].startswith("nothing is wrong, of 22"), result.stdout
     for subject in ("tun device", "SOCKS port", "onion service", "second daemon", "guard", "routes", "MTU", "daemon",
-                    "published", "loop: ready"):
+                    "published", "loop"):
         assert re.search(rf"^ok    {subject}: ", result.stdout, re.MULTILINE), (subject, result.stdout)
     assert f"(process {daemon.pid})" in patient.check("daemon")
     assert "\x1b" not in result.stdout
@@ -324,3 +325,32 @@ def test_a_wrong_configuration(patient, line, expected):
 def test_arguments():
     result = overlay.oncilla("doctor", "nonsense")
     assert result.returncode == 2 and "unexpected argument" in result.stderr
+
+
+def test_a_tor_that_is_starting_and_a_key_that_nobody_has_a_copy_of(patient, daemons):
+    with LoneTor() as tor:
+        patient.settings.update({"onion": None, "tor-control": f"unix:{tor.control}", "publish": "tor"})
+        assert patient.check("identity backup").startswith("skip ")
+        line = patient.check("Tor bootstrap", status=1)
+        assert line.startswith("wrong Tor bootstrap: Tor is starting (0 %)"), line
+        daemon = start(daemons, patient, onion=None, state_dir=patient.settings["state-dir"],
+                       options=["--tor-control", f"unix:{tor.control}", "--publish", "tor"])
+        assert patient.check("onion service") == "ok onion service: Tor makes it at the daemon's word"
+        line = patient.check("identity backup")
+        assert line.startswith("note identity backup: ") and "'oncilla identity backup FILE'" in line, line
+        overlay.oncilla("identity", "backup", "--state-dir", daemon.state_dir, patient.directory / "copy")
+        assert patient.check("identity backup").startswith("ok identity backup: the key was last backed up at 20")
+        daemon.stop()
+    assert patient.check("Tor bootstrap", status=1).startswith("wrong Tor bootstrap: there is no ")
+
+
+def test_no_name_of_a_host_is_told(patient, daemons):
+    """The report of a doctor is pasted into issues."""
+    service = patient.directory / "service"
+    service.mkdir()
+    (service / "hostname").write_text(NAME)
+    patient.torrc = f"HiddenServiceDir {service}\nHiddenServicePort 8060 127.0.0.1:1\n"
+    patient.proxy.connect(NAME, patient.port)
+    start(daemons, patient).wait_for_line(": ready, loop")
+    told = patient.doctor().stdout
+    assert NAME.removesuffix(".onion") not in told and NAME[40:56] not in told, told

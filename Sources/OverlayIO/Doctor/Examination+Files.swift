@@ -14,6 +14,8 @@ extension Examination {
       return .note(text + ", and \(warning)" + (rest > 0 ? ", and \(rest) more such" : ""), remedy: "do so")
     case .failure(.unreadable(let error)) where error.isDenied:
       return .wrong("\(error)", remedy: "ask as root, or as a member of the group oncilla")
+    case .failure(.unnamed), .failure(.nameless):
+      return .wrong("nothing tells who this host is", remedy: "'\(instance.program) setup' makes it somebody")
     case .failure(let error):
       return .wrong("\(error)", remedy: "'\(instance.program) check-config' tells whether it is well then")
     }

@@ -45,6 +45,13 @@ enum RunningDaemon {
     guard case .runs(let status, _, _) = self else { return nil }
     return (status["state"]?.string ?? "", status["summary"]?.string ?? "")
   }
+
+  /// How many milliseconds the longest loop of an identity took; `nil` if none came back.
+  var loopTime: Int64? {
+    guard case .runs(let status, _, _) = self else { return nil }
+    let times = status["identities"]?.array?.compactMap { $0["loop_us"]?.integer }
+    return times?.max().map { max(1, $0 / 1_000) }
+  }
 }
 
 extension Examination {
@@ -79,7 +86,7 @@ extension Examination {
   func loop() -> Check.Finding {
     guard let state = running.state else { return .skipped("the daemon is not asked") }
     switch state.word {
-    case "ready": return .ok(state.sentence)
+    case "ready": return .ok("a circuit came back\(running.loopTime.map { " in \($0) ms" } ?? "")")
     case "checking", "publishing", "waiting_for_name":
       return .note(state.sentence, remedy: "'\(instance.program) status' tells when it is ready")
     default: return .wrong(state.sentence, remedy: "'\(instance.program) status' tells when it is ready")

@@ -92,7 +92,8 @@ extension Examination {
           ? "'systemctl edit \(unit.name)' takes [Service] SupplementaryGroups=debian-tor, which lets it in"
           : "'usermod -aG debian-tor \(user.name)' lets it in, from its next start on")
     }
-    return torBootstrap(address, TorQuestion.ask(address))
+    // The cookie is for the members of a group, too.
+    return torBootstrap(address, user.isKnown ? user.acting { TorQuestion.ask(address) } : TorQuestion.ask(address))
   }
 
   /// The same for an answer of Tor.
