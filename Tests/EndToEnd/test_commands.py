@@ -104,8 +104,9 @@ def test_help_of_run_names_every_option_and_its_default():
     assert max(len(line) for line in result.stdout.splitlines()) <= 120
 
 
-def test_no_command():
-    assert oncilla().returncode == 2
+def test_no_command_shows_the_status():
+    alone, status = oncilla(), oncilla("status")
+    assert (alone.returncode, alone.stderr) == (status.returncode, status.stderr)
 
 
 NAME = onion_name("own")

@@ -14,9 +14,9 @@ import overlay
 from fake_socks import FakeSocks
 
 MILLISECONDS_TO_INTERFACE = 50
-RESIDENT_MB = 12
+RESIDENT_MB = 13
 ANONYMOUS_MB = 2
-STRIPPED_MB = 10
+STRIPPED_MB = 11
 LIBRARIES = {
     "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6",
     "libnettle.so.8", "libhogweed.so.6", "libgmp.so.10", "libevent_core-2.1.so.7", "libinih.so.1", "libjansson.so.4",

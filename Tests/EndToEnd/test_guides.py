@@ -157,7 +157,8 @@ def test_the_filter_lets_in_what_it_says_and_nothing_else(namespaces, daemons, p
 
 
 def test_a_namespace_for_some_programs(namespaces, daemons, proxy, follow):
-    start, use = [block for block in steps("What Tor gives, and what it does not", 4) if "netns" in block]
+    start, use = [block for block in steps("What Tor gives, and what it does not", 4)
+                  if "netns" in block or "oncilla exec" in block]
     assert "\n".join(start.splitlines()[:2]) in manual()
     own, alice = Identity(overlay.onion_name("a"), 8060), Identity.of("alice")
     daemon = daemons(onion=alice.name, listen=[f"127.0.0.1:{alice.listen_port}"], netns=namespaces("alice"),
@@ -169,14 +170,14 @@ def test_a_namespace_for_some_programs(namespaces, daemons, proxy, follow):
     follow(start, machine, alice, oncilla=own)
     follow.wait_until_ready()
     assert onions.has_guard_route()
-    command = use.replace("onions", onions.name).replace("ping -6", "ping -6 -c 1 -W 20")
+    command = use.replace("oncilla exec", "oncilla exec --user nobody").replace("ping -6", "ping -6 -c 1 -W 20")
     assert follow(command, machine, alice).wait(30) == 0
     assert daemon.running
 
 
 def test_the_command_for_a_report(tmp_path, host):
     """In a namespace of processes, where it meets no other daemon."""
-    command = step("pkill")
+    command = "pkill -USR1 -x oncilla\n"
     log = tmp_path / "log"
     script = (f"{overlay.BINARY} run --onion {overlay.onion_name('one')} --netns {host} --listen 127.0.0.1:1"
               f" --socks unix:{tmp_path}/none --state-dir {tmp_path} 2> {log} &\n"

@@ -17,6 +17,16 @@ public struct InvitedFile: Equatable, Sendable {
   /// Returns its path, in the configuration in this directory.
   public func path(in directory: String) -> String { "\(directory)/conf.d/\(name)" }
 
+  /// Returns whether there is one, in the configuration in this directory.
+  public func exists(in directory: String) -> Bool {
+    do throws(SystemError) {
+      try SystemCall.find(path(in: directory))
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// Writes the file with a public key of 32 bytes. Throws EEXIST if there is one already.
   public func write(_ publicKey: [UInt8], to directory: String) throws(SystemError) {
     try SystemCall.makeDirectory(directory, mode: 0o755)

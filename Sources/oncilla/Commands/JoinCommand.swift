@@ -60,10 +60,18 @@ private struct Joining {
       guard case .daemon(3, _) = error else { throw error }
       output += "The daemon does not run, and will read it at its start.\n"
     }
-    if let own, let answer = Invitation(name: own) {
+    if let own, let answer = try answer(to: petname, from: own) {
       output += "To make it mutual, send this back:\n  oncilla join \(answer.line)\n"
     }
     return output
+  }
+
+  /// Returns the invitation that makes it mutual; `nil` if the peer has one already.
+  private func answer(to petname: Petname, from own: OnionName) throws(CommandError) -> Invitation? {
+    let invitation = OwnInvitation(instance, control)
+    guard invitation.isPrivate else { return Invitation(name: own) }
+    guard !InvitedFile(petname).exists(in: instance.configurationDirectory) else { return nil }
+    return try invitation.makeKey(for: petname, as: nil)
   }
 
   private func write(_ invitation: Invitation, _ petname: Petname) throws(CommandError) {
