@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+import debian_root
 import fake_socks
 import overlay
 from lan import Identity, options_of
@@ -78,6 +79,18 @@ def namespaces():
     yield make
     for namespace in reversed(made):
         namespace.delete()
+
+
+@pytest.fixture(scope="session")
+def package():
+    """What `make deb` builds."""
+    return debian_root.build_package()
+
+
+@pytest.fixture(scope="session")
+def newer(package, tmp_path_factory):
+    """The same, of a later version."""
+    return debian_root.later_version(package, tmp_path_factory.mktemp("newer"))
 
 
 @pytest.fixture

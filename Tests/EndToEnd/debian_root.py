@@ -44,6 +44,22 @@ def mirror(suite):
     raise AssertionError(f"apt has no source for {suite} main:\n{listing.stdout}")
 
 
+def build_package():
+    """Builds the package as `make deb` does; its path."""
+    run(["make", "-C", REPOSITORY, "deb"], timeout=500)
+    found, = (REPOSITORY / ".build/deb").glob("oncilla_*.deb")
+    return found
+
+
+def later_version(package, directory):
+    """Makes a copy of the package whose version is later, in an empty directory; its path."""
+    run(["dpkg-deb", "--raw-extract", package, directory / "tree"])
+    control = directory / "tree/DEBIAN/control"
+    control.write_text(re.sub(r"^(Version: .*)$", r"\1+newer", control.read_text(), flags=re.MULTILINE))
+    run(["dpkg-deb", "--build", "--root-owner-group", directory / "tree", directory / "newer.deb"])
+    return directory / "newer.deb"
+
+
 def dependencies(package):
     """The names of the packages that it depends on, the first of each choice."""
     fields = run(["dpkg-deb", "--field", package, "Depends"]).stdout
@@ -60,10 +76,10 @@ def memory(directory):
         run(["umount", "--lazy", directory])
 
 
-def root_archive(packages):
-    """The archive of a root with these packages; made at the first call."""
+def root_archive(packages, kind="plain"):
+    """The archive of a root with these packages; made at the first call. One is kept of each kind."""
     suite, wanted = release(), ",".join(sorted(set(packages)))
-    archive = REPOSITORY / f".build/debian-root/{suite}.tar"
+    archive = REPOSITORY / f".build/debian-root/{suite}-{kind}.tar"
     contents = archive.with_suffix(".packages")
     if archive.exists() and contents.exists() and contents.read_text() == wanted:
         return archive

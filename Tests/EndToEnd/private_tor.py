@@ -202,6 +202,8 @@ class PrivateTor:
     def __init__(self, clients=2, services=1, say=print):
         self.say = say
         self.ready_after = None
+        # The lines of torrc that name the authorities.
+        self.authority_lines = None
         self.stack = contextlib.ExitStack()
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-tor-"))
         self.stack.callback(shutil.rmtree, self.root, ignore_errors=True)
@@ -223,6 +225,11 @@ class PrivateTor:
     def nodes(self):
         return [*self.authorities, *self.relays, *self.clients]
 
+    @property
+    def ports(self):
+        """The ports of 127.0.0.1 at which a client that is none of this object's must reach the network."""
+        return [*(port for node in self.authorities for port in (node.orport, node.dirport)), *self.relay_ports]
+
     def configure(self):
         """Makes the keys and writes every torrc."""
         self.say(f"private Tor: keys for {AUTHORITIES} directory authorities")
@@ -231,7 +238,7 @@ class PrivateTor:
             _, errors = process.communicate("passphrase\n", timeout=60)
             if process.returncode != 0:
                 raise PrivateTorError(f"tor-gencert failed: {errors.strip()}")
-        directory = "".join(authority.line() for authority in self.authorities)
+        self.authority_lines = directory = "".join(authority.line() for authority in self.authorities)
 
         for authority in self.authorities:
             ports = f"ORPort 127.0.0.1:{authority.orport}\nDirPort 127.0.0.1:{authority.dirport}\n"

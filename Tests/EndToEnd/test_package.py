@@ -27,25 +27,6 @@ ROUTED_GUARD = GUARD.replace("fd87:d87e:eb43::/48", "fd00:b::/48")
 
 
 @pytest.fixture(scope="module")
-def package():
-    """What `make deb` builds."""
-    run(["make", "-C", REPOSITORY, "deb"], timeout=500)
-    found, = (REPOSITORY / ".build/deb").glob("oncilla_*.deb")
-    return found
-
-
-@pytest.fixture(scope="module")
-def newer(package, tmp_path_factory):
-    """The same, of a later version."""
-    directory = tmp_path_factory.mktemp("newer")
-    run(["dpkg-deb", "--raw-extract", package, directory / "tree"])
-    control = directory / "tree/DEBIAN/control"
-    control.write_text(re.sub(r"^(Version: .*)$", r"\1+newer", control.read_text(), flags=re.MULTILINE))
-    run(["dpkg-deb", "--build", "--root-owner-group", directory / "tree", directory / "newer.deb"])
-    return directory / "newer.deb"
-
-
-@pytest.fixture(scope="module")
 def shared(package):
     with unpacked(root_archive(PACKAGES + dependencies(package))) as directory:
         yield directory
