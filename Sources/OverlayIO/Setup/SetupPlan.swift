@@ -10,6 +10,8 @@ public struct SetupPlan: Equatable, Sendable {
     public let path: String
     /// What it says.
     public let text: String
+    /// What it says where a program is too old for that; `nil` if nothing else will do.
+    public var plainText: String?
 
     /// Whether it is there and says that.
     public enum Standing: Equatable, Sendable {
@@ -24,22 +26,27 @@ public struct SetupPlan: Equatable, Sendable {
     /// Returns what is there now.
     public func standing() throws(SystemError) -> Standing {
       do throws(SystemError) {
-        return try readFile(path, limit: 1 << 20) == Array(text.utf8) ? .same : .different
+        let found = try readFile(path, limit: 1 << 20)
+        return found == Array(text.utf8) || found == plainText.map { Array($0.utf8) } ? .same : .different
       } catch {
         if error.number == ENOENT { return .missing }
         throw error
       }
     }
 
-    /// Writes the file, which is missing, and the directories that it is in.
-    public func write() throws(SystemError) {
+    /// Writes the file, and the directories that it is in. `isPlain` says that a program is too old for its usual text.
+    public func write(isPlain: Bool = false) throws(SystemError) {
       let parts = path.split(separator: "/")
       for count in 1..<max(1, parts.count) {
         try SystemCall.makeDirectory("/" + parts[..<count].joined(separator: "/"), mode: 0o755)
       }
       let directory = "/" + parts.dropLast().joined(separator: "/")
-      try OpenDirectory(directory).replace(String(parts.last ?? ""), with: text, for: .everybody)
+      try OpenDirectory(directory).replace(
+        String(parts.last ?? ""), with: isPlain ? plainText ?? text : text, for: .everybody)
     }
+
+    /// Removes the file.
+    public func remove() throws(SystemError) { try SystemCall.remove(path) }
   }
 
   /// Who makes the onion service.
@@ -82,13 +89,11 @@ public struct SetupPlan: Equatable, Sendable {
   /// Plans to let Tor make the onion service by lines of its configuration.
   public static func torrc(socks: SocketAddress, port: UInt16, _ places: SetupPlaces) throws(SystemError) -> SetupPlan {
     let service = places.serviceDirectory
-    let torText = """
-      \(heading)HiddenServiceDir \(service)
-      HiddenServicePort 8060 127.0.0.1:\(port)
-      HiddenServicePoWDefensesEnabled 1
-
-      """
-    var files = [File(path: places.torFile, text: torText)]
+    let torText = heading + "HiddenServiceDir \(service)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
+    // Tor 0.4.8 and later know the defence against floods of callers.
+    var files = [
+      File(path: places.torFile, text: torText + "HiddenServicePoWDefensesEnabled 1\n", plainText: torText)
+    ]
     var hostname = "\(service)/hostname"
     if places.hasSystemd {
       // Tor's directory is closed to other users: the service manager reads the file as it is at each start.

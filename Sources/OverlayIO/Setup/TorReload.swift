@@ -31,20 +31,34 @@ public struct TorReload {
   /// and `file`, which it includes.
   public func apply(_ line: String?, including file: SetupPlan.File) throws(Failure) {
     let before: [UInt8]
+    let isNew: Bool
     do throws(SystemError) {
       before = try readFile(places.torrc, limit: 1 << 20)
-      if try file.standing() == .missing { try file.write() }
+      isNew = try file.standing() == .missing
+      if isNew { try file.write() }
       if let line { try append(line, to: before) }
     } catch {
       throw .system(error)
     }
     do throws(Failure) {
-      try verify()
+      try verify(orPlain: isNew ? file : nil)
     } catch {
       if line != nil { try? replace(before) }
+      if isNew { try? file.remove() }
       throw error
     }
     try reload()
+  }
+
+  /// Verifies torrc, and once more with the plain text of a file that was written now.
+  private func verify(orPlain file: SetupPlan.File?) throws(Failure) {
+    do throws(Failure) {
+      try verify()
+    } catch {
+      guard let file, file.plainText != nil else { throw error }
+      do throws(SystemError) { try file.write(isPlain: true) } catch { throw .system(error) }
+      try verify()
+    }
   }
 
   private func append(_ line: String, to before: [UInt8]) throws(SystemError) {
@@ -62,9 +76,8 @@ public struct TorReload {
   private func verify() throws(Failure) {
     var command = ["tor", "--verify-config", "-f", places.torrc]
     if SetupPlaces.exists(places.torDefaults) { command += ["--defaults-torrc", places.torDefaults] }
-    if SystemCall.user == 0, UserFiles.hasUser(places.torUser) {
-      command = ["setpriv", "--reuid=\(places.torUser)", "--regid=\(places.torUser)", "--init-groups", "--"] + command
-    }
+    // Started by root, Tor becomes its user by itself: what root checked and that user cannot read would be no check.
+    if SystemCall.user == 0, UserFiles.hasUser(places.torUser) { command += ["--User", places.torUser] }
     let result = try run(command)
     guard result.status == 0 else {
       throw .invalid(TorReload.complaint(in: result.output))
@@ -74,7 +87,7 @@ public struct TorReload {
   /// Returns the last line of Tor that is a warning or an error.
   private static func complaint(in output: String) -> String {
     let lines = output.split(separator: "\n").map { $0.split(separator: " ") }
-    for mark in ["[err]", "[warn]"] {
+    for mark in ["[warn]", "[err]"] {
       if let line = lines.last(where: { $0.contains { $0 == mark } }) {
         return line.drop { $0 != mark }.dropFirst().joined(separator: " ")
       }
