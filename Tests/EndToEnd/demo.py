@@ -7,6 +7,7 @@ Everything is made for the occasion and gone at the end, however that comes: don
 import contextlib
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -20,6 +21,9 @@ from private_tor import PrivateTor, PrivateTorError, suit_to_tor
 from secure_shell import SecureShell
 
 MEGABYTES = 20
+NAMES = ("alice", "bob")
+# Where the hosts of the demo have their things: empty directories, for this program alone.
+PLACES = ("/etc/oncilla", "/var/lib/oncilla", "/run/oncilla")
 
 
 class DemoError(Exception):
@@ -74,47 +78,45 @@ def demonstrate(stage, stack):
     print("It changes nothing on this machine that it does not undo; ^C ends it at any time.")
 
     stage.step("A private Tor network on 127.0.0.1, so that nothing leaves this machine (half a minute)")
-    tor = stack.enter_context(PrivateTor(clients=2, services=1, say=stage.say))
+    tor = stack.enter_context(PrivateTor(clients=2, services=0, say=stage.say))
     directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-demo-"))
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
 
-    stage.step("Two onion services: Tor made a key for each, and the key is the name")
-    services = [client.services[0] for client in tor.clients]
-    for who, service in zip(("alice", "bob"), services):
-        stage.say(f"{who} is {service.name}")
-    stage.say("Each name stands for one IPv6 address, which anyone can work out:")
-    addresses = [stage.run([binary, "address", service.name]).strip() for service in services]
-
     stage.step("Two hosts with no network at all: namespaces that have only what Oncilla puts into them")
     hosts = []
-    for who in ("alice", "bob"):
+    for who in NAMES:
         hosts.append(stack.enter_context(Host(who)))
         stage.say(f"made the namespace {hosts[-1]}; its TCP uses {suit_to_tor(hosts[-1])}")
     alice, bob = hosts
 
-    stage.step("One Oncilla each, beside its own Tor; here `--netns` puts its interface into the host")
+    stage.step("Set up: Oncilla has its Tor make an onion service, whose key is the name, and the name is the address")
+    stage.say("Both hosts live on this machine: `-i` keeps them apart, and `netns` puts each interface into its host.")
     daemons = []
-    for number, (client, service) in enumerate(zip(tor.clients, services)):
-        who, other = ("alice", "bob") if number == 0 else ("bob", "alice")
-        daemon = overlay.Daemon(
-            hostname_file=service.hostname_file, netns=hosts[number], socks=f"127.0.0.1:{client.socks}",
-            listen=[f"127.0.0.1:{service.listen}"], peers=[f"{other}={services[1 - number].name}"],
-            label=who, log_level="notice", start=False,
-        )  # fmt: skip
+    for who, host, client in zip(NAMES, hosts, tor.clients):
+        own = pathlib.Path("/etc/oncilla") / who / "conf.d"
+        own.mkdir(parents=True)
+        (own / "00-demo.conf").write_text(f"netns = {host.name}\n")
+        stage.run([binary, "-i", who, "setup", "--no-start", "--tor-control", f"unix:{client.control}",
+                   "--socks", f"127.0.0.1:{client.socks}"])
+        daemon = overlay.Daemon(label=who, start=False)
+        daemon.arguments = ["-i", who, "run"]
         stack.callback(shutil.rmtree, daemon.directory, ignore_errors=True)
         stack.callback(daemon.kill)
-        daemon.address = addresses[number]
         daemons.append(daemon)
-        stage.show([overlay.BINARY, *daemon.arguments])
+        stage.show([binary, *daemon.arguments, "&"])
         daemon.start()
-        try:
-            seconds = daemon.wait_for_interface(15)
-        except AssertionError as error:
-            raise DemoError(str(error)) from None
-        stage.say(f"{who}'s interface is up with its address after {1000 * seconds:.0f} ms:")
-        for line in daemon.log().splitlines()[:4]:
-            stage.say(f"  {line}")
-    stage.run(["ip", "-n", alice, "-6", "-brief", "address", "show", "dev", daemons[0].interface])
+        stage.run([binary, "-i", who, "wait", "--ready", "--timeout", "90"], timeout=100)
+        stage.say(f"{who} is ready: a circuit to its own onion service came back.")
+
+    stage.step("alice invites bob: a line that fits into a chat, and the line that comes back")
+    invitation = stage.run([binary, "-i", "alice", "invite", "--as", "alice"]).split()[-1]
+    answer = stage.run([binary, "-i", "bob", "join", invitation]).split()[-1]
+    stage.run([binary, "-i", "alice", "join", answer, "bob"])
+    addresses = []
+    for who in NAMES:
+        shown = stage.run([binary, "-i", who, "status"])
+        addresses.append(re.search(r"fd87:d87e:eb43:[0-9a-f:]+", shown).group())
+    stage.run(["ip", "-n", alice, "-6", "-brief", "address", "show", "dev", "onc-alice"])
 
     def within(host, *command):
         return ["ip", "netns", "exec", host.name, *command]
@@ -165,17 +167,33 @@ def demonstrate(stage, stack):
 FOR_REAL = """
 For real, on each of two machines (README.md has it step by step):
 
-   # apt-get install tor
-   # cat >> /etc/tor/torrc
-   HiddenServiceDir /var/lib/tor/oncilla
-   HiddenServicePort 8060 127.0.0.1:8060
-   # systemctl restart tor@default
+   # apt install tor nftables ./oncilla_*.deb        (make deb builds the package)
    # install -m 644 contrib/oncilla.nft /etc/oncilla.nft
    # nft -f /etc/oncilla.nft        (peers may ping and use SSH, nothing else)
-   # oncilla run --hostname-file /var/lib/tor/oncilla/hostname --peer THE-OTHER-NAME.onion
+   # oncilla setup
 
-and then ping6, ssh or copy to the other's address, which `oncilla address THE-OTHER-NAME.onion` prints.
+then `oncilla invite` on one of them, `oncilla join` with its line on the other, and ping -6, ssh or copy.
 """
+
+
+def apart():
+    """In a mount namespace of its own, whose PLACES are empty; what had to be made for that is removed at the end."""
+    if "ONCILLA_DEMO" not in os.environ:
+        missing = [place for place in PLACES if not os.path.isdir(place)]
+        for place in missing:
+            os.mkdir(place, 0o755)
+        try:
+            return subprocess.run(["unshare", "--mount", sys.executable, *sys.argv],
+                                  env={**os.environ, "ONCILLA_DEMO": "1"}).returncode
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            for place in missing:
+                with contextlib.suppress(OSError):
+                    os.rmdir(place)
+    for place in PLACES:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "oncilla-demo", place], check=True)
+    return None
 
 
 def main():
@@ -190,6 +208,9 @@ def main():
         sys.exit("demo.py: needs root, it makes network namespaces and interfaces (sudo make demo)")
     if not os.access(overlay.BINARY, os.X_OK):
         sys.exit(f"demo.py: no binary at {overlay.BINARY}: run `make` first, or set ONCILLA")
+    status = apart()
+    if status is not None:
+        sys.exit(status)
     status = 0
     with contextlib.ExitStack() as stack:
         try:

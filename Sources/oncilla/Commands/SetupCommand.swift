@@ -31,6 +31,7 @@ extension Command {
 struct SetupDraft: ClientDraft {
   var control: String?
   var isDryRun = false
+  var startsNothing = false
   var isTorrc = false
   var isPrivate = false
   var agrees = false
@@ -41,6 +42,9 @@ struct SetupDraft: ClientDraft {
   static var options: [Option<SetupDraft>] {
     [
       Option(flag: "--dry-run", "Show what would be done, and do nothing.") { $0.isDryRun = true },
+      Option(flag: "--no-start", "Write the configuration, and let somebody else start the daemon.") {
+        $0.startsNothing = true
+      },
       Option(flag: "--torrc", "Make the onion service by lines of torrc, not at Tor's control port.") {
         $0.isTorrc = true
       },

@@ -25,6 +25,7 @@ struct Setup {
       try write(try plan())
     }
     if draft.isDryRun { return say("Then the service \(places.unit) would be started.") }
+    if draft.startsNothing { return say("'\(instance.program) run' starts the daemon.") }
     try start()
     try awaitReadiness()
     try conclude()
