@@ -30,10 +30,10 @@ def test_it_tells_how_the_daemon_is_and_not_who(daemons, namespaces, tmp_path):
     assert result.returncode == 0 and result.stderr == "", result
     text = result.stdout
     assert text.startswith("Read this before you send it")
-    for part in ("Versions", "System", "Configuration", "Daemon", "Leak guards", "Log"):
+    for part in ("Versions", "System", "Configuration", "Daemon", "Leak guards", "Doctor", "Log"):
         assert f"== {part}\n" in text, text
     for kept in ("oncilla 0.1.0", "Linux ", "mtu = 1400", "uptime_seconds: ", "counters", "name: own-1.onion", "peer-1", "peer-2",
-                 "fd87:d87e:eb43::/48", "127.0.0.1:9"):
+                 "fd87:d87e:eb43::/48", "127.0.0.1:9", "wrong SOCKS port: nobody listens"):
         assert kept in text, f"{kept}\n{text}"
     lower = text.lower()
     for name in (OWN, STRANGER, *PEERS.values()):

@@ -10,7 +10,7 @@ extension Command {
     details: [
       """
       Prints the versions of the program, the system and Tor, the effective configuration, what the daemon says of \
-      itself, the leak guards, and the end of the log file if there is one. Onion names, addresses, petnames, keys and \
+      itself, the leak guards, what 'oncilla doctor' finds, and the end of the log file if there is one. Onion names, addresses, petnames, keys and \
       paths are replaced, the same always by the same. Nothing is sent anywhere: read it before you send it.
       """
     ],
@@ -56,8 +56,24 @@ struct BugReportDraft: ClientDraft {
     if let status { report.add("Daemon", status) } else { report.addRedacted("Daemon", [reason]) }
     if let routes = ask(instance, "routes").result { report.add("Prefixes", routes) }
     report.addRedacted("Leak guards", guards(configuration))
+    report.addRedacted("Doctor", findings(instance))
     report.addRedacted("Log", log(configuration))
     return report.text
+  }
+
+  /// The subjects whose texts quote nothing that the user wrote, and name nobody and nothing that the user runs.
+  private static let toldSubjects: Set<Check.Subject> = [
+    .tunDevice, .kernelIPv6, .clock, .socksPort, .loop, .leakGuard, .routes, .mtu, .forwarding,
+  ]
+
+  /// What the doctor finds: in words where something is wrong and that tells nobody, and in one word of the rest.
+  private func findings(_ instance: Instance) -> [String] {
+    var lines: [String] = []
+    Doctor(ConfigurationSource(instance, file: file)).examine { check in
+      let isTold = check.isWrong && BugReportDraft.toldSubjects.contains(check.subject)
+      lines.append("\(check.word) \(isTold ? check.line : check.subject.rawValue)")
+    }
+    return lines
   }
 
   private func ask(_ instance: Instance, _ command: String) -> (result: JSONObject?, reason: String) {
