@@ -5,6 +5,7 @@
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # make test         formatting, layout and the unit tests that need neither root nor a network
 # sudo make check   that and every other test there is, real Tor included
+# sudo make picture draws README's picture of `oncilla` and `oncilla top` from a run over a private Tor network
 # make fuzz         attacks the core: TARGET=decoders|segments|link|node|torcontrol SECONDS=60 INPUT=file-to-run-again
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
@@ -54,10 +55,13 @@ $(BINARY): Package.swift $(shell find Sources -type f)
 clean:
 	rm -rf .build
 
-demo check bench bench-tor: root
+demo check bench bench-tor picture: root
 	contrib/install-dependencies $@
 	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
 	  $(GIVE_BACK); exit $$status
+
+picture-as-root: all
+	@$(PYTHON) Tests/EndToEnd/picture.py man/oncilla.svg
 
 demo-as-root: all
 	@$(PYTHON) Tests/EndToEnd/demo.py
@@ -101,5 +105,5 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install binary deb clean test fuzz demo check bench bench-tor root swift
-.PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root
+.PHONY: all install binary deb clean test fuzz demo check bench bench-tor picture root swift
+.PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root picture-as-root

@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+import xml.etree.ElementTree
 
 import pytest
 
 from overlay import BINARY, onion_name, oncilla
-from terminal import Terminal
+from svg import picture
+from terminal import Screen, Terminal
 
 PEERS = [f"friend{number}={onion_name(f'top {number}')}" for number in range(30)]
 
@@ -128,3 +130,13 @@ def test_a_daemon_hardly_notices_that_it_is_watched(watched, report):
             terminal.read(0.1)
         report(f"a daemon that is watched for 6 s used {(watched.cpu_seconds() - before) * 1000:.0f} ms of a processor")
     assert watched.cpu_seconds() - before < 1
+
+
+def test_a_screen_becomes_a_picture():
+    screen = Screen(3, 20)
+    screen.feed(b"\x1b[1;32mready & <up>\x1b[0m\r\n\x1b[7mPEER\x1b[27m  \xe2\x96\x88\r\n\x1b[31mgone")
+    root = xml.etree.ElementTree.fromstring(picture([screen.cells]))
+    texts = {element.text: element.attrib for element in root if element.tag.endswith("text")}
+    assert list(texts) == ["ready & <up>", "PEER", "\u2588", "gone"]
+    assert texts["ready & <up>"]["font-weight"] == "bold"
+    assert texts["gone"]["fill"] != texts["ready & <up>"]["fill"] != texts["PEER"]["fill"]

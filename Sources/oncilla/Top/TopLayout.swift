@@ -167,7 +167,7 @@ struct TopLayout {
       room -= more
     }
     widen(.peer, to: min(longest, 24))
-    widen(.graph, to: 30)
+    widen(.graph, to: 20)
     widen(.lastError, to: peers.map(\.peer.lastError.count).max() ?? 0)
     widen(.graph, to: TopModel.longestHistory)
     widen(.peer, to: longest)
