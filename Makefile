@@ -33,7 +33,6 @@ install: $(BINARY)
 	for page in man/*.[1-8]; do \
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	install -D -m 644 contrib/oncilla.conf.sample $(DESTDIR)$(PREFIX)/share/doc/oncilla/examples/oncilla.conf
-	install -D -m 644 man/oncilla-control.7 $(DESTDIR)$(PREFIX)/share/man/man7/oncilla-control.7
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(ZSH_FUNCTIONS) \
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(BINARY) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/oncilla

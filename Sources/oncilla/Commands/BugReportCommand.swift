@@ -10,8 +10,9 @@ extension Command {
     details: [
       """
       Prints the versions of the program, the system and Tor, the effective configuration, what the daemon says of \
-      itself, the leak guards, what 'oncilla doctor' finds, and the end of the log file if there is one. Onion names, addresses, petnames, keys and \
-      paths are replaced, the same always by the same. Nothing is sent anywhere: read it before you send it.
+      itself, the leak guards, what 'oncilla doctor' finds, and the end of the log file if there is one. Onion names, \
+      addresses, petnames, keys and paths are replaced, the same always by the same. Nothing is sent anywhere: read it \
+      before you send it.
       """
     ],
     optionRows: BugReportDraft.options.map { HelpText.row($0) },
