@@ -133,6 +133,9 @@ def test_a_hook_that_cannot_be_run_is_refused_at_start(tmp_path):
         result = oncilla("run", "--config", "/dev/null", "--control", "none", "--onion", BOB, "--state-dir", tmp_path,
                          "--hook", f"up={path}")
         assert result.returncode == 5, result
+        (tmp_path / "a.conf").write_text(f"onion = {BOB}\nhook = up={path}\n")
+        checked = oncilla("check-config", "--config", tmp_path / "a.conf")
+        assert checked.returncode == 0 and "# warning: hook up=" in checked.stdout and reason in checked.stdout, checked
         assert len(result.stderr.splitlines()) == 1 and reason in result.stderr and str(path) in result.stderr, result
 
 

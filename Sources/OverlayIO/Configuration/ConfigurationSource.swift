@@ -120,6 +120,18 @@ public struct Configuration: Sendable {
 }
 
 extension Configuration {
+  /// What is wrong with the programs of hooks, a line each: the daemon would not start with them.
+  public var hookProblems: [String] {
+    settings.daemon.hooks.compactMap { hook in
+      do throws(HookError) {
+        try hook.check()
+        return nil
+      } catch {
+        return error.description
+      }
+    }
+  }
+
   /// Every setting with its effective value and, as a comment, where that is from. The lines are a configuration
   /// themselves.
   public var lines: [String] {

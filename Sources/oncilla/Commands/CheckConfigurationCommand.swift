@@ -24,7 +24,7 @@ extension Command {
       } catch {
         throw .setting(error)
       }
-      var lines = configuration.warnings.map { "# warning: \($0)" }
+      var lines = (configuration.warnings + configuration.hookProblems).map { "# warning: \($0)" }
       if parsed.draft.shows {
         lines += configuration.files.map { "# \($0)" } + configuration.lines
       } else {
