@@ -14,8 +14,8 @@ import overlay
 from fake_socks import FakeSocks
 
 MILLISECONDS_TO_INTERFACE = 50
-RESIDENT_MB = 13
-ANONYMOUS_MB = 2
+RESIDENT_MB = 14
+ANONYMOUS_MB = 2.5
 STRIPPED_MB = 11
 LIBRARIES = {
     "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6",
