@@ -1,4 +1,4 @@
-"""A newcomer: two fresh Debians, from the package to the first ping, and on to the purge.
+"""Newcomers: two fresh Debians, from the package to the first ping, and on to the purge.
 
 Each host is a Debian of its own in a network namespace of its own, with systemd as its first process and Debian's Tor
 as its Tor; what they do is what somebody who has read the first screen of the README types. The Tor network is private.
@@ -21,6 +21,8 @@ from secure_shell import SecureShell
 
 pytestmark = pytest.mark.seconds(600)
 
+# What apt would bring along, and what Debian's own unit of Tor calls.
+EXPECTED = ["libncursesw6", "procps", "tor"]
 # Measured on an idle machine it is a fraction of this; the machine that runs the tests may do much else.
 FIRST_PING = 120
 # Tor has to make circuits anew, and to publish the descriptor.
@@ -55,6 +57,8 @@ class Passage:
             serve = lambda reader, writer, port=port: self._serve(reader, writer, port)
             self._loop.run_until_complete(asyncio.start_server(serve, sock=listener))
         self._loop.run_forever()
+        # What was called for a moment ago begins, so that it can end.
+        self._loop.run_until_complete(asyncio.sleep(0))
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError):
@@ -157,36 +161,42 @@ class Newcomer:
         wait_until(lambda: "Bootstrapped 100%" in self.machine.run("sh", "-c", log).stdout, PATIENCE, 0.5,
                    what=f"the Tor of {self.label}")
 
-    def install_and_set_up(self, package):
+    def install_and_set_up(self, package, *options):
+        """Both; how long each took."""
         began = time.monotonic()
         self.type(f"dpkg -i {self.root.add(package)}")
         installed = time.monotonic()
-        said = self.type("oncilla setup")
+        said = self.type(" ".join(["oncilla setup", *options]))
         self.address = re.search(r"^This host is (\S+)\.$", said, re.MULTILINE).group(1)
         return installed - began, time.monotonic() - installed
 
     def ping(self, address):
-        """Pings until an echo comes; how long it took."""
+        """Pings until an echo comes; how long it took. ping itself ends when it is told that the address is not reached."""
         began = time.monotonic()
-        self.type(f"ping -6 -n -c 1 -w {PATIENCE} {address}")
+        wait_until(lambda: "1 received" in self.type(f"ping -6 -n -c 1 -w {PATIENCE} {address}", check=False), PATIENCE, 1,
+                   what=f"{self.label} to reach {address}")
         return time.monotonic() - began
 
     def is_ready(self):
         return self.machine.run("oncilla", "wait", "--ready", "--timeout", "0", check=False).returncode == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tor():
     with PrivateTor(clients=0) as network:
         yield network
 
 
+@pytest.fixture(scope="module")
+def shared(package):
+    with unpacked(root_archive(PACKAGES + dependencies(package) + EXPECTED, kind="tor")) as directory:
+        yield directory
+
+
 @pytest.fixture
-def newcomers(package, tor, namespaces):
+def newcomers(shared, tor, namespaces):
     """Two hosts whose Tor is connected, and on which nothing of ours is."""
-    wanted = PACKAGES + dependencies(package) + ["libncursesw6", "tor"]
     with contextlib.ExitStack() as stack:
-        shared = stack.enter_context(unpacked(root_archive(wanted, kind="tor")))
         made = []
         for label in ("alice", "bob"):
             namespace = namespaces(label)
@@ -231,8 +241,7 @@ def test_from_the_package_to_the_first_ping_and_on_to_the_purge(newcomers, packa
     said = alice.type("oncilla")
     assert said.startswith(f"ready: {alice.address} is ") and re.search(r"^bob +up ", said, re.MULTILINE), said
     for newcomer in newcomers:
-        examined = newcomer.type("oncilla doctor")
-        assert "\nwrong" not in "\n" + examined, examined
+        nothing_is_wrong(newcomer)
     assert "nothing is written" in alice.type("oncilla setup"), "it may be run again"
     said = alice.type("runuser -u nobody -- oncilla", check=False)
     assert "sudo usermod -aG oncilla" in said, said
@@ -281,3 +290,50 @@ def test_from_the_package_to_the_first_ping_and_on_to_the_purge(newcomers, packa
     assert not alice.namespace.has_interface("oncilla0") and alice.namespace.routes() == []
     assert "proto 235" not in alice.namespace.ip("-6 rule") + alice.namespace.ip("-4 rule")
     assert alice.machine.show("tor@default.service", "ActiveState") == "active"
+
+
+def meet(host, guest, invitation):
+    """The guest takes the invitation, and the host the answer."""
+    answer = guest.type(f"{invitation} {host.label}")
+    answer = re.search(r"^ *(oncilla join \S+)$", answer, re.MULTILINE).group(1)
+    return host.type(f"{answer} {guest.label}")
+
+
+def nothing_is_wrong(newcomer):
+    examined = newcomer.type("oncilla doctor")
+    assert "\nwrong" not in "\n" + examined, examined
+
+
+def test_a_host_whose_onion_service_is_in_torrc(newcomers, package, report):
+    alice, bob = newcomers
+    torrc = (alice.root / "/etc/tor/torrc").read_text()
+    options = {alice: ["--torrc", "--yes"], bob: []}
+    steps = at_once(lambda newcomer: newcomer.install_and_set_up(package, *options[newcomer]), newcomers)
+    report(f"setup by torrc {steps[0][1]:.1f} s")
+    assert (alice.root / "/etc/tor/torrc").read_text().startswith(torrc), "a line is added, and nothing changed"
+    meet(alice, bob, alice.type("oncilla invite").strip())
+    bob.ping(alice.address)
+    alice.ping(bob.address)
+    nothing_is_wrong(alice)
+
+    # Tor goes on without what is taken away from it.
+    alice.type("dpkg -P oncilla")
+    assert not (alice.root / "/etc/systemd/system/oncilla.service.d").exists()
+    alice.type("systemctl restart tor@default")
+    assert alice.machine.show("tor@default.service", "ActiveState") == "active"
+
+
+def test_a_private_host_and_one_whom_it_invites(newcomers, package, report):
+    alice, bob = newcomers
+    options = {alice: [], bob: ["--private"]}
+    at_once(lambda newcomer: newcomer.install_and_set_up(package, *options[newcomer]), newcomers)
+    invitation = bob.type("oncilla invite alice").strip()
+    assert len(invitation.removeprefix("oncilla join ")) <= 160
+    meet(bob, alice, invitation)
+    echo = alice.ping(bob.address)
+    bob.ping(alice.address)
+    nothing_is_wrong(bob)
+
+    bob.type("oncilla revoke alice")
+    assert not list((bob.root / "/etc/oncilla/conf.d").glob("*alice*"))
+    report(f"an echo from a private host {echo:.1f} s after it was given the answer")

@@ -100,6 +100,7 @@ def test_what_tor_does_not_accept_is_undone(machine, socks):
     assert "NoSuchOption" in refused.stderr
     assert machine.torrc.read_text() == "NoSuchOption 1\n"
     assert not (machine.directory / "tor/oncilla.conf").exists()
+    assert os.listdir(machine.directory / "oncilla") == [], "not configured, so that it can be run again"
 
 
 def test_without_tor_it_says_what_helps(machine):
