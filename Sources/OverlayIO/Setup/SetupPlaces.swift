@@ -50,6 +50,11 @@ public struct SetupPlaces: Sendable {
   public var torFile: String { directory(of: torrc) + "/oncilla\(suffix).conf" }
   /// The directory of the onion service.
   public var serviceDirectory: String { "\(torData)/oncilla\(suffix)" }
+  /// The file in it with the service's name.
+  public var hostnameFile: String { "\(serviceDirectory)/hostname" }
+
+  /// Whether Tor has made the onion service.
+  public var hasHostname: Bool { SetupPlaces.exists(hostnameFile) }
 
   /// Whether systemd runs on this host.
   public var hasSystemd: Bool { SetupPlaces.exists(systemd) }

@@ -94,7 +94,7 @@ public struct SetupPlan: Equatable, Sendable {
     var files = [
       File(path: places.torFile, text: torText + "HiddenServicePoWDefensesEnabled 1\n", plainText: torText)
     ]
-    var hostname = "\(service)/hostname"
+    var hostname = places.hostnameFile
     if places.hasSystemd {
       // Tor's directory is closed to other users: the service manager reads the file as it is at each start.
       files.append(

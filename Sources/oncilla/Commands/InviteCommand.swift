@@ -108,6 +108,9 @@ struct OwnInvitation {
   /// Whether those alone find this host who were given a key.
   var isPrivate: Bool { settings?.isPrivate == true }
 
+  /// Whether the daemon is to use Tor's control port; `nil` where there is no configuration.
+  var usesControlPort: Bool? { settings.map { $0.torControl != nil } }
+
   /// Makes an invitation with a key for a friend, whom Tor lets in from now on.
   func makeKey(for friend: Petname?, as petname: Petname?) throws(CommandError) -> Invitation {
     guard let friend else {

@@ -52,6 +52,11 @@ private struct Joining {
     guard let petname else { throw .incomplete(command: "join", needs: "a PETNAME") }
     let own = try? OwnInvitation(instance, control).name()
     guard own != invitation.name else { throw .failed("this is an invitation to this host itself") }
+    guard invitation.key == nil || OwnInvitation(instance, control).usesControlPort != false else {
+      throw .failed(
+        "this is a private host, whose key Tor takes at its control port: 'tor-control = unix:/run/tor/control' in the "
+          + "configuration first, and 'man oncilla', section SERVICE, tells how the service may use that")
+    }
     try write(invitation, petname)
     var output = "\(petname) is a peer: ping -6 \(invitation.name.address)\n"
     do throws(CommandError) {

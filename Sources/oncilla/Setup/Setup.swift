@@ -82,11 +82,12 @@ struct Setup {
       if !draft.isDryRun, !draft.agrees { try ask("Add it?") }
     }
     if draft.isDryRun { return }
+    var missing: [SetupPlan.File] = []
     do throws(SystemError) {
       for file in plan.files {
         switch try file.standing() {
         case .same: break
-        case .missing: if file.path != places.torFile { try file.write() }
+        case .missing: missing.append(file)
         case .different:
           throw SystemError.existing("write \(file.path), which says something else and is left alone")
         }
@@ -94,12 +95,30 @@ struct Setup {
     } catch {
       throw .failed("\(error)")
     }
-    guard plan.publisher == .torrc, let file = plan.files.first(where: { $0.path == places.torFile }) else { return }
-    do throws(TorReload.Failure) {
-      try TorReload(places).apply(plan.torrcLine, including: file)
-    } catch {
-      throw .failed(error.description)
+    // Tor first: while it refuses, this host is not configured, and setup may be run again.
+    if plan.publisher == .torrc, let file = plan.files.first(where: { $0.path == places.torFile }) {
+      do throws(TorReload.Failure) {
+        try TorReload(places).apply(plan.torrcLine, including: file)
+      } catch {
+        throw .failed(error.description)
+      }
+      try awaitHostname()
     }
+    do throws(SystemError) {
+      for file in missing where file.path != places.torFile { try file.write() }
+    } catch {
+      throw .failed("\(error)")
+    }
+  }
+
+  /// Waits until Tor has made the onion service: the service manager does not start a unit whose credential is missing.
+  private func awaitHostname() throws(CommandError) {
+    guard places.hasSystemd else { return }
+    for _ in 0..<100 {
+      if places.hasHostname { return }
+      SystemCall.sleep(milliseconds: 200)
+    }
+    throw .failed("Tor has not made \(places.hostnameFile) within 20 s: 'journalctl -u tor@default' tells more")
   }
 
   private func show(_ file: SetupPlan.File) {
