@@ -40,10 +40,11 @@ extension PeerTable {
     _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PeerConnection {
     guard !isBlocked(name.address) else { return .blocked }
+    // Whatever comes of it now, the peer is dialled again from here on.
+    if let peer = peers.find(name.address), peers[peer].name == name { peers[peer].isHeld = false }
     guard tor != .unreachable else { return .torUnreachable }
     if let peer = peers.find(name.address), peers[peer].name == name {
       guard !peers[peer].hasCircuit else { return peers[peer].state == .up ? .isUp : .isDialled }
-      peers[peer].isHeld = false
       peers[peer].forgetPace()
     }
     // A name that the operator gives is no stranger who waits for its turn.

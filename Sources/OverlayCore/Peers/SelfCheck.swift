@@ -56,7 +56,7 @@ struct SelfCheck {
     switch publication {
     case .unknown: break
     case .publishing:
-      guard !readiness.isReady else { return }
+      granted = nil
       readiness = .publishing
       nextStep = .distantFuture
     case .published:

@@ -110,6 +110,7 @@ public struct TorControlSession: Sendable {
       clients.count <= TorService.mostClients
     else { return }
     services[place].clients = clients
+    retries[number] = nil
     guard let name = services[place].name, isAdmitted else { return }
     ask(.remove(name), at: now)
     ask(.add(number: number, isDefended: true), at: now)

@@ -20,8 +20,12 @@ struct ConfigurationFile {
   }
 
   /// Reads `content`, the file at `path`. Throws the first thing that is wrong with it, and its line.
-  static func read(_ content: [UInt8], of path: String) throws(SettingError) -> GivenSettings {
+  /// With `ofPeersAlone`, nothing but peers is accepted: more people may write such files than decide on the daemon.
+  static func read(
+    _ content: [UInt8], of path: String, ofPeersAlone: Bool = false
+  ) throws(SettingError) -> GivenSettings {
     var file = ConfigurationFile(path: path)
+    file.ofPeersAlone = ofPeersAlone
     try INIFile.read(content, of: path) { item, line throws(SettingError) in
       switch item {
       case .heading(let text): try file.begin(text, line)
@@ -31,6 +35,8 @@ struct ConfigurationFile {
     try file.finish()
     return file.given
   }
+
+  private var ofPeersAlone = false
 
   private init(path: String) { self.path = path }
 
@@ -61,6 +67,7 @@ struct ConfigurationFile {
   private mutating func take(_ key: String, _ value: String, _ line: Int) throws(SettingError) {
     if peer != nil { return try takeOfPeer(key, value, line) }
     guard let setting = Setting.all.first(where: { $0.name == key }) else { throw unknown(key, line) }
+    if ofPeersAlone { throw malformed(line, "a file of peers.d holds [peer PETNAME] and what follows it alone") }
     try given.add(setting, GivenValue(value, from: .file(path, line: line, key: key)))
   }
 

@@ -34,7 +34,9 @@ public struct ConfigurationSource: Sendable {
     let paths = try self.paths()
     for path in paths {
       let (content, warning) = try ConfigurationSource.read(path)
-      sources.files.append(try ConfigurationFile.read(content, of: path))
+      sources.files.append(
+        try ConfigurationFile.read(
+          content, of: path, ofPeersAlone: file == nil && path.hasPrefix("\(directory)/peers.d/")))
       if let warning { warnings.append(warning) }
     }
     let entries = sources.effective
@@ -137,10 +139,17 @@ extension Configuration {
   public var lines: [String] {
     Setting.all.flatMap { setting in
       let given = entries.filter { $0.setting.name == setting.name }
-      if !given.isEmpty { return given.map { "\(setting.name) = \($0.value.text)  # \($0.value.origin.place)" } }
+      if !given.isEmpty { return given.map { shown(setting, $0.value) } }
       if case .flag = setting.kind { return ["\(setting.name) = no  # default"] }
       guard let text = instance.defaultText(of: setting) else { return ["# \(setting.name) is not set"] }
       return ["\(setting.name) = \(text)  # default"]
     }
+  }
+
+  /// A value with where it is from; a secret one without what it is.
+  private func shown(_ setting: Setting, _ value: GivenValue) -> String {
+    guard setting.isSecret else { return "\(setting.name) = \(value.text)  # \(value.origin.place)" }
+    let petname = value.text.prefix { $0 != "=" }
+    return "# \(setting.name) = \(petname)=(hidden)  # \(value.origin.place)"
   }
 }

@@ -39,6 +39,16 @@ public struct PeerFile: Equatable, Sendable {
     "\(directory)/peers.d/\(petname).conf"
   }
 
+  /// Whether there is such a file, in the configuration in this directory.
+  public static func exists(_ petname: Petname, in directory: String) -> Bool {
+    do throws(SystemError) {
+      try SystemCall.find(path(of: petname, in: directory))
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// Writes the file, in place of one that was written so, and makes its directory where it is missing. Whatever
   /// happens meanwhile, the old file is there or the new one. Returns its path.
   @discardableResult
@@ -48,7 +58,10 @@ public struct PeerFile: Equatable, Sendable {
       try SystemCall.makeDirectory(directory, mode: 0o755)
       try SystemCall.makeDirectory("\(directory)/peers.d", mode: 0o755)
       let folder = try OpenDirectory("\(directory)/peers.d")
-      if let standing = try PeerFile.read(petname, in: folder), !PeerFile.isOurs(standing) { throw foreignFile }
+      if let standing = try PeerFile.read(petname, in: folder) {
+        guard PeerFile.isOurs(standing) else { throw foreignFile }
+        guard PeerFile.name(in: standing) == "\(name)" else { throw takenFile }
+      }
       try folder.replace("\(petname).conf", with: text, for: .group)
     } catch {
       throw PeerFileError(error, path)
@@ -82,6 +95,12 @@ public struct PeerFile: Equatable, Sendable {
     }
   }
 
+  /// The onion name of a file that was written here.
+  private static func name(in content: [UInt8]) -> String {
+    let lines = String(decoding: content, as: UTF8.self).split(separator: "\n")
+    return lines.first { $0.hasPrefix("name = ") }.map { String($0.dropFirst("name = ".count)) } ?? ""
+  }
+
   /// Whether a file was written here and not changed since: its mark, and no line but those that stand here.
   private static func isOurs(_ content: [UInt8]) -> Bool {
     let lines = String(decoding: content, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
@@ -96,16 +115,20 @@ public struct PeerFile: Equatable, Sendable {
 
 /// A file of this name is somebody else's.
 private let foreignFile = SystemError(call: "replace", number: EEXIST)
+/// A file of this name is that of another host.
+private let takenFile = SystemError(call: "replace", number: EBUSY)
 
 /// Why a file of `peers.d` was not written or removed.
 public enum PeerFileError: Error, Equatable, CustomStringConvertible {
   /// The file at this path was written by somebody else, or changed.
   case foreign(String)
+  /// The file at this path is that of another host of the same petname.
+  case taken(String)
   /// It failed.
   case failed(SystemError)
 
   fileprivate init(_ error: SystemError, _ path: String) {
-    self = error == foreignFile ? .foreign(path) : .failed(error)
+    self = error == foreignFile ? .foreign(path) : error == takenFile ? .taken(path) : .failed(error)
   }
 
   /// Whether this user lacks the right.
@@ -121,6 +144,8 @@ public enum PeerFileError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .foreign(let path): "\(path) was written or changed by hand, and is left alone: change it there, or remove it"
+    case .taken(let path):
+      "\(path) is that of another host: give this one another petname, or remove that one with 'oncilla peer remove --save'"
     case .failed(let error): "\(error)"
     }
   }

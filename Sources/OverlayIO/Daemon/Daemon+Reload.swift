@@ -65,7 +65,8 @@ extension Daemon {
     for change in changes { told.insert(change.setting) }
     for name in change.live where !told.contains(name) {
       let values = change.running.entries.filter { $0.setting.name == name }.map(\.value.text)
-      let isPlain = values.count == 1 && name != "peer" && name != "route"
+      // Repeatable ones name peers, or hold keys.
+      let isPlain = values.count == 1 && Setting.all.first { $0.name == name }?.isRepeatable == false
       report.applied.append(isPlain ? "\(name) = \(values[0])" : "\(name) changed")
     }
     for line in advice { log.warning(line) }

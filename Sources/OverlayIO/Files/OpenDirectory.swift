@@ -58,7 +58,9 @@ struct OpenDirectory: ~Copyable {
       case .owner: break
       case .group:
         // Who is not in that group gives it to a group of its own.
-        try? SystemCall.setGroup(of: file.number, owner.st_gid, path: path)
+        // A directory of root's, as one that was made for an instance, is read by the daemon's group.
+        let group = owner.st_gid == 0 ? UserFiles.group("oncilla")?.number ?? 0 : owner.st_gid
+        try? SystemCall.setGroup(of: file.number, group, path: path)
         try SystemCall.setMode(of: file.number, 0o640, path: path)
       case .everybody: try SystemCall.setMode(of: file.number, 0o644, path: path)
       }

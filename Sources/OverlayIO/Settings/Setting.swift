@@ -36,6 +36,9 @@ public struct Setting: Sendable {
   /// Reads a value into the draft.
   let read: Reader
 
+  /// Whether the value holds a secret, which is shown nowhere.
+  public var isSecret: Bool { name == "peer-key" }
+
   /// What stands for the value in texts; `nil` if there is none.
   public var placeholder: String? {
     switch kind {

@@ -25,6 +25,15 @@ public enum Origin: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether what was written there is a secret, which no message may repeat.
+  var isSecret: Bool {
+    switch self {
+    case .option(let option): option == "--peer-key"
+    case .file(_, _, let key): key == "peer-key" || key == "key"
+    case .table: false
+    }
+  }
+
   /// Whether it is a line of a file.
   public var isFile: Bool { if case .file = self { true } else { false } }
 }
@@ -81,7 +90,7 @@ public enum SettingError: Error, Hashable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .refused(let value, let reason):
-      "\(value.origin) '\(value.text.quotedLine())': "
+      "\(value.origin)\(value.origin.isSecret ? "" : " '\(value.text.quotedLine())'"): "
         + (value.origin.isFile ? SettingError.inFile(reason) : reason).quotedLine(limit: 400)
     case .incomplete(let origin, let needs): "\(origin) needs \(origin.isFile ? SettingError.inFile(needs) : needs)"
     case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"

@@ -22,8 +22,9 @@ extension Command {
       if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
       let friend = try parsed.operands.first.map { text throws(CommandError) in try InviteDraft.friend(text) }
       let own = OwnInvitation(instance, parsed.draft.control)
+      let isPrivate = try own.isPrivate()
       let invitation =
-        own.isPrivate
+        isPrivate
         ? try own.makeKey(for: friend, as: parsed.draft.petname) : try own.make(as: parsed.draft.petname)
       return .output("oncilla join \(invitation.line)\n")
     })
@@ -105,8 +106,15 @@ struct OwnInvitation {
 
   private var settings: DaemonSettings? { try? ConfigurationSource(instance).load().settings.daemon }
 
-  /// Whether those alone find this host who were given a key.
-  var isPrivate: Bool { settings?.isPrivate == true }
+  /// Whether those alone find this host who were given a key. Throws if the configuration cannot tell.
+  func isPrivate() throws(CommandError) -> Bool {
+    do throws(SettingError) {
+      return try ConfigurationSource(instance).load().settings.daemon.isPrivate
+    } catch {
+      if case .unnamed = error { return false }
+      throw .setting(error)
+    }
+  }
 
   /// Whether the daemon is to use Tor's control port; `nil` where there is no configuration.
   var usesControlPort: Bool? { settings.map { $0.torControl != nil } }

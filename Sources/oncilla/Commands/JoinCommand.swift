@@ -57,7 +57,7 @@ private struct Joining {
         "this is a private host, whose key Tor takes at its control port: 'tor-control = unix:/run/tor/control' in the "
           + "configuration first, and 'man oncilla', section SERVICE, tells how the service may use that")
     }
-    try write(invitation, petname)
+    try writeChecked(invitation, petname)
     var output = "\(petname) is a peer: ping -6 \(invitation.name.address)\n"
     do throws(CommandError) {
       _ = try DaemonConnection(instance, control).ask("reload")
@@ -74,9 +74,31 @@ private struct Joining {
   /// Returns the invitation that makes it mutual; `nil` if the peer has one already.
   private func answer(to petname: Petname, from own: OnionName) throws(CommandError) -> Invitation? {
     let invitation = OwnInvitation(instance, control)
-    guard invitation.isPrivate else { return Invitation(name: own) }
+    guard try invitation.isPrivate() else { return Invitation(name: own) }
     guard !InvitedFile(petname).exists(in: instance.configurationDirectory) else { return nil }
     return try invitation.makeKey(for: petname, as: nil)
+  }
+
+  /// Writes the file, and removes it again if the configuration is wrong with it and was not without it.
+  private func writeChecked(_ invitation: Invitation, _ petname: Petname) throws(CommandError) {
+    let directory = instance.configurationDirectory
+    let wasThere = PeerFile.exists(petname, in: directory)
+    let before = problem
+    try write(invitation, petname)
+    guard before == nil, let error = problem else { return }
+    if !wasThere { _ = try? PeerFile.remove(petname, from: directory) }
+    throw .setting(error)
+  }
+
+  /// What is wrong with the configuration; `nil` if nothing is. That nothing tells who this host is does not matter.
+  private var problem: SettingError? {
+    do throws(SettingError) {
+      _ = try ConfigurationSource(instance).load()
+      return nil
+    } catch {
+      if case .unnamed = error { return nil }
+      return error
+    }
   }
 
   private func write(_ invitation: Invitation, _ petname: Petname) throws(CommandError) {

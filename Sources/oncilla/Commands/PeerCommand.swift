@@ -94,6 +94,9 @@ enum PeerVerb: String, CaseIterable {
       throw .argument(text, reason: "--save needs a petname, which names the file: PETNAME=NAME")
     }
     let directory = instance.configurationDirectory
+    guard !PeerFile.exists(petname, in: directory) else {
+      throw .failed("'\(petname)' is saved already, in \(PeerFile.path(of: petname, in: directory))")
+    }
     let path = try withFiles { () throws(PeerFileError) in
       try PeerFile(petname, name: peer.name).write(to: directory)
     }

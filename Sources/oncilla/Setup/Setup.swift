@@ -21,6 +21,10 @@ struct Setup {
     }
     if let file = try configuredIn() {
       say("This host is configured already, in \(file): nothing is written.")
+      if draft.isPrivate, try !OwnInvitation(instance, draft.control).isPrivate() {
+        throw .failed(
+          "it is not private, and --private does not change that: 'private = yes' in \(places.setupFile) does")
+      }
     } else {
       try write(try plan())
     }
@@ -186,7 +190,7 @@ struct Setup {
   private func conclude() throws(CommandError) {
     let invitation = try OwnInvitation(instance, draft.control).make(as: nil)
     say("\nThis host is \(invitation.name.address).")
-    if draft.isPrivate {
+    if try OwnInvitation(instance, draft.control).isPrivate() {
       say("Only those find it whom you invite: '\(instance.program) invite PETNAME' prints a line for each.")
     } else {
       say("A friend who runs this has it as a peer:\n    oncilla join \(invitation.line)")

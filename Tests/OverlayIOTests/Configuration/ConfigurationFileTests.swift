@@ -147,4 +147,27 @@ struct ConfigurationFileTests {
     }
     #expect(refused > inputs.count / 4 && refused < inputs.count)
   }
+
+  @Test("a file of peers.d holds peers alone: who may write it does not decide on the daemon")
+  func peersAlone() throws {
+    let peer = Array("[peer bob]\nname = 7fd22jhmqgfl45j6.onion\n".utf8)
+    #expect(try ConfigurationFile.read(peer, of: "f", ofPeersAlone: true).entries.count == 1)
+    #expect(throws: SettingError.self) {
+      try ConfigurationFile.read(Array("log = /tmp/x\n".utf8) + peer, of: "f", ofPeersAlone: true)
+    }
+  }
+
+  @Test("an error does not repeat a key")
+  func secret() throws {
+    let key = String(repeating: "a", count: 51)
+    let text = Array("[peer bob]\nname = 7fd22jhmqgfl45j6.onion\nkey = \(key)\n".utf8)
+    var draft = SettingsDraft()
+    do {
+      for entry in try ConfigurationFile.read(text, of: "f").entries { try draft.read(entry.setting, entry.value) }
+      Issue.record("the key is accepted")
+    } catch {
+      #expect("\(error)".split(separator: "a").count > 1 && "\(error)".utf8.count < 120)
+      #expect("\(error)".hasPrefix("f:3"))
+    }
+  }
 }

@@ -33,13 +33,22 @@ struct PeerFileTests {
   @Test("what was written so is written again, and removed")
   func replaced() throws {
     try alice.write(to: etc)
-    let other = PeerFile(alice.petname, name: try OnionName("wq52ql3uxgcxqjon"))
-    try other.write(to: etc)
-    #expect(String(decoding: try readFile(path), as: UTF8.self) == other.text)
+    let changed = PeerFile(alice.petname, name: alice.name, key: [UInt8](repeating: 7, count: 32))
+    try changed.write(to: etc)
+    #expect(String(decoding: try readFile(path), as: UTF8.self) == changed.text)
+    #expect(PeerFile.exists(alice.petname, in: etc))
     #expect(try PeerFile.remove(alice.petname, from: etc))
     #expect(access(path, F_OK) != 0)
     #expect(try !PeerFile.remove(alice.petname, from: etc))
     #expect(try !PeerFile.remove(alice.petname, from: directory.file("nowhere")))
+  }
+
+  @Test("another host of the same petname does not take its place (an invitation could take over a friend's)")
+  func taken() throws {
+    try alice.write(to: etc)
+    let other = PeerFile(alice.petname, name: try OnionName("wq52ql3uxgcxqjon"))
+    #expect(throws: PeerFileError.taken(path)) { try other.write(to: etc) }
+    #expect(String(decoding: try readFile(path), as: UTF8.self) == alice.text)
   }
 
   @Test(
