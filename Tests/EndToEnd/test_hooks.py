@@ -68,10 +68,15 @@ def test_a_hook_at_up_finds_the_interface(namespaces, daemons, proxy, tmp_path):
     hook = hooks.script(f"ip -n $ONCILLA_NETNS -6 -o addr show dev $OCAT_IFNAME > {hooks.log}; ls /proc/self/fd")
     daemon = daemons(onion=BOB, netns=namespaces(), socks=proxy.address, options=options(["up"], hook))
     daemon.wait_for_interface()
-    wait_until(lambda: overlay_address(BOB) in hooks.log.read_text(), 5, what="the address")
+    wait_until(lambda: hooks.log.exists() and overlay_address(BOB) in hooks.log.read_text(), 10, what="the address")
+
+    def numbers():
+        return [line.split(": ")[-1] for line in daemon.log().splitlines() if "hook up" in line and line[-1].isdigit()]
+
     # The fourth descriptor is the directory that ls reads.
-    numbers = [line.split(": ")[-1] for line in daemon.log().splitlines() if "hook up" in line and line[-1].isdigit()]
-    assert numbers == ["0", "1", "2", "3"], daemon.log()
+    wait_until(lambda: len(numbers()) >= 4, 10, what="the descriptors of the hook")
+    time.sleep(0.2)
+    assert numbers() == ["0", "1", "2", "3"], daemon.log()
 
 
 def test_a_hook_that_hangs_is_killed_and_packets_go_on(pair, proxy, tmp_path):

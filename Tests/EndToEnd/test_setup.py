@@ -73,11 +73,13 @@ def test_torrc_is_changed_after_consent_only(machine, socks):
 
 
 def test_tor_reads_what_it_has_found_valid(machine, socks):
-    with subprocess.Popen(["sh", "-c", "trap 'exit 7' HUP; while :; do sleep 0.1; done"]) as tor:
+    ready = machine.directory / "ready"
+    with subprocess.Popen(["sh", "-c", f"trap 'exit 7' HUP; : > {ready}; while :; do sleep 0.1; done"]) as tor:
         try:
+            overlay.wait_until(ready.exists, 20, what="what plays Tor")
             (machine.directory / "run/tor.pid").write_text(f"{tor.pid}\n")
             done = machine.run("setup", "--torrc", "--yes", "--socks", socks, "--timeout", "0")
-            assert tor.wait(10) == 7, "it was told by SIGHUP"
+            assert tor.wait(30) == 7, "it was told by SIGHUP"
         finally:
             tor.kill()
 
