@@ -49,6 +49,16 @@ public struct ConfigurationSource: Sendable {
     }
   }
 
+  /// Reads all of it; `nil` if nothing tells who this host is. Throws the first thing that is wrong.
+  public func loadIfNamed() throws(SettingError) -> Configuration? {
+    do throws(SettingError) {
+      return try load()
+    } catch {
+      if case .unnamed = error { return nil }
+      throw error
+    }
+  }
+
   /// The files, in the order in which they are read.
   private func paths() throws(SettingError) -> [String] {
     if let file { return [file] }

@@ -18,10 +18,8 @@ extension Command {
     optionRows: BugReportDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla bugreport", options: BugReportDraft.options)
-      let parsed = try parser.parse(arguments, into: BugReportDraft())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-      return .output(parsed.draft.report(for: instance))
+      guard let draft = try parser.parseOptions(arguments, into: BugReportDraft()) else { return nil }
+      return .output(draft.report(for: instance))
     })
 }
 

@@ -15,17 +15,15 @@ extension Command {
     optionRows: CheckDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla check-config", options: CheckDraft.options)
-      let parsed = try parser.parse(arguments, into: CheckDraft())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+      guard let draft = try parser.parseOptions(arguments, into: CheckDraft()) else { return nil }
       let configuration: Configuration
       do throws(SettingError) {
-        configuration = try ConfigurationSource(instance, file: parsed.draft.file).load()
+        configuration = try ConfigurationSource(instance, file: draft.file).load()
       } catch {
         throw .setting(error)
       }
       var lines = (configuration.warnings + configuration.hookProblems).map { "# warning: \($0)" }
-      if parsed.draft.shows {
+      if draft.shows {
         lines += configuration.files.map { "# \($0)" } + configuration.lines
       } else {
         let count = configuration.files.count

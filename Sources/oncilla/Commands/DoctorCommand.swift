@@ -15,11 +15,9 @@ extension Command {
     optionRows: DoctorDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla doctor", options: DoctorDraft.options)
-      let parsed = try parser.parse(arguments, into: DoctorDraft())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-      let doctor = Doctor(ConfigurationSource(instance, file: parsed.draft.file))
-      let (isJSON, style) = (parsed.draft.isJSON, Console.style)
+      guard let draft = try parser.parseOptions(arguments, into: DoctorDraft()) else { return nil }
+      let doctor = Doctor(ConfigurationSource(instance, file: draft.file))
+      let (isJSON, style) = (draft.isJSON, Console.style)
       var checks: [Check] = []
       doctor.examine { check in
         checks.append(check)

@@ -109,9 +109,8 @@ struct OwnInvitation {
   /// Whether those alone find this host who were given a key. Throws if the configuration cannot tell.
   func isPrivate() throws(CommandError) -> Bool {
     do throws(SettingError) {
-      return try ConfigurationSource(instance).load().settings.daemon.isPrivate
+      return try ConfigurationSource(instance).loadIfNamed()?.settings.daemon.isPrivate == true
     } catch {
-      if case .unnamed = error { return false }
       throw .setting(error)
     }
   }
@@ -143,12 +142,15 @@ struct OwnInvitation {
     return invitation
   }
 
-  /// Lets a daemon that runs read its configuration again.
-  func reloadIfRunning() throws(CommandError) {
+  /// Lets a daemon read its configuration again. It returns whether one runs.
+  @discardableResult
+  func reloadIfRunning() throws(CommandError) -> Bool {
     do throws(CommandError) {
       _ = try DaemonConnection(instance, control).ask("reload")
+      return true
     } catch {
       guard case .daemon(3, _) = error else { throw error }
+      return false
     }
   }
 }

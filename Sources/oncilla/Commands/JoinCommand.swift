@@ -44,10 +44,7 @@ private struct Joining {
   func join(_ invitation: Invitation, as text: String?) throws(CommandError) -> String {
     var petname = invitation.petname ?? Petname("peer-" + invitation.name.label.prefix(8))
     if let text {
-      guard let chosen = Petname(text) else {
-        throw .argument(text, reason: "1 to 63 letters, digits and inner hyphens are accepted as a petname")
-      }
-      petname = chosen
+      petname = try InviteDraft.friend(text)
     }
     guard let petname else { throw .incomplete(command: "join", needs: "a PETNAME") }
     let own = try? OwnInvitation(instance, control).name()
@@ -59,10 +56,7 @@ private struct Joining {
     }
     try writeChecked(invitation, petname)
     var output = "\(petname) is a peer: ping -6 \(invitation.name.address)\n"
-    do throws(CommandError) {
-      _ = try DaemonConnection(instance, control).ask("reload")
-    } catch {
-      guard case .daemon(3, _) = error else { throw error }
+    if try !OwnInvitation(instance, control).reloadIfRunning() {
       output += "The daemon does not run, and will read it at its start.\n"
     }
     if let own, let answer = try answer(to: petname, from: own) {
@@ -93,10 +87,9 @@ private struct Joining {
   /// What is wrong with the configuration; `nil` if nothing is. That nothing tells who this host is does not matter.
   private var problem: SettingError? {
     do throws(SettingError) {
-      _ = try ConfigurationSource(instance).load()
+      _ = try ConfigurationSource(instance).loadIfNamed()
       return nil
     } catch {
-      if case .unnamed = error { return nil }
       return error
     }
   }

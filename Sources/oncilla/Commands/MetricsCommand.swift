@@ -9,7 +9,7 @@ struct MetricsOptions: ClientDraft {
 
   static var options: [Option<MetricsOptions>] {
     [
-      Option("--peers", "Show peers that have petnames, by these.") { $0.showsPeers = true },
+      Option(flag: "--peers", "Show peers that have petnames, by these.") { $0.showsPeers = true },
       .control(),
     ]
   }
@@ -30,11 +30,9 @@ extension Command {
     optionRows: MetricsOptions.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla metrics", options: MetricsOptions.options)
-      let parsed = try parser.parse(arguments, into: MetricsOptions())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-      let result = try DaemonConnection(instance, parsed.draft.control)
-        .ask("metrics", ["peers": .boolean(parsed.draft.showsPeers)])
+      guard let draft = try parser.parseOptions(arguments, into: MetricsOptions()) else { return nil }
+      let result = try DaemonConnection(instance, draft.control)
+        .ask("metrics", ["peers": .boolean(draft.showsPeers)])
       return .output(result["text"]?.string ?? "")
     })
 }

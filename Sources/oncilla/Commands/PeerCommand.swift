@@ -129,8 +129,8 @@ struct PeerDraft: ReadingDraft {
 
   static var options: [Option<PeerDraft>] {
     [
-      Option("--all", "Reconnect all configured peers.") { $0.isForAll = true },
-      Option("--save", "Keep what add or remove does in a file of peers.d.") { $0.isSaved = true },
+      Option(flag: "--all", "Reconnect all configured peers.") { $0.isForAll = true },
+      Option(flag: "--save", "Keep what add or remove does in a file of peers.d.") { $0.isSaved = true },
       .json(), .control(),
     ]
   }

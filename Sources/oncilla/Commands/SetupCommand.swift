@@ -18,10 +18,8 @@ extension Command {
     optionRows: SetupDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla setup", options: SetupDraft.options)
-      let parsed = try parser.parse(arguments, into: SetupDraft())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-      var setup = Setup(instance, parsed.draft)
+      guard let draft = try parser.parseOptions(arguments, into: SetupDraft()) else { return nil }
+      var setup = Setup(instance, draft)
       try setup.perform()
       return .output("")
     })

@@ -25,10 +25,6 @@ extension Command {
 extension ReadingOptions {
   /// Reads the options of a command that has no other arguments; `nil` if they ask for help.
   static func parse(_ arguments: [String], _ command: String) throws(CommandError) -> ReadingOptions? {
-    let parser = OptionParser(command: "oncilla " + command, options: options)
-    let parsed = try parser.parse(arguments, into: ReadingOptions())
-    if parsed.wantsHelp { return nil }
-    if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-    return parsed.draft
+    try OptionParser(command: "oncilla " + command, options: options).parseOptions(arguments, into: ReadingOptions())
   }
 }

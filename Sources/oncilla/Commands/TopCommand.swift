@@ -17,11 +17,9 @@ extension Command {
     optionRows: TopDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla top", options: TopDraft.options)
-      let parsed = try parser.parse(arguments, into: TopDraft())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-      let watch = TopWatch(instance: instance, draft: parsed.draft)
-      if parsed.draft.isOnce || !Console.isInteractive { return .output(try watch.table()) }
+      guard let draft = try parser.parseOptions(arguments, into: TopDraft()) else { return nil }
+      let watch = TopWatch(instance: instance, draft: draft)
+      if draft.isOnce || !Console.isInteractive { return .output(try watch.table()) }
       try watch.run()
       return .output("")
     })
@@ -36,7 +34,7 @@ struct TopDraft: ClientDraft {
 
   static var options: [Option<TopDraft>] {
     [
-      Option("--once", "Print one table, with the rates of one interval, and end.") { $0.isOnce = true },
+      Option(flag: "--once", "Print one table, with the rates of one interval, and end.") { $0.isOnce = true },
       Option("--interval", "S", "Seconds between two readings, 1 to 3600; 1 if not given.") {
         draft, value throws(SettingValue.Refusal) in
         draft.interval = try SettingValue.number(value, in: 1...3600, as: { $0 })

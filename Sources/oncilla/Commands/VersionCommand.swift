@@ -13,9 +13,7 @@ extension Command {
     optionRows: [],
     perform: { _, arguments throws(CommandError) in
       let parser = OptionParser<Void>(command: "oncilla version", options: [])
-      let parsed = try parser.parse(arguments, into: ())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
+      guard try parser.parseOptions(arguments, into: ()) != nil else { return nil }
       return .output(versionLine)
     })
 }

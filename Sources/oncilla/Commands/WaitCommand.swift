@@ -17,10 +17,8 @@ extension Command {
     optionRows: WaitDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla wait", options: WaitDraft.options)
-      let parsed = try parser.parse(arguments, into: WaitDraft())
-      if parsed.wantsHelp { return nil }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-      try parsed.draft.wait(for: instance)
+      guard let draft = try parser.parseOptions(arguments, into: WaitDraft()) else { return nil }
+      try draft.wait(for: instance)
       return .output("")
     })
 }
@@ -40,7 +38,7 @@ struct WaitDraft: ClientDraft {
 
   static var options: [Option<WaitDraft>] {
     [
-      Option("--ready", "Wait until the daemon is ready.") { $0.isForReady = true },
+      Option(flag: "--ready", "Wait until the daemon is ready.") { $0.isForReady = true },
       Option("--peer", "PEER", isRepeatable: true, "Wait until there is a circuit to this peer. Repeatable.") {
         draft, value throws(SettingValue.Refusal) in
         draft.peers.append(value)

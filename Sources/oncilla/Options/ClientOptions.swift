@@ -41,7 +41,7 @@ extension Option where Draft: ClientDraft {
 extension Option where Draft: ReadingDraft {
   /// The result is for a program.
   static func json() -> Option {
-    Option("--json", "Print one line of JSON, as oncilla-control(7) describes it.") { $0.isJSON = true }
+    Option(flag: "--json", "Print one line of JSON, as oncilla-control(7) describes it.") { $0.isJSON = true }
   }
 }
 

@@ -67,10 +67,9 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  /// What does all of it for somebody who has not begun, where there is such a command.
+  /// What does all of it for somebody who has not begun.
   private static func wayToBegin(_ error: SettingError) -> String {
-    guard case .unnamed = error, Command.all.contains(where: { $0.name == "setup" }) else { return "" }
-    return "; 'oncilla setup' does all that"
+    if case .unnamed = error { "; 'oncilla setup' does all that" } else { "" }
   }
 
   private func hint(_ suggestion: String?) -> String {

@@ -35,7 +35,7 @@ struct Option<Draft> {
   }
 
   /// An option of one command alone that takes no value.
-  init(_ name: String, _ summary: String, switchOn: @escaping (inout Draft) -> Void) {
+  init(flag name: String, _ summary: String, switchOn: @escaping (inout Draft) -> Void) {
     self.name = name
     placeholder = nil
     defaultValue = nil
@@ -46,18 +46,6 @@ struct Option<Draft> {
 
   /// The option as texts name it: `--mtu N`.
   var synopsis: String { placeholder.map { "\(name) \($0)" } ?? name }
-}
-
-extension Option {
-  /// An option of one command alone that takes no value.
-  init(flag name: String, _ summary: String, switchOn: @escaping (inout Draft) -> Void) {
-    self.name = name
-    placeholder = nil
-    defaultValue = nil
-    isRepeatable = false
-    self.summary = summary
-    read = { draft, _ throws(SettingError) in switchOn(&draft) }
-  }
 }
 
 extension Option<RunDraft> {

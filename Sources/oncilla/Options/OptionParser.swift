@@ -61,6 +61,14 @@ struct OptionParser<Draft> {
     return result
   }
 
+  /// What `arguments` say for a command that has nothing but options; `nil` if they ask for help.
+  func parseOptions(_ arguments: some Sequence<String>, into draft: Draft) throws(CommandError) -> Draft? {
+    let parsed = try parse(arguments, into: draft)
+    if parsed.wantsHelp { return nil }
+    if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: command) }
+    return parsed.draft
+  }
+
   private static func read(
     _ value: String, of option: Option<Draft>, into draft: inout Draft
   ) throws(CommandError) {

@@ -26,10 +26,8 @@ enum RunOptions {
     _ arguments: some Sequence<String>, for instance: Instance
   ) throws(CommandError) -> ConfigurationSource? {
     let parser = OptionParser(command: "oncilla run", options: all)
-    let parsed = try parser.parse(arguments, into: RunDraft())
-    if parsed.wantsHelp { return nil }
-    if let operand = parsed.operands.first { throw .unexpectedArgument(operand, command: parser.command) }
-    return ConfigurationSource(instance, file: parsed.draft.file, options: parsed.draft.given)
+    guard let draft = try parser.parseOptions(arguments, into: RunDraft()) else { return nil }
+    return ConfigurationSource(instance, file: draft.file, options: draft.given)
   }
 
   /// The settings that `arguments` give by themselves, whatever files there are; `nil` if they ask for help.

@@ -40,9 +40,8 @@ struct Setup {
   /// Returns the file that tells who this host is; `nil` if none does. Throws if the configuration is wrong.
   private func configuredIn() throws(CommandError) -> String? {
     do throws(SettingError) {
-      return try ConfigurationSource(instance).load().files.first
+      return try ConfigurationSource(instance).loadIfNamed()?.files.first
     } catch {
-      if case .unnamed = error { return nil }
       throw .setting(error)
     }
   }
@@ -144,10 +143,7 @@ struct Setup {
 
   private func start() throws(CommandError) {
     guard places.hasSystemd else {
-      do throws(CommandError) {
-        _ = try DaemonConnection(instance, draft.control).ask("reload")
-      } catch {
-        guard case .daemon(3, _) = error else { throw error }
+      if try !OwnInvitation(instance, draft.control).reloadIfRunning() {
         say("systemd does not run here: start the daemon with '\(instance.program) run'.")
       }
       return
