@@ -221,6 +221,11 @@ public struct Host: ~Copyable {
     turn.device.neighbours(at: turn.now)
   }
 
+  /// Returns whether others can reach an identity; `nil` if it is gone.
+  public func readiness(of identity: Identity) -> Readiness? {
+    contains(identity) ? nodes[identity.slot].readiness : nil
+  }
+
   /// Calls `body` with the node of an identity, if it is still there, which may have actions then.
   public mutating func with<Result>(
     _ identity: Identity, _ body: (inout Node) -> Result

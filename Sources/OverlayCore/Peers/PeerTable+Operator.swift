@@ -40,12 +40,14 @@ extension PeerTable {
     _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PeerConnection {
     guard !isBlocked(name.address) else { return .blocked }
+    var known = peers.find(name.address)
+    if let peer = known, peers[peer].name != name { known = nil }
     // Whatever comes of it now, the peer is dialled again from here on.
-    if let peer = peers.find(name.address), peers[peer].name == name { peers[peer].isHeld = false }
+    if let known { peers[known].isHeld = false }
     guard tor != .unreachable else { return .torUnreachable }
-    if let peer = peers.find(name.address), peers[peer].name == name {
-      guard !peers[peer].hasCircuit else { return peers[peer].state == .up ? .isUp : .isDialled }
-      peers[peer].forgetPace()
+    if let known {
+      guard !peers[known].hasCircuit else { return peers[known].state == .up ? .isUp : .isDialled }
+      peers[known].forgetPace()
     }
     // A name that the operator gives is no stranger who waits for its turn.
     guard dial(name, isSelected: true, names: &names, streams: &streams, out: &out, at: now) != nil else {

@@ -7,6 +7,7 @@ public struct InvitedFile: Equatable, Sendable {
   /// What the friend is called.
   public let petname: Petname
 
+  private static let mostBytes = 4_096
   private static let mark = "# Written by 'oncilla invite', and removed by 'oncilla revoke'."
 
   /// The file of the friend of this petname.
@@ -18,21 +19,14 @@ public struct InvitedFile: Equatable, Sendable {
   public func path(in directory: String) -> String { "\(directory)/conf.d/\(name)" }
 
   /// Returns whether there is one, in the configuration in this directory.
-  public func exists(in directory: String) -> Bool {
-    do throws(SystemError) {
-      try SystemCall.find(path(in: directory))
-      return true
-    } catch {
-      return false
-    }
-  }
+  public func exists(in directory: String) -> Bool { SystemCall.exists(path(in: directory)) }
 
   /// Writes the file with a public key of 32 bytes. Throws EEXIST if there is one already.
   public func write(_ publicKey: [UInt8], to directory: String) throws(SystemError) {
     try SystemCall.makeDirectory(directory, mode: 0o755)
     try SystemCall.makeDirectory("\(directory)/conf.d", mode: 0o755)
     let folder = try OpenDirectory("\(directory)/conf.d")
-    guard try standing(in: folder) == nil else {
+    guard try folder.readIfThere(name, limit: InvitedFile.mostBytes) == nil else {
       throw SystemError(call: "write \(path(in: directory))", number: EEXIST)
     }
     let text = "\(InvitedFile.mark)\ninvited = \(petname)=\(Invitation.text(ofKey: publicKey))\n"
@@ -43,20 +37,13 @@ public struct InvitedFile: Equatable, Sendable {
   public func remove(from directory: String) throws(SystemError) -> Bool {
     do throws(SystemError) {
       let folder = try OpenDirectory("\(directory)/conf.d")
-      guard let text = try standing(in: folder), text.starts(with: Array(InvitedFile.mark.utf8)) else { return false }
+      guard let text = try folder.readIfThere(name, limit: InvitedFile.mostBytes),
+        text.starts(with: Array(InvitedFile.mark.utf8))
+      else { return false }
       try folder.remove(name)
       return true
     } catch {
       if error.number == ENOENT { return false }
-      throw error
-    }
-  }
-
-  private func standing(in folder: borrowing OpenDirectory) throws(SystemError) -> [UInt8]? {
-    do throws(SystemError) {
-      return try folder.read(name, limit: 4_096)
-    } catch {
-      if error.number == ENOENT { return nil }
       throw error
     }
   }

@@ -41,12 +41,7 @@ public struct PeerFile: Equatable, Sendable {
 
   /// Whether there is such a file, in the configuration in this directory.
   public static func exists(_ petname: Petname, in directory: String) -> Bool {
-    do throws(SystemError) {
-      try SystemCall.find(path(of: petname, in: directory))
-      return true
-    } catch {
-      return false
-    }
+    SystemCall.exists(path(of: petname, in: directory))
   }
 
   /// Writes the file, in place of one that was written so, and makes its directory where it is missing. Whatever
@@ -58,7 +53,7 @@ public struct PeerFile: Equatable, Sendable {
       try SystemCall.makeDirectory(directory, mode: 0o755)
       try SystemCall.makeDirectory("\(directory)/peers.d", mode: 0o755)
       let folder = try OpenDirectory("\(directory)/peers.d")
-      if let standing = try PeerFile.read(petname, in: folder) {
+      if let standing = try folder.readIfThere("\(petname).conf", limit: PeerFile.mostBytes) {
         guard PeerFile.isOurs(standing) else { throw foreignFile }
         guard PeerFile.name(in: standing) == "\(name)" else { throw takenFile }
       }
@@ -74,24 +69,13 @@ public struct PeerFile: Equatable, Sendable {
   public static func remove(_ petname: Petname, from directory: String) throws(PeerFileError) -> Bool {
     do throws(SystemError) {
       let folder = try OpenDirectory("\(directory)/peers.d")
-      guard let standing = try read(petname, in: folder) else { return false }
+      guard let standing = try folder.readIfThere("\(petname).conf", limit: mostBytes) else { return false }
       guard isOurs(standing) else { throw foreignFile }
       try folder.remove("\(petname).conf")
       return true
     } catch {
       if error.number == ENOENT { return false }
       throw PeerFileError(error, path(of: petname, in: directory))
-    }
-  }
-
-  private static func read(
-    _ petname: Petname, in folder: borrowing OpenDirectory
-  ) throws(SystemError) -> [UInt8]? {
-    do throws(SystemError) {
-      return try folder.read("\(petname).conf", limit: mostBytes)
-    } catch {
-      if error.number == ENOENT { return nil }
-      throw error
     }
   }
 

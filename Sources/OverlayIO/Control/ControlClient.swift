@@ -81,7 +81,7 @@ public final class ControlClient {
       while !rest.isEmpty {
         if let count = try SystemCall.send(socket.number, rest) {
           rest = rest.dropFirst(count)
-        } else if try !wait(for: POLLOUT, until: deadline) {
+        } else if try !SystemCall.wait(for: POLLOUT, of: socket.number, until: deadline) {
           throw SystemError(call: "write to \(path)", number: ETIMEDOUT)
         }
       }
@@ -116,17 +116,9 @@ public final class ControlClient {
         lines.append(chunk.prefix(count))
         return true
       }
-      return try wait(for: POLLIN, until: deadline)
+      return try SystemCall.wait(for: POLLIN, of: socket.number, until: deadline)
     } catch {
       throw .broken(error.number == ECONNRESET ? "the daemon closed the connection" : "\(error)")
     }
-  }
-
-  /// Waits until the socket has one of these events. It returns false when the time is over.
-  private func wait(for events: Int32, until deadline: Instant) throws(SystemError) -> Bool {
-    let rest = deadline - SystemCall.now
-    guard rest > .zero else { return false }
-    return try SystemCall.wait(
-      for: events, of: socket.number, milliseconds: Int32(clamping: rest.wholeMicroseconds / 1_000 + 1))
   }
 }

@@ -113,7 +113,7 @@ final class Pump {
   var sentence: String {
     let all = port.host.all.compactMap { identity -> (readiness: Readiness, place: ServicePlace)? in
       guard let place = places[identity] else { return nil }
-      return port.host.with(identity) { $0.readiness }.map { ($0, place) }
+      return port.host.readiness(of: identity).map { ($0, place) }
     }
     guard let shown = all.first(where: { !$0.readiness.isReady }) ?? all.first else { return "no identity" }
     return shown.readiness.sentence(at: shown.place, others: all.count - 1)

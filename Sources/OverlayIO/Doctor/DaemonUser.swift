@@ -11,20 +11,14 @@ struct DaemonUser: Equatable {
 
   /// The user of the service, if it is installed and its user exists; else whoever asks.
   init(of unit: ServiceUnit, in paths: DoctorPaths) {
-    let lines = { (path: String) in
-      (paths.read(path) ?? "").split(whereSeparator: \.isNewline).map { line in
-        line.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-      }
-    }
-    let users = lines("/etc/passwd").filter { $0.count >= 4 }
+    let users = UserFiles.lines(paths("/etc/passwd")).filter { $0.count >= 4 }
     if unit.isInstalled, let wanted = unit.user,
       let entry = users.first(where: { $0[0] == wanted || $0[2] == wanted }), let number = UInt32(entry[2]),
       let group = UInt32(entry[3])
     {
       (name, self.number, self.group) = (entry[0], number, group)
-      groups = lines("/etc/group").filter { fields in
-        fields.count >= 4
-          && (fields[3].split(separator: ",").contains { $0 == entry[0] } || unit.groups.contains(fields[0]))
+      groups = UserFiles.lines(paths("/etc/group")).filter { fields in
+        fields.count >= 4 && (UserFiles.members(fields).contains(entry[0]) || unit.groups.contains(fields[0]))
       }.compactMap { UInt32($0[2]) }
       return
     }
@@ -46,11 +40,7 @@ struct DaemonUser: Equatable {
   }
 
   private static func name(of number: UInt32, in paths: DoctorPaths) -> String {
-    let line = (paths.read("/etc/passwd") ?? "").split(whereSeparator: \.isNewline).first { line in
-      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-      return fields.count >= 3 && fields[2] == "\(number)"
-    }
-    return line.map { String($0.prefix { $0 != ":" }) } ?? "\(number)"
+    UserFiles.user(number, in: paths("/etc/passwd")) ?? "\(number)"
   }
 
   /// Whether it can be told what this user may do: root can take its place.

@@ -12,7 +12,7 @@ public struct DoctorPaths: Sendable {
   func callAsFunction(_ path: String) -> String { root + path }
 
   /// Whether something stands at `path`, as far as this user can see.
-  func has(_ path: String) -> Bool { (try? SystemCall.find(self(path))) != nil }
+  func has(_ path: String) -> Bool { SystemCall.exists(self(path)) }
 
   /// The content of the file; `nil` if it is not there, cannot be read, or has more than `limit` bytes.
   func read(_ path: String, limit: Int = 1 << 20) -> String? {

@@ -22,14 +22,8 @@ enum SOCKSProbe {
   /// Asks the server at `address`, which has so many milliseconds for each step.
   static func ask(_ address: SocketAddress, patience: Int32 = 2_000) -> Answer {
     do throws(SystemError) {
-      let socket = try StreamSocket(for: address)
+      let socket = try StreamSocket.connected(to: address, milliseconds: patience)
       let number = socket.descriptor
-      if try socket.connect(to: address) == .pending {
-        guard try SystemCall.wait(for: POLLOUT, of: number, milliseconds: patience) else {
-          throw SystemError(call: "connect to \(address)", number: ETIMEDOUT)
-        }
-        try socket.finishConnecting(to: address)
-      }
       // RFC 1928, section 3, and RFC 1929: a user name is offered, and nothing else.
       try SystemCall.writeAll(number, [5, 1, 2], "write to \(address)")
       var reply = [UInt8](repeating: 0, count: 2)

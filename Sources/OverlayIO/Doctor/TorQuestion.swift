@@ -15,13 +15,11 @@ enum TorQuestion {
   static func ask(_ address: SocketAddress, patience: OverlayCore.Duration = .seconds(5)) -> Answer {
     let deadline = SystemCall.now + patience
     do throws(SystemError) {
-      let socket = try StreamSocket(for: address)
-      if try socket.connect(to: address) == .pending {
-        guard try wait(for: POLLOUT, socket.descriptor, until: deadline) else { return .failed("it does not answer") }
-        try socket.finishConnecting(to: address)
-      }
+      let milliseconds = Int32(clamping: patience.wholeMicroseconds / 1_000)
+      let socket = try StreamSocket.connected(to: address, milliseconds: milliseconds)
       return try converse(socket, address, until: deadline)
     } catch {
+      if error.number == ETIMEDOUT { return .failed("it does not answer") }
       return .failed(TorControlAdvice.text(of: error))
     }
   }
@@ -51,7 +49,9 @@ enum TorQuestion {
         case .close(let error): return .failed("\(error)")
         }
       }
-      guard try wait(for: POLLIN, socket.descriptor, until: deadline) else { return .failed("it does not answer") }
+      guard try SystemCall.wait(for: POLLIN, of: socket.descriptor, until: deadline) else {
+        return .failed("it does not answer")
+      }
       switch buffer.withUnsafeMutableBytes({ socket.read(into: $0) }) {
       case .bytes(let count): session.receive(Array(buffer[..<count]), at: SystemCall.now)
       case .nothing: break
@@ -59,15 +59,6 @@ enum TorQuestion {
       case .failed(let error): throw error
       }
     }
-  }
-
-  private static func wait(
-    for events: Int32, _ descriptor: Int32, until deadline: Instant
-  ) throws(SystemError) -> Bool {
-    let rest = deadline - SystemCall.now
-    guard rest > .zero else { return false }
-    return try SystemCall.wait(
-      for: events, of: descriptor, milliseconds: Int32(clamping: rest.wholeMicroseconds / 1_000 + 1))
   }
 }
 

@@ -28,6 +28,16 @@ struct OpenDirectory: ~Copyable {
     return try content(of: file, path: path, limit: limit)
   }
 
+  /// The same; `nil` if there is no such file.
+  func readIfThere(_ name: String, limit: Int) throws(SystemError) -> [UInt8]? {
+    do throws(SystemError) {
+      return try read(name, limit: limit)
+    } catch {
+      if error.number == ENOENT { return nil }
+      throw error
+    }
+  }
+
   /// Removes the file of this name.
   func remove(_ name: String) throws(SystemError) {
     try SystemCall.remove(name, from: file.number, path: "\(path)/\(name)")

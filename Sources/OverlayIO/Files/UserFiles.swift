@@ -33,8 +33,8 @@ public enum UserFiles {
   }
 
   /// Returns the name of the user with this number; `nil` if there is none.
-  public static func user(_ number: UInt32) -> String? {
-    lines("/etc/passwd").first { $0.count >= 3 && $0[2] == "\(number)" }?.first
+  public static func user(_ number: UInt32, in users: String = "/etc/passwd") -> String? {
+    lines(users).first { $0.count >= 3 && $0[2] == "\(number)" }?.first
   }
 
   /// Returns the name of the group with this number; `nil` if there is none.
@@ -59,10 +59,11 @@ public enum UserFiles {
     return Account(name: name, user: user, group: group, groups: numbers, home: fields[5], shell: fields[6])
   }
 
-  private static func members(_ fields: [String]) -> [String] { fields[3].split(separator: ",").map(String.init) }
+  /// Returns the names of the members of a group with these fields, of which there are four at least.
+  static func members(_ fields: [String]) -> [String] { fields[3].split(separator: ",").map(String.init) }
 
   /// Returns the fields of each line; nothing if the file cannot be read.
-  private static func lines(_ path: String) -> [[String]] {
+  static func lines(_ path: String) -> [[String]] {
     guard let bytes = try? readFile(path) else { return [] }
     return bytes.split(separator: UInt8(ascii: "\n")).map { line in
       line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)

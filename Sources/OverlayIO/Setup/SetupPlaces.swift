@@ -54,10 +54,10 @@ public struct SetupPlaces: Sendable {
   public var hostnameFile: String { "\(serviceDirectory)/hostname" }
 
   /// Whether Tor has made the onion service.
-  public var hasHostname: Bool { SetupPlaces.exists(hostnameFile) }
+  public var hasHostname: Bool { SystemCall.exists(hostnameFile) }
 
   /// Whether systemd runs on this host.
-  public var hasSystemd: Bool { SetupPlaces.exists(systemd) }
+  public var hasSystemd: Bool { SystemCall.exists(systemd) }
 
   /// Returns the first control port that takes connections; `nil` if there is none.
   public func findControl() -> SocketAddress? { controls.first(where: SetupPlaces.answers) }
@@ -82,29 +82,8 @@ public struct SetupPlaces: Sendable {
     }
   }
 
-  /// Returns whether something is at a path.
-  static func exists(_ path: String) -> Bool {
-    do throws(SystemError) {
-      try SystemCall.find(path)
-      return true
-    } catch {
-      return false
-    }
-  }
-
   private static func answers(_ address: SocketAddress) -> Bool {
-    do throws(SystemError) {
-      let socket = try SystemCall.socket(address.family, SOCK_STREAM)
-      let number = socket.number
-      let isConnected = try address.withSocketAddress { pointer, size throws(SystemError) in
-        try SystemCall.connect(number, to: pointer, size, "connect")
-      }
-      if isConnected { return true }
-      guard try SystemCall.wait(for: Int32(POLLOUT), of: number, milliseconds: 1_000) else { return false }
-      return try SystemCall.option(SO_ERROR, of: number, at: SOL_SOCKET) == 0
-    } catch {
-      return false
-    }
+    (try? StreamSocket.connected(to: address, milliseconds: 1_000)) != nil
   }
 
   private func directory(of path: String) -> String {

@@ -75,7 +75,7 @@ public struct TorReload {
 
   private func verify() throws(Failure) {
     var command = ["tor", "--verify-config", "-f", places.torrc]
-    if SetupPlaces.exists(places.torDefaults) { command += ["--defaults-torrc", places.torDefaults] }
+    if SystemCall.exists(places.torDefaults) { command += ["--defaults-torrc", places.torDefaults] }
     // Started by root, Tor becomes its user by itself: what root checked and that user cannot read would be no check.
     if SystemCall.user == 0, UserFiles.hasUser(places.torUser) { command += ["--User", places.torUser] }
     let result = try run(command)

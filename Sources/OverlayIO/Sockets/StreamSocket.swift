@@ -68,6 +68,19 @@ struct StreamSocket: Pollable, ~Copyable {
     if outcome != 0 { throw SystemError(call: "connect to \(address)", number: outcome) }
   }
 
+  /// Returns a socket that is connected to `address`, and waits for that. It throws ETIMEDOUT after so many
+  /// milliseconds.
+  static func connected(to address: SocketAddress, milliseconds: Int32) throws(SystemError) -> StreamSocket {
+    let socket = try StreamSocket(for: address)
+    if try socket.connect(to: address) == .pending {
+      guard try SystemCall.wait(for: POLLOUT, of: socket.descriptor, milliseconds: milliseconds) else {
+        throw SystemError(call: "connect to \(address)", number: ETIMEDOUT)
+      }
+      try socket.finishConnecting(to: address)
+    }
+    return socket
+  }
+
   /// Reads the bytes that have come, as far as they fit.
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Read {
     do throws(SystemError) {

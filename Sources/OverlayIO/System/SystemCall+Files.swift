@@ -104,6 +104,9 @@ extension SystemCall {
     try perform("access \(path)") { Glibc.access(path, F_OK) }
   }
 
+  /// Whether something stands at `path`, as far as this user sees.
+  static func exists(_ path: String) -> Bool { (try? find(path)) != nil }
+
   /// The names in the directory at `path`, in any order. More than `limit` are EFBIG.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String] {
     let descriptor = try perform("open \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OverlayCore
 
 /// What concerns paths, owners and users: the control socket is a file, too.
 extension SystemCall {
@@ -45,5 +46,12 @@ extension SystemCall {
   static func wait(for events: Int32, of descriptor: Int32, milliseconds: Int32) throws(SystemError) -> Bool {
     var request = pollfd(fd: descriptor, events: Int16(events), revents: 0)
     return try perform("poll") { Glibc.poll(&request, 1, milliseconds) } > 0
+  }
+
+  /// The same, until `deadline` at most.
+  static func wait(for events: Int32, of descriptor: Int32, until deadline: Instant) throws(SystemError) -> Bool {
+    let rest = deadline - now
+    guard rest > .zero else { return false }
+    return try wait(for: events, of: descriptor, milliseconds: Int32(clamping: rest.wholeMicroseconds / 1_000 + 1))
   }
 }

@@ -15,20 +15,25 @@ extension SystemCall {
   /// Runs a program, which is found by `PATH`, without a shell and without standard input, and waits for its end.
   public static func run(_ arguments: [String]) throws(SystemError) -> ProgramResult {
     let name = arguments.first ?? ""
-    var ends: [Int32] = [0, 0]
-    try perform("pipe") { Glibc.pipe(&ends) }
-    let reading = FileDescriptor(owning: ends[0])
-    let process = try spawn(arguments, writingTo: FileDescriptor(owning: ends[1]), reading.number, name)
+    let ends = try pipe()
+    let reading = FileDescriptor(owning: ends.reading)
+    let process = try spawn(arguments, writingTo: FileDescriptor(owning: ends.writing), name)
     var output: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4_096)
-    while let count = try read(reading.number, into: &chunk, "read from \(name)"), count > 0 {
-      if output.count < mostOutput { output += chunk.prefix(count) }
+    reading: while true {
+      switch try read(reading.number, into: &chunk, "read from \(name)") {
+      case nil: _ = try wait(for: POLLIN, of: reading.number, milliseconds: -1)
+      case 0: break reading
+      case let count?: if output.count < mostOutput { output += chunk.prefix(count) }
+      }
     }
-    var status: Int32 = 0
-    try perform("wait for \(name)") { Glibc.waitpid(process, &status, 0) }
-    let signal = status & 0x7f
-    return ProgramResult(
-      status: signal == 0 ? status >> 8 & 0xff : 128 + signal, output: String(decoding: output, as: UTF8.self))
+    let status: Int32 =
+      switch try ending(of: process, waits: true) {
+      case .exit(let status): status
+      case .signal(let number): 128 + number
+      case nil: 0
+      }
+    return ProgramResult(status: status, output: String(decoding: output, as: UTF8.self))
   }
 
   /// Sends a signal to a process.
@@ -37,9 +42,8 @@ extension SystemCall {
   }
 
   private static func spawn(
-    _ arguments: [String], writingTo output: consuming FileDescriptor, _ input: Int32, _ name: String
+    _ arguments: [String], writingTo output: consuming FileDescriptor, _ name: String
   ) throws(SystemError) -> pid_t {
-    for end in [output.number, input] { try perform("fcntl") { Glibc.fcntl(end, F_SETFD, FD_CLOEXEC) } }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
