@@ -170,12 +170,12 @@ def test_on_a_lan_what_is_behind_a_peer_is_answered_for_after_a_reload(namespace
 
 def test_each_instance_has_files_of_its_own(tmp_path):
     etc = tmp_path / "etc"
-    for directory in ("oncilla/conf.d", "oncilla/peers.d", "oncilla/work/peers.d"):
+    for directory in ("oncilla/conf.d", "oncilla/peers.d", "oncilla/office/peers.d"):
         (etc / directory).mkdir(parents=True)
     (etc / "oncilla/oncilla.conf").write_text(f"onion = {onion_name('home')}\nmtu = 1400\n")
     (etc / "oncilla/conf.d/10-mtu.conf").write_text("mtu = 1300\n")
     (etc / "oncilla/peers.d/bob.conf").write_text(PEER)
-    (etc / "oncilla/work/oncilla.conf").write_text(f"onion = {onion_name('work')}\nlisten = 127.0.0.1:8061\n")
+    (etc / "oncilla/office/oncilla.conf").write_text(f"onion = {onion_name('office')}\nlisten = 127.0.0.1:8061\n")
 
     def run(*arguments):
         # What it finds in /etc is the test's own.
@@ -185,10 +185,10 @@ def test_each_instance_has_files_of_its_own(tmp_path):
     shown = run("check-config", "--show").stdout
     assert "mtu = 1300  # /etc/oncilla/conf.d/10-mtu.conf:1\n" in shown
     assert f"peer = bob={BOB}  # /etc/oncilla/peers.d/bob.conf:2\n" in shown
-    shown = run("-i", "work", "check-config", "--show").stdout
-    assert f"onion = {onion_name('work')}  # /etc/oncilla/work/oncilla.conf:1\n" in shown
-    for line in ("mtu = 1500", "interface = onc-work", "state-dir = /var/lib/oncilla/work",
-                 "control = /run/oncilla/work/control.sock"):
+    shown = run("-i", "office", "check-config", "--show").stdout
+    assert f"onion = {onion_name('office')}  # /etc/oncilla/office/oncilla.conf:1\n" in shown
+    for line in ("mtu = 1500", "interface = onc-office", "state-dir = /var/lib/oncilla/office",
+                 "control = /run/oncilla/office/control.sock"):
         assert f"{line}  # default\n" in shown
     assert BOB not in shown
     result = run("-i", "other", "run")

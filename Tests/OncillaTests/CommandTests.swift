@@ -50,14 +50,14 @@ struct CommandTests {
 
   @Test(
     "an instance is named before the command",
-    arguments: [["-i", "work"], ["--instance", "work"], ["--instance=work"]])
+    arguments: [["-i", "office"], ["--instance", "office"], ["--instance=office"]])
   func instance(arguments: [String]) throws {
     let run = ["run", "--onion", "7fd22jhmqgfl45j6,listen=127.0.0.1:8061"]
     guard case .daemon(let configuration, _) = try Command.interpret(arguments + run) else {
       Issue.record("it does not run")
       return
     }
-    #expect(configuration.settings.daemon.control == "/run/oncilla/work/control.sock")
+    #expect(configuration.settings.daemon.control == "/run/oncilla/office/control.sock")
     #expect(try output(arguments + ["version"]) == "oncilla 0.1.0\n")
   }
 

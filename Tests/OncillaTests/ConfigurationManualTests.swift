@@ -8,11 +8,6 @@ import Testing
 /// in the failure as it is to be added.
 @Suite("Manual page and example of the configuration")
 struct ConfigurationManualTests {
-  static func file(_ name: String) throws -> String {
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-    return String(decoding: try readFile("/\(root)/\(name)"), as: UTF8.self)
-  }
-
   /// The text of a setting with keys in place of options.
   static func text(_ setting: Setting) -> String {
     setting.text.split(separator: " ").map { $0.hasPrefix("--") ? $0.dropFirst(2) : $0 }.joined(separator: " ")
@@ -20,7 +15,7 @@ struct ConfigurationManualTests {
 
   @Test("it has every setting in the table's order, as the table has it")
   func keys() throws {
-    let entries = ManualTests.entries(of: try ConfigurationManualTests.file("man/oncilla.conf.5"))
+    let entries = ManualTests.entries(of: try RepositoryFile.read("man/oncilla.conf.5"))
     let documented = entries.filter { $0.section == "KEYS" }
     #expect(documented.map { $0.tag.prefix { $0 != " " } } == Setting.all.map { $0.name[...] })
     for (entry, setting) in zip(documented, Setting.all) {
@@ -35,7 +30,7 @@ struct ConfigurationManualTests {
 
   @Test("the example has every setting in the table's order, with its default, and all of it is a comment")
   func example() throws {
-    let lines = try ConfigurationManualTests.file("contrib/oncilla.conf.sample").split(separator: "\n")
+    let lines = try RepositoryFile.read("contrib/oncilla.conf.sample").split(separator: "\n")
     #expect(lines.allSatisfy { $0.hasPrefix("#") && $0.count <= 120 })
     let settings = lines.filter { !$0.hasPrefix("# ") }.map { String($0.dropFirst()) }
     let expected = Setting.all.map { setting in
@@ -49,7 +44,7 @@ struct ConfigurationManualTests {
 
   @Test("what the example sets is what counts without it")
   func defaults() throws {
-    let lines = try ConfigurationManualTests.file("contrib/oncilla.conf.sample").split(separator: "\n")
+    let lines = try RepositoryFile.read("contrib/oncilla.conf.sample").split(separator: "\n")
     let set = Set(Setting.all.filter { $0.defaultText != nil || $0.placeholder == nil }.map(\.name))
     let chosen = lines.map { $0.dropFirst() }.filter { set.contains(String($0.prefix { $0 != " " })) }
     let text = chosen.joined(separator: "\n") + "\nonion = 7fd22jhmqgfl45j6"

@@ -10,8 +10,7 @@ struct ControlManualTests {
   let page: String
 
   init() throws {
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-    page = String(decoding: try readFile("/\(root)/man/oncilla-control.7"), as: UTF8.self)
+    page = try RepositoryFile.read("man/oncilla-control.7")
     entries = ManualTests.entries(of: page)
   }
 
@@ -27,11 +26,9 @@ struct ControlManualTests {
 
   @Test("it has every word of an error, and what the source says of it")
   func errors() throws {
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
     let documented = entries.filter { $0.section == "ERRORS" }
     #expect(documented.map(\.tag) == ControlError.Code.allCases.map(\.rawValue))
-    let source = String(
-      decoding: try readFile("/\(root)/Sources/OverlayIO/Control/ControlError.swift"), as: UTF8.self)
+    let source = try RepositoryFile.read("Sources/OverlayIO/Control/ControlError.swift")
     for entry in documented { #expect(source.contains("/// " + entry.text + "\n"), "\(entry.tag)") }
   }
 

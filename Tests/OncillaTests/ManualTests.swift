@@ -18,8 +18,7 @@ struct ManualTests {
   let page: String
 
   init() throws {
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-    page = String(decoding: try readFile("/\(root)/man/oncilla.1"), as: UTF8.self)
+    page = try RepositoryFile.read("man/oncilla.1")
     entries = ManualTests.entries(of: page)
   }
 
@@ -158,9 +157,7 @@ struct ManualTests {
 
   @Test("it explains every counter that a report can show, in their order and as the source does")
   func counters() throws {
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-    let source = String(
-      decoding: try readFile("/\(root)/Sources/OverlayCore/Basics/Counters.swift"), as: UTF8.self)
+    let source = try RepositoryFile.read("Sources/OverlayCore/Basics/Counters.swift")
     let comments = ManualTests.comments(of: source)
     let documented = entries.filter { $0.section == "COUNTERS" }
     #expect(documented.map(\.tag) == Counter.allCases.map { "\($0)" }, "a .TP for each, in man/oncilla.1, COUNTERS")

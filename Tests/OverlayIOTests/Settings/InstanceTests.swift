@@ -18,33 +18,33 @@ struct InstanceTests {
 
   @Test("another has places of its own")
   func named() throws {
-    let instance = try Instance("work")
-    #expect(instance.configurationDirectory == "/etc/oncilla/work")
-    #expect(instance.stateDirectory == "/var/lib/oncilla/work")
-    #expect(instance.controlSocket == "/run/oncilla/work/control.sock")
-    #expect(instance.program == "oncilla -i work")
+    let instance = try Instance("office")
+    #expect(instance.configurationDirectory == "/etc/oncilla/office")
+    #expect(instance.stateDirectory == "/var/lib/oncilla/office")
+    #expect(instance.controlSocket == "/run/oncilla/office/control.sock")
+    #expect(instance.program == "oncilla -i office")
     var draft = SettingsDraft(for: instance)
     for (name, value) in [("onion", "7fd22jhmqgfl45j6"), ("listen", "127.0.0.1:8061")] {
       try draft.read(#require(Setting.all.first { $0.name == name }), GivenValue(value, from: .option("--" + name)))
     }
     let daemon = try draft.settings().daemon
     #expect(daemon.stateDirectory == instance.stateDirectory && daemon.control == instance.controlSocket)
-    #expect(daemon.interface.name.description == "onc-work")
+    #expect(daemon.interface.name.description == "onc-office")
   }
 
   @Test("it has to be told where it listens, and a long name needs a name for its interface")
   func places() throws {
-    var draft = SettingsDraft(for: try Instance("work"))
+    var draft = SettingsDraft(for: try Instance("office"))
     let onion = try #require(Setting.all.first { $0.name == "onion" })
     try draft.read(onion, GivenValue("7fd22jhmqgfl45j6", from: .option("--onion")))
     var error = #expect(throws: SettingError.self) { try draft.settings() }
-    #expect(error?.description.hasPrefix("instance work needs --listen HOST:PORT of its own") == true)
-    draft = SettingsDraft(for: try Instance("work"))
+    #expect(error?.description.hasPrefix("instance office needs --listen HOST:PORT of its own") == true)
+    draft = SettingsDraft(for: try Instance("office"))
     for (name, value) in [("publish", "tor"), ("tor-control", "unix:/run/tor/control")] {
       try draft.read(#require(Setting.all.first { $0.name == name }), GivenValue(value, from: .option("--" + name)))
     }
     error = #expect(throws: SettingError.self) { try draft.settings() }
-    #expect(error?.description.hasPrefix("instance work needs --listen HOST:PORT of its own") == true)
+    #expect(error?.description.hasPrefix("instance office needs --listen HOST:PORT of its own") == true)
     draft = SettingsDraft(for: try Instance("a-long-name-for-one"))
     try draft.read(onion, GivenValue("7fd22jhmqgfl45j6,listen=127.0.0.1:1", from: .option("--onion")))
     error = #expect(throws: SettingError.self) { try draft.settings() }

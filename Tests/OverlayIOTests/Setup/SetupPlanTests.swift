@@ -79,13 +79,13 @@ struct SetupPlanTests {
     #expect(try SetupPlan.File(path: file.path, text: "two\n").standing() == .different)
   }
 
-  @Test("an instance has its own places", arguments: ["work"])
+  @Test("an instance has its own places", arguments: ["office"])
   func instance(_ name: String) throws {
     let places = SetupPlaces(try Instance(name))
-    #expect(places.setupFile == "/etc/oncilla/work/conf.d/10-setup.conf")
-    #expect(places.unit == "oncilla@work.service")
-    #expect(places.torFile == "/etc/tor/oncilla-work.conf")
-    #expect(places.serviceDirectory == "/var/lib/tor/oncilla-work")
+    #expect(places.setupFile == "/etc/oncilla/office/conf.d/10-setup.conf")
+    #expect(places.unit == "oncilla@office.service")
+    #expect(places.torFile == "/etc/tor/oncilla-office.conf")
+    #expect(places.serviceDirectory == "/var/lib/tor/oncilla-office")
   }
 
   @Test("a program that is run tells its status and what it wrote, and one that is not there is an error")
