@@ -22,6 +22,9 @@ final class FuzzShell {
   var turn: Turn<FuzzDevice>
   var now = Instant(nanoseconds: 1_000_000_000_000) { didSet { turn.now = now } }
   var tor = Tor.grants
+  /// What Tor answers to the question why it refuses a circuit.
+  var reason: UInt8 = 0
+  static let reasons: [UInt8] = [0, 1, 4, 5, 6, 0xf0, 0xf2, 0xf4, 0xf5, 0xff]
   /// How many bytes a socket takes at a time, without being asked again.
   var room = Int.max
   private var sockets: [CircuitIdentifier: Socket] = [:]
@@ -214,6 +217,9 @@ final class FuzzShell {
     }
     sockets[circuit]?.stream = stream
     sockets[circuit]?.wantsToWrite = more
+    if stream.questionMessages > socket.stream.questionMessages {
+      return answerQuestion(stream.questionMessages, on: circuit)
+    }
     guard stream.isRequestWhole, !socket.stream.isRequestWhole else { return }
     switch tor {
     case .grants:
@@ -221,6 +227,15 @@ final class FuzzShell {
       receive([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit)
     case .refuses: receive([0, 0x5b, 0, 0, 0, 0, 0, 0], on: circuit)
     case .isSilent, .isNotThere, .connectsLater, .hasNoFiles: break
+    }
+  }
+
+  private func answerQuestion(_ messages: Int, on circuit: CircuitIdentifier) {
+    guard tor == .grants || tor == .refuses else { return }
+    switch messages {
+    case 1: receive([5, 2], on: circuit)
+    case 2: receive([1, 0], on: circuit)
+    default: receive([5, tor == .grants ? 0 : reason], on: circuit)
     }
   }
 
@@ -286,6 +301,7 @@ final class FuzzShell {
     var known: [CircuitIdentifier: Int] = [:]
     for peer in node.peers.peers.indices {
       for circuit in node.peers.peers[peer].dialled { known[circuit, default: 0] += 1 }
+      if let question = node.peers.peers[peer].question { known[question, default: 0] += 1 }
       for circuit in node.peers.peers[peer].incoming {
         known[circuit, default: 0] += 1
         let caller = node.peers.call(circuit).flatMap { node.peers.caller($0.sender) }

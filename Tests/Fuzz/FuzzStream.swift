@@ -1,4 +1,5 @@
-/// What a node sends on a circuit: the request to Tor, then whole packets, of which the first is a keepalive.
+/// What a node sends on a circuit: the request to Tor, then whole packets, of which the first is a keepalive; or the
+/// messages of a question to Tor, and nothing else.
 struct FuzzStream {
   private var header: [UInt8] = []
   private var left = 0
@@ -7,9 +8,13 @@ struct FuzzStream {
 
   /// Whether the request to Tor was sent.
   private(set) var isRequestWhole = false
+  /// How many messages of a question were sent: its greeting, a user name, the name of a service.
+  private(set) var questionMessages = 0
 
   mutating func take(_ bytes: UnsafeRawBufferPointer, isWithIPv4: Bool) {
     var rest = bytes[...]
+    let isQuestion = questionMessages > 0 || !isRequestWhole && (header.first ?? rest.first) == 5
+    if isQuestion { return takeQuestion(rest) }
     while !rest.isEmpty, !isRequestWhole {
       let byte = rest.removeFirst()
       header.append(byte)
@@ -36,6 +41,27 @@ struct FuzzStream {
       packets += 1
       left = length - header.count
       header = []
+    }
+  }
+}
+
+extension FuzzStream {
+  /// Each message waits for the answer to the one before.
+  private mutating func takeQuestion(_ bytes: UnsafeRawBufferPointer.SubSequence) {
+    for byte in bytes {
+      header.append(byte)
+      check(header[0] == (questionMessages == 1 ? 1 : 5), "no message of a question")
+      let size: Int? =
+        switch questionMessages {
+        case 0: 3
+        case 1: header.count < 2 ? nil : 3 + Int(header[1])
+        case 2: header.count < 5 ? nil : 7 + Int(header[4])
+        default: 0
+        }
+      check(size != 0, "something follows a question")
+      guard header.count == size else { continue }
+      header = []
+      questionMessages += 1
     }
   }
 }

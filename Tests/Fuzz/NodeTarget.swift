@@ -34,7 +34,10 @@ enum NodeTarget {
     case 22: shell.node.mtuChanged(to: input.length(atMost: 65_535))
     case 23: shell.node.want(FuzzWorld.address(input.byte()), turn: &shell.turn)
     case 24: refuse(&input, shell)
-    case 25: shell.tor = FuzzShell.Tor(rawValue: input.byte() % 6) ?? .grants
+    case 25:
+      let number = input.byte()
+      shell.tor = FuzzShell.Tor(rawValue: number % 6) ?? .grants
+      shell.reason = FuzzShell.reasons[Int(number / 6) % FuzzShell.reasons.count]
     case 26: shell.cut(input.byte(), isFailure: input.flag())
     case 27: shell.answer(input.bytes(atMost: 8), on: input.byte())
     case 28: shell.answer([0, 0x5a, 0, 0, 0, 0, 0, 0], on: input.byte())
