@@ -83,7 +83,7 @@ check-as-root: test-build
 	$(SWIFT) test $(STRICT)
 	$(BUILD) $(STRICT)
 	SWIFT=$(SWIFT) Tests/Fuzz/run all 10
-	$(PYTHON) -m pytest Tests/EndToEnd -v
+	$(PYTHON) -m pytest Tests/EndToEnd -v -n 2 --dist loadfile
 
 TARGET ?= all
 SECONDS ?= 60

@@ -16,6 +16,12 @@ from wire_peer import WirePeer
 _figures = pytest.StashKey()
 _SECONDS = 150
 
+# What takes longest begins first, so that processes that share the tests end at about the same time.
+_LONG = [
+    "test_tor.py", "test_package.py", "test_newcomer.py", "test_liveness.py", "test_lan_bridge.py",
+    "test_proxy_hostile.py", "test_lifecycle.py",
+]
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", f"seconds(n): the test may take n seconds (default {_SECONDS})")
@@ -27,6 +33,23 @@ def pytest_configure(config):
     if not os.access(overlay.BINARY, os.X_OK):
         pytest.exit(f"no binary to test at {overlay.BINARY}: run `make` first, or set ONCILLA", 1)
     overlay.delete_stale_namespaces()
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        return _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
+
+    items.sort(key=place)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = session.config.stash[_figures]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[_figures].extend(getattr(node, "workeroutput", {}).get("figures", []))
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -5,6 +5,7 @@ machine is systemd in a container, in a network namespace of the test's; nothing
 """
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -44,10 +45,24 @@ def mirror(suite):
     raise AssertionError(f"apt has no source for {suite} main:\n{listing.stdout}")
 
 
+@contextlib.contextmanager
+def alone(what):
+    """No other process that runs tests makes this at the same time."""
+    with open(REPOSITORY / f".build/{what}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build_package():
-    """Builds the package as `make deb` does; its path."""
-    run(["make", "-C", REPOSITORY, "deb"], timeout=500)
-    found, = (REPOSITORY / ".build/deb").glob("oncilla_*.deb")
+    """Builds the package as `make deb` does, once for all processes that share the tests; its path."""
+    directory = REPOSITORY / ".build/deb"
+    run_of_tests = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with alone("deb"):
+        made_by = directory / "made-by"
+        if not made_by.exists() or made_by.read_text() != run_of_tests:
+            run(["make", "-C", REPOSITORY, "deb"], timeout=500)
+            made_by.write_text(run_of_tests)
+    found, = directory.glob("oncilla_*.deb")
     return found
 
 
@@ -78,6 +93,11 @@ def memory(directory):
 
 def root_archive(packages, kind="plain"):
     """The archive of a root with these packages; made at the first call. One is kept of each kind."""
+    with alone("debian-root"):
+        return make_root_archive(packages, kind)
+
+
+def make_root_archive(packages, kind):
     suite, wanted = release(), ",".join(sorted(set(packages)))
     archive = REPOSITORY / f".build/debian-root/{suite}-{kind}.tar"
     contents = archive.with_suffix(".packages")

@@ -68,13 +68,16 @@ def overlay_address(name):
 # Ports and waiting
 
 _ports_given = set()
+# Below the kernel's ephemeral range; processes that share the tests take none of each other's.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+_PORTS = range(15000 + 4000 * _worker, 19000 + 4000 * _worker)
 
 
 def free_port(address="127.0.0.1"):
     """A TCP port below the kernel's ephemeral range that nobody listens on, and that was not given out before."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for _ in range(1000):
-        port = random.SystemRandom().randrange(15000, 32000)
+        port = random.SystemRandom().choice(_PORTS)
         if port in _ports_given:
             continue
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -85,7 +88,7 @@ def free_port(address="127.0.0.1"):
                 continue
         _ports_given.add(port)
         return port
-    raise AssertionError("no free TCP port between 15000 and 32000")
+    raise AssertionError(f"no free TCP port in {_PORTS}")
 
 
 def wait_until(condition, timeout=5.0, interval=0.02, what=None):
