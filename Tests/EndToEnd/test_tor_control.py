@@ -1,6 +1,7 @@
 """Tor's control port: Tor makes the onion service, and has it again when it comes back."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -225,6 +226,24 @@ def test_somebody_who_is_not_tor_is_told_once_and_learns_nothing(publish, tmp_pa
     daemon.wait_for_line(line, timeout=20)
     assert daemon.log().count("Tor's control port at") == 1
     assert not any(line.startswith((b"AUTHENTICATE", b"ADD_ONION")) for line in control.heard)
+
+
+def test_status_tells_how_far_tor_is(publish, tor):
+    daemon = publish(tor.control)
+
+    def status():
+        result = oncilla("status", "--json", "--control", daemon.directory / "control.sock")
+        assert result.returncode == 0, result
+        return json.loads(result.stdout)
+
+    daemon.wait_for_line("waiting for Tor at")
+    told = status()
+    assert told["state"] == "tor_starting" and told["summary"].startswith("Tor is starting (0 %)"), told
+    assert told["tor"]["bootstrap_percent"] == 0 and told["tor"]["version"], told
+    tor.kill()
+    # What a Tor that is gone said last is no news of today.
+    wait_until(lambda: status()["state"] == "waiting_for_tor", 20, what="the state without Tor")
+    assert status()["summary"].startswith("waiting for Tor at")
 
 
 def test_a_flood_of_events_holds_nothing_up(publish, tmp_path, tor):

@@ -16,8 +16,6 @@ final class ControlDesk {
   private let loop: EventLoop
   private let pings: PingDesk
   private var server: ControlServer?
-  // The reason why Tor cannot be reached; `nil` if it can be, or if nobody has tried.
-  private var torFailure: String?
 
   /// Opens the control socket. A daemon whose operator chose no path can do without.
   init(_ settings: DaemonSettings, on loop: EventLoop, log: Log) throws {
@@ -38,8 +36,7 @@ final class ControlDesk {
   // MARK: - What it tells
 
   /// Notes that Tor came into reach or went out of it.
-  func torChanged(isReachable: Bool, reason: String?) {
-    torFailure = isReachable ? nil : reason
+  func torChanged(isReachable: Bool) {
     server?.tell { ControlEvent.make(isReachable ? "tor_up" : "tor_down", ["reason": .text(torFailure)]) }
   }
 
@@ -49,6 +46,8 @@ final class ControlDesk {
     guard let server, server.hasMonitors, let line = event.json(petname: petname) else { return }
     server.tell { line }
   }
+
+  private var torFailure: String? { daemon?.torFailure?.reason }
 
   private func petname(of name: OnionName) -> Petname? { settings.peers.first { $0.name == name }?.petname }
 
@@ -76,7 +75,7 @@ final class ControlDesk {
     case "reload": return try reload(exchange)
     default: break
     }
-    guard let pump else { throw ControlError(.notReady, summary) }
+    guard let pump else { throw ControlError(.notReady, state.sentence) }
     switch request.command.name {
     case "peer_add": return try add(exchange)
     case "peers": return pump.status().peersMembers
@@ -133,7 +132,7 @@ final class ControlDesk {
   }
 
   private func add(_ exchange: ControlExchange) throws(ControlError) -> JSONObject {
-    guard let daemon else { throw ControlError(.notReady, summary) }
+    guard let daemon else { throw ControlError(.notReady, state.sentence) }
     let peer = try daemon.addPeer(
       exchange.request.string("peer") ?? "", isKept: exchange.request.isTrue("kept"))
     note(exchange, peer.petname.map { "\($0)" } ?? "\(peer.name.address)")
@@ -177,10 +176,11 @@ final class ControlDesk {
 
   private func status() -> JSONObject {
     let host = pump?.status()
+    let state = state
     var status: JSONObject = [
       "version": .string(ProgramVersion.current), "time": .string(Timestamp.now.description),
       "started": .time(loop.now - began), "uptime_seconds": .integer((loop.now - began).wholeSeconds),
-      "state": .string(stateName(of: host)), "summary": .string(summary),
+      "state": .string(state.name), "summary": .string(state.sentence),
       "interface": .text(settings.interface.name), "namespace": .text(settings.interface.namespace?.path),
       "mode": .string(settings.mode.rawValue), "mtu": .count(settings.interface.mtu.bytes),
       "socks": .text(settings.socks), "tor": tor(of: host),
@@ -205,18 +205,12 @@ final class ControlDesk {
   }
 
   private func tor(of host: HostStatus?) -> JSONValue {
-    ["state": .string("\(host?.nodes.first?.tor ?? .unknown)"), "reason": .text(torFailure)]
+    let known = daemon?.torState ?? TorState()
+    return [
+      "state": .string("\(host?.nodes.first?.tor ?? .unknown)"), "reason": .text(torFailure),
+      "version": .text(known.version), "bootstrap_percent": known.bootstrap.percent.map { .count($0) } ?? .null,
+    ]
   }
 
-  private func stateName(of host: HostStatus?) -> String {
-    guard let host else { return "waiting_for_name" }
-    return (host.nodes.first { !$0.readiness.isReady } ?? host.nodes.first)?.readiness.name ?? "waiting_for_name"
-  }
-
-  /// The state in a sentence.
-  private var summary: String {
-    if let pump { return pump.sentence + (torFailure.map { " (\($0))" } ?? "") }
-    let file = settings.identities.lazy.compactMap { if case .hostnameFile(let path) = $0.name { path } else { nil } }
-    return "waiting for the name of this host" + (file.first.map { " in \($0)" } ?? "")
-  }
+  private var state: DaemonState { daemon?.state ?? DaemonState(name: "waiting_for_name", sentence: "starting") }
 }

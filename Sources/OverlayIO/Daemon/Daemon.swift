@@ -12,24 +12,26 @@ public final class Daemon {
   var runtimePeers = RuntimePeers()
   var configuration: (running: Configuration, source: ConfigurationSource)?
   let log: Log
-  private let loop: EventLoop
+  let loop: EventLoop
   private var status: Int32 = 0
   private var signals: [SignalSource] = []
   private var listeners: IdentityListeners?
   private(set) var interface: OverlayInterface?
-  private(set) var pump: Pump?
-  private var claims: [IdentityClaim] = []
-  private var hostname: HostnameWatch?
-  private var hosts: HostsWatch?
-  private var desk: ControlDesk?
-  private var published: PublishedIdentity?
-  private var torControl: TorControlPort?
-  private var notifier: ServiceNotifier?
+  var pump: Pump?
+  var claims: [IdentityClaim] = []
+  var hostname: HostnameWatch?
+  var hosts: HostsWatch?
+  var desk: ControlDesk?
+  var published: PublishedIdentity?
+  var torControl: TorControlPort?
+  var notifier: ServiceNotifier?
   private(set) var hooks: DaemonHooks?
   private var isStopping = false
   private let began = Timestamp.now
   private var metricsPage: MetricsServer?
-  private var hasSeenTorAway = false
+  /// Why Tor's SOCKS port cannot be reached; `nil` if it can be, or if nobody has tried.
+  var torFailure: SystemError?
+  var hasSeenTorAway = false
 
   /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events. Without a `source`
   /// it has nothing to read again.
@@ -94,7 +96,7 @@ public final class Daemon {
   }
 
   /// Ends the daemon as soon as the hooks of the end have run. Packets go on until then.
-  private func stop(status: Int32) {
+  func stop(status: Int32) {
     guard !isStopping else { return }
     isStopping = true
     self.status = status
@@ -108,7 +110,7 @@ public final class Daemon {
     if isStopping { loop.stop() } else { stop(status: 0) }
   }
 
-  private func fail(_ reason: String, status: Int32 = 1) {
+  func fail(_ reason: String, status: Int32 = 1) {
     log.error(reason)
     notifier?.stopping(because: reason)
     stop(status: status)
@@ -122,178 +124,6 @@ public final class Daemon {
       (SIGUSR1, { [unowned self] in report() }),
     ]
     signals = handlers.map { number, handler in SignalSource(number, on: loop, handler: handler) }
-  }
-
-  /// Starts with the names that are known, or as soon as Tor has written the only one.
-  private func findIdentities() throws {
-    var names: [OnionName] = []
-    for identity in settings.identities {
-      switch identity.name {
-      case .onion(let name): names.append(name)
-      case .hostnameFile(let path):
-        let watch = try HostnameWatch(
-          path, servicePort: settings.servicePort, on: loop, log: log,
-          found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] in stop(status: 1) })
-        hostname = watch
-        notifier?.say("waiting for Tor to write \(path)")
-        return watch.read()
-      case .madeByTor: return try publish(identity)
-      }
-    }
-    try begin(as: names)
-  }
-
-  /// Has Tor make the onion service of `identity`, and begins as soon as its name is known.
-  private func publish(_ identity: DaemonSettings.Identity) throws {
-    guard let control = settings.torControl, let listen = identity.listen.first else { return }
-    let published = try PublishedIdentity(
-      settings, control: control, listen: listen, on: loop, log: log,
-      found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] reason in fail(reason) },
-      changed: { [unowned self] state in torChanged(to: state) })
-    self.published = published
-    notifier?.say(sentence)
-    published.start()
-  }
-
-  /// A service is tried once Tor has published it, and not before.
-  private func torChanged(to state: TorState) {
-    pump?.publicationsChanged(to: state.publications, otherwise: unknownPublication)
-    notifier?.say(sentence)
-  }
-
-  /// Lets those find the service, and Tor the services of those peers, whom the new settings name.
-  func useKeys(of new: DaemonSettings) {
-    published?.use(new, inPlaceOf: settings)
-    torControl?.replaceKeys(settings.peerKeys, by: new.peerKeys)
-  }
-
-  /// What is known of a service of which Tor has told nothing: what torrc has it publish may stand for long, and what it
-  /// publishes at our word does not stand before it says so.
-  private var unknownPublication: Publication { published == nil ? .unknown : .publishing }
-
-  /// What is known of Tor from its control port.
-  private var torState: TorState { published?.state ?? torControl?.state ?? TorState() }
-
-  private func beginOrFail(as names: [OnionName]) {
-    do {
-      try begin(as: names)
-    } catch {
-      fail("\(error)")
-    }
-  }
-
-  private func begin(as names: [OnionName]) throws {
-    guard let interface, pump == nil, let first = names.first else { return }
-    warnOfVersion2(names)
-    if settings.peers.contains(where: { names.contains($0.name) }) {
-      log.warning("a --peer is this host's own name, and left out")
-    }
-    for name in names { claim(name) }
-    if let obstacle = StateDirectory.obstacle(at: settings.stateDirectory) {
-      log.warning(
-        "nothing can be kept in \(settings.stateDirectory), and what is learned is forgotten at the end: \(obstacle)")
-    }
-    for line in settings.advice(for: try NamespaceSurvey(of: settings.interface.namespace)) { log.warning(line) }
-    let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
-    let pump = try Pump(
-      settings, as: names, device: device, on: loop, log: log,
-      torChanged: { [unowned self] isReachable, failure in
-        sayOfTor(isReachable: isReachable, failure)
-        notifier?.say(sentence)
-        desk?.torChanged(isReachable: isReachable, reason: failure?.reason)
-      },
-      told: { [unowned self] event in
-        if case .readiness = event { notifier?.say(sentence) }
-        desk?.tell(event)
-        hooks?.tell(event)
-      },
-      deviceGone: { [unowned self] in deviceGone() })
-    self.pump = pump
-    hosts = try watchHosts(for: pump)
-    desk?.pump = pump
-    log.notice("\(first.address) on \(settings.interface.name): interface up")
-    hooks?.interfaceUp(as: first)
-    pump.publicationsChanged(to: torState.publications, otherwise: unknownPublication)
-    pump.start()
-    try followTor(names)
-    notifier?.say(sentence)
-    notifier?.ready()
-  }
-
-  /// Follows how far Tor is, and whether it has published what torrc has it publish.
-  private func followTor(_ names: [OnionName]) throws(SystemError) {
-    guard published == nil, let control = settings.torControl else { return }
-    let port = try TorControlPort(
-      control, watching: names, on: loop, log: log, changed: { [unowned self] state in torChanged(to: state) })
-    torControl = port
-    for key in settings.peerKeys { port.authorize(key) }
-    port.start()
-  }
-
-  private func claim(_ name: OnionName) {
-    do throws(SystemError) {
-      claims.append(try IdentityClaim(name))
-    } catch  where error.number == EADDRINUSE {
-      log.warning(
-        "another oncilla on this host has the name of \(name.address): Tor gives each circuit to one of both; end one")
-    } catch {
-      log.debug("whether another oncilla on this host has the name of \(name.address) is not known: \(error)")
-    }
-  }
-
-  private func warnOfVersion2(_ names: [OnionName]) {
-    for name in names where name.isVersion2 {
-      log.warning("a name of this host is of version 2, which today's Tor does not serve")
-    }
-    for (number, peer) in settings.peers.enumerated() where peer.name.isVersion2 {
-      log.warning("the name of \(peer.label(number)) is of version 2, which today's Tor does not serve")
-    }
-    for route in settings.routes where route.via.isVersion2 && !settings.peers.contains(where: { $0.name == route.via })
-    {
-      log.warning("\(route.prefix) is routed to a name of version 2, which today's Tor does not serve")
-    }
-  }
-
-  /// How the daemon is, in a sentence.
-  private var sentence: String { torState.sentence ?? pump?.sentence ?? "waiting for this host's name" }
-
-  private func sayOfTor(isReachable: Bool, _ failure: SystemError?) {
-    if isReachable {
-      log.notice("Tor \(hasSeenTorAway ? "is back" : "is there") at \(settings.socks)")
-    } else {
-      log.notice(waitingForTor(failure))
-    }
-    hasSeenTorAway = !isReachable || hasSeenTorAway
-  }
-
-  /// While the daemon waits nobody listens, and that is no news. Any other reason, such as a wrong path, is for the
-  /// operator.
-  private func waitingForTor(_ failure: SystemError?) -> String {
-    let reason = failure.flatMap { $0.number == ECONNREFUSED ? nil : " (\($0.reason))" } ?? ""
-    return "waiting for Tor at \(settings.socks)\(reason)"
-  }
-
-  private func deviceGone() {
-    fail("\(PrivilegeError.interfaceGone(settings.interface.name.description))")
-  }
-
-  private func watchHosts(for pump: Pump) throws(SystemError) -> HostsWatch? {
-    try settings.hostsFile.map { path throws(SystemError) in
-      try HostsWatch(path, servicePort: settings.servicePort, on: loop, log: log) { [unowned pump] names in
-        pump.replaceHosts(with: names)
-      }
-    }
-  }
-
-  /// Takes the names of another hosts file, or of none.
-  func replaceHosts() {
-    guard let pump else { return }
-    do throws(SystemError) {
-      hosts = try watchHosts(for: pump)
-      if hosts?.hasNames != true { pump.replaceHosts(with: []) }
-    } catch {
-      log.warning("the hosts file is not read, and none is from now on: \(error)")
-    }
   }
 
   private func hangUp() { _ = try? reloadAll() }
@@ -320,7 +150,7 @@ public final class Daemon {
   }
 
   private func report() {
-    guard let pump else { return log.notice("waiting for this host's name: nothing to report") }
+    guard let pump else { return log.notice("\(state.sentence): nothing to report") }
     let status = pump.status()
     for node in status.nodes { log.debug(node.nameLine) }
     for line in status.lines { log.notice(line) }

@@ -109,14 +109,15 @@ final class Pump {
     port.end()
   }
 
-  /// Whether others can reach this host, in a sentence: about the first identity that nobody reaches, or else the first.
-  var sentence: String {
+  /// Whether others can reach this host, also in a sentence: about the first identity that nobody reaches, or else the
+  /// first; `nil` if there is none.
+  var readiness: (Readiness, sentence: String)? {
     let all = port.host.all.compactMap { identity -> (readiness: Readiness, place: ServicePlace)? in
       guard let place = places[identity] else { return nil }
       return port.host.readiness(of: identity).map { ($0, place) }
     }
-    guard let shown = all.first(where: { !$0.readiness.isReady }) ?? all.first else { return "no identity" }
-    return shown.readiness.sentence(at: shown.place, others: all.count - 1)
+    guard let shown = all.first(where: { !$0.readiness.isReady }) ?? all.first else { return nil }
+    return (shown.readiness, shown.readiness.sentence(at: shown.place, others: all.count - 1))
   }
 
   /// The status of the host.

@@ -87,7 +87,7 @@ extension Examination {
     guard let state = running.state else { return .skipped("the daemon is not asked") }
     switch state.word {
     case "ready": return .ok("a circuit came back\(running.loopTime.map { " in \($0) ms" } ?? "")")
-    case "checking", "publishing", "waiting_for_name":
+    case "checking", "publishing", "waiting_for_name", "tor_starting":
       return .note(state.sentence, remedy: "'\(instance.program) status' tells when it is ready")
     default: return .wrong(state.sentence, remedy: "'\(instance.program) status' tells when it is ready")
     }
