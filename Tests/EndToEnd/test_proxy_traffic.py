@@ -443,9 +443,10 @@ def test_a_web_server_at_the_socks_port_is_not_ready(daemons, host, proxy):
 
 
 @pytest.mark.parametrize("code, words", [
-    (4, r"its Tor is off or the name is wrong \(descriptor not found\)"), (1, "its daemon is not running"),
+    (4, r"its Tor is off or the name is wrong \(descriptor not found\)"), 
+    (1, "its daemon is not running, or the key of its invitation is missing or wrong, or nobody can have its name"),
     (5, "it does not listen at this port"), (0xf4, "the key of its invitation is missing"),
-    (0xf5, "the key of this invitation is wrong"),
+    (0xf5, "the key of this invitation is wrong"), (0xf6, "nobody can have its name: it is mistyped"),
 ])
 def test_why_a_peer_is_not_reached_is_told_with_the_next_try(daemons, host, proxy, code, words):
     nobody = onion_name("nobody")

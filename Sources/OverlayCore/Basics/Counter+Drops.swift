@@ -4,7 +4,7 @@ extension Counter {
     switch self {
     case .answerLimited, .queueFull, .queueAged, .lostWithCircuit, .unreachableLimited, .peerErrorLimited,
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
-      .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .remoteDiscovery, .unreadableHeaders,
+      .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .blocked, .remoteDiscovery, .unreadableHeaders,
       .foreignQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame, .foreignFrame, .frameLoop, .taggedFrame,
       .otherFrame, .badNeighbour, .neighbourLimited, .misplacedNeighbour, .neighbourQueueFull,
       .neighbourUnreachable, .linkEventLimit, .addressRequestMalformed, .addressRequestForeign,

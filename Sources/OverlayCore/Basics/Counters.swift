@@ -82,6 +82,8 @@ enum Counter: Int, CaseIterable, Sendable {
   case foreignDestination
   /// Packets from a circuit that are neither from its peer's address nor from what is behind it.
   case forgedSource
+  /// Packets from circuits whose source is a peer that the operator blocked.
+  case blocked
   /// Messages of neighbour discovery from a circuit, which mean nothing beyond their own link.
   case remoteDiscovery
   /// IPv6 packets from a circuit whose extension headers cannot be read up to what they carry, or not in the first

@@ -9,8 +9,8 @@ extension Node {
     switch streams.takeReply(&input, on: circuit, out: &out) {
     case .none: break
     case .incomplete, .next: return
-    case .answered(let failure):
-      peers.answered(circuit, failure, names: &names, streams: &streams, out: &out, at: turn.now)
+    case .answered(let code):
+      peers.answered(circuit, code: code, names: &names, streams: &streams, out: &out, at: turn.now)
       return close(circuit, .unneeded, turn: &turn)
     case .granted: peers.granted(circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     case .refused(let why): return close(circuit, .notBuilt(why), turn: &turn)
@@ -62,7 +62,7 @@ extension Node {
       if !packet.isIPv4, !packet.isKeepalive, case .unknown = peers.call(circuit)?.sender {
         peers.claim(circuit, by: packet.source, names: names, at: turn.now)
       }
-      decision = admission.admit(packet, from: peers.source(of: circuit))
+      decision = admission.admit(packet, from: peers.source(of: circuit), isBlocked: peers.isBlocked(packet.source))
     }
     switch decision {
     case .deliver:

@@ -19,6 +19,11 @@ public enum DialFailure: Error, Equatable, Sendable {
   case portNotMapped
   /// The onion service's Tor finds nobody listening where it passes the port on to.
   case nobodyListens
+  /// Tor gave the code that stands for everything without one of its own: where the SOCKS port has no
+  /// `ExtendedErrors`, that is the same, and a key that is missing or wrong, and a name that no service can have.
+  case generalFailure
+  /// No onion service can have that name: its key is none.
+  case badName
   /// Tor took the request, and built no circuit in this time.
   case silence(Duration)
   /// What listens at the SOCKS port does not speak SOCKS: this byte came.
@@ -30,17 +35,24 @@ public enum DialFailure: Error, Equatable, Sendable {
   /// The connection to the SOCKS port broke, for this reason.
   case broken(String)
 
-  /// Makes the failure that a code of SOCKS5 stands for; `nil` for the code of success.
-  init?(socks5 code: UInt8) {
+  /// The codes that a SOCKS port with `ExtendedErrors` alone gives.
+  static let extendedCodes: ClosedRange<UInt8> = 0xf0...0xf7
+  /// The code that a SOCKS port without `ExtendedErrors` gives in place of the first of these.
+  static let hostUnreachable: UInt8 = 0x04
+
+  /// Makes the failure that a code of SOCKS5 stands for; `nil` for the code of success. `isExtended` says that the SOCKS
+  /// port is known to have `ExtendedErrors`.
+  init?(socks5 code: UInt8, isExtended: Bool) {
     switch code {
     case 0x00: return nil
-    case 0x01: self = .nobodyListens
-    case 0x04, 0xf0: self = .notFound
+    case 0x01: self = isExtended ? .nobodyListens : .generalFailure
+    case DialFailure.hostUnreachable, 0xf0: self = .notFound
     case 0x05: self = .portNotMapped
     case 0xf1: self = .badDescriptor
     case 0xf2, 0xf3, 0xf7: self = .noRendezvous
     case 0xf4: self = .keyMissing
     case 0xf5: self = .keyWrong
+    case 0xf6: self = .badName
     default: self = .other(code: code)
     }
   }
@@ -61,6 +73,10 @@ extension DialFailure: CustomStringConvertible {
     case .keyWrong: "the key of this invitation is wrong or was revoked"
     case .portNotMapped: "it does not listen at this port: its HiddenServicePort is another"
     case .nobodyListens: "its daemon is not running"
+    case .generalFailure:
+      "its daemon is not running, or the key of its invitation is missing or wrong, or nobody can have its name "
+        + "(ExtendedErrors at SocksPort in torrc tells which)"
+    case .badName: "nobody can have its name: it is mistyped"
     case .silence(let time): "Tor built no circuit in \(time.wholeSeconds) s"
     case .notSOCKS(let byte): "not answered in SOCKS (byte \(byte)): is it Tor's SOCKS port?"
     case .early: "granted by the SOCKS port before it was asked: is it Tor's?"

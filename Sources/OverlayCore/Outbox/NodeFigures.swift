@@ -81,6 +81,10 @@ extension DialFailure {
     case portNotMapped = "port_not_mapped"
     /// The onion service's Tor finds nobody listening.
     case nobodyListens = "nobody_listens"
+    /// Tor tells neither that nor whether a key is missing or wrong.
+    case generalFailure = "general_failure"
+    /// No onion service can have that name.
+    case badName = "bad_name"
     /// Tor took the request, and built no circuit in time.
     case silence
     /// What listens at the SOCKS port does not speak SOCKS.
@@ -106,6 +110,8 @@ extension DialFailure {
     case .keyWrong: .keyWrong
     case .portNotMapped: .portNotMapped
     case .nobodyListens: .nobodyListens
+    case .generalFailure: .generalFailure
+    case .badName: .badName
     case .silence: .silence
     case .notSOCKS: .notSOCKS
     case .early: .early

@@ -35,7 +35,8 @@ public enum LoopFailure: Equatable, Sendable {
     case .notSOCKS, .early: self = .notSOCKS(failure)
     case .silence: self = .silence
     case .portNotMapped: self = .portNotMapped
-    case .nobodyListens: self = .nobodyListens
+    // This host has the key of its own service, and its name is one.
+    case .nobodyListens, .generalFailure: self = .nobodyListens
     default: self = .notBuilt(failure)
     }
   }

@@ -80,6 +80,14 @@ struct DialPace {
     hasExtraAttempt = lastExtraAttempt.map { $0 + DialPace.window <= now } ?? true
   }
 
+  /// Ends the pause after the first failure in a row, because Tor says that another attempt would succeed. It returns
+  /// whether it may be made at once. Tor may say so again and again, and refuse all the same: the limits stay.
+  mutating func permitsSecondTry(at now: Instant) -> Bool {
+    guard failures == 1 else { return false }
+    pauseEnd = now
+    return nextAttempt(from: now) <= now
+  }
+
   /// Shortens the pause of a configured peer, because packets wait for it.
   mutating func hasten() {
     pauseEnd = min(pauseEnd, lastFailure + DialPace.configuredPause)

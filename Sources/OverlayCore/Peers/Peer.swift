@@ -139,7 +139,12 @@ struct Peer: ~Copyable {
     pace = DialPace(shortestPause: label == nil ? .zero : DialPace.configuredPause)
     bulkPace = DialPace()
     liveness = Liveness()
-    (traffic, lastError, reachability) = (Traffic(), nil, .unknown)
+    forgetPast()
+  }
+
+  // What Tor answers to a question about the time before concerns nobody.
+  private mutating func forgetPast() {
+    (traffic, lastError, reachability, question) = (Traffic(), nil, .unknown, nil)
     state = .idle
   }
 
@@ -226,6 +231,13 @@ struct Peer: ~Copyable {
     endBackoff()
   }
 
+  /// Notes that Tor would grant a circuit that it has just refused. It returns whether the peer may be dialled at once.
+  mutating func wouldBeReached(at now: Instant) -> Bool {
+    guard pace.permitsSecondTry(at: now) else { return false }
+    endBackoff()
+    return true
+  }
+
   /// Shortens the pause of a configured peer, because packets wait for it.
   mutating func hasten() {
     pace.hasten()
@@ -240,8 +252,7 @@ struct Peer: ~Copyable {
   mutating func forgetDials() {
     wasDialled = false
     (pace, bulkPace, liveness) = (DialPace(), DialPace(), Liveness())
-    (traffic, lastError, reachability) = (Traffic(), nil, .unknown)
-    state = .idle
+    forgetPast()
   }
 
   /// Returns whether no circuit leads to the peer, and whether one that was never dialled would be treated alike.

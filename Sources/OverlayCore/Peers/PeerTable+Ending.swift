@@ -65,6 +65,7 @@ extension PeerTable {
     _ circuit: inout Circuit, of peer: PeerSlots.Index, _ end: CircuitEnd, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PacketQueue {
+    if case .failure = end, circuit.isOpen, peers[peer].isSelf { selfCheckLost(out: &out, at: now) }
     if end != .unneeded {
       let successor = peers[peer].sparse.successor
       if successor?.isOpen != true, let lane = laneToPromote(of: peer, streams) {

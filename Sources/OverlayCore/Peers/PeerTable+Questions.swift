@@ -19,28 +19,35 @@ extension PeerTable {
     return true
   }
 
-  /// Takes Tor's answer why a peer is not reached; `nil` says that it would be reached now. The caller closes the
+  /// Takes Tor's answer why a peer is not reached; code zero says that it would be reached now. The caller closes the
   /// circuit of the question.
   mutating func answered(
-    _ circuit: CircuitIdentifier, _ failure: DialFailure?, names: inout NameTable, streams: inout Streams,
-    out: inout Outbox, at now: Instant
+    _ circuit: CircuitIdentifier, code: UInt8, names: inout NameTable, streams: inout Streams, out: inout Outbox,
+    at now: Instant
   ) {
+    if DialFailure.extendedCodes.contains(code) { hasExtendedErrors = true }
+    if code == DialFailure.hostUnreachable { hasExtendedErrors = false }
     guard let peer = peerAsked(about: circuit) else { return }
     peers[peer].question = nil
-    guard let failure else {
-      if case .notReached(let failure, _)? = peers[peer].lastError?.reason { out.figures.noteFailedDial(failure) }
-      guard !peers[peer].hasCircuit else { return }
-      peers[peer].showedLife(at: now)
-      if peers[peer].isSelf { selfCheck?.waits(until: now) }
-      return redial(peer, names: &names, streams: &streams, out: &out, at: now)
+    if let failure = DialFailure(socks5: code, isExtended: hasExtendedErrors) {
+      return explain(peer, failure, out: &out, at: now)
     }
-    explain(peer, failure, out: &out, at: now)
+    let isDialled = peers[peer].hasCircuit
+    guard isDialled || peers[peer].wouldBeReached(at: now) else { return explainAsBefore(peer, out: &out, at: now) }
+    if case .notReached(let failure, _)? = peers[peer].lastError?.reason { out.figures.noteFailedDial(failure) }
+    if isDialled { return }
+    if peers[peer].isSelf { selfCheck?.waits(until: now) }
+    redial(peer, names: &names, streams: &streams, out: &out, at: now)
   }
 
   /// Handles the end of a question that was not answered: what was known before is told.
   mutating func questionEnded(_ circuit: CircuitIdentifier, out: inout Outbox, at now: Instant) {
     guard let peer = peerAsked(about: circuit) else { return }
     peers[peer].question = nil
+    explainAsBefore(peer, out: &out, at: now)
+  }
+
+  private mutating func explainAsBefore(_ peer: PeerSlots.Index, out: inout Outbox, at now: Instant) {
     guard case .notReached(let failure, _)? = peers[peer].lastError?.reason else { return }
     explain(peer, failure, out: &out, at: now)
   }

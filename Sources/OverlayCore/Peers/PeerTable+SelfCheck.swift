@@ -45,6 +45,11 @@ extension PeerTable {
     if selfCheck?.cameBack(at: now, random: random) == true { out.tell(.readiness(readiness)) }
   }
 
+  /// Notes that a circuit to this host itself was lost.
+  mutating func selfCheckLost(out: inout Outbox, at now: Instant) {
+    if selfCheck?.wasLost(at: now) == true { selfCheckFailed(.leadsElsewhere, out: &out, at: now) }
+  }
+
   /// Notes that a circuit to this host itself was not built.
   mutating func selfCheckFailed(_ failure: DialFailure, out: inout Outbox, at now: Instant) {
     selfCheckFailed(LoopFailure(failure), out: &out, at: now)

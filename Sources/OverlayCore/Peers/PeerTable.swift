@@ -27,6 +27,8 @@ struct PeerTable: ~Copyable {
   var strangerLines: TokenBucket
   /// The check whether this host's own service leads back to it; `nil` if there is none.
   var selfCheck: SelfCheck?
+  /// Whether the SOCKS port is known to have `ExtendedErrors`: one of these was seen.
+  var hasExtendedErrors = false
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
   var blocked: Set<IPv6Address> = []
   /// The source of everything that is random.
@@ -244,6 +246,7 @@ struct PeerTable: ~Copyable {
     nextTorProbe = min(nextTorProbe, now + PeerTable.torProbeInterval)
     guard tor != .unreachable else { return }
     tor = .unreachable
+    hasExtendedErrors = false
     out.perform(.torReachable(false))
     selfCheckTor(isReachable: false, out: &out, at: now)
   }

@@ -10,6 +10,8 @@ struct SelfCheck {
   static let interval = (shortest: Duration.seconds(30 * 60), longest: Duration.seconds(60 * 60))
   /// The range of the time that a Tor that came back is given to publish the service.
   static let publicationTime = (shortest: Duration.seconds(15), longest: Duration.seconds(30))
+  /// How many circuits in a row may be lost before they came back.
+  static let lossesBorne = 2
   /// The pauses after the first and each further failure in a row. The last one is that of all further failures.
   private static let pauses: [Duration] = [5, 10, 20, 30, 60].map { .seconds($0) }
 
@@ -24,6 +26,7 @@ struct SelfCheck {
   private var wasTorThere = false
   private var isTorThere = false
   private var failures = 0
+  private var losses = 0
 
   /// Notes that the SOCKS server takes connections now. `delay` is how long the first check waits, and `random`, in
   /// 0..<1, chooses a time in each range.
@@ -31,6 +34,7 @@ struct SelfCheck {
     isTorThere = true
     granted = nil
     failures = 0
+    losses = 0
     readiness = publication == .publishing ? .publishing : .checking
     let range = SelfCheck.publicationTime
     nextStep = now + (wasTorThere ? range.shortest + (range.longest - range.shortest) * random : delay)
@@ -79,11 +83,22 @@ struct SelfCheck {
     guard let granted else { return false }
     self.granted = nil
     failures = 0
+    losses = 0
     let isNews = !readiness.isReady
     readiness = .ready(loop: now - granted)
     let range = SelfCheck.interval
     nextStep = now + range.shortest + (range.longest - range.shortest) * random
     return isNews
+  }
+
+  /// Notes that a circuit was lost. It returns whether that says that the service leads elsewhere: a circuit that was cut
+  /// before it came back says nothing, and the next one is tried soon, but whatever listens elsewhere closes every one.
+  mutating func wasLost(at now: Instant) -> Bool {
+    guard granted != nil else { return false }
+    granted = nil
+    losses += 1
+    nextStep = now + SelfCheck.pauses[0]
+    return losses > SelfCheck.lossesBorne
   }
 
   /// Notes that a check failed. It returns whether that is news.

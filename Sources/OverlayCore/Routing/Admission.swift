@@ -30,13 +30,15 @@ struct Admission {
     network.isPeer(source, of: address)
   }
 
-  /// Returns the decision for a packet on a circuit of `sender`, which is `nil` while the sender is unknown.
-  func admit(_ packet: PacketView, from sender: IPv6Address?) -> Decision {
+  /// Returns the decision for a packet on a circuit of `sender`, which is `nil` while the sender is unknown, as that of
+  /// a peer stays whom the operator blocked (`isBlocked`).
+  func admit(_ packet: PacketView, from sender: IPv6Address?, isBlocked: Bool = false) -> Decision {
     if packet.isKeepalive { return .keepalive }
     let own = packet.isIPv4 ? ipv4Address.map { IPv6Address(mapping: $0) } : address
     guard packet.destination == own || table.match(packet.destination, isIPv4: packet.isIPv4) == .served else {
       return .drop(.foreignDestination)
     }
+    if sender == nil, isBlocked { return .drop(.blocked) }
     guard let sender, isPeer(sender), packet.source != own,
       packet.source == sender || table.match(packet.source, isIPv4: packet.isIPv4) == .peer(sender)
     else {

@@ -104,8 +104,8 @@ struct Circuit: ~Copyable {
     case refused(DialFailure)
     /// The question goes on with more bytes for the server, which are in the preamble.
     case next
-    /// The server has answered why it refused a circuit: `nil` says that it would grant one.
-    case answered(DialFailure?)
+    /// The server has answered why it refused a circuit, by a code of SOCKS5: zero says that it would grant one.
+    case answered(code: UInt8)
   }
 
   /// Takes the SOCKS server's reply off the front of `input`.
@@ -140,7 +140,7 @@ struct Circuit: ~Copyable {
         preamble += message
         return .next
       case .answered(let code):
-        return .answered(DialFailure(socks5: code))
+        return .answered(code: code)
       }
     } catch {
       return .refused(error)

@@ -38,7 +38,8 @@ struct NodeFiguresTests {
 
   @Test(
     "A dial that Tor refuses counts by the reason that it tells, once",
-    arguments: [(4, .notFound), (1, .nobodyListens), (0xf5, .keyWrong), (nil, .refused)] as [(UInt8?, DialFailure.Kind)]
+    arguments: [(4, .notFound), (1, .generalFailure), (0xf5, .keyWrong), (nil, .refused)]
+      as [(UInt8?, DialFailure.Kind)]
   )
   func refused(reason: UInt8?, kind: DialFailure.Kind) {
     let host = start(.refused(0x5b), reason: reason)

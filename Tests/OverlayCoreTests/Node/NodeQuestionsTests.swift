@@ -47,7 +47,51 @@ struct NodeQuestionsTests {
     world.reasons["\(bob)"] = 1
     world.pass(.seconds(130))
     #expect(notices(host).count == 2)
-    #expect(notices(host).last?.hasPrefix("peer bob: not reached: its daemon is not running; next try in ") == true)
+    #expect(
+      notices(host).last?.hasPrefix(
+        "peer bob: not reached: its daemon is not running, or the key of its invitation is missing or wrong, or ")
+        == true)
+  }
+
+  @Test("a SOCKS port with ExtendedErrors is known by one of them, and its general failure has one meaning")
+  func extendedErrors() throws {
+    let carol = try OnionName.sample(3)
+    world.outcomes["\(carol)"] = .refused(0x5b)
+    world.reasons = ["\(bob)": 0xf4, "\(carol)": 1]
+    let host = world.start(
+      FakeHost(
+        alice,
+        peers: [
+          ConfiguredPeer(name: bob, petname: Petname("bob")), ConfiguredPeer(name: carol, petname: Petname("carol")),
+        ]))
+    world.pass(.seconds(60))
+    #expect(notices(host).contains { $0.hasPrefix("peer carol: not reached: its daemon is not running; next try in ") })
+    #expect(notices(host).contains { $0.hasPrefix("peer bob: not reached: the key of its invitation is missing") })
+  }
+
+  @Test("a Tor that would grant the circuit whenever it is asked, and refuses it, is not dialled more often for that")
+  func contradiction() throws {
+    world.reasons["\(bob)"] = 0
+    let host = try start()
+    world.pass(.seconds(300))
+    for dial in host.dials {
+      #expect(host.dials.count { $0 >= dial && $0 < dial + .seconds(30) } <= 3)
+    }
+    #expect(host.dials.count < 20, "pauses grow")
+    #expect(
+      notices(host).first?.hasPrefix("peer bob: not reached: refused by Tor (SOCKS code 91); next try in") == true)
+  }
+
+  @Test("Tor's answer about the name that an address had before is nobody's")
+  func nameBefore() throws {
+    var random: any RandomNumberGenerator = SeededGenerator(seed: 7)
+    var peer = Peer(address: bob.address, name: bob, user: UserIdentifier(using: &random))
+    peer.question = CircuitIdentifier(slot: 1, serial: 1)
+    peer.becomes(alice)
+    #expect(peer.question == nil)
+    peer.question = CircuitIdentifier(slot: 1, serial: 1)
+    peer.forgetDials()
+    #expect(peer.question == nil)
   }
 
   @Test("a server that does not know SOCKS5 leaves the code of SOCKS4 as the reason")

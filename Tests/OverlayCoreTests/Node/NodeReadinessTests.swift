@@ -88,6 +88,38 @@ struct NodeReadinessTests {
     #expect(readiness(host) == .ready(loop: .zero))
   }
 
+  @Test("a circuit that is cut before it came back says nothing of where the service leads, and the next one does")
+  func cut() throws {
+    world.outcomes["\(alice)"] = .silence
+    let host = start()
+    for count in 1...2 {
+      #expect(world.circuits.count == count)
+      let circuit = try #require(world.circuits.last)
+      world.grant(circuit)
+      world.pass(.seconds(1))
+      if count == 2 { world.outcomes["\(alice)"] = .granted }
+      world.cut(circuit)
+      world.pass(.seconds(9))
+      if count == 1 { #expect(readiness(host) == .checking) }
+    }
+    world.pass(.seconds(30))
+    #expect(readiness(host) == .ready(loop: .zero))
+    #expect(told(host).allSatisfy { $0 == .checking || $0.isReady })
+  }
+
+  @Test("a program that closes every circuit before it came back is another's")
+  func closed() throws {
+    world.outcomes["\(alice)"] = .silence
+    let host = start()
+    for _ in 0..<3 {
+      let circuit = try #require(world.circuits.last)
+      world.grant(circuit)
+      world.cut(circuit)
+      world.pass(.seconds(30))
+    }
+    #expect(readiness(host) == .notReady(.leadsElsewhere))
+  }
+
   @Test(
     "what Tor says of the own service is told in words",
     arguments: [
