@@ -2,6 +2,7 @@
 /// closed to all but those it invited, the key with which it is found; and what its owner calls himself.
 ///
 ///     oncilla1:<label of 56 characters>[:<key, 52 characters of base32>][@<petname of at most 40>]
+///     oncilla1a:…                                     the answer to one, after which the two know each other
 ///
 /// The name's own checksum tells a damaged name. The line is at most 160 characters long.
 public struct Invitation: Equatable, Sendable {
@@ -11,6 +12,7 @@ public struct Invitation: Equatable, Sendable {
   public static let longestPetname = 40
 
   private static let mark = "oncilla1:"
+  private static let answerMark = "oncilla1a:"
   private static let keyCharacters = 52
 
   /// The onion name of the host that invites.
@@ -19,20 +21,23 @@ public struct Invitation: Equatable, Sendable {
   public let key: [UInt8]?
   /// What the host's owner would be called.
   public let petname: Petname?
+  /// Whether it answers one: the host that it leads to has this one as a peer already.
+  public let isAnswer: Bool
 
-  /// Makes an invitation to a host of version 3. It is `nil` for another version, a key of another length, or a petname
+  /// Makes an invitation to a host of version 3, or an answer. It is `nil` for another version, a key of another length, or a petname
   /// that is too long.
-  public init?(name: OnionName, key: [UInt8]? = nil, petname: Petname? = nil) {
+  public init?(name: OnionName, key: [UInt8]? = nil, petname: Petname? = nil, isAnswer: Bool = false) {
     guard !name.isVersion2, key.map({ $0.count == X25519.keySize }) ?? true,
       petname.map({ $0.description.utf8.count <= Invitation.longestPetname }) ?? true
     else { return nil }
-    (self.name, self.key, self.petname) = (name, key, petname)
+    (self.name, self.key, self.petname, self.isAnswer) = (name, key, petname, isAnswer)
   }
 
   /// Reads a line as people paste it: with blanks around it, and perhaps with the command that takes it.
   public init(_ text: some StringProtocol) throws(InvitationError) {
     var rest = PastedName.trimmed(Substring(text))
-    guard let start = rest.firstRange(ofText: Invitation.mark) else { throw .mark }
+    let answer = rest.firstRange(ofText: Invitation.answerMark)
+    guard let start = answer ?? rest.firstRange(ofText: Invitation.mark) else { throw .mark }
     let before = PastedName.trimmed(rest[..<start.lowerBound])
     guard before.isEmpty || before.hasSuffix("oncilla join") else { throw .mark }
     rest = rest[start.upperBound...]
@@ -53,7 +58,7 @@ public struct Invitation: Equatable, Sendable {
       guard key != nil else { throw .key }
     }
     guard !name.isVersion2 else { throw .name(.length(name.label.utf8.count)) }
-    (self.name, self.key, self.petname) = (name, key, petname)
+    (self.name, self.key, self.petname, isAnswer) = (name, key, petname, answer != nil)
   }
 
   /// Reads a key as it stands in invitations and in files of peers; `nil` if it is none.
@@ -69,7 +74,8 @@ public struct Invitation: Equatable, Sendable {
 
   /// The line.
   public var line: String {
-    Invitation.mark + name.label + (key.map { ":" + Invitation.text(ofKey: $0) } ?? "")
+    (isAnswer ? Invitation.answerMark : Invitation.mark) + name.label
+      + (key.map { ":" + Invitation.text(ofKey: $0) } ?? "")
       + (petname.map { "@\($0)" } ?? "")
   }
 }

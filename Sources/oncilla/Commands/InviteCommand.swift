@@ -118,8 +118,10 @@ struct OwnInvitation {
   /// Whether the daemon is to use Tor's control port; `nil` where there is no configuration.
   var usesControlPort: Bool? { settings.map { $0.torControl != nil } }
 
-  /// Makes an invitation with a key for a friend, whom Tor lets in from now on.
-  func makeKey(for friend: Petname?, as petname: Petname?) throws(CommandError) -> Invitation {
+  /// Makes an invitation, or an answer to one, with a key for a friend, whom Tor lets in from now on.
+  func makeKey(
+    for friend: Petname?, as petname: Petname?, isAnswer: Bool = false
+  ) throws(CommandError) -> Invitation {
     guard let friend else {
       throw .incomplete(
         command: "invite", needs: "a PETNAME: this host is private, and each friend gets a key of his own")
@@ -128,7 +130,7 @@ struct OwnInvitation {
     var generator = SystemRandomNumberGenerator()
     let secret = X25519.makeSecret(using: &generator)
     guard let publicKey = X25519.publicKey(of: secret),
-      let invitation = Invitation(name: name, key: secret, petname: petname)
+      let invitation = Invitation(name: name, key: secret, petname: petname, isAnswer: isAnswer)
     else { throw .failed("the name of this host is of version 2, which today's Tor does not serve") }
     do throws(SystemError) {
       try InvitedFile(friend).write(publicKey, to: instance.configurationDirectory)

@@ -10,7 +10,8 @@ extension Command {
     details: [
       """
       Takes the line that 'oncilla invite' printed on the other host: writes a file of peers.d, which a running daemon \
-      reads at once, and prints the line that makes it mutual. PETNAME is what the peer is called here.
+      reads at once, and prints the answer, a line that the other host's 'oncilla join' takes: after that the two know \
+      each other. PETNAME is what the peer is called here.
       """
     ],
     optionRows: ChangingOptions.options.map { HelpText.row($0) },
@@ -59,7 +60,9 @@ private struct Joining {
     if try !OwnInvitation(instance, control).reloadIfRunning() {
       output += "The daemon does not run, and will read it at its start.\n"
     }
-    if let own, let answer = try answer(to: petname, from: own) {
+    if invitation.isAnswer {
+      output += "You and \(petname) know each other.\n"
+    } else if let own, let answer = try answer(to: petname, from: own) {
       output += "To make it mutual, send this back:\n  oncilla join \(answer.line)\n"
     }
     return output
@@ -68,9 +71,9 @@ private struct Joining {
   /// Returns the invitation that makes it mutual; `nil` if the peer has one already.
   private func answer(to petname: Petname, from own: OnionName) throws(CommandError) -> Invitation? {
     let invitation = OwnInvitation(instance, control)
-    guard try invitation.isPrivate() else { return Invitation(name: own) }
+    guard try invitation.isPrivate() else { return Invitation(name: own, isAnswer: true) }
     guard !InvitedFile(petname).exists(in: instance.configurationDirectory) else { return nil }
-    return try invitation.makeKey(for: petname, as: nil)
+    return try invitation.makeKey(for: petname, as: nil, isAnswer: true)
   }
 
   /// Writes the file, and removes it again if the configuration is wrong with it and was not without it.

@@ -14,9 +14,11 @@ struct InvitationTests {
     let longest = String(repeating: "a", count: 40)
     for key in [nil, key] {
       for petname in [nil, Petname("bob"), Petname(longest)] {
-        let invitation = try #require(Invitation(name: name, key: key, petname: petname))
-        #expect(invitation.line.utf8.count <= Invitation.longest)
-        #expect(try Invitation(invitation.line) == invitation)
+        for isAnswer in [false, true] {
+          let invitation = try #require(Invitation(name: name, key: key, petname: petname, isAnswer: isAnswer))
+          #expect(invitation.line.utf8.count <= Invitation.longest)
+          #expect(try Invitation(invitation.line) == invitation)
+        }
       }
     }
     #expect(try #require(Invitation(name: name, key: key, petname: Petname(longest))).line.utf8.count == 159)
