@@ -25,22 +25,49 @@ public struct Hook: Hashable, Sendable {
     self.path = path
   }
 
-  /// Throws if the program cannot be run, or if somebody could replace it by another who has fewer rights than the
-  /// daemon.
+  /// Throws if the program cannot be run, or if somebody could replace it by another, or write it, who has fewer rights
+  /// than the daemon: the program itself and every directory on the way to it are root's or the daemon's alone.
   func check() throws(HookError) {
-    let (mode, owner): (mode_t, uid_t)
+    let found: stat
+    let program: String
     do throws(SystemError) {
-      let found = try SystemCall.follow(path)
+      found = try SystemCall.follow(path)
       guard found.st_mode & S_IFMT == S_IFREG else { throw SystemError(call: "run \(path)", number: EACCES) }
-      (mode, owner) = (found.st_mode, found.st_uid)
       try SystemCall.findProgram(path)
+      program = try SystemCall.resolve(path)
     } catch {
       throw HookError(self, error.number == EACCES ? "it is no program that the daemon may run" : error.reason)
     }
-    guard mode & S_IWOTH == 0 else { throw HookError(self, "everybody may write it: chmod o-w \(path)") }
-    guard owner == 0 || owner == SystemCall.user else {
-      throw HookError(self, "it belongs to neither root nor the user of the daemon")
+    try check(found, at: program == path ? nil : program)
+    // Who may write in a directory may put another program, or another link, in the place of this one.
+    for directory in Set(Hook.directories(of: path) + Hook.directories(of: program)).sorted() {
+      let status: stat
+      do throws(SystemError) { status = try SystemCall.follow(directory) } catch { throw HookError(self, error.reason) }
+      try check(status, at: directory)
     }
+  }
+
+  /// Throws if somebody else may change the file or directory at `place`, which is `nil` for the program as it is named.
+  private func check(_ status: stat, at place: String?) throws(HookError) {
+    let subject = place.map { $0.quotedLine(limit: 400) } ?? "it"
+    guard status.st_uid == 0 || status.st_uid == SystemCall.user else {
+      throw HookError(self, "\(subject) belongs to neither root nor the user of the daemon")
+    }
+    // In a directory with this bit, such as /tmp, nobody replaces what is another's.
+    if status.st_mode & S_IFMT == S_IFDIR, status.st_mode & S_ISVTX != 0 { return }
+    let remedy = (place ?? path).quotedLine(limit: 400)
+    guard status.st_mode & S_IWOTH == 0 else {
+      throw HookError(self, "everybody may write \(subject): chmod o-w \(remedy)")
+    }
+    guard status.st_mode & S_IWGRP == 0 else {
+      throw HookError(self, "a group may write \(subject): chmod g-w \(remedy)")
+    }
+  }
+
+  /// Returns the directories on the way to the file at an absolute path.
+  private static func directories(of path: String) -> [String] {
+    let parts = path.split(separator: "/").dropLast()
+    return ["/"] + parts.indices.map { "/" + parts[...$0].joined(separator: "/") }
   }
 }
 

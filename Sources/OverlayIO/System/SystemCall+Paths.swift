@@ -15,6 +15,18 @@ extension SystemCall {
     }
   }
 
+  /// The path of what stands at `path`, without a link in it.
+  static func resolve(_ path: String) throws(SystemError) -> String {
+    var resolved = ""
+    try perform("resolve \(path)") { () -> Int32 in
+      guard let found = Glibc.realpath(path, nil) else { return -1 }
+      resolved = String(cString: found)
+      free(found)
+      return 0
+    }
+    return resolved
+  }
+
   /// Removes the file at `path`.
   static func remove(_ path: String) throws(SystemError) {
     try perform("unlink \(path)") { Glibc.unlink(path) }

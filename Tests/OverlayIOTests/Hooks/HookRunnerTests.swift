@@ -195,12 +195,37 @@ struct HookRunnerTests {
     try hook.check()
     try SystemCall.setMode(0o707, of: hook.path)
     #expect(throws: HookError(hook, "everybody may write it: chmod o-w \(hook.path)")) { try hook.check() }
+    try SystemCall.setMode(0o770, of: hook.path)
+    #expect(throws: HookError(hook, "a group may write it: chmod g-w \(hook.path)")) { try hook.check() }
     try SystemCall.setMode(0o600, of: hook.path)
     #expect(throws: HookError(hook, "it is no program that the daemon may run")) { try hook.check() }
     let folder = Hook(.up, directory.path)
     #expect(throws: HookError(folder, "it is no program that the daemon may run")) { try folder.check() }
     let gone = Hook(.up, directory.file("gone"))
     #expect(throws: HookError(gone, "No such file or directory")) { try gone.check() }
+  }
+
+  @Test("A directory in which others may write is one in which they may put another program in a hook's place")
+  func checkDirectories() throws {
+    let hook = try script("good", "true")
+    let (safe, open) = (directory.file("safe"), directory.file("open"))
+    for path in [safe, open] { try SystemCall.makeDirectory(path, mode: 0o700) }
+    #expect(symlink(hook.path, "\(safe)/hook") == 0 && symlink(hook.path, "\(open)/hook") == 0)
+    let (byLink, byOpenLink) = (Hook(.up, "\(safe)/hook"), Hook(.up, "\(open)/hook"))
+    try byLink.check()
+    for (mode, who) in [(0o770, "a group"), (0o707, "everybody")] as [(mode_t, String)] {
+      try SystemCall.setMode(mode, of: open)
+      let letter = who == "everybody" ? "o" : "g"
+      #expect(throws: HookError(byOpenLink, "\(who) may write \(open): chmod \(letter)-w \(open)")) {
+        try byOpenLink.check()
+      }
+    }
+    // Where the link leads to counts, too.
+    try SystemCall.setMode(0o770, of: directory.path)
+    #expect(throws: HookError.self) { try byLink.check() }
+    try SystemCall.setMode(0o1777, of: directory.path)
+    try byLink.check()
+    try SystemCall.setMode(0o700, of: directory.path)
   }
 
   @Test(
