@@ -311,13 +311,17 @@ def test_a_host_whose_onion_service_is_in_torrc(newcomers, package, report):
     steps = at_once(lambda newcomer: newcomer.install_and_set_up(package, *options[newcomer]), newcomers)
     report(f"setup by torrc {steps[0][1]:.1f} s")
     assert (alice.root / "/etc/tor/torrc").read_text().startswith(torrc), "a line is added, and nothing changed"
+    assert "socks = 127.0.0.1:9060\n" in alice.type("cat /etc/oncilla/conf.d/10-setup.conf")
+    assert "9050" in alice.type("ss -Hltn 'sport = :9050'"), "Debian's ports stay"
     meet(alice, bob, alice.type("oncilla invite").strip())
     bob.ping(alice.address)
     alice.ping(bob.address)
     nothing_is_wrong(alice)
 
-    # Tor goes on without what is taken away from it.
-    alice.type("dpkg -P oncilla")
+    # Tor goes on without what is taken away from it, and how to take away the rest is said.
+    said = alice.type("dpkg -P oncilla")
+    assert "remove the line '%include /etc/tor/oncilla.conf' from /etc/tor/torrc, then /etc/tor/oncilla.conf" in said, said
+    assert "its key is in /var/lib/tor/oncilla" in said
     assert not (alice.root / "/etc/systemd/system/oncilla.service.d").exists()
     alice.type("systemctl restart tor@default")
     assert alice.machine.show("tor@default.service", "ActiveState") == "active"

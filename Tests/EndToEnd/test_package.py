@@ -60,6 +60,16 @@ def boot(host):
         machine.kill()
 
 
+HOOK = """#!/bin/sh
+cd /var/lib/oncilla
+exec > rights
+sed -n 's/^CapEff/kept &/p' /proc/self/status
+setpriv --inh-caps=-all --ambient-caps=-all sed -n 's/^CapEff/dropped &/p' /proc/self/status
+ip link set dev oncilla0 mtu 1399
+touch done
+"""
+
+
 def drop_in(root, unit, text):
     directory = root / f"/etc/systemd/system/{unit}.d"
     directory.mkdir(parents=True, exist_ok=True)
@@ -161,7 +171,11 @@ def test_a_package_that_is_not_set_up_guards_and_does_nothing_else(root, package
 
 @pytest.mark.parametrize("mode", ["tun", "tap"])
 def test_the_service_makes_its_interface_without_root(installed, boot, host, mode):
-    (installed / "/etc/oncilla/conf.d/10-own.conf").write_text(f"mode = {mode}\nmtu = 1400\n")
+    (installed / "/etc/oncilla/conf.d/10-own.conf").write_text(
+        f"mode = {mode}\nmtu = 1400\nhook = up=/etc/oncilla/up\n")
+    hook = installed / "/etc/oncilla/up"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
     host.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
     machine = boot(installed)
     assert machine.show("oncilla.service", "ActiveState") == "active", machine.journal()
@@ -176,6 +190,12 @@ def test_the_service_makes_its_interface_without_root(installed, boot, host, mod
     net_admin = f"{1 << 12:016x}"
     assert {value for value in re.findall(r"^Cap\w+:\t(\w+)$", status, re.MULTILINE)} == {net_admin}
     assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE) and re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
+
+    # A hook has that right, so that ip works in it, and can give it away as the manual says.
+    wait_until((installed / "/var/lib/oncilla/done").exists, 10, what="the hook")
+    said = dict(re.findall(r"(\w+) Cap\w+:\t(\w+)", (installed / "/var/lib/oncilla/rights").read_text()))
+    assert said == {"kept": net_admin, "dropped": f"{0:016x}"}
+    assert "mtu 1399" in host.ip("link show dev oncilla0")
 
     host.ip("-6 route flush proto 235")
     wait_until(host.has_guard_route, what="the guard to be put back")
@@ -237,6 +257,12 @@ def test_an_instance_has_places_of_its_own(installed, boot, host):
     (installed / "/etc/oncilla/lan").mkdir()
     (installed / "/etc/oncilla/lan/oncilla.conf").write_text("listen = 127.0.0.1:8061\n" + CONFIGURATION)
     installed.run("systemctl", "enable", "oncilla@lan.service", "oncilla-guard@lan.service")
+    # Those that are made for one have the rights of the standard one's.
+    installed.run("oncilla", "-i", "office", "join", f"oncilla1:{onion_name('alice').removesuffix('.onion')}", "alice")
+    group = int(installed.run("getent", "group", "oncilla").stdout.split(":")[2])
+    for path, mode in (("office", 0o750), ("office/peers.d", 0o2770), ("office/peers.d/alice.conf", 0o640)):
+        status = os.stat(installed / "/etc/oncilla" / path)
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, group, mode), path
     machine = boot(installed)
     assert machine.show("oncilla@lan.service", "ActiveState") == "active", machine.journal()
     assert machine.show("oncilla-guard@lan.service", "ActiveState") == "active"

@@ -1,8 +1,10 @@
 """`oncilla setup` on a host without a service manager: what it shows, writes and leaves alone, with Debian's tor itself."""
 
+import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
@@ -17,7 +19,7 @@ class Machine:
 
     def __init__(self, directory):
         self.directory = directory
-        for name in ("tor", "oncilla", "run", "lib"):
+        for name in ("tor", "oncilla", "run", "lib", "units", "bin"):
             (directory / name).mkdir()
             (directory / name).chmod(0o755)
         directory.chmod(0o755)
@@ -25,22 +27,33 @@ class Machine:
         self.torrc.write_text("# the operator's\nLog notice syslog\n")
         (directory / "systemd").mkdir()
         self.made = []
-        for path in ("/etc/tor", "/etc/oncilla", "/run/tor", "/var/lib/tor"):
+        for path in ("/etc/tor", "/etc/oncilla", "/run/tor", "/var/lib/tor", "/etc/systemd", "/etc/systemd/system", "/run/systemd"):
             if not os.path.isdir(path):
                 os.mkdir(path)
                 self.made.append(path)
 
-    def run(self, *arguments):
+    def put_program(self, name, text):
+        """A program that is found before all others."""
+        path = self.directory / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(self, *arguments, has_systemd=False):
         mounts = [("tor", "/etc/tor"), ("oncilla", "/etc/oncilla"), ("run", "/run/tor")]
+        if has_systemd:
+            mounts += [("lib", "/var/lib/tor"), ("units", "/etc/systemd/system"), ("systemd", "/run/systemd")]
+            (self.directory / "systemd/system").mkdir(exist_ok=True)
         script = "".join(f"mount --bind {self.directory}/{name} {path}\n" for name, path in mounts)
         # A machine where systemd runs would have its services started.
-        script += f'[ ! -d /run/systemd/system ] || mount --bind {self.directory}/none /run/systemd\nexec "$@"\n'
+        if not has_systemd:
+            script += f"[ ! -d /run/systemd/system ] || mount --bind {self.directory}/none /run/systemd\n"
+        script += f'export PATH={self.directory}/bin:$PATH\nexec "$@"\n'
         (self.directory / "none").mkdir(exist_ok=True)
         return subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", overlay.BINARY, *arguments],
                               capture_output=True, text=True, timeout=60)
 
     def remove(self):
-        for path in self.made:
+        for path in reversed(self.made):
             os.rmdir(path)
 
 
@@ -95,6 +108,50 @@ def test_tor_reads_what_it_has_found_valid(machine, socks):
     assert (machine.directory / "oncilla/conf.d/10-setup.conf").read_text() == written
 
 
+def test_torrc_is_replaced_whole_with_its_owner_and_mode_and_where_its_link_leads(machine, socks):
+    """It was truncated and written in place: a full disk, or a crash, left half of it."""
+    kept = machine.directory / "kept"
+    kept.mkdir()
+    real = kept / "torrc"
+    machine.torrc.rename(real)
+    os.chown(real, 65534, 65533)
+    real.chmod(0o640)
+    machine.torrc.symlink_to(real)
+    before = real.stat()
+    (machine.directory / "run/tor.pid").write_text("none\n")
+    done = machine.run("setup", "--torrc", "--yes", "--socks", socks, "--timeout", "0")
+    assert done.returncode == 1 and "does not tell its process" in done.stderr, done
+    assert machine.torrc.is_symlink() and real.read_text().endswith("%include /etc/tor/oncilla.conf\n")
+    after = real.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert after.st_ino != before.st_ino, "another file took its place"
+    assert os.listdir(kept) == ["torrc"]
+
+
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> {log}
+case $1 in
+  reload-or-restart) echo "Job for $2 failed." >&2; exit 1;;
+  restart) mkdir -p /var/lib/tor/oncilla; echo name > /var/lib/tor/oncilla/hostname;;
+esac
+"""
+
+
+def test_a_tor_that_cannot_be_reloaded_is_restarted_after_that_was_said(machine, socks):
+    """Debian's unit is reloaded by /bin/kill of procps, which a small system lacks."""
+    log = machine.directory / "systemctl.log"
+    # Tor examines its directory as its own user, if there is one.
+    with contextlib.suppress(LookupError):
+        shutil.chown(machine.directory / "lib", "debian-tor")
+    (machine.directory / "lib").chmod(0o700)
+    machine.put_program("systemctl", SYSTEMCTL.format(log=log))
+    done = machine.run("setup", "--torrc", "--yes", "--socks", socks, "--timeout", "0", has_systemd=True)
+    assert "Tor cannot be reloaded here (Job for tor@default.service failed.): it is restarted" in done.stdout, done
+    asked = log.read_text().splitlines()
+    assert asked[:2] == ["reload-or-restart tor@default.service", "restart tor@default.service"]
+    assert "enable --now oncilla.service" in asked, "setup goes on"
+
+
 def test_what_tor_does_not_accept_is_undone(machine, socks):
     machine.torrc.write_text("NoSuchOption 1\n")
     refused = machine.run("setup", "--torrc", "--yes", "--socks", socks)
@@ -123,6 +180,21 @@ def test_join_takes_an_invitation_and_refuses_what_is_none(machine):
                         (f"oncilla1:{'b' + label[1:]}", "damaged"), (f"oncilla1:{label}:x", "key in it is damaged")):
         refused = machine.run("join", line)
         assert refused.returncode == 2 and words in refused.stderr, refused
+
+
+def test_the_answer_to_an_invitation_ends_it(machine):
+    """The other side's join printed an invitation again, and so on for ever."""
+    (machine.directory / "oncilla/conf.d").mkdir()
+    own = overlay.onion_name("own")
+    (machine.directory / "oncilla/conf.d/own.conf").write_text(f"onion = {own}\n")
+    label = overlay.onion_name("friend").removesuffix(".onion")
+    joined = machine.run("join", f"oncilla1:{label}", "alice")
+    answer = re.search(r"^  oncilla join (\S+)$", joined.stdout, re.MULTILINE).group(1)
+    assert answer == f"oncilla1a:{own.removesuffix('.onion')}"
+    label = overlay.onion_name("other friend").removesuffix(".onion")
+    ended = machine.run("join", f"oncilla1a:{label}", "bob")
+    assert ended.returncode == 0 and "You and bob know each other.\n" in ended.stdout, ended
+    assert "oncilla join" not in ended.stdout
 
 
 def test_setup_is_for_root(machine):

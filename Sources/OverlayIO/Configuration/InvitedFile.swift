@@ -23,8 +23,7 @@ public struct InvitedFile: Equatable, Sendable {
 
   /// Writes the file with a public key of 32 bytes. Throws EEXIST if there is one already.
   public func write(_ publicKey: [UInt8], to directory: String) throws(SystemError) {
-    try SystemCall.makeDirectory(directory, mode: 0o755)
-    try SystemCall.makeDirectory("\(directory)/conf.d", mode: 0o755)
+    try ConfigurationDirectory.make("\(directory)/conf.d")
     let folder = try OpenDirectory("\(directory)/conf.d")
     guard try folder.readIfThere(name, limit: InvitedFile.mostBytes) == nil else {
       throw SystemError(call: "write \(path(in: directory))", number: EEXIST)

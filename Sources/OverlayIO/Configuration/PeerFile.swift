@@ -50,8 +50,7 @@ public struct PeerFile: Equatable, Sendable {
   public func write(to directory: String) throws(PeerFileError) -> String {
     let path = PeerFile.path(of: petname, in: directory)
     do throws(SystemError) {
-      try SystemCall.makeDirectory(directory, mode: 0o755)
-      try SystemCall.makeDirectory("\(directory)/peers.d", mode: 0o755)
+      try ConfigurationDirectory.make("\(directory)/peers.d")
       let folder = try OpenDirectory("\(directory)/peers.d")
       if let standing = try folder.readIfThere("\(petname).conf", limit: PeerFile.mostBytes) {
         guard PeerFile.isOurs(standing) else { throw foreignFile }

@@ -59,8 +59,9 @@ extension Examination {
       }
       let text = ports.filter { !$0.1.isEmpty }.map { "\($0.0) \(Examination.list($0.1))" }.joined(separator: "; ")
       if text.isEmpty { return .ok("nothing listens where peers could reach it") }
-      // The table of contrib/oncilla.nft is about the interface of the standard instance alone.
-      switch settings.interface.name == .standard ? FilterTable.find("oncilla") : .absent {
+      // The table of contrib/oncilla.nft is about the interfaces of the standard instance and of others alone.
+      let name = settings.interface.name.description
+      switch name.hasPrefix("oncilla") || name.hasPrefix("onc-") ? FilterTable.find("oncilla") : .absent {
       case .present: return .ok("the filter table inet oncilla stands before \(text)")
       case .absent, .unknown:
         return .note(

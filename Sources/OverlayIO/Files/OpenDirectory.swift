@@ -10,6 +10,8 @@ struct OpenDirectory: ~Copyable {
     case group
     /// Everybody.
     case everybody
+    /// Whoever could read the file before, to whom it belongs as before: it is there.
+    case asBefore
   }
 
   private let file: FileDescriptor
@@ -60,7 +62,7 @@ struct OpenDirectory: ~Copyable {
       let file = try SystemCall.open(draft, in: directory, flags, mode: 0o600, path: path)
       // Whoever the directory belongs to reads it, such as a daemon that is not root when root writes.
       let owner = try SystemCall.status(directory)
-      if try SystemCall.status(file.number).st_uid != owner.st_uid {
+      if readers != .asBefore, try SystemCall.status(file.number).st_uid != owner.st_uid {
         try? SystemCall.give(file.number, to: owner.st_uid, owner.st_gid, path: path)
       }
       try SystemCall.writeAll(file.number, bytes, "write \(path)")
@@ -73,6 +75,14 @@ struct OpenDirectory: ~Copyable {
         try? SystemCall.setGroup(of: file.number, group, path: path)
         try SystemCall.setMode(of: file.number, 0o640, path: path)
       case .everybody: try SystemCall.setMode(of: file.number, 0o644, path: path)
+      case .asBefore:
+        let old = try SystemCall.open(
+          name, in: directory, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, path: "\(self.path)/\(name)")
+        let before = try SystemCall.status(old.number)
+        if before.st_uid != SystemCall.user || before.st_gid != SystemCall.group {
+          try SystemCall.give(file.number, to: before.st_uid, before.st_gid, path: path)
+        }
+        try SystemCall.setMode(of: file.number, before.st_mode & 0o7777, path: path)
       }
       try SystemCall.synchronize(file.number, path: path)
       try SystemCall.rename(draft, to: name, in: directory, path: path)

@@ -56,6 +56,9 @@ public struct SetupPlaces: Sendable {
   /// Whether Tor has made the onion service.
   public var hasHostname: Bool { SystemCall.exists(hostnameFile) }
 
+  /// Whether Debian's service gives Tor ports of its own.
+  public var hasTorDefaults: Bool { SystemCall.exists(torDefaults) }
+
   /// Whether systemd runs on this host.
   public var hasSystemd: Bool { SystemCall.exists(systemd) }
 
@@ -65,9 +68,12 @@ public struct SetupPlaces: Sendable {
   /// Returns the first SOCKS port that takes connections; `nil` if there is none.
   public func findSocks() -> SocketAddress? { socks.first(where: SetupPlaces.answers) }
 
-  /// Returns the first port from 8060 on at which nobody listens on 127.0.0.1.
-  public func freePort() -> UInt16? {
-    (OverlayNetwork.servicePort..<OverlayNetwork.servicePort + 40).first { port in
+  /// The first port that Tor may get for a SOCKS port of ours.
+  public static let firstSocksPort: UInt16 = 9060
+
+  /// Returns the first port from this one on at which nobody listens on 127.0.0.1.
+  public func freePort(from first: UInt16 = OverlayNetwork.servicePort) -> UInt16? {
+    (first..<first + 40).first { port in
       do throws(SystemError) {
         let socket = try SystemCall.socket(AF_INET, SOCK_STREAM)
         try? SystemCall.setOption(SO_REUSEADDR, of: socket.number, at: SOL_SOCKET, to: 1)

@@ -37,10 +37,8 @@ public struct SetupPlan: Equatable, Sendable {
     /// Writes the file, and the directories that it is in. `isPlain` says that a program is too old for its usual text.
     public func write(isPlain: Bool = false) throws(SystemError) {
       let parts = path.split(separator: "/")
-      for count in 1..<max(1, parts.count) {
-        try SystemCall.makeDirectory("/" + parts[..<count].joined(separator: "/"), mode: 0o755)
-      }
       let directory = "/" + parts.dropLast().joined(separator: "/")
+      try ConfigurationDirectory.make(directory)
       try OpenDirectory(directory).replace(
         String(parts.last ?? ""), with: isPlain ? plainText ?? text : text, for: .everybody)
     }
@@ -86,10 +84,18 @@ public struct SetupPlan: Equatable, Sendable {
     return UserFiles.groupName(status.st_gid) ?? "\(status.st_gid)"
   }
 
-  /// Plans to let Tor make the onion service by lines of its configuration.
-  public static func torrc(socks: SocketAddress, port: UInt16, _ places: SetupPlaces) throws(SystemError) -> SetupPlan {
+  /// Plans to let Tor make the onion service by lines of its configuration. With `ownSocks` Tor gets a SOCKS port of this
+  /// number for the daemon, beside those that it has, which tells exactly why a peer is not reached; otherwise `socks`
+  /// serves.
+  public static func torrc(
+    socks: SocketAddress, ownSocks: UInt16?, port: UInt16, _ places: SetupPlaces
+  ) throws(SystemError) -> SetupPlan {
     let service = places.serviceDirectory
-    let torText = heading + "HiddenServiceDir \(service)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
+    let socksLine = ownSocks.map { "+SocksPort 127.0.0.1:\($0) OnionTrafficOnly ExtendedErrors\n" } ?? ""
+    let socks = ownSocks.map { SocketAddress.ipv4(.loopback, port: $0) } ?? socks
+    let torText =
+      heading + socksLine + "HiddenServiceDir \(service)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
+      + "HiddenServiceEnableIntroDoSDefense 1\n"
     // Tor 0.4.8 and later know the defence against floods of callers.
     var files = [
       File(path: places.torFile, text: torText + "HiddenServicePoWDefensesEnabled 1\n", plainText: torText)

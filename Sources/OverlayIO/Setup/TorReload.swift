@@ -4,9 +4,10 @@ import OverlayCore
 /// Makes Tor read its configuration anew, after it was found valid.
 public struct TorReload {
   private let places: SetupPlaces
+  private let say: (String) -> Void
 
-  /// For the Tor of these places.
-  public init(_ places: SetupPlaces) { self.places = places }
+  /// For the Tor of these places. `say` gets what the operator has to know meanwhile, a line each.
+  public init(_ places: SetupPlaces, say: @escaping (String) -> Void) { (self.places, self.say) = (places, say) }
 
   /// Why Tor does not read its configuration.
   public enum Failure: Error, Equatable, CustomStringConvertible {
@@ -66,11 +67,12 @@ public struct TorReload {
     try replace(before + Array("\(gap)# By 'oncilla setup':\n\(line)\n".utf8))
   }
 
-  /// Writes torrc in place, so that its owner and mode stay.
+  /// Puts another file in torrc's place, or in that of the file that it is a link to, whose owner and mode it has:
+  /// whatever happens meanwhile, the old one is there or the new one.
   private func replace(_ content: [UInt8]) throws(SystemError) {
-    let file = try SystemCall.open(places.torrc, O_WRONLY | O_TRUNC)
-    try SystemCall.writeAll(file.number, content, "write \(places.torrc)")
-    try SystemCall.synchronize(file.number, path: places.torrc)
+    let path = try SystemCall.resolve(places.torrc)
+    let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    try OpenDirectory(String(path[..<start])).replace(String(path[start...]), with: content, for: .asBefore)
   }
 
   private func verify() throws(Failure) {
@@ -97,8 +99,15 @@ public struct TorReload {
 
   private func reload() throws(Failure) {
     if places.hasSystemd {
-      let result = try run(["systemctl", "reload-or-restart", "tor@default.service"])
-      guard result.status == 0 else { throw .reload(result.output.singleLine) }
+      let unit = "tor@default.service"
+      let reloaded = try run(["systemctl", "reload-or-restart", unit])
+      if reloaded.status == 0 { return }
+      // Debian's unit is reloaded by a program of the package procps, which need not be there.
+      say(
+        "Tor cannot be reloaded here (\(reloaded.line)): it is restarted, which cuts what goes through it."
+      )
+      let result = try run(["systemctl", "restart", unit])
+      guard result.status == 0 else { throw .reload(result.line) }
       return
     }
     let text = (try? readFile(places.torProcess, limit: 64)).map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -114,5 +123,12 @@ public struct TorReload {
 
   private func run(_ arguments: [String]) throws(Failure) -> SystemCall.ProgramResult {
     do throws(SystemError) { return try SystemCall.run(arguments) } catch { throw .system(error) }
+  }
+}
+
+extension SystemCall.ProgramResult {
+  /// What the program wrote, in a line.
+  public var line: String {
+    output.split(whereSeparator: \.isNewline).map { String(PastedName.trimmed($0)) }.joined(separator: " ").singleLine
   }
 }

@@ -134,12 +134,15 @@ extension SystemCall {
   /// The user whose rights the process has.
   public static var user: uid_t { Glibc.geteuid() }
 
-  /// Makes a directory, unless something stands there.
-  static func makeDirectory(_ path: String, mode: mode_t) throws(SystemError) {
+  /// Makes a directory, unless something stands there. It returns whether it did.
+  @discardableResult
+  static func makeDirectory(_ path: String, mode: mode_t) throws(SystemError) -> Bool {
     do throws(SystemError) {
       try perform("mkdir \(path)") { Glibc.mkdir(path, mode) }
+      return true
     } catch {
       if error.number != EEXIST { throw error }
+      return false
     }
   }
 

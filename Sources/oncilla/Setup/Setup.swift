@@ -67,8 +67,11 @@ struct Setup {
           + "is")
     }
     if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
+    // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the only.
+    let mayAddSocks = draft.socks == nil && places.hasTorDefaults
+    let ownSocks = mayAddSocks ? places.freePort(from: SetupPlaces.firstSocksPort) : nil
     do throws(SystemError) {
-      return try .torrc(socks: socks, port: port, places)
+      return try .torrc(socks: socks, ownSocks: ownSocks, port: port, places)
     } catch {
       throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")
     }
@@ -101,7 +104,7 @@ struct Setup {
     // Tor first: while it refuses, this host is not configured, and setup may be run again.
     if plan.publisher == .torrc, let file = plan.files.first(where: { $0.path == places.torFile }) {
       do throws(TorReload.Failure) {
-        try TorReload(places).apply(plan.torrcLine, including: file)
+        try TorReload(places, say: say).apply(plan.torrcLine, including: file)
       } catch {
         throw .failed(error.description)
       }
@@ -155,7 +158,7 @@ struct Setup {
       }
       guard result.status == 0 else {
         throw .failed(
-          "systemctl \(command.joined(separator: " ")) failed: \(result.output.singleLine); 'journalctl -u "
+          "systemctl \(command.joined(separator: " ")) failed: \(result.line); 'journalctl -u "
             + "\(places.unit)' tells more")
       }
     }

@@ -48,7 +48,8 @@ struct SetupPlanTests {
   @Test("by torrc it is an onion service in a file of its own, and the one line that includes it")
   func torrc() throws {
     try write("SocksPort 9050\n", to: places.torrc)
-    let plan = try SetupPlan.torrc(socks: .ipv4(.loopback, port: 9_050), port: 8_060, places)
+    let plan = try SetupPlan.torrc(
+      socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places)
     #expect(plan.files.map(\.path) == [places.torFile, places.setupFile])
     #expect(
       plan.files[0].text.contains(
@@ -57,14 +58,30 @@ struct SetupPlanTests {
     #expect(plan.files[1].text.contains("hostname-file = \(places.serviceDirectory)/hostname\n"))
     #expect(plan.torrcLine == "%include \(places.torFile)")
     try write("SocksPort 9050\n%include \(places.torFile)\n", to: places.torrc)
-    #expect(try SetupPlan.torrc(socks: .ipv4(.loopback, port: 9_050), port: 8_060, places).torrcLine == nil)
+    #expect(
+      try SetupPlan.torrc(
+        socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places
+      ).torrcLine == nil)
+  }
+
+  @Test("a SOCKS port of its own is added to Tor's, and tells exactly why a peer is not reached")
+  func ownSocks() throws {
+    try write("", to: places.torrc)
+    let plan = try SetupPlan.torrc(
+      socks: .ipv4(.loopback, port: 9_050), ownSocks: 9_060, port: 8_060, places)
+    let file = try #require(plan.files.first)
+    for text in [file.text, try #require(file.plainText)] {
+      #expect(text.contains("\n+SocksPort 127.0.0.1:9060 OnionTrafficOnly ExtendedErrors\n"))
+    }
+    #expect(plan.files.last?.text.contains("socks = 127.0.0.1:9060\n") == true)
   }
 
   @Test("where systemd runs it reads the name, because Tor's directory is closed to the daemon")
   func credential() throws {
     try write("", to: places.torrc)
     try SystemCall.makeDirectory(places.systemd, mode: 0o755)
-    let plan = try SetupPlan.torrc(socks: .ipv4(.loopback, port: 9_050), port: 8_060, places)
+    let plan = try SetupPlan.torrc(
+      socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places)
     #expect(plan.files.map(\.path) == [places.torFile, places.unitFile, places.setupFile])
     #expect(plan.files[1].text.hasSuffix("[Service]\nLoadCredential=hostname:\(places.serviceDirectory)/hostname\n"))
     #expect(plan.files[2].text.contains("hostname-file = /run/credentials/oncilla.service/hostname\n"))
@@ -92,6 +109,9 @@ struct SetupPlanTests {
   func programs() throws {
     #expect(
       try SystemCall.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == .init(status: 3, output: "out\nerr\n"))
+    #expect(
+      try SystemCall.run(["sh", "-c", "echo 'Job failed.'; echo '  See the log'; echo"]).line
+        == "Job failed. See the log")
     #expect(try SystemCall.run(["sh", "-c", "kill -9 $$"]).status == 137)
     #expect(try SystemCall.run(["sh", "-c", "yes | head -c 1000000"]).output.utf8.count < 80_000)
     #expect(throws: SystemError.self) { try SystemCall.run(["/nonexistent/program"]) }
