@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import stat
 import threading
@@ -14,7 +15,7 @@ import pytest
 import overlay
 from overlay import oncilla, wait_until
 from private_tor import PrivateTor, suit_to_tor
-from tor_control import LoneTor
+from tor_control import LoneTor, ask, client_keys
 
 
 @pytest.fixture
@@ -291,3 +292,60 @@ def test_through_a_real_network_by_a_name_that_tor_made(namespaces, daemons, rep
         published = time.monotonic() - began
         wait_until(lambda: hosts[1].can_ping(address), 240, what="the ping after the daemon's return")
         report(f"published {published:.1f} s after the daemon's start, a ping after {time.monotonic() - began:.1f} s")
+
+
+@pytest.mark.seconds(600)
+def test_a_private_host_and_what_those_are_told_whom_it_does_not_admit(namespaces, daemons, tmp_path, report):
+    """Where Tor's SOCKS port has ExtendedErrors the reason is exact; where it has not, it is one of several."""
+    (alice_secret, alice_public), (other_secret, _) = client_keys(), client_keys()
+    with PrivateTor(clients=2, services=1) as network:
+        bobs, alices = network.clients
+        hosts = [namespaces(who) for who in ("bob", "alice")]
+        for host in hosts:
+            suit_to_tor(host)
+        exact = overlay.free_port()
+        assert "250 OK" in ask(
+            alices.control, alices.cookie,
+            f'SETCONF SocksPort="127.0.0.1:{alices.socks}" SocksPort="127.0.0.1:{exact} ExtendedErrors"')
+        private = tmp_path / "bob.conf"
+        private.write_text("private = yes\n")
+        bob = daemons(
+            label="bob", netns=hosts[0], socks=f"127.0.0.1:{bobs.socks}",
+            options=["--tor-control", f"unix:{bobs.control}", "--publish", "tor", "--config", private])
+        bob.wait_for_line("is published", timeout=120)
+        bob.wait_for_line(": ready", timeout=120)
+        name = kept_name(bob)
+
+        def guest(label, socks, key=None):
+            file = tmp_path / f"{label}.conf"
+            file.write_text(f"[peer bob]\nname = {name}\n" + (f"key = {key}\n" if key else ""))
+            return daemons(
+                label=label, onion=alices.services[0].name, netns=hosts[1], socks=f"127.0.0.1:{socks}",
+                listen=[f"127.0.0.1:{alices.services[0].listen}"],
+                options=["--tor-control", f"unix:{alices.control}", "--config", file])
+
+        # Those whom it does not admit
+        for label, socks, key, words in (
+                ("no-key", exact, None, "the key of its invitation is missing"),
+                ("other-key", exact, other_secret, "the key of this invitation is wrong or was revoked"),
+                ("untold", alices.socks, other_secret, "its daemon is not running, or the key of its invitation is missing or")):
+            daemon = guest(label, socks, key)
+            daemon.wait_for_line(rf"peer bob: not reached: {words}", timeout=60)
+            daemon.stop()
+
+        # A friend
+        mark = bob.mark()
+        private.write_text(f"private = yes\ninvited = alice={alice_public}\n")
+        bob.signal(signal.SIGHUP)
+        invited = time.monotonic()
+        bob.wait_for_line("is published", since=mark, timeout=60)
+        published = time.monotonic() - invited
+        alice = guest("alice", exact)
+        alice.wait_for_line("peer bob: not reached", timeout=60)
+        time.sleep(1)
+        (tmp_path / "alice.conf").write_text(f"[peer bob]\nname = {name}\nkey = {alice_secret}\n")
+        joined = time.monotonic()
+        alice.signal(signal.SIGHUP)
+        alice.wait_for_line("peer bob: connected", timeout=90)
+        report(f"published for a friend {published:.1f} s after the invitation; connected "
+               f"{time.monotonic() - joined:.1f} s after the key came")

@@ -1,5 +1,7 @@
 """The control port of a Tor, as the tests use it: a Tor of its own without a network, and questions to any."""
 
+import base64
+import os
 import pathlib
 import re
 import shutil
@@ -21,6 +23,28 @@ def ask(path, cookie, line):
         while piece := connection.recv(65536):
             answer += piece
     return answer.decode().split("\r\n")[1:]
+
+
+def x25519(scalar, point=9):
+    """RFC 7748, section 5."""
+    prime = 2**255 - 19
+    scalar = int.from_bytes(scalar, "little") & ~(7 | 1 << 255) | 1 << 254
+    x1, (x2, z2), (x3, z3) = point, (1, 0), (point, 1)
+    for bit in reversed(range(255)):
+        if scalar >> bit & 1:
+            (x2, z2), (x3, z3) = (x3, z3), (x2, z2)
+        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
+        x3, z3 = (d * a + c * b) ** 2 % prime, x1 * (d * a - c * b) ** 2 % prime
+        x2, z2 = a * a * b * b % prime, (a * a - b * b) * (a * a + 121665 * (a * a - b * b)) % prime
+        if scalar >> bit & 1:
+            (x2, z2), (x3, z3) = (x3, z3), (x2, z2)
+    return (x2 * pow(z2, prime - 2, prime) % prime).to_bytes(32, "little")
+
+
+def client_keys():
+    """A secret and a public key with which a private onion service is found, as files of peers.d and conf.d have them."""
+    secret = os.urandom(32)
+    return [base64.b32encode(key).decode().rstrip("=").lower() for key in (secret, x25519(secret))]
 
 
 class LoneTor:

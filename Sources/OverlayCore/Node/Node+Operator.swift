@@ -34,6 +34,14 @@ extension Node {
     peers.connect(name, names: &names, streams: &streams, out: &out, at: turn.now)
   }
 
+  /// Notes that an obstacle on the way to a peer is gone, such as that Tor had no key for its service: a configured one
+  /// is dialled.
+  public mutating func obstacleIsGone<Device: PacketDevice & ~Copyable>(
+    to name: OnionName, turn: inout Turn<Device>
+  ) {
+    peers.obstacleIsGone(to: name, names: &names, streams: &streams, out: &out, at: turn.now)
+  }
+
   /// Blocks the peer with this address: its circuits are closed, it is not dialled, and what it sends is refused. It
   /// returns false if too many are blocked.
   public mutating func block<Device: PacketDevice & ~Copyable>(

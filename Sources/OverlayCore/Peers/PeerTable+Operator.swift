@@ -56,6 +56,16 @@ extension PeerTable {
     return .isDialled
   }
 
+  /// Notes that an obstacle on the way to a peer is gone, such as that Tor had no key for its service. A configured one
+  /// that is not left alone is dialled as soon as its pace permits, however long it was not reached.
+  mutating func obstacleIsGone(
+    to name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard let peer = peers.find(name.address), peers[peer].name == name else { return }
+    peers[peer].forgive()
+    redial(peer, names: &names, streams: &streams, out: &out, at: now)
+  }
+
   /// Makes what tells a question from any other.
   mutating func makeMark() -> (identifier: UInt16, token: [UInt8]) {
     let token = (0..<EchoProbe.tokenSize).map { _ in UInt8.random(in: .min ... .max, using: &random) }

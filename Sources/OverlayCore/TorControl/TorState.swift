@@ -22,6 +22,8 @@ public struct TorState: Equatable, Sendable {
   public var problem: String?
   /// Whether the onion services of this host's names can be found. A name is missing as long as nothing is known.
   public var publications: [OnionName: TorPublication] = [:]
+  /// The peers for whose private services Tor has the key.
+  public var keyed: Set<OnionName> = []
 
   /// The state of a daemon that has no control port.
   public init() {}

@@ -13,8 +13,9 @@ extension Daemon {
     port.start()
   }
 
-  /// A service is tried once Tor has published it, and not before.
+  /// A service is tried once Tor has published it, and not before, and a private peer once Tor has the key.
   func torChanged(to state: TorState) {
+    pump?.keysChanged(to: state.keyed)
     pump?.publicationsChanged(to: state.publications, otherwise: unknownPublication)
     sayState()
   }

@@ -2,6 +2,7 @@ import OverlayCore
 
 /// The pump moves packets between the device and the circuits of this host's identities.
 final class Pump {
+  private var keyed: Set<OnionName> = []
   private let port: HostPort
   private let tor: TorWatch
   private let log: Log
@@ -100,6 +101,12 @@ final class Pump {
         }
       identities[identity]?.changed(publication)
     }
+  }
+
+  /// Notes for which private peers Tor has the key now.
+  func keysChanged(to peers: Set<OnionName>) {
+    for name in peers.subtracting(keyed) { _ = withEach { node, turn in node.obstacleIsGone(to: name, turn: &turn) } }
+    keyed = peers
   }
 
   /// Sets the MTU of the device in bytes.

@@ -67,12 +67,14 @@ final class TorControlPort {
   func authorize(_ key: TorClientKey) {
     clientKeys.removeAll { $0.peer == key.peer }
     clientKeys.append(key)
+    state.keyed.remove(key.peer)
     connection?.change { session, now in session.authorize(key, at: now) }
   }
 
   /// Has Tor forget the key for the service of a peer.
   func unauthorize(_ peer: OnionName) {
     clientKeys.removeAll { $0.peer == peer }
+    state.keyed.remove(peer)
     connection?.change { session, now in session.unauthorize(peer, at: now) }
   }
 
@@ -110,6 +112,7 @@ final class TorControlPort {
     complaint = reason
     // What Tor had from us is gone, and how far the next one is nobody knows.
     state.publications = [:]
+    state.keyed = []
     state.bootstrap = .unknown
     state.link = .waiting(reason: reason)
     changed(state)
@@ -139,7 +142,9 @@ final class TorControlPort {
         ? "; it has one of this key already, of another program or by lines of torrc, and one of both has to go" : ""
       log.warning("Tor does not make the onion service (\(reason))\(advice); it is tried again in a minute")
     case .publication(let name, let publication): note(publication, of: name)
-    case .authorized(let peer): log.debug("Tor has the key for the onion service of \(peer)")
+    case .authorized(let peer):
+      state.keyed.insert(peer)
+      log.debug("Tor has the key for the onion service of \(peer)")
     case .unauthorized(let peer, let reason):
       log.warning("Tor does not take the key for the onion service of \(peer.address): \(reason)")
     }

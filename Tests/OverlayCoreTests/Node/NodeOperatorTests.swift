@@ -48,6 +48,23 @@ struct NodeOperatorTests {
     if case .up = state(of: bob, at: host) {} else { Issue.record("bob is not connected again") }
   }
 
+  @Test("a peer whose key Tor has now is dialled at once, however long its pause is, and nobody else is")
+  func obstacle() throws {
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    world.reasons["\(bob)"] = 0xf4
+    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]))
+    world.pass(.seconds(400))
+    let dials = host.dials.count
+    world.outcomes["\(bob)"] = .granted
+    act(on: host) { $0.obstacleIsGone(to: alice, turn: &$1) }
+    #expect(host.dials.count == dials)
+    act(on: host) { $0.obstacleIsGone(to: bob, turn: &$1) }
+    #expect(host.dials.count == dials + 1)
+    act(on: host) { _ = $0.disconnect(bob.address, turn: &$1) }
+    act(on: host) { $0.obstacleIsGone(to: bob, turn: &$1) }
+    #expect(host.dials.count == dials + 1, "one that is left alone stays so")
+  }
+
   @Test("what a blocked peer sends is refused, on the circuit that it had and on a new one")
   func refused() throws {
     let host = world.start(FakeHost(alice), knowing: [bob])
