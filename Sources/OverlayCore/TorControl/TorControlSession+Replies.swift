@@ -88,6 +88,10 @@ extension TorControlSession {
     watched[name.label] = name
     tell(.added(number: number, name: name, newKey: newKey))
     if !isDefended { tell(.undefended(number: number)) }
+    // Others may find it than when it was asked for.
+    if services[place].clients != askedClients {
+      waiting = [.remove(name), .add(number: number, isDefended: isDefended)] + waiting
+    }
     publish(name, .publishing(failure: nil))
   }
 

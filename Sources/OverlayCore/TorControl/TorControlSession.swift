@@ -27,6 +27,8 @@ public struct TorControlSession: Sendable {
 
   var services: [TorService]
   var retries: [Int: Instant] = [:]
+  // Who alone finds the service that Tor was asked for last.
+  private(set) var askedClients: [TorClientPublicKey] = []
   var clientKeys: [TorClientKey]
   var publications: [OnionName: TorPublication] = [:]
   // Whose publication is followed, by label. What others use this Tor for is not told.
@@ -110,9 +112,10 @@ public struct TorControlSession: Sendable {
       clients.count <= TorService.mostClients
     else { return }
     services[place].clients = clients
-    retries[number] = nil
-    guard let name = services[place].name, isAdmitted else { return }
-    ask(.remove(name), at: now)
+    // What waits to be asked is asked with them, and what is under way is made anew once it is there.
+    guard isAdmitted, !isAdding(number) else { return }
+    let wasRefused = retries.removeValue(forKey: number) != nil
+    if !wasRefused, let name = services[place].name { ask(.remove(name), at: now) }
     ask(.add(number: number, isDefended: true), at: now)
   }
 
@@ -132,6 +135,13 @@ public struct TorControlSession: Sendable {
 }
 
 extension TorControlSession {
+  /// Whether Tor is asked for the onion service of this identity, or soon will be.
+  private func isAdding(_ number: Int) -> Bool {
+    ([asked].compactMap { $0 } + waiting).contains { command in
+      if case .add(number, _) = command { true } else { false }
+    }
+  }
+
   private mutating func withdraw(_ name: OnionName, at now: Instant) {
     watched[name.label] = nil
     publications[name] = nil
@@ -151,7 +161,8 @@ extension TorControlSession {
       var service: TorService?
       if case .add(let number, _) = command {
         service = services.first { $0.number == number }
-        if service == nil { continue }
+        guard let service else { continue }
+        askedClients = service.clients
       }
       asked = command
       deadline = now + TorControlSession.patience

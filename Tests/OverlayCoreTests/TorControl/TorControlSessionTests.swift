@@ -97,6 +97,37 @@ struct TorControlSessionTests {
     #expect(tor.sent.suffix(2) == ["ONION_CLIENT_AUTH_REMOVE \(peer.label)", "DEL_ONION \(own.label)"])
   }
 
+  @Test("a service whose clients change while Tor makes it is made anew for those who count")
+  func closedMeanwhile() throws {
+    let own = try OnionName.sample(1)
+    let client = try #require(TorClientPublicKey((0..<32).map { UInt8($0) }))
+    var tor = FakeTor([try Self.service()])
+    tor.admit()
+    #expect(tor.sent.last == "ADD_ONION NEW:ED25519-V3 Port=8060,127.0.0.1:8061 PoWDefensesEnabled=1")
+    tor.session.close(0, toAllBut: [client], at: tor.now)
+    tor.say(FakeTor.addition(own))
+    #expect(tor.sent.last == "DEL_ONION \(own.label)")
+    tor.say("250 OK\r\n")
+    let last =
+      "ADD_ONION \(FakeTor.keyText) Flags=V3Auth Port=8060,127.0.0.1:8061 PoWDefensesEnabled=1 ClientAuthV3=\(client)"
+    #expect(tor.sent.last == last)
+    let count = tor.sent.count
+    tor.say(FakeTor.addition(own, key: nil))
+    #expect(tor.sent.count == count)
+  }
+
+  @Test("a refused service whose clients change is asked for with them, and not taken away before")
+  func closedAfterRefusal() throws {
+    let client = try #require(TorClientPublicKey((0..<32).map { UInt8($0) }))
+    var tor = FakeTor([try Self.service()])
+    tor.admit()
+    tor.say("551 Failed\r\n")
+    tor.session.close(0, toAllBut: [client], at: tor.now)
+    tor.collect()
+    #expect(tor.sent.last?.hasSuffix(" PoWDefensesEnabled=1 ClientAuthV3=\(client)") == true)
+    #expect(!tor.sent.contains { $0.hasPrefix("DEL_ONION") })
+  }
+
   @Test("Tor's start is followed, and its complaints are told")
   func bootstrap() throws {
     var tor = FakeTor()
