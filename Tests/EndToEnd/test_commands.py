@@ -1,5 +1,7 @@
 """The command line: exact lines, exit codes, and one line for whatever is wrong."""
 
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -187,3 +189,50 @@ def test_control_characters_are_not_echoed():
 def test_a_closed_standard_output_is_no_crash():
     process = subprocess.run(["sh", "-c", f"'{BINARY}' run --help >&-; echo $?"], capture_output=True, text=True)
     assert int(process.stdout.split()[-1]) < 128
+
+
+@pytest.fixture
+def ordinary(tmp_path):
+    """ordinary("status") runs the binary as a user without rights, with an /etc/oncilla that everybody may read."""
+    etc, state = tmp_path / "etc", tmp_path / "state"
+    (etc / "oncilla/conf.d").mkdir(parents=True)
+    (etc / "oncilla/oncilla.conf").write_text(f"onion = {V3}\nstate-dir = {state}\ncontrol = {tmp_path}/own.sock\n")
+    (etc / "oncilla/conf.d/50-invited-bob.conf").write_text(
+        "# Written by 'oncilla invite', and removed by 'oncilla revoke'.\n")
+    (etc / "oncilla/closed").mkdir(mode=0o700)
+    (etc / "secret").write_text(V3)
+    (etc / "secret").chmod(0o600)
+    state.mkdir(mode=0o700)
+    binary = tmp_path / "oncilla"
+    shutil.copy(BINARY, binary)
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.name.startswith("pytest"):
+            os.chmod(directory, 0o755)
+
+    def run(*arguments):
+        command = ["unshare", "--mount", "sh", "-c", f'mount --bind {etc} /etc && exec "$@"', "sh", "setpriv", "--reuid",
+                   "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all", "--", binary, *arguments]
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=10, cwd="/tmp")
+
+    return run
+
+
+@pytest.mark.parametrize("arguments", [
+    ("run",), ("guard", "on"), ("guard", "off"), ("setup",), ("exec", "--", "true"), ("revoke", "bob"),
+    ("join", f"oncilla:{V3}"), ("identity", "backup", "/tmp/backup"),
+    ("identity", "export", "/tmp/service"), ("-i", "closed", "check-config"), ("-i", "closed", "run"),
+    ("-i", "closed", "guard", "on"), ("address", "--hostname-file", "/etc/secret")],
+    ids=" ".join)
+def test_a_right_that_is_missing(ordinary, arguments):
+    result = ordinary(*arguments)
+    assert result.returncode == 4, result
+    assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("oncilla: "), result
+    if arguments != ("run",):
+        assert "sudo oncilla " in result.stderr, result
+
+
+def test_the_control_socket_is_where_the_configuration_says(ordinary, tmp_path):
+    result = ordinary("status")
+    assert result.returncode == 3 and f"{tmp_path}/own.sock" in result.stderr, result
+    result = ordinary("status", "--control", "/nowhere.sock")
+    assert result.returncode == 3 and "/nowhere.sock" in result.stderr, result

@@ -144,8 +144,37 @@ struct CommandTests {
     #expect(error?.description.contains("'hostname-file = FILE' or 'publish = tor' in /dev/null") == true)
     let run = #expect(throws: CommandError.self) { try Command.interpret(["run", "--config=/dev/null", "--mtu=1400"]) }
     #expect(run?.exitStatus == 5)
-    let denied = SettingError.unreadable(SystemError(call: "open f", number: 13))
-    #expect(CommandError.setting(denied).exitStatus == 4)
+  }
+
+  private static let denied = SystemError(call: "open f", number: 13)
+
+  @Test(
+    "a right that is missing is exit 4, with the command line that has it",
+    arguments: [
+      CommandError(denied), CommandError(SystemError(call: "open f", number: 1)),
+      CommandError(PeerFileError.failed(denied)),
+      CommandError(IdentityFiles.Failure.system(denied)), CommandError(HostnameFileError.unreadable(denied)),
+      CommandError(TorReload.Failure.system(denied)), CommandError(PrivilegeError.failed(act: "look", denied)),
+      CommandError(PrivilegeError.notPermitted(capability: "CAP_NET_ADMIN", act: "look")),
+      CommandError(PrivilegeError.tunnelNodeRefused), .setting(.unreadable(denied)),
+    ])
+  func lacksRight(_ error: CommandError) {
+    let helped = error.helped(by: "oncilla -i work", "guard", isRoot: false)
+    #expect(helped.exitStatus == 4)
+    #expect(helped.description.hasSuffix(": sudo oncilla -i work guard …"))
+    #expect(error.helped(by: "oncilla", "guard", isRoot: true) == error)
+    #expect(error.exitStatus == 4)
+  }
+
+  @Test(
+    "what no right would help with is exit 1, and nobody is sent to sudo",
+    arguments: [
+      CommandError(SystemError(call: "open f", number: 2)), CommandError(PeerFileError.foreign("f")),
+      CommandError(IdentityFiles.Failure.nothing("f")), CommandError(PrivilegeError.loopbackDown),
+    ])
+  func failedOtherwise(_ error: CommandError) {
+    #expect(error.exitStatus == 1)
+    #expect(error.helped(by: "oncilla", "guard", isRoot: false) == error)
   }
 
   @Test(

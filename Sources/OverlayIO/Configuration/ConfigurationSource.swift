@@ -77,6 +77,13 @@ public struct ConfigurationSource: Sendable {
     return paths
   }
 
+  /// The files that decide on more than peers, in the order in which they are read; without those of a directory that
+  /// this user may not look into.
+  var readablePaths: [String] {
+    if let file { return [file] }
+    return ["\(directory)/oncilla.conf"] + ((try? ConfigurationSource.files(in: "\(directory)/conf.d")) ?? [])
+  }
+
   /// The files of a directory whose names end with `.conf` and begin with no dot, sorted by the bytes of their names.
   private static func files(in directory: String) throws(SettingError) -> [String] {
     do throws(SystemError) {

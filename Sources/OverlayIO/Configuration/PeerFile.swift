@@ -102,7 +102,7 @@ private let foreignFile = SystemError(call: "replace", number: EEXIST)
 private let takenFile = SystemError(call: "replace", number: EBUSY)
 
 /// Why a file of `peers.d` was not written or removed.
-public enum PeerFileError: Error, Equatable, CustomStringConvertible {
+public enum PeerFileError: PermissionError, Equatable {
   /// The file at this path was written by somebody else, or changed.
   case foreign(String)
   /// The file at this path is that of another host of the same petname.
@@ -116,11 +116,7 @@ public enum PeerFileError: Error, Equatable, CustomStringConvertible {
 
   /// Whether this user lacks the right.
   public var isDenied: Bool {
-    if case .failed(let error) = self {
-      error.number == EACCES || error.number == EPERM || error.number == EROFS
-    } else {
-      false
-    }
+    if case .failed(let error) = self { error.isDenied } else { false }
   }
 
   /// The line, without the program's name.

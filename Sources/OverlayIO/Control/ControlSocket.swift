@@ -2,13 +2,16 @@ import Glibc
 import OverlayCore
 
 /// The reason why there is no control socket.
-enum ControlSocketError: Error, CustomStringConvertible {
+enum ControlSocketError: PermissionError {
   /// Another daemon listens there: perhaps the process with this number.
   case inUse(String, process: Int32?)
   /// Something stands there that is no socket.
   case noSocket(String)
   /// A call failed.
   case system(SystemError)
+
+  /// Whether this user lacks a right.
+  var isDenied: Bool { if case .system(let error) = self { error.isDenied } else { false } }
 
   /// A description for the operator, with what is accepted.
   var description: String {

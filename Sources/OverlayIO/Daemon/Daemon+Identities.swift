@@ -12,7 +12,7 @@ extension Daemon {
       case .hostnameFile(let path):
         let watch = try HostnameWatch(
           path, servicePort: settings.servicePort, on: loop, log: log,
-          found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] in stop(status: 1) })
+          found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] error in fail(error) })
         hostname = watch
         sayState()
         return watch.read()
@@ -38,7 +38,7 @@ extension Daemon {
     do {
       try begin(as: names)
     } catch {
-      fail("\(error)")
+      fail(error)
     }
   }
 

@@ -48,8 +48,8 @@ public final class Daemon {
     self.loop = loop
   }
 
-  /// Runs, and returns the exit status of the process: 0 after SIGTERM or SIGINT, 5 if a hook cannot be run, 1 after
-  /// another failure, which the log names.
+  /// Runs, and returns the exit status of the process: 0 after SIGTERM or SIGINT, 5 if a hook cannot be run, 4 if it
+  /// lacks a right, 1 after another failure, which the log names.
   public func run() -> Int32 {
     notifier = ServiceNotifier(.take(), on: loop, log: log)
     awaitSignals()
@@ -71,7 +71,7 @@ public final class Daemon {
         failed: { [unowned self] in stop(status: 1) })
       try findIdentities()
     } catch {
-      fail("\(error)", status: error is HookError ? 5 : 1)
+      fail(error)
     }
     loop.run()
     close()
@@ -108,6 +108,12 @@ public final class Daemon {
   /// Somebody who asks twice does not want to wait for hooks.
   private func terminate() {
     if isStopping { loop.stop() } else { stop(status: 0) }
+  }
+
+  /// The exit status is 5 if a hook cannot be run, 4 if a right is missing, and else 1.
+  func fail(_ error: any Error) {
+    let isDenied = (error as? any PermissionError)?.isDenied == true
+    fail("\(error)", status: error is HookError ? 5 : isDenied ? 4 : 1)
   }
 
   func fail(_ reason: String, status: Int32 = 1) {

@@ -6,17 +6,17 @@ final class HostnameWatch {
   private let servicePort: UInt16
   private let log: Log
   private let found: (_ name: OnionName) -> Void
-  private let failed: () -> Void
+  private let failed: (HostnameFileError) -> Void
   private var changes: FileChanges?
   private var name: OnionName?
   private var hasSaidWaiting = false
   private var isOutdated = false
 
-  /// Makes a watch of the file at `path`, which need not exist. `found` gets the name, once. `failed` is called if the
-  /// file will never give one; the log tells why.
+  /// Makes a watch of the file at `path`, which need not exist. `found` gets the name, once. `failed` is told why the
+  /// file will never give one.
   init(
     _ path: String, servicePort: UInt16, on loop: EventLoop, log: Log, found: @escaping (_ name: OnionName) -> Void,
-    failed: @escaping () -> Void
+    failed: @escaping (HostnameFileError) -> Void
   ) throws(SystemError) {
     self.path = path
     self.servicePort = servicePort
@@ -39,10 +39,7 @@ final class HostnameWatch {
     } catch {
       // Tor, and whoever restores a backup, may take the file away for a moment.
       guard name == nil else { return log.info("\(error): this host keeps the name that it began with") }
-      guard error.mayResolve else {
-        log.error("\(error)")
-        return failed()
-      }
+      guard error.mayResolve else { return failed(error) }
       if !hasSaidWaiting { log.notice("waiting for Tor to write \(path)\(directoryAdvice)") }
       hasSaidWaiting = true
     }

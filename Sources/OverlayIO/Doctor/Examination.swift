@@ -27,7 +27,7 @@ struct Examination {
     configuration = Examination.load(source)
     settings = Examination.settings(configuration, source)
     unit = ServiceUnit(of: source.instance, in: paths)
-    running = settings.map { RunningDaemon(at: $0.control) } ?? .unknown
+    running = RunningDaemon(at: DaemonPlaces(source).control)
     user = running.user(in: paths) ?? DaemonUser(of: unit, in: paths)
     namespaceFailure = Examination.failure(of: settings?.interface.namespace)
   }

@@ -8,7 +8,7 @@ enum RunningDaemon {
   case absent(String)
   /// It is not known whether it runs, for this reason.
   case hidden(String)
-  /// The configuration, which would tell where its socket is, is wrong, or wants none.
+  /// The configuration wants no socket.
   case unknown
 
   private static let patience = Duration.seconds(5)
@@ -58,7 +58,7 @@ extension Examination {
   /// Whether the daemon runs.
   func daemonItself() -> Check.Finding {
     switch running {
-    case .unknown: return .skipped(settings == nil ? Examination.noConfiguration : "it has no control socket")
+    case .unknown: return .skipped("it has no control socket")
     case .hidden(let reason): return .skipped(reason)
     case .absent(let path):
       let start = unit.isInstalled ? "'systemctl start \(unit.name)'" : "'\(instance.program) run'"

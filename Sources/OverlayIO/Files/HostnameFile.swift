@@ -2,7 +2,7 @@ import Glibc
 import OverlayCore
 
 /// Why a `hostname` file gives no name.
-public enum HostnameFileError: Error, Equatable, CustomStringConvertible {
+public enum HostnameFileError: PermissionError, Equatable {
   /// It is not there.
   case missing(String)
   /// It is there and holds nothing.
@@ -21,6 +21,9 @@ public enum HostnameFileError: Error, Equatable, CustomStringConvertible {
     case .unreadable, .lines, .invalid: false
     }
   }
+
+  /// Whether this user lacks a right.
+  public var isDenied: Bool { if case .unreadable(let error) = self { error.isDenied } else { false } }
 
   /// What was wrong, for the operator.
   public var description: String {

@@ -4,7 +4,7 @@ import OverlayCore
 /// Files that hold an identity outside the state directory: a backup, and the directory of an onion service of torrc.
 public enum IdentityFiles {
   /// Why they give or take no identity.
-  public enum Failure: Error, Equatable, CustomStringConvertible {
+  public enum Failure: PermissionError, Equatable {
     /// They cannot be read or written.
     case system(SystemError)
     /// The file at this path holds something else.
@@ -15,6 +15,9 @@ public enum IdentityFiles {
     case nothing(String)
     /// The file at this path holds another one, whose address is told.
     case taken(String, by: String)
+
+    /// Whether this user lacks a right.
+    public var isDenied: Bool { if case .system(let error) = self { error.isDenied } else { false } }
 
     /// What was wrong, for the operator.
     public var description: String {

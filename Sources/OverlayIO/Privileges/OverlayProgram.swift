@@ -21,7 +21,7 @@ public struct OverlayProgram {
     /// The exit status that shells have for it.
     public var exitStatus: Int32 {
       switch self {
-      case .privilege: 1
+      case .privilege(let error): error.isDenied ? 4 : 1
       case .notFound: 127
       case .notExecutable: 126
       }

@@ -1,7 +1,7 @@
 import OverlayCore
 
 /// Why a privileged act was not done; its description is one line for the operator.
-public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
+public enum PrivilegeError: PermissionError, Equatable {
   /// The kernel gives no interface this name.
   case interfaceNameRefused(String)
   /// No file stands at the namespace's path.
@@ -30,6 +30,15 @@ public enum PrivilegeError: Error, Equatable, CustomStringConvertible {
   case outOfOrder(PrivilegedRequest)
   /// Any other failure, with what was being done.
   case failed(act: String, SystemError)
+
+  /// Whether this user lacks a right.
+  public var isDenied: Bool {
+    switch self {
+    case .notPermitted, .tunnelNodeRefused: true
+    case .failed(_, let error): error.isDenied
+    default: false
+    }
+  }
 
   /// What is missing and what to do.
   public var description: String {

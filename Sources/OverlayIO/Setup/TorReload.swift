@@ -10,13 +10,16 @@ public struct TorReload {
   public init(_ places: SetupPlaces, say: @escaping (String) -> Void) { (self.places, self.say) = (places, say) }
 
   /// Why Tor does not read its configuration.
-  public enum Failure: Error, Equatable, CustomStringConvertible {
+  public enum Failure: PermissionError, Equatable {
     /// Tor finds it invalid, for this reason.
     case invalid(String)
     /// A step failed.
     case system(SystemError)
     /// It could not be told, for this reason.
     case reload(String)
+
+    /// Whether this user lacks a right.
+    public var isDenied: Bool { if case .system(let error) = self { error.isDenied } else { false } }
 
     /// The line for the operator.
     public var description: String {

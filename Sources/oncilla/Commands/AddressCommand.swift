@@ -32,7 +32,7 @@ extension Command {
         do throws(HostnameFileError) {
           names.append(try HostnameFile.read(file))
         } catch {
-          throw .failed(error.description)
+          throw CommandError(error)
         }
       }
       guard !names.isEmpty else { throw .incomplete(command: "address", needs: "NAME or --hostname-file FILE") }

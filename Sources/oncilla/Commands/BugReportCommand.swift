@@ -77,7 +77,8 @@ struct BugReportDraft: ClientDraft {
 
   private func ask(_ instance: Instance, _ command: String) -> (result: JSONObject?, reason: String) {
     do throws(CommandError) {
-      return (try DaemonConnection(instance, control, isQuiet: true).ask(command), "")
+      let configured = file.flatMap { DaemonPlaces(ConfigurationSource(instance, file: $0)).control }
+      return (try DaemonConnection(instance, control ?? configured, isQuiet: true).ask(command), "")
     } catch {
       return (nil, error.description)
     }

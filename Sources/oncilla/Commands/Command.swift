@@ -55,7 +55,11 @@ struct Command: Sendable {
         first, command: "oncilla", suggestion: Suggestion.nearest(to: first, among: GlobalOptions.names))
     default:
       let command = try named(first)
-      return try command.perform(instance, Array(rest)) ?? .output(command.helpText)
+      do throws(CommandError) {
+        return try command.perform(instance, Array(rest)) ?? .output(command.helpText)
+      } catch {
+        throw error.helped(by: instance.program, command.name, isRoot: SystemCall.user == 0)
+      }
     }
   }
 

@@ -20,7 +20,8 @@ extension Command {
       if parsed.wantsHelp { return nil }
       guard !parsed.operands.isEmpty else { throw .incomplete(command: "exec", needs: "-- COMMAND") }
       guard SystemCall.user == 0 else {
-        throw .daemon(4, "exec needs root: sudo \(instance.program) exec -- \(parsed.operands.joined(separator: " "))")
+        throw .denied(
+          "exec needs root", remedy: "sudo \(instance.program) exec -- \(parsed.operands.joined(separator: " "))")
       }
       let account = try parsed.draft.account()
       let status = try DaemonConnection(instance, parsed.draft.control).ask("status")

@@ -47,7 +47,7 @@ extension Command {
           shown = text
         }
       } catch {
-        throw .failed(error.description)
+        throw CommandError(error)
       }
       if let trouble { throw .setting(trouble) }
       throw .failed(verb.failure, after: shown)

@@ -20,7 +20,8 @@ extension Command {
     optionRows: IdentityDraft.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla identity", options: IdentityDraft.options)
-      let parsed = try parser.parse(arguments, into: IdentityDraft(stateDirectory: instance.stateDirectory))
+      let parsed = try parser.parse(
+        arguments, into: IdentityDraft(stateDirectory: DaemonPlaces(ConfigurationSource(instance)).stateDirectory))
       if parsed.wantsHelp { return nil }
       guard let word = parsed.operands.first else {
         throw .incomplete(command: "identity", needs: "list, backup, restore, import or export")
@@ -43,7 +44,7 @@ extension Command {
         case .import: return .output(try parsed.draft.keep(try IdentityFiles.read(service: path)))
         }
       } catch {
-        throw .failed(error.description)
+        throw CommandError(error)
       }
     })
 }
@@ -73,7 +74,7 @@ struct IdentityDraft: ReadingDraft {
 
   static var options: [Option<IdentityDraft>] {
     [
-      Option("--state-dir", "DIR", "The state directory of the daemon.") {
+      Option("--state-dir", "DIR", "The state directory of the daemon, if its configuration does not tell it.") {
         draft, value throws(SettingValue.Refusal) in
         draft.stateDirectory = try SettingValue.path(value)
       },

@@ -138,7 +138,7 @@ struct OwnInvitation {
       if error.isExisting {
         throw .failed("'\(friend)' has a key already: '\(instance.program) revoke \(friend)' takes it back")
       }
-      throw CommandError(writing: error, "invite")
+      throw CommandError(error)
     }
     let isFound = try isReady()
     if try reloadIfRunning(), isFound { try awaitPublication() }

@@ -101,7 +101,7 @@ private struct Joining {
     do throws(PeerFileError) {
       try PeerFile(petname, name: invitation.name, key: invitation.key).write(to: instance.configurationDirectory)
     } catch {
-      throw .failed(error.description)
+      throw CommandError(error)
     }
   }
 }

@@ -113,7 +113,7 @@ enum PeerVerb: String, CaseIterable {
     do throws(PeerFileError) {
       return try body()
     } catch {
-      throw error.isDenied ? .daemon(4, "\(error): sudo oncilla peer …") : .failed(error.description)
+      throw CommandError(error)
     }
   }
 }

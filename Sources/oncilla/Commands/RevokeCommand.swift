@@ -25,7 +25,7 @@ extension Command {
       do throws(SystemError) {
         wasThere = try InvitedFile(friend).remove(from: instance.configurationDirectory)
       } catch {
-        throw CommandError(writing: error, "revoke")
+        throw CommandError(error)
       }
       guard wasThere else { throw .daemon(7, "nobody called '\(friend)' was given a key") }
       try OwnInvitation(instance, parsed.draft.control).reloadIfRunning()

@@ -10,7 +10,7 @@ func runDaemon(_ configuration: Configuration, from source: ConfigurationSource)
     var directory: String?
     if case .file(let path) = settings.logTarget { directory = missingDirectory(of: path) }
     Console.complain("--log: \(error)\(directory.map { "; its directory \($0) is not there" } ?? "")")
-    return 1
+    return error.isDenied ? 4 : 1
   }
   for file in configuration.files { log.info("configuration: \(file)") }
   for line in configuration.warnings { log.warning(line) }

@@ -3,7 +3,7 @@ import OverlayIO
 
 /// The options that every command has that asks a daemon, while they are being read.
 protocol ClientDraft {
-  /// The path of the control socket; `nil` for that of the instance.
+  /// The path of the control socket; `nil` for where the configuration says.
   var control: String? { get set }
 }
 
@@ -31,7 +31,7 @@ struct ChangingOptions: ClientDraft {
 extension Option where Draft: ClientDraft {
   /// Which daemon is asked.
   static func control() -> Option {
-    Option("--control", "PATH", "The control socket of the daemon, if it was started with --control.") {
+    Option("--control", "PATH", "The control socket of the daemon, if its configuration does not tell it.") {
       draft, value throws(SettingValue.Refusal) in
       draft.control = try SettingValue.socketPath(value)
     }
@@ -57,7 +57,11 @@ struct DaemonConnection {
   init(_ instance: Instance, _ path: String?, isQuiet: Bool = false) throws(CommandError) {
     self.instance = instance
     self.isQuiet = isQuiet
-    self.path = path ?? instance.controlSocket
+    guard let path = path ?? DaemonPlaces(ConfigurationSource(instance)).control else {
+      throw .daemon(
+        3, "the daemon has no control socket: 'control = none' in its configuration; --control PATH is accepted")
+    }
+    self.path = path
     do throws(ControlClientError) {
       client = try ControlClient(self.path)
     } catch {

@@ -26,6 +26,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case argument(String, reason: String)
   /// The command line is right and the work failed, after so much was to be printed.
   case failed(String, after: String = "")
+  /// This user lacks a right. What helps: the command that has it, where another user can.
+  case denied(String, remedy: String = "")
   /// The daemon could not be asked, or refused: the exit status, and why.
   case daemon(Int32, String)
 
@@ -34,6 +36,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   var exitStatus: Int32 {
     switch self {
     case .failed: 1
+    case .denied: 4
     case .setting(.unreadable(let error)) where error.isDenied: 4
     case .setting(let error) where error.isOfConfiguration: 5
     case .daemon(let status, _): status
@@ -63,6 +66,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .incomplete(let command, let needs): "\(command) needs \(needs)"
     case .conflict(let first, let second): "\(first) and \(second) exclude each other: one of them is accepted"
     case .argument(let argument, let reason): "'\(argument.quotedLine())': \(reason.quotedLine(limit: 400))"
+    case .denied(let text, let remedy): (text + (remedy.isEmpty ? "" : ": \(remedy)")).quotedLine(limit: 1000)
     case .failed(let text, _), .daemon(_, let text): text.quotedLine(limit: 1000)
     }
   }
@@ -78,8 +82,18 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
 }
 
 extension CommandError {
-  /// The configuration could not be written, for this reason, by `command`.
-  init(writing error: SystemError, _ command: String) {
-    self = error.isDenied ? .daemon(4, "\(error): sudo oncilla \(command) …") : .failed("\(error)")
+  /// The work failed for this reason, which may be that this user lacks a right.
+  init(_ error: some PermissionError) {
+    self = error.isDenied ? .denied("\(error)") : .failed("\(error)")
+  }
+
+  /// The same error; where a right is missing, with the command line that has it.
+  func helped(by program: String, _ command: String, isRoot: Bool) -> CommandError {
+    guard !isRoot else { return self }
+    switch self {
+    case .denied(let text, ""): return .denied(text, remedy: "sudo \(program) \(command) …")
+    case .setting(let error) where exitStatus == 4: return .denied("\(error)", remedy: "sudo \(program) \(command) …")
+    default: return self
+    }
   }
 }

@@ -17,7 +17,7 @@ struct Setup {
   /// Does all of it. Throws the first thing that cannot be done, with what helps.
   mutating func perform() throws(CommandError) {
     guard draft.isDryRun || SystemCall.user == 0 else {
-      throw .daemon(4, "setup writes \(places.configuration) and starts a service: sudo oncilla setup")
+      throw .denied("setup writes \(places.configuration) and starts a service")
     }
     if let file = try configuredIn() {
       say("This host is configured already, in \(file): nothing is written.")
@@ -73,6 +73,7 @@ struct Setup {
     do throws(SystemError) {
       return try .torrc(socks: socks, ownSocks: ownSocks, port: port, places)
     } catch {
+      if error.isDenied { throw CommandError(error) }
       throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")
     }
   }
@@ -99,21 +100,21 @@ struct Setup {
         }
       }
     } catch {
-      throw .failed("\(error)")
+      throw CommandError(error)
     }
     // Tor first: while it refuses, this host is not configured, and setup may be run again.
     if plan.publisher == .torrc, let file = plan.files.first(where: { $0.path == places.torFile }) {
       do throws(TorReload.Failure) {
         try TorReload(places, say: say).apply(plan.torrcLine, including: file)
       } catch {
-        throw .failed(error.description)
+        throw CommandError(error)
       }
       try awaitHostname()
     }
     do throws(SystemError) {
       for file in missing where file.path != places.torFile { try file.write() }
     } catch {
-      throw .failed("\(error)")
+      throw CommandError(error)
     }
   }
 
@@ -154,7 +155,7 @@ struct Setup {
     for command in [["daemon-reload"], ["enable", "--now", places.guardUnit], ["enable", "--now", places.unit]] {
       let result: SystemCall.ProgramResult
       do throws(SystemError) { result = try SystemCall.run(["systemctl"] + command) } catch {
-        throw .failed("\(error)")
+        throw CommandError(error)
       }
       guard result.status == 0 else {
         throw .failed(
