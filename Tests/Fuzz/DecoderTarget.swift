@@ -3,7 +3,7 @@
 enum DecoderTarget {
   static func run(_ input: consuming FuzzInput) {
     Fuzz.events += 1
-    switch input.byte() % 11 {
+    switch input.byte() % 14 {
     case 0: headers(&input)
     case 1: keepalive(&input)
     case 2: neighbours(&input)
@@ -14,7 +14,10 @@ enum DecoderTarget {
     case 7: addresses(&input)
     case 8: reply(&input)
     case 9: stream(&input)
-    default: errors(&input)
+    case 10: errors(&input)
+    case 11: NameDecoders.serve(&input)
+    case 12: NameDecoders.ask(&input)
+    default: NameDecoders.lookUp(&input)
     }
   }
 
