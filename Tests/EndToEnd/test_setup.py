@@ -195,6 +195,12 @@ def test_the_answer_to_an_invitation_ends_it(machine):
     ended = machine.run("join", f"oncilla1a:{label}", "bob")
     assert ended.returncode == 0 and "You and bob know each other.\n" in ended.stdout, ended
     assert "oncilla join" not in ended.stdout
+    # Who is a peer keeps the name that he has here.
+    again = machine.run("join", f"oncilla1a:{label}")
+    assert again.returncode == 0 and "You and bob know each other.\n" in again.stdout, again
+    other = machine.run("join", f"oncilla1a:{label}", "robert")
+    assert other.returncode == 1 and "a peer already, called 'bob'" in other.stderr, other
+    assert sorted(os.listdir(machine.directory / "oncilla/peers.d")) == ["alice.conf", "bob.conf"]
 
 
 def test_setup_is_for_root(machine):

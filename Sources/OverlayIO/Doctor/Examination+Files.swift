@@ -26,7 +26,7 @@ extension Examination {
     guard let path = settings?.stateDirectory else { return .skipped(Examination.noConfiguration) }
     let status: stat
     do throws(SystemError) {
-      status = try SystemCall.status(of: path)
+      status = try SystemCall.status(at: path)
     } catch {
       guard error.number == ENOENT else { return .wrong("\(error)", remedy: "--state-dir names another") }
       return missingStateDirectory(path)

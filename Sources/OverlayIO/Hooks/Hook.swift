@@ -31,7 +31,7 @@ public struct Hook: Hashable, Sendable {
     let found: stat
     let program: String
     do throws(SystemError) {
-      found = try SystemCall.follow(path)
+      found = try SystemCall.status(at: path)
       guard found.st_mode & S_IFMT == S_IFREG else { throw SystemError(call: "run \(path)", number: EACCES) }
       try SystemCall.findProgram(path)
       program = try SystemCall.resolve(path)
@@ -42,7 +42,9 @@ public struct Hook: Hashable, Sendable {
     // Who may write in a directory may put another program, or another link, in the place of this one.
     for directory in Set(Hook.directories(of: path) + Hook.directories(of: program)).sorted() {
       let status: stat
-      do throws(SystemError) { status = try SystemCall.follow(directory) } catch { throw HookError(self, error.reason) }
+      do throws(SystemError) { status = try SystemCall.status(at: directory) } catch {
+        throw HookError(self, error.reason)
+      }
       try check(status, at: directory)
     }
   }

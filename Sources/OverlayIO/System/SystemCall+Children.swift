@@ -84,13 +84,6 @@ extension SystemCall {
     _ = Glibc.kill(-process, SIGKILL)
   }
 
-  /// What stands at `path`, where links lead to.
-  static func follow(_ path: String) throws(SystemError) -> stat {
-    var status = stat()
-    try perform("stat \(path)") { Glibc.fstatat(AT_FDCWD, path, &status, 0) }
-    return status
-  }
-
   /// Fails where this process may not run the program at `path`.
   static func findProgram(_ path: String) throws(SystemError) {
     try perform("run \(path)") { Glibc.access(path, X_OK) }

@@ -170,7 +170,7 @@ extension SystemCall {
     try perform("chmod \(path())") { Glibc.fchmod(descriptor, mode) }
   }
 
-  /// What stands at `path`.
+  /// What stands at `path`, where links lead to.
   static func status(at path: String) throws(SystemError) -> stat {
     var found = stat()
     try perform("stat \(path)") { fstatat(AT_FDCWD, path, &found, 0) }

@@ -3,13 +3,6 @@ import Glibc
 
 /// What is looked at before anything is done.
 extension SystemCall {
-  /// What stands at `path`; a link is followed.
-  static func status(of path: String) throws(SystemError) -> stat {
-    var status = stat()
-    try perform("stat \(path)") { Glibc.fstatat(AT_FDCWD, path, &status, 0) }
-    return status
-  }
-
   /// Fails if the user may not do that (`R_OK`, `W_OK`, `X_OK`) with what stands at `path`.
   static func requireAccess(_ path: String, _ access: Int32) throws(SystemError) {
     // AT_EACCESS: it is the user whose rights count that is asked for, and not who called.

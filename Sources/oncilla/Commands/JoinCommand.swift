@@ -43,11 +43,13 @@ private struct Joining {
 
   /// Makes the peer; what there is to say.
   func join(_ invitation: Invitation, as text: String?) throws(CommandError) -> String {
-    var petname = invitation.petname ?? Petname("peer-" + invitation.name.label.prefix(8))
+    let known = configuredPeers.first { $0.name == invitation.name }?.petname
+    var petname = known ?? invitation.petname ?? Petname("peer-" + invitation.name.label.prefix(8))
     if let text {
       petname = try InviteDraft.friend(text)
     }
     guard let petname else { throw .incomplete(command: "join", needs: "a PETNAME") }
+    if let known, known != petname { throw .failed("this host is a peer already, called '\(known)'") }
     let own = try? OwnInvitation(instance, control).name()
     guard own != invitation.name else { throw .failed("this is an invitation to this host itself") }
     guard invitation.key == nil || OwnInvitation(instance, control).usesControlPort != false else {
@@ -85,6 +87,11 @@ private struct Joining {
     guard before == nil, let error = problem else { return }
     if !wasThere { _ = try? PeerFile.remove(petname, from: directory) }
     throw .setting(error)
+  }
+
+  /// The peers of the configuration; none if it is wrong.
+  private var configuredPeers: [ConfiguredPeer] {
+    (try? ConfigurationSource(instance).loadIfNamed()?.settings.daemon.peers) ?? []
   }
 
   /// What is wrong with the configuration; `nil` if nothing is. That nothing tells who this host is does not matter.

@@ -23,6 +23,21 @@ struct OpenDirectoryTests {
     #expect(access(trap + "/leases", F_OK) != 0)
   }
 
+  @Test("a file that is replaced keeps its mode where that is wanted, and is another; what is not there has none")
+  func asBefore() throws {
+    try directory.write("torrc", "old")
+    let path = directory.file("torrc")
+    try SystemCall.setMode(0o640, of: path)
+    let before = try SystemCall.status(at: path)
+    try OpenDirectory(directory.path).replace("torrc", with: "new", for: .asBefore)
+    let after = try SystemCall.status(at: path)
+    #expect(try directory.read("torrc") == "new")
+    #expect((after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid))
+    #expect(after.st_ino != before.st_ino)
+    #expect(throws: SystemError.self) { try OpenDirectory(directory.path).replace("gone", with: "", for: .asBefore) }
+    #expect(access(directory.file("gone.new"), F_OK) != 0)
+  }
+
   @Test("is no file, and its files are bounded")
   func refused() throws {
     try directory.write("file", "text")
