@@ -161,6 +161,91 @@ def test_backup_restore_export_and_import(tor, publish, tmp_path):
     assert (tmp_path / "third/identity.key").read_bytes() == (daemon.state_dir / "identity.key").read_bytes()
 
 
+def test_several_identities_have_a_service_an_address_and_a_listener_each(tor, publish, tmp_path):
+    ports = [overlay.free_port(), overlay.free_port()]
+    daemon = publish(tor.control, "--identity", f"work,listen=127.0.0.1:{ports[0]}", "--identity",
+                     f"home,listen=127.0.0.1:{ports[1]}")
+    daemon.wait_for_line("waiting for Tor at")
+    keys = [daemon.state_dir / name for name in ("identity.key", "identity-work.key", "identity-home.key")]
+    names = [re.search(r"^name (\S+)$", key.read_text(), re.MULTILINE)[1] for key in keys]
+    assert len(set(names)) == 3 and all(tor.holds(key) for key in keys)
+    shown = daemon.host.addresses("oncilla0")
+    assert all(f"{overlay.overlay_address(name)}/48" in shown for name in names)
+    listed = json.loads(oncilla("identity", "list", "--json", "--control",
+                                daemon.directory / "control.sock").stdout)["identities"]
+    assert [(one["label"], one["name"], one["listen"]) for one in listed] == [
+        (label, name, [f"127.0.0.1:{port}"])
+        for label, name, port in zip((None, "work", "home"), names, (daemon.listen_port, *ports))], listed
+    # All of them come back with Tor, and with the daemon.
+    mark = daemon.mark()
+    tor.kill()
+    daemon.wait_for_line("Tor's control port at .*; the onion service goes with it", since=mark)
+    tor.start()
+    wait_until(lambda: all(tor.holds(key) for key in keys), 40, what="the same services")
+    daemon.stop()
+    # One backup holds all, and goes to another host as a whole or not at all.
+    assert oncilla("identity", "backup", tmp_path / "backup", "--state-dir", daemon.state_dir).returncode == 0
+    other = tmp_path / "other"
+    restored = oncilla("identity", "restore", tmp_path / "backup", "--state-dir", other)
+    assert restored.returncode == 0 and "identity add work" in restored.stdout, restored
+    for key in keys:
+        assert (other / key.name).read_bytes() == key.read_bytes()
+    (other / "identity.key").unlink()
+    (other / "identity-work.key").write_text(keys[0].read_text())
+    refused = oncilla("identity", "restore", tmp_path / "backup", "--state-dir", other)
+    assert refused.returncode == 1 and "--force" in refused.stderr and not (other / "identity.key").exists(), refused
+
+
+def test_an_identity_is_added_and_removed(tor, tmp_path):
+    etc, state = tmp_path / "etc", tmp_path / "state"
+    (etc / "oncilla/conf.d").mkdir(parents=True)
+    own = etc / "oncilla/oncilla.conf"
+    text = f"publish = tor\ntor-control = unix:{tor.control}\nstate-dir = {state}\ncontrol = {tmp_path}/control\n"
+    own.write_text(text)
+    file = etc / "oncilla/conf.d/40-identity-work.conf"
+
+    def run(*arguments):
+        command = ["unshare", "--mount", "sh", "-c", f'mount --bind {etc} /etc && exec "$@"', "sh", overlay.BINARY,
+                   *arguments]
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=10,
+                              stdin=subprocess.DEVNULL)
+
+    added = run("identity", "add", "work")
+    assert added.returncode == 0 and "systemctl restart oncilla.service" in added.stdout, added
+    port = re.search(r"^identity = work,listen=127\.0\.0\.1:(\d+)$", file.read_text(), re.MULTILINE)[1]
+    assert int(port) > 8060
+    again = run("identity", "add", "work")
+    assert again.returncode == 1 and str(file.relative_to(etc)) in again.stderr, again
+    second = run("identity", "add", "home", "--listen", f"127.0.0.1:{port}")
+    assert second.returncode == 5 and "the listener of 'work'" in second.stderr, second
+    assert not file.with_name("40-identity-home.conf").exists(), "what is refused is not left behind"
+    # A key of it, as the daemon keeps it.
+    state.mkdir(mode=0o700)
+    key = state / "identity-work.key"
+    name = overlay.onion_name("work")
+    key.write_text(f"name {name}\nkey ED25519-V3:{base64.b64encode(bytes(64)).decode()}\n")
+    address = overlay.overlay_address(name)
+    asked = run("identity", "remove", str(address))
+    assert asked.returncode == 1 and "--yes" in asked.stderr and file.exists(), asked
+    removed = run("identity", "remove", str(address), "--yes")
+    assert removed.returncode == 0 and str(address) in removed.stdout and str(key) in removed.stdout, removed
+    assert not file.exists() and key.exists()
+    assert run("identity", "remove", "work", "--yes").returncode == 7
+    back = run("identity", "add", "work")
+    assert back.returncode == 0 and str(address) in back.stdout, back
+    gone = run("identity", "remove", "work", "--yes", "--delete-key")
+    assert gone.returncode == 0 and not key.exists() and not file.exists(), gone
+    # What somebody wrote is theirs.
+    own.write_text(text + "identity = work,listen=127.0.0.1:9000\n")
+    refused = run("identity", "remove", "work", "--yes")
+    assert refused.returncode == 1 and "oncilla.conf:5" in refused.stderr, refused
+    assert own.read_text().endswith("identity = work,listen=127.0.0.1:9000\n")
+    # Where torrc makes the services, its lines do.
+    own.write_text(f"onion = {name}\n")
+    refused = run("identity", "add", "home")
+    assert refused.returncode == 1 and "publish = tor" in refused.stderr, refused
+
+
 class FakeControl:
     """A control socket at which somebody says whatever the test wants."""
 

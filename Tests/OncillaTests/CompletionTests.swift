@@ -26,7 +26,8 @@ struct CompletionTests {
     #expect(Command.peer.operands.last?.value.kind == .peer)
     #expect(Command.exec.operands.map(\.value.kind) == [.program])
     #expect(Command.help.operands.map(\.value.kind) == [.command])
-    #expect(Command.identity.operands.map(\.first) == [[], [], ["backup", "restore"], [], ["import", "export"]])
+    #expect(
+      Command.identity.operands.map(\.first) == [[], [], [], [], ["backup", "restore"], [], ["import", "export"]])
     #expect(Command.run.operands.isEmpty)
     #expect(Command.checkConfiguration.operands.isEmpty)
     #expect(Command.wait.operands.isEmpty)

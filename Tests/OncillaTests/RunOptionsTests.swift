@@ -235,10 +235,69 @@ struct RunOptionsTests {
   func publishedByTor() throws {
     let arguments = ["--publish", "tor", "--tor-control", "unix:/run/tor/control", "--ephemeral"]
     let daemon = try #require(try RunOptions.parse(arguments)).daemon
-    #expect(daemon.identities == [DaemonSettings.Identity(.madeByTor, listen: [.ipv4(.loopback, port: 8060)])])
+    #expect(daemon.identities == [DaemonSettings.Identity(.madeByTor(nil), listen: [.ipv4(.loopback, port: 8060)])])
     #expect(daemon.torControl == .unix("/run/tor/control"))
     #expect(daemon.isEphemeral)
     #expect(try #require(try RunOptions.parse(["--onion", Self.alice])).daemon.publisher == .torrc)
+  }
+
+  @Test("further identities of Tor's have listeners of their own, and follow the host's")
+  func furtherIdentities() throws {
+    let tor = ["--publish=tor", "--tor-control=unix:/run/tor/control"]
+    let more = ["--identity", "Work,listen=127.0.0.1:8061", "--identity=home,listen=[::1]:8062"]
+    let daemon = try #require(try RunOptions.parse(tor + more)).daemon
+    #expect(
+      daemon.identities == [
+        DaemonSettings.Identity(.madeByTor(nil), listen: [.ipv4(.loopback, port: 8060)]),
+        DaemonSettings.Identity(.madeByTor(Petname("work")), listen: [.ipv4(.loopback, port: 8061)]),
+        DaemonSettings.Identity(
+          .madeByTor(Petname("home")), listen: [.ipv6(IPv6Address(high: 0, low: 1), port: 8062)]),
+      ])
+  }
+
+  static let furtherRefused: [([String], String)] = [
+    (["--identity=work"], "--identity 'work': a listener of its own is needed: work,listen=HOST:PORT"),
+    (
+      ["--identity=-,listen=127.0.0.1:1"],
+      "--identity '-,listen=127.0.0.1:1': 1 to 63 letters, digits and inner hyphens are accepted as NAME"
+    ),
+    (
+      ["--identity=work,listen=127.0.0.1:8060"],
+      "--identity 'work,listen=127.0.0.1:8060': 127.0.0.1:8060 is where this host itself listens; each identity needs "
+        + "its own"
+    ),
+    (
+      ["--identity=a,listen=127.0.0.1:1", "--identity=b,listen=127.0.0.1:1"],
+      "--identity 'b,listen=127.0.0.1:1': 127.0.0.1:1 is the listener of 'a'; each needs its own"
+    ),
+    (
+      ["--identity=a,listen=127.0.0.1:1", "--identity=A,listen=127.0.0.1:2"],
+      "--identity 'A,listen=127.0.0.1:2': 'a' is already given"
+    ),
+    (
+      ["--identity=a,listen=127.0.0.1:1", "--private"],
+      "--identity and --private exclude each other: one of them is accepted"
+    ),
+    (
+      ["--identity=a,listen=127.0.0.1:1,mac=02:00:5e:10:00:01"],
+      "--identity 'a,listen=127.0.0.1:1,mac=02:00:5e:10:00:01': 'mac=' needs --dhcpv6"
+    ),
+  ]
+
+  @Test("what would tie further identities together, or hide them, is refused", arguments: furtherRefused)
+  func refusedIdentities(_ arguments: [String], _ line: String) {
+    let error = #expect(throws: CommandError.self) {
+      try RunOptions.parse(["--publish=tor", "--tor-control=unix:/run/tor/control"] + arguments)
+    }
+    #expect(error?.description == line)
+  }
+
+  @Test("a further identity needs a Tor that makes it")
+  func identityWithoutTor() {
+    let error = #expect(throws: CommandError.self) {
+      try RunOptions.parse(["--onion", Self.alice, "--identity=a,listen=127.0.0.1:1"])
+    }
+    #expect(error?.description == "--identity needs --publish tor")
   }
 
   @Test("an error stays one short line whatever was typed")

@@ -198,6 +198,7 @@ final class ControlDesk {
         }
       var members: JSONObject = ["address": .text(name?.address), "name": .text(name)]
       if case .hostnameFile(let path) = identity.name { members["hostname_file"] = .string(path) }
+      if case .madeByTor(let label) = identity.name { members["label"] = .text(label) }
       members["listen"] = .array(identity.listen.map { .text($0) })
       members["accepted_circuits"] = nodes.indices.contains(number) ? .count(nodes[number].acceptedCircuits) : 0
       return .object(members)

@@ -16,22 +16,23 @@ extension Daemon {
         hostname = watch
         sayState()
         return watch.read()
-      case .madeByTor: return try publish(identity)
+      case .madeByTor: return try publish()
       }
     }
     try begin(as: names)
   }
 
-  /// Has Tor make the onion service of `identity`, and begins as soon as its name is known.
-  private func publish(_ identity: DaemonSettings.Identity) throws {
-    guard let control = settings.torControl, let listen = identity.listen.first else { return }
-    let published = try PublishedIdentity(
-      settings, control: control, listen: listen, on: loop, log: log,
-      found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] reason in fail(reason) },
-      changed: { [unowned self] state in torChanged(to: state) })
+  /// Has Tor make the onion services, and begins as soon as all names are known.
+  private func publish() throws {
+    let published = try PublishedIdentities(
+      settings, log: log, found: { [unowned self] names in beginOrFail(as: names) },
+      failed: { [unowned self] reason in fail(reason) })
     self.published = published
+    let port = try openTorControl(services: published.services) { [unowned published] number, name, key in
+      published.added(number, name, key)
+    }
     sayState()
-    published.start()
+    if let port { published.start(at: port) }
   }
 
   private func beginOrFail(as names: [OnionName]) {
@@ -73,7 +74,7 @@ extension Daemon {
     hooks?.interfaceUp(as: first)
     pump.publicationsChanged(to: torState.publications, otherwise: unknownPublication)
     pump.start()
-    try followTor(names)
+    try openTorControl(watching: names)?.start()
     sayState()
     notifier?.ready()
   }

@@ -3,14 +3,19 @@ import OverlayCore
 
 /// What the daemon knows of Tor, from its control port and its SOCKS port.
 extension Daemon {
-  /// Follows how far Tor is, and whether it has published what torrc has it publish.
-  func followTor(_ names: [OnionName]) throws(SystemError) {
-    guard published == nil, let control = settings.torControl else { return }
+  /// Makes the control port, where there is one: Tor is to have these services, of which `added` is told, and the
+  /// publication of `names` is followed, which torrc has it publish. `start` of the port follows how far Tor is.
+  func openTorControl(
+    services: [TorService] = [], watching names: [OnionName] = [],
+    added: @escaping (_ number: Int, OnionName, _ newKey: TorServiceKey?) -> Void = { _, _, _ in }
+  ) throws(SystemError) -> TorControlPort? {
+    guard torControl == nil, let control = settings.torControl else { return nil }
     let port = try TorControlPort(
-      control, watching: names, on: loop, log: log, changed: { [unowned self] state in torChanged(to: state) })
+      control, services: services, watching: names, on: loop, log: log, added: added,
+      changed: { [unowned self] state in torChanged(to: state) })
     torControl = port
     for key in settings.peerKeys { port.authorize(key) }
-    port.start()
+    return port
   }
 
   /// A service is tried once Tor has published it, and not before, and a private peer once Tor has the key.
@@ -22,7 +27,7 @@ extension Daemon {
 
   /// Lets those find the service, and Tor the services of those peers, whom the new settings name.
   func useKeys(of new: DaemonSettings) {
-    published?.use(new, inPlaceOf: settings)
+    published?.use(new)
     torControl?.replaceKeys(settings.peerKeys, by: new.peerKeys)
   }
 
@@ -31,7 +36,7 @@ extension Daemon {
   var unknownPublication: Publication { published == nil ? .unknown : .publishing }
 
   /// What is known of Tor from its control port.
-  var torState: TorState { published?.state ?? torControl?.state ?? TorState() }
+  var torState: TorState { torControl?.state ?? TorState() }
 
   /// Notes that the SOCKS port came into reach or went out of it.
   func socksChanged(isReachable: Bool, _ failure: SystemError?) {

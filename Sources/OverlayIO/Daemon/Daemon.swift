@@ -22,7 +22,7 @@ public final class Daemon {
   var hostname: HostnameWatch?
   var hosts: HostsWatch?
   var desk: ControlDesk?
-  var published: PublishedIdentity?
+  var published: PublishedIdentities?
   var torControl: TorControlPort?
   var notifier: ServiceNotifier?
   private(set) var hooks: DaemonHooks?

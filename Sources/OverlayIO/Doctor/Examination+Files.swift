@@ -95,9 +95,13 @@ extension Examination {
       if case .system(let error) = error, error.isDenied { return .skipped("only root can tell") }
       return .wrong("\(error)", remedy: "'\(instance.program) identity restore FILE' takes a copy back")
     }
-    if let time = store.lastBackup() { return .ok("the key was last backed up at \(time)") }
+    if let time = KeptIdentities(in: settings.stateDirectory).lastBackup() {
+      return .ok("the key was last backed up at \(time)")
+    }
     return .note(
-      "the key \(store.path) was never backed up, and without it the name is gone for good",
+      settings.identities.count > 1
+        ? "a key in \(settings.stateDirectory) was never backed up, and without it its name is gone for good"
+        : "the key \(store.path) was never backed up, and without it the name is gone for good",
       remedy: "'\(instance.program) identity backup FILE' keeps a copy")
   }
 

@@ -34,9 +34,9 @@ public enum IdentityFiles {
     }
   }
 
-  /// Writes the identity to a new file at `path`, for its owner alone.
-  public static func write(_ identity: StoredIdentity, to path: String) throws(Failure) {
-    var text = identity.text
+  /// Writes identities to a new file at `path`, for its owner alone.
+  public static func write(_ backup: IdentityBackup, to path: String) throws(Failure) {
+    var text = backup.text
     defer { text.wipe() }
     do throws(SystemError) {
       try create(path, text)
@@ -74,6 +74,22 @@ public enum IdentityFiles {
       try create("\(directory)/\(names.name)", files.hostname)
     } catch {
       throw .system(error)
+    }
+  }
+
+  /// The identities in a backup at `path`.
+  public static func readBackup(_ path: String) throws(Failure) -> IdentityBackup {
+    var text: [UInt8]
+    do throws(SystemError) {
+      text = try readFile(path, limit: IdentityBackup.longestText)
+    } catch {
+      throw .system(error)
+    }
+    defer { text.wipe() }
+    do throws(StoredIdentityError) {
+      return try IdentityBackup(parsing: text)
+    } catch {
+      throw .malformed(path, error)
     }
   }
 

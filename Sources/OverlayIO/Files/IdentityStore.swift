@@ -1,19 +1,29 @@
 import Glibc
 import OverlayCore
 
-/// The identity that is kept in a state directory: the file `identity.key`, for its owner alone, replaced as a whole.
-/// Beside it `identity.backup` tells when it was last backed up, and which: its fingerprint, which tells no name.
+/// An identity that is kept in a state directory: the file `identity.key`, and `identity-NAME.key` for one that is
+/// called NAME, for its owner alone, replaced as a whole. `KeptIdentities` are all of them.
 public struct IdentityStore {
-  private static let file = "identity.key"
-  private static let backupFile = "identity.backup"
-
   private let directory: String
+  private let file: String
+  /// What the operator calls it; `nil` for the host itself.
+  public let label: Petname?
 
   /// The store in this state directory, which need not exist; its parent must.
-  public init(in directory: String) { self.directory = directory }
+  public init(in directory: String, _ label: Petname? = nil) {
+    self.directory = directory
+    self.label = label
+    file = label.map { "identity-\($0).key" } ?? "identity.key"
+  }
+
+  /// The label in the name of a file; `nil` if it is none of a labelled identity.
+  static func label(inName name: String) -> Petname? {
+    guard name.hasPrefix("identity-"), name.hasSuffix(".key") else { return nil }
+    return Petname(name.dropFirst("identity-".count).dropLast(".key".count))
+  }
 
   /// Where the identity is kept.
-  public var path: String { "\(directory)/\(IdentityStore.file)" }
+  public var path: String { "\(directory)/\(file)" }
 
   /// The identity that is kept; `nil` if there is none.
   public func read() throws(IdentityFiles.Failure) -> StoredIdentity? {
@@ -31,36 +41,14 @@ public struct IdentityStore {
       try SystemCall.makeDirectory(directory, mode: 0o700)
       var text = identity.text
       defer { text.wipe() }
-      try OpenDirectory(directory).replace(IdentityStore.file, with: text)
+      try OpenDirectory(directory).replace(file, with: text)
     } catch {
       throw .system(error)
     }
   }
 
-  /// Notes that `identity` was backed up now.
-  public func noteBackup(of identity: StoredIdentity) throws(IdentityFiles.Failure) {
-    do throws(SystemError) {
-      let line = "\(Timestamp.now) \(IdentityStore.mark(of: identity))\n"
-      try OpenDirectory(directory).replace(IdentityStore.backupFile, with: Array(line.utf8))
-    } catch {
-      throw .system(error)
-    }
-  }
-
-  /// When the identity that is kept was last backed up, as RFC 3339 writes it; `nil` if it never was.
-  public func lastBackup() -> String? {
-    guard let identity = try? read(),
-      let bytes = try? OpenDirectory(directory).read(IdentityStore.backupFile, limit: 256)
-    else { return nil }
-    let words = String(decoding: bytes, as: UTF8.self).split { $0 == " " || $0 == "\n" }
-    return words.count == 2 && words[1] == IdentityStore.mark(of: identity) ? String(words[0]) : nil
-  }
-
-  /// A mark of a few characters that tells one identity from the next.
-  private static func mark(of identity: StoredIdentity) -> String {
-    identity.name.fingerprint.prefix(8).map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.utf8.count < 2 ? "0\(digits)" : digits
-    }.joined()
+  /// Removes the file: the name is gone for good, unless there is a backup.
+  public func remove() throws(IdentityFiles.Failure) {
+    do throws(SystemError) { try OpenDirectory(directory).remove(file) } catch { throw .system(error) }
   }
 }

@@ -8,8 +8,9 @@ public struct DaemonSettings: Equatable, Sendable {
     case onion(OnionName)
     /// A file that Tor writes, perhaps later.
     case hostnameFile(String)
-    /// Tor, which makes the onion service at our word and tells its name.
-    case madeByTor
+    /// Tor, which makes the onion service at our word and tells its name. What the operator calls it; `nil` for the
+    /// host itself.
+    case madeByTor(Petname?)
   }
 
   /// Who makes the onion service of an identity.
@@ -39,7 +40,7 @@ public struct DaemonSettings: Equatable, Sendable {
   }
 
   /// Who this host is, at most `mostIdentities`: the first is the one that the interface and permanent peers get. No
-  /// two have the same address. A name from a file or from Tor stands alone.
+  /// two have the same address. A name from a file stands alone, and those from Tor among themselves.
   public var identities: [Identity]
   /// Whether identities may share a listener, at which anyone can find out that they belong together.
   public var linkableIdentities = false

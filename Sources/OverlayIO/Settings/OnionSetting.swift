@@ -19,31 +19,20 @@ struct OnionSetting {
     let pasted: PastedName
     do { pasted = try PastedName(parts.first ?? "") } catch { throw SettingValue.Refusal(error.description) }
     let name = pasted.name
-    var listen: SocketAddress?
-    var macAddress: MACAddress?
-    for part in parts.dropFirst() {
-      if part.hasPrefix("listen=") {
-        guard listen == nil else { throw SettingValue.Refusal("'listen=' is accepted once") }
-        listen = try SettingValue.internetAddress(String(part.dropFirst("listen=".count)))
-      } else if part.hasPrefix("mac=") {
-        guard macAddress == nil else { throw SettingValue.Refusal("'mac=' is accepted once") }
-        macAddress = try SettingValue.hostMACAddress(String(part.dropFirst("mac=".count)))
-      } else {
-        throw SettingValue.Refusal("after NAME, ',listen=HOST:PORT' and ',mac=MAC' are accepted")
-      }
-    }
+    let places = try IdentityPlaces.read(parts.dropFirst())
     for onion in earlier {
       if onion.name == name { throw SettingValue.Refusal("this identity is already given") }
       if onion.name.address == name.address {
         throw SettingValue.Refusal("\(onion.name) is already given and has the same address \(name.address)")
       }
-      if let macAddress, onion.macAddress == macAddress {
+      if let macAddress = places.macAddress, onion.macAddress == macAddress {
         throw SettingValue.Refusal("the host \(macAddress) is already given another identity")
       }
     }
     guard earlier.count < DaemonSettings.mostIdentities else {
       throw SettingValue.Refusal("at most \(DaemonSettings.mostIdentities) identities are accepted")
     }
-    return OnionSetting(given: given, name: name, port: pasted.port, listen: listen, macAddress: macAddress)
+    return OnionSetting(
+      given: given, name: name, port: pasted.port, listen: places.listen, macAddress: places.macAddress)
   }
 }

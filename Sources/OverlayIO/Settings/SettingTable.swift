@@ -10,6 +10,12 @@ extension Setting {
     ) { draft, given throws(SettingValue.Refusal) in
       draft.onions.append(try OnionSetting.read(given, after: draft.onions))
     },
+    .form(
+      "identity", "NAME,listen=HOST:PORT[,mac=MAC]", isRepeatable: true, needsRestart: true,
+      "One more identity beside this host's own, with an onion service that Tor makes. Repeatable. Needs --publish tor."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.identitiesOfTor.append(try IdentitySetting.read(given, after: draft.identitiesOfTor))
+    },
     .flag(
       "linkable-identities", needsRestart: true,
       "Let identities share a listener: whoever finds one there can prove that the others are this host, too."

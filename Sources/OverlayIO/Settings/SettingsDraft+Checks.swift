@@ -76,6 +76,9 @@ extension SettingsDraft {
 
   /// An identity is kept for a host of the LAN only where it can be handed out.
   private func checkHosts() throws(SettingError) {
+    for identity in identitiesOfTor where identity.macAddress != nil && !daemon.dhcpv6 {
+      throw .refused(identity.given, reason: "'mac=' needs --dhcpv6")
+    }
     for (number, onion) in onions.enumerated() where onion.macAddress != nil {
       guard daemon.dhcpv6 else { throw .refused(onion.given, reason: "'mac=' needs --dhcpv6") }
       guard number > 0 || !daemon.hasAddress else {

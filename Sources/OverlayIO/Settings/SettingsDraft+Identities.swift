@@ -5,8 +5,10 @@ extension SettingsDraft {
   /// belong together.
   func identities() throws(SettingError) -> [DaemonSettings.Identity] {
     let common = listen.map(\.address)
-    if daemon.publisher == .tor { return try [identityOfTor(listen: common)] }
-    if let origin = origins["ephemeral"] { throw .incomplete(origin, needs: "--publish tor") }
+    if daemon.publisher == .tor { return try identitiesOfTor(listen: common) }
+    for name in ["ephemeral", "identity"] {
+      if let origin = origins[name] { throw .incomplete(origin, needs: "--publish tor") }
+    }
     switch (onions.first, hostnameFile) {
     case (_?, nil): break
     case (nil, let file?): return [DaemonSettings.Identity(.hostnameFile(file.path), listen: common)]
@@ -24,13 +26,25 @@ extension SettingsDraft {
     }
   }
 
-  /// The identity that Tor names.
-  private func identityOfTor(listen: [SocketAddress]) throws(SettingError) -> DaemonSettings.Identity {
+  /// The identities that Tor names, the host itself first.
+  private func identitiesOfTor(listen: [SocketAddress]) throws(SettingError) -> [DaemonSettings.Identity] {
     let origin = origins["publish"] ?? .table("publish")
     if let onion = onions.first { throw .conflict(onion.given.origin, origin) }
     if let hostnameFile { throw .conflict(hostnameFile.origin, origin) }
     guard daemon.torControl != nil else { throw .incomplete(origin, needs: "--tor-control") }
-    return DaemonSettings.Identity(.madeByTor, listen: listen)
+    // A friend's key would open all of them, and so show that they belong together.
+    if let identity = identitiesOfTor.first, let isPrivate = origins["private"] {
+      throw .conflict(identity.given.origin, isPrivate)
+    }
+    for identity in identitiesOfTor where listen.contains(identity.listen) {
+      throw .refused(
+        identity.given, reason: "\(identity.listen) is where this host itself listens; each identity needs its own")
+    }
+    return [DaemonSettings.Identity(.madeByTor(nil), listen: listen)]
+      + identitiesOfTor.map { identity in
+        DaemonSettings.Identity(
+          .madeByTor(identity.label), listen: [identity.listen], macAddress: identity.macAddress)
+      }
   }
 
   /// Two identities that answer at one listener are known to belong together by whoever asks there for both.

@@ -9,6 +9,8 @@ public struct SettingsDraft: Sendable {
   var daemon = DaemonSettings(identities: [])
   /// Who this host is, by name.
   var onions: [OnionSetting] = []
+  /// Who else it is, whose names Tor tells.
+  var identitiesOfTor: [IdentitySetting] = []
   /// The peers whose names were given with a port.
   var peersWithPort: [(given: GivenValue, port: UInt16)] = []
   /// The file that tells who this host is.

@@ -71,9 +71,10 @@ public struct SetupPlaces: Sendable {
   /// The first port that Tor may get for a SOCKS port of ours.
   public static let firstSocksPort: UInt16 = 9060
 
-  /// Returns the first port from this one on at which nobody listens on 127.0.0.1.
-  public func freePort(from first: UInt16 = OverlayNetwork.servicePort) -> UInt16? {
-    (first..<first + 40).first { port in
+  /// Returns the first port from this one on, but for these, at which nobody listens on 127.0.0.1.
+  public func freePort(from first: UInt16 = OverlayNetwork.servicePort, except taken: Set<UInt16> = []) -> UInt16? {
+    (first..<first + 40 + UInt16(clamping: taken.count)).first { port in
+      guard !taken.contains(port) else { return false }
       do throws(SystemError) {
         let socket = try SystemCall.socket(AF_INET, SOCK_STREAM)
         try? SystemCall.setOption(SO_REUSEADDR, of: socket.number, at: SOL_SOCKET, to: 1)

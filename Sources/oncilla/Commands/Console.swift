@@ -47,6 +47,17 @@ enum Console {
     }
   }
 
+  /// Asks the user, who has to agree. Throws if nobody is there to be asked `otherwise`, which `--yes` answers, too.
+  static func ask(_ question: String, otherwise: String) throws(CommandError) {
+    guard SystemCall.isTerminal(STDIN_FILENO) else {
+      throw .failed("nobody is here to be asked \(otherwise): --yes says so")
+    }
+    _ = print("\(question) [y/N] ")
+    guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+      throw .failed("nothing was changed")
+    }
+  }
+
   /// Writes one line to standard error, if anybody takes it.
   static func complain(_ line: String) {
     try? SystemCall.writeAll(STDERR_FILENO, Array("oncilla: \(line)\n".utf8))

@@ -99,7 +99,7 @@ struct OwnInvitation {
     switch settings.identities.first?.name {
     case .onion(let name): return name
     case .hostnameFile(let path): return try? HostnameFile.read(path)
-    case .madeByTor: return try? IdentityStore(in: settings.stateDirectory).read()?.name
+    case .madeByTor(let label): return try? IdentityStore(in: settings.stateDirectory, label).read()?.name
     case nil: return nil
     }
   }

@@ -86,7 +86,9 @@ struct Setup {
     for file in plan.files { show(file) }
     if let line = plan.torrcLine {
       say("\(draft.isDryRun ? "Would add" : "Adds") this line to \(places.torrc):\n    \(line)")
-      if !draft.isDryRun, !draft.agrees { try ask("Add it?") }
+      if !draft.isDryRun, !draft.agrees {
+        try Console.ask("Add it?", otherwise: "whether \(places.torrc) may be changed")
+      }
     }
     if draft.isDryRun { return }
     var missing: [SetupPlan.File] = []
@@ -131,16 +133,6 @@ struct Setup {
   private func show(_ file: SetupPlan.File) {
     say("\(draft.isDryRun ? "Would write" : "Writes") \(file.path):")
     for line in file.text.split(separator: "\n") where !line.hasPrefix("#") { say("    \(line)") }
-  }
-
-  private func ask(_ question: String) throws(CommandError) {
-    guard SystemCall.isTerminal(0) else {
-      throw .failed("nobody is here to be asked whether \(places.torrc) may be changed: --yes says so")
-    }
-    _ = Console.print("\(question) [y/N] ")
-    guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
-      throw .failed("nothing was changed")
-    }
   }
 
   // MARK: - The service

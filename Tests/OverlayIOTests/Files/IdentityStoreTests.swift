@@ -26,22 +26,32 @@ struct IdentityStoreTests {
   func keep() throws {
     let store = IdentityStore(in: "\(directory)/state")
     #expect(try store.read() == nil)
-    #expect(store.lastBackup() == nil)
+    #expect(KeptIdentities(in: "\(directory)/state").lastBackup() == nil)
     try store.keep(try Self.identity())
     #expect(try store.read() == (try Self.identity()))
     #expect(Self.mode(store.path) == 0o600)
     #expect(Self.mode("\(directory)/state") == 0o700)
   }
 
-  @Test("when it was backed up is known as long as it is the same")
+  @Test("when all were backed up is known as long as they are the same")
   func backup() throws {
-    let store = IdentityStore(in: directory)
+    let (kept, store) = (KeptIdentities(in: directory), IdentityStore(in: directory))
     try store.keep(try Self.identity())
-    #expect(store.lastBackup() == nil)
-    try store.noteBackup(of: try Self.identity())
-    #expect(store.lastBackup()?.hasSuffix("Z") == true)
-    try store.keep(try Self.identity(1))
-    #expect(store.lastBackup() == nil)
+    #expect(kept.lastBackup() == nil)
+    try kept.noteBackup(of: try #require(try kept.read()))
+    #expect(kept.lastBackup()?.hasSuffix("Z") == true)
+    let other = IdentityStore(in: directory, Petname("work"))
+    try other.keep(try Self.identity(1))
+    #expect(other.path == "\(directory)/identity-work.key")
+    #expect(kept.lastBackup() == nil)
+    let both = try #require(try kept.read())
+    #expect(both.entries.map(\.label) == [nil, Petname("work")])
+    try kept.noteBackup(of: both)
+    #expect(kept.lastBackup() != nil)
+    try other.remove()
+    #expect(kept.lastBackup() != nil)
+    try store.keep(try Self.identity(2))
+    #expect(kept.lastBackup() == nil)
   }
 
   @Test("a file that holds something else is an error, and not none")
@@ -54,11 +64,14 @@ struct IdentityStoreTests {
   @Test("a backup is for its owner alone, and overwrites nothing")
   func backupFile() throws {
     let path = "\(directory)/backup"
-    try IdentityFiles.write(try Self.identity(), to: path)
+    let entries = [IdentityBackup.Entry(try Self.identity()), .init(try Self.identity(1), label: Petname("work"))]
+    let backup = try #require(IdentityBackup(entries))
+    try IdentityFiles.write(backup, to: path)
     #expect(Self.mode(path) == 0o600)
-    #expect(try IdentityFiles.read(path) == (try Self.identity()))
-    #expect(throws: IdentityFiles.Failure.self) { try IdentityFiles.write(try Self.identity(1), to: path) }
-    #expect(try IdentityFiles.read(path) == (try Self.identity()))
+    #expect(try IdentityFiles.readBackup(path) == backup)
+    let one = try #require(IdentityBackup([entries[0]]))
+    #expect(throws: IdentityFiles.Failure.self) { try IdentityFiles.write(one, to: path) }
+    #expect(try IdentityFiles.readBackup(path) == backup)
   }
 
   @Test("Tor's directory is written and read, and overwritten never")

@@ -1,0 +1,67 @@
+/// All identities of a host whose keys are kept, in one text: the first as `StoredIdentity` writes it, and then each of
+/// the others below a line `identity NAME`, with what the operator calls it. The text of one is that of a backup of one.
+public struct IdentityBackup: Equatable, Sendable {
+  /// One of them.
+  public struct Entry: Equatable, Sendable {
+    /// What the operator calls it; `nil` for the host itself.
+    public let label: Petname?
+    /// Its name and key.
+    public let identity: StoredIdentity
+
+    /// The identity of this label.
+    public init(_ identity: StoredIdentity, label: Petname? = nil) { (self.label, self.identity) = (label, identity) }
+  }
+
+  /// The identities: at most `mostEntries`, the host itself and others, no two of the same label or name.
+  public let entries: [Entry]
+
+  /// How many there are at most.
+  public static let mostEntries = 128
+  /// How many bytes a text of them has at most.
+  public static let longestText = mostEntries * 1024
+
+  /// A backup of these; `nil` unless they are as many and as different as is said above.
+  public init?(_ entries: [Entry]) {
+    guard (1...IdentityBackup.mostEntries).contains(entries.count),
+      entries[0].label == nil,
+      Set(entries.map(\.label)).count == entries.count, Set(entries.map(\.identity.name)).count == entries.count
+    else { return nil }
+    self.entries = entries
+  }
+
+  /// Reads the text that `text` makes.
+  public init(parsing text: [UInt8]) throws(StoredIdentityError) {
+    // What stands before an entry is blank in its text, so that its lines keep their numbers.
+    var parts: [(label: Petname?, line: Int, text: [UInt8])] = [(nil, 0, [])]
+    defer { for index in parts.indices { parts[index].text.wipe() } }
+    for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+      let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
+      if words.count == 2, ControlText.string(words[0]) == "identity" {
+        guard let label = Petname(ControlText.string(words[1])), parts.count <= IdentityBackup.mostEntries else {
+          throw .line(number + 1)
+        }
+        parts.append((label, number + 1, [UInt8](repeating: UInt8(ascii: "\n"), count: number + 1)))
+      } else {
+        parts[parts.count - 1].text += line + [UInt8(ascii: "\n")]
+      }
+    }
+    var entries: [Entry] = []
+    for part in parts {
+      entries.append(Entry(try StoredIdentity(parsing: part.text), label: part.label))
+    }
+    guard let backup = IdentityBackup(entries) else { throw .line(parts.last?.line ?? 1) }
+    self = backup
+  }
+
+  /// The identities as a text: whoever takes it wipes it.
+  public var text: [UInt8] {
+    var text: [UInt8] = []
+    for entry in entries {
+      var one = entry.identity.text
+      defer { one.wipe() }
+      if let label = entry.label { text += Array("identity \(label)\n".utf8) }
+      text += one
+    }
+    return text
+  }
+}

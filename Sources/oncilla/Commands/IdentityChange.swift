@@ -1,0 +1,116 @@
+import OverlayCore
+import OverlayIO
+
+/// Identities that come and go beside the host's own, with onion services that Tor makes.
+struct IdentityChange {
+  private let instance: Instance
+  private let draft: IdentityDraft
+
+  /// For an instance, as the options say.
+  init(_ instance: Instance, _ draft: IdentityDraft) { (self.instance, self.draft) = (instance, draft) }
+
+  private var directory: String { instance.configurationDirectory }
+  private var beginning: String { "the daemon's next start: sudo systemctl restart \(SetupPlaces(instance).unit)" }
+
+  /// Writes one more into the configuration; what there is to say.
+  func add(_ text: String) throws(CommandError) -> String {
+    guard let label = Petname(text) else {
+      throw .argument(text, reason: "1 to 63 letters, digits and inner hyphens are accepted as a name")
+    }
+    let settings = try load().settings.daemon
+    guard settings.publisher == .tor else {
+      throw .failed(
+        "a further identity needs 'publish = tor'; where lines of torrc make the onion services, 'onion = "
+          + "NAME,listen=HOST:PORT' for each of them does it, as oncilla.conf(5) tells")
+    }
+    let file = IdentityFile(label)
+    guard !file.exists(in: directory) else {
+      throw .failed("there is an identity '\(label)' already, in \(file.path(in: directory))")
+    }
+    let listen = try draft.listen ?? freeListener(beside: settings)
+    do throws(SystemError) { try file.write(listen, to: directory) } catch { throw CommandError(error) }
+    do throws(CommandError) { _ = try load() } catch {
+      _ = try? file.remove(from: directory)
+      throw error
+    }
+    var said = "\(file.path(in: directory)): \(file.line(listen))\n"
+    let store = IdentityStore(in: draft.stateDirectory, label)
+    if let kept = try? store.read() {
+      said += "It has the key in \(store.path), and so the address \(kept.name.address), from \(beginning)\n"
+    } else {
+      said +=
+        "Tor makes its onion service at \(beginning)\n'\(instance.program) identity list' shows its address then.\n"
+    }
+    return said
+  }
+
+  private func freeListener(beside settings: DaemonSettings) throws(CommandError) -> SocketAddress {
+    let taken = settings.identities.flatMap(\.listen).compactMap { address -> UInt16? in
+      switch address {
+      case .ipv4(_, let port), .ipv6(_, let port): port
+      case .unix: nil
+      }
+    }
+    guard let port = SetupPlaces(instance).freePort(from: OverlayNetwork.servicePort + 1, except: Set(taken)) else {
+      throw .failed("no port is free at 127.0.0.1 for Tor to connect to: --listen HOST:PORT is accepted")
+    }
+    return .ipv4(.loopback, port: port)
+  }
+
+  /// Takes one out of the configuration; what there is to say.
+  func remove(_ text: String) throws(CommandError) -> String {
+    let configuration = try load()
+    let label = try label(text, configuration.settings.daemon)
+    let (file, store) = (IdentityFile(label), IdentityStore(in: draft.stateDirectory, label))
+    let kept = try? store.read()
+    let shown = "\(label)\(kept.map { " (\($0.name.address))" } ?? "")"
+    if !draft.agrees {
+      try Console.ask("Remove the identity \(shown)?", otherwise: "whether the identity \(shown) may be removed")
+    }
+    let wasOurs: Bool
+    do throws(SystemError) { wasOurs = try file.remove(from: directory) } catch { throw CommandError(error) }
+    guard wasOurs else {
+      let place = configuration.place(of: label) ?? file.path(in: directory)
+      throw .failed("\(place) was written by hand, and is left alone: take the identity '\(label)' out there")
+    }
+    var said = "\(shown) is no identity of this host any more, from \(beginning)\n"
+    if kept != nil {
+      if draft.deletesKey {
+        do throws(IdentityFiles.Failure) { try store.remove() } catch { throw CommandError(error) }
+        said += "\(store.path) is removed, and the address gone for good.\n"
+      } else {
+        said += "\(store.path) still holds its key: '\(instance.program) identity add \(label)' brings it back.\n"
+      }
+    }
+    return said
+  }
+
+  /// Which one is meant: by what it is called, or by the address or onion name that its key has.
+  private func label(_ text: String, _ settings: DaemonSettings) throws(CommandError) -> Petname {
+    let labels = settings.identities.compactMap { if case .madeByTor(let label) = $0.name { label } else { nil } }
+    if let label = Petname(text), labels.contains(label) { return label }
+    let address = IPv6Address(text) ?? (try? PastedName(text).name.address)
+    if let address {
+      let found = labels.first { label in
+        (try? IdentityStore(in: draft.stateDirectory, label).read())?.name.address == address
+      }
+      if let found { return found }
+      if (try? IdentityStore(in: draft.stateDirectory).read())?.name.address == address {
+        throw .failed("\(address) is this host's own, which is none without it")
+      }
+    }
+    throw .daemon(7, "there is no identity '\(text.quotedLine())' beside this host's own in the configuration")
+  }
+
+  private func load() throws(CommandError) -> Configuration {
+    do throws(SettingError) { return try ConfigurationSource(instance).load() } catch { throw .setting(error) }
+  }
+}
+
+extension Configuration {
+  /// Where an identity is written.
+  fileprivate func place(of label: Petname) -> String? {
+    entries.first { $0.setting.name == "identity" && Petname($0.value.text.prefix { $0 != "," }) == label }?
+      .value.origin.place
+  }
+}
