@@ -68,7 +68,7 @@ public enum SettingValue {
   }
 
   /// The address of a socket by number.
-  static func internetAddress(_ text: String) throws(Refusal) -> SocketAddress {
+  public static func internetAddress(_ text: String) throws(Refusal) -> SocketAddress {
     guard !text.hasPrefix("unix:") else { throw Refusal("HOST:PORT is accepted here, not a path") }
     do {
       return try SocketAddress(text)

@@ -136,11 +136,13 @@ final class TorControlPort {
       added(number, name, newKey)
     case .undefended:
       log.info("this Tor has no proof-of-work defence for the onion service: a flood of callers is not slowed down")
-    case .refused(_, let reason):
+    case .refused(let number, let reason):
       let advice =
         reason.hasSuffix("collision")
         ? "; it has one of this key already, of another program or by lines of torrc, and one of both has to go" : ""
-      log.warning("Tor does not make the onion service (\(reason))\(advice); it is tried again in a minute")
+      let known = services.count > 1 ? services.first { $0.number == number }?.name?.address : nil
+      let which = known.map { " of \($0)" } ?? ""
+      log.warning("Tor does not make the onion service\(which) (\(reason))\(advice); it is tried again in a minute")
     case .publication(let name, let publication): note(publication, of: name)
     case .authorized(let peer):
       state.keyed.insert(peer)

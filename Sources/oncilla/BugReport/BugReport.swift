@@ -33,8 +33,12 @@ struct BugReport {
         redactor.know(petname, as: "peer-name")
       }
     }
-    for identity in configuration?.settings.daemon.identities ?? [] {
-      if case .onion(let name) = identity.name { learnOwn(name) }
+    for (number, identity) in (configuration?.settings.daemon.identities ?? []).enumerated() {
+      switch identity.name {
+      case .onion(let name): learnOwn(name)
+      case .madeByTor(let label?): redactor.know(label.description, as: "identity-\(number + 1)")
+      case .hostnameFile, .madeByTor(nil): break
+      }
     }
     let identities = status?["identities"]?.array ?? []
     for identity in identities { if let name = BugReport.name(identity) { learnOwn(name) } }

@@ -36,7 +36,7 @@ struct Command: Sendable {
 
   /// The text of `oncilla COMMAND --help`.
   var helpText: String {
-    var text = "Usage: oncilla \(name)\(usage.isEmpty ? "" : " " + usage)\n"
+    var text = HelpText.paragraph("Usage: oncilla \(name)\(usage.isEmpty ? "" : " " + usage)")
     for detail in details { text += "\n" + HelpText.paragraph(detail) }
     if !optionRows.isEmpty { text += "\nOptions:\n" + optionRows.map(\.text).joined() }
     return text

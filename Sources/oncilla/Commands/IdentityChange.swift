@@ -27,7 +27,7 @@ struct IdentityChange {
     guard !file.exists(in: directory) else {
       throw .failed("there is an identity '\(label)' already, in \(file.path(in: directory))")
     }
-    let listen = try draft.listen ?? freeListener(beside: settings)
+    let listen = if let given = draft.listen { given } else { try freeListener(beside: settings) }
     do throws(SystemError) { try file.write(listen, to: directory) } catch { throw CommandError(error) }
     do throws(CommandError) { _ = try load() } catch {
       _ = try? file.remove(from: directory)
