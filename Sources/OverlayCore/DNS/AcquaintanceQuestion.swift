@@ -5,6 +5,16 @@ struct AcquaintanceQuestion: Equatable, Sendable {
   /// What the answer is recognised by: random, another for each question.
   let identifier: UInt16
 
+  /// A question about an address that is recognised by this.
+  init(address: IPv6Address, identifier: UInt16) {
+    (self.address, self.identifier) = (address, identifier)
+  }
+
+  /// A question about an address, which nobody can guess.
+  init(about address: IPv6Address, using random: inout some RandomNumberGenerator) {
+    self.init(address: address, identifier: random.next())
+  }
+
   private var question: DNSQuestion { DNSQuestion(DNSName(of: address), .pointer) }
 
   /// The message that asks.

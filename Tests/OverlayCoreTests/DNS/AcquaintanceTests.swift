@@ -160,6 +160,35 @@ struct AcquaintanceTests {
     }
   }
 
+  @Test("each question has an identifier of its own, and all of them are used")
+  func identifiers() throws {
+    var random = SeededGenerator(seed: 1)
+    let address = try Self.name.get().address
+    let questions = (0..<1_000).map { _ in AcquaintanceQuestion(about: address, using: &random) }
+    #expect(Set(questions.map(\.identifier)).count > 980)
+    for bit in 0..<16 {
+      let count = questions.count { $0.identifier >> UInt16(bit) & 1 == 1 }
+      #expect((400...600).contains(count))
+    }
+    #expect(
+      questions.allSatisfy { $0.message.count == 90 && $0.message.dropFirst(2) == questions[0].message.dropFirst(2) })
+  }
+
+  @Test("a long message whose names are each a pointer to the one before is refused, a short one is not")
+  func longMessage() throws {
+    func question(_ count: Int) throws -> [UInt8] {
+      var records: [UInt8] = []
+      for number in 0..<count {
+        // The root is the question's name; each record has twelve bytes, and begins with its name.
+        let target = number == 0 ? 12 : 17 + 12 * (number - 1)
+        records += [0xc0 | UInt8(target >> 8 & 0x3f), UInt8(target & 0xff), 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]
+      }
+      return try SampleMessage.question(".", 2, counts: (1, 0, 0, UInt16(count)), and: records)
+    }
+    #expect(try ReadAnswer(Self.answer(question(127)), to: question(127)) == ReadAnswer(code: 3))
+    #expect(try ReadAnswer(Self.answer(question(5_000)), to: question(5_000)) == ReadAnswer(code: 1))
+  }
+
   @Test("a name of another address is not believed, nor is one of version 2 or below another")
   func lies() throws {
     let (name, other) = (try Self.name.get(), try OnionName.sample(1))
