@@ -61,7 +61,8 @@ extension ControlCommand {
       "Closes the circuits of a peer, and dials it again only when a packet for it or a command does.",
       peer),
     change(
-      "peer_reconnect", "Closes the circuits of a peer, or of all that are configured, and dials anew.", anyPeer, every),
+      "peer_reconnect", "Closes the circuits of a peer, or of all that are configured, and dials anew.", anyPeer,
+      every),
     ask("routes", "The prefixes behind peers, and those behind this host."),
     ask("neighbours", "The hosts of the LAN that were heard of in the last two minutes, in TAP mode."),
     ask(

@@ -31,7 +31,9 @@ final class ControlSession {
   private var sent = 0
   private var exchange: ControlExchange?
   private var isServing = false
-  // The client reads nothing more, or there are bytes that cannot be read as requests.
+  // The client says no more: what it has said is still answered.
+  private var hasSaidAll = false
+  // There are bytes that cannot be read as requests.
   private var isClosing = false
   private var hasEnded = false
   private var lost = 0
@@ -63,7 +65,7 @@ final class ControlSession {
 
   /// Sends an event to a client that wants events.
   func tell(_ event: () -> JSONValue) {
-    guard isMonitor, !hasEnded, !isClosing else { return }
+    guard isMonitor, !hasEnded, !hasSaidAll, !isClosing else { return }
     guard output.count - sent < ControlSession.mostEvents else {
       lost += 1
       return
@@ -93,22 +95,23 @@ final class ControlSession {
     switch outcome {
     case .bytes: serve()
     case .nothing: break
-    // Who says no more may still wait for an answer.
-    case .end where exchange != nil && !isMonitor:
-      isClosing = true
-      wait()
-    case .end, .failed: end()
+    // Who says no more may still wait for answers, but to no request that was not said to its end.
+    case .end:
+      hasSaidAll = true
+      serve()
+    case .failed: end()
     }
   }
 
-  /// Serves what was read, as long as nothing waits for the client.
+  /// Serves what was read, as long as nothing waits for the client, and ends when nothing more can come.
   private func serve() {
     // An answer that is given at once would come here again.
     guard !isServing else { return }
     isServing = true
     while exchange == nil, output.isEmpty, !isClosing, !hasEnded {
       switch lines.next() {
-      case .incomplete: break
+      case .incomplete:
+        if hasSaidAll { end() }
       case .line(let line):
         begin(line)
         continue
@@ -186,7 +189,7 @@ final class ControlSession {
     guard !hasEnded else { return }
     let isWriting = !output.isEmpty
     // Beside an exchange only the end of the client is of interest, and a few requests that it sends at once.
-    let isReading = !isWriting && !isClosing && (exchange == nil || lines.count < 1 << 16)
+    let isReading = !isWriting && !isClosing && !hasSaidAll && (exchange == nil || lines.count < 1 << 16)
     if isWriting != self.isWriting {
       self.isWriting = isWriting
       if isWriting { source.start(.writable) } else { source.cancel(.writable) }

@@ -17,8 +17,8 @@ enum ControlSocketError: PermissionError {
   var description: String {
     switch self {
     case .inUse(let path, let process):
-      "\(path) is the control socket of another oncilla that runs\(process.map { " (process \($0))" } ?? ""): give one of "
-        + "both another --control"
+      "\(path) is the control socket of another oncilla that runs\(process.map { " (process \($0))" } ?? ""): give one "
+        + "of both another --control"
     case .noSocket(let path): "\(path) is there and no socket: --control accepts a path where nothing else stands"
     case .system(let error): "\(error)"
     }

@@ -38,15 +38,20 @@ struct ControlServerTests {
       end?.start(after: .seconds(20))
     }
 
-    /// Adds a client that writes these pieces, and reads if it is to; its descriptor.
-    func add(_ pieces: [[UInt8]], reads: Bool = true, lines: Int = .max) throws -> Int32 {
+    /// Adds a client that writes these pieces, closes its side then if it is to, and reads if it is to; its descriptor.
+    func add(
+      _ pieces: [[UInt8]], saysNoMore: Bool = false, reads: Bool = true, lines: Int = .max
+    ) throws -> Int32 {
       let ends = try socketPair(SOCK_STREAM)
       server?.accept(EventSource(StreamSocket(owning: FileDescriptor(owning: ends[0])), on: loop))
       let client = EventSource(FileDescriptor(owning: ends[1]), on: loop)
       clients.append(client)
       var rest = pieces[...]
       client.handle(.writable) { [unowned client] in
-        guard let piece = rest.first else { return client.cancel(.writable) }
+        guard let piece = rest.first else {
+          if saysNoMore { shutdown(client.file.number, Int32(SHUT_WR)) }
+          return client.cancel(.writable)
+        }
         let count = ((try? SystemCall.send(client.file.number, piece[...])) ?? nil) ?? piece.count
         rest[rest.startIndex].removeFirst(count)
         if rest.first?.isEmpty == true { rest.removeFirst() }
@@ -134,6 +139,24 @@ struct ControlServerTests {
     _ = try room.add([ControlServerTests.request], lines: 1)
     room.loop.run()
     #expect(room.commands.sorted() == ["ping", "status"])
+  }
+
+  @Test("a client that asks twice and says no more gets both answers, at once or later", arguments: [false, true])
+  func halfClosed(answersLater: Bool) throws {
+    let room = try Room()
+    room.answers = { _ in !answersLater }
+    let isHalf = Array("{\"schema\"".utf8)
+    _ = try room.add([ControlServerTests.request + ControlServerTests.request + isHalf], saysNoMore: true)
+    var answering: TimerSource?
+    answering = try TimerSource(on: room.loop) { [unowned room] in
+      room.pending.popLast()?.succeed()
+      answering?.start(after: .milliseconds(50))
+    }
+    answering?.start(after: .milliseconds(50))
+    room.loop.run()
+    answering = nil
+    #expect(room.isClosed && room.commands.count == 2)
+    #expect(room.lines.map { $0["ok"] } == [true, true])
   }
 
   @Test("a client that watches gets events, and one that does not read loses them and is told how many")

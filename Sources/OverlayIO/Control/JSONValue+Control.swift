@@ -28,6 +28,14 @@ extension JSONValue {
   }
 }
 
+extension JSONObject {
+  /// The object as a command prints it for programs: a line that says first what form it has.
+  public var line: String {
+    let schema: (String, JSONValue) = ("schema", .integer(ControlRequest.schema))
+    return JSONValue.object(JSONObject([schema] + members.map { ($0.name, $0.value) })).text + "\n"
+  }
+}
+
 extension Timestamp {
   /// Returns the moment so long ago, which a change of the calendar since then does not concern.
   static func ago(_ age: OverlayCore.Duration) -> Timestamp {
