@@ -13,8 +13,8 @@ public struct StoredIdentity: Equatable, Sendable {
     (self.name, self.key) = (name, key)
   }
 
-  /// Reads the text that `text` makes: lines `name NAME` and `key KEY`, each once; blank lines and those that begin with
-  /// '#' do not count.
+  /// Reads the text that `text` makes: lines `name NAME` and `key KEY`, each once; blank lines and those that begin
+  /// with '#' do not count.
   public init(parsing text: [UInt8]) throws(StoredIdentityError) {
     var (name, key): (OnionName?, TorServiceKey?)
     for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {

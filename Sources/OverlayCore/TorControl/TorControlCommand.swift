@@ -39,9 +39,9 @@ enum TorControlCommand: Equatable, Sendable {
     return text + Array("\r\n".utf8)
   }
 
-  /// The service is never detached: it goes with the connection. One that stayed would lead strangers to whoever listens
-  /// at our port after us, nobody would take it away again, and Tor would refuse it to our next run, whose port may be
-  /// another. Tor keeps a proof of work ready, which it asks of callers only while there is a flood of them.
+  /// The service is never detached: it goes with the connection. One that stayed would lead strangers to whoever
+  /// listens at our port after us, nobody would take it away again, and Tor would refuse it to our next run, whose port
+  /// may be another. Tor keeps a proof of work ready, which it asks of callers only while there is a flood of them.
   private static func addition(of service: TorService, isDefended: Bool) -> [UInt8] {
     var line = Array("ADD_ONION ".utf8)
     line += service.key?.text ?? Array("NEW:\(TorServiceKey.kind)".utf8)

@@ -7,7 +7,7 @@ extension TorControlSession {
   }
 
   /// Takes an event; what it is not known for is left out, and so are all before Tor has admitted us.
-  mutating func note(_ event: ControlReply) {
+  mutating func note(_ event: TorControlReply) {
     guard isAdmitted else { return }
     let words = ControlWords(event.lines[0].text)
     switch words.plain(0) {

@@ -1,10 +1,10 @@
 /// What Tor answers.
 extension TorControlSession {
-  func told(_ reply: ControlReply) -> String { String(reply.closingText.prefix(ControlText.longest)) }
+  func told(_ reply: TorControlReply) -> String { String(reply.closingText.prefix(ControlText.longest)) }
 
   /// Chooses how to prove ourselves. The proof that Tor has to return is preferred: neither cookie nor key are told to
   /// somebody else who listens at Tor's place.
-  mutating func choose(_ reply: ControlReply, at now: Instant) throws(TorControlError) {
+  mutating func choose(_ reply: TorControlReply, at now: Instant) throws(TorControlError) {
     guard reply.isPositive else { throw .refused(told(reply)) }
     let lines = reply.lines.map { ControlWords($0.text) }
     guard let line = lines.first(where: { $0.plain(0) == "AUTH" }), let methods = line["METHODS"] else {
@@ -26,7 +26,7 @@ extension TorControlSession {
     }
   }
 
-  mutating func prove(_ reply: ControlReply, cookie: [UInt8]) throws(TorControlError) {
+  mutating func prove(_ reply: TorControlReply, cookie: [UInt8]) throws(TorControlError) {
     guard reply.isPositive else { throw .refused(told(reply)) }
     let words = ControlWords(reply.lines[0].text)
     guard words.plain(0) == "AUTHCHALLENGE",
@@ -39,7 +39,7 @@ extension TorControlSession {
     waiting = [.authenticate(proof: ControlText.hexadecimal(proof.controllerHash))]
   }
 
-  mutating func admit(_ reply: ControlReply) throws(TorControlError) {
+  mutating func admit(_ reply: TorControlReply) throws(TorControlError) {
     guard reply.isPositive else { throw .refused(told(reply)) }
     isAdmitted = true
     // What changes while the rest is asked is told.
@@ -48,7 +48,7 @@ extension TorControlSession {
     waiting += clientKeys.map { .authorize($0) }
   }
 
-  mutating func inform(_ reply: ControlReply, isFirst: Bool) throws(TorControlError) {
+  mutating func inform(_ reply: TorControlReply, isFirst: Bool) throws(TorControlError) {
     if isFirst {
       let listeners = ControlWords(reply.value(of: "net/listeners/socks") ?? []).words
       tell(
@@ -61,7 +61,7 @@ extension TorControlSession {
   }
 
   mutating func added(
-    _ reply: ControlReply, _ number: Int, isDefended: Bool, at now: Instant
+    _ reply: TorControlReply, _ number: Int, isDefended: Bool, at now: Instant
   ) throws(TorControlError) {
     guard let place = services.firstIndex(where: { $0.number == number }) else {
       // It was removed while Tor made it.
@@ -95,7 +95,7 @@ extension TorControlSession {
     publish(name, .publishing(failure: nil))
   }
 
-  private static func name(in reply: ControlReply) -> OnionName? {
+  private static func name(in reply: TorControlReply) -> OnionName? {
     reply.value(of: "ServiceID").flatMap { try? OnionName(ControlText.string($0)) }
   }
 }

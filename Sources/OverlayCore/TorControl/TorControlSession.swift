@@ -1,8 +1,8 @@
 /// A conversation with Tor's control port, from the connection to its end (Tor's control-spec). It proves itself, has
 /// Tor make the onion services of this host's identities, and follows how far Tor is and whether they are published.
 ///
-/// One thing is asked at a time. What Tor says is bytes of a stranger: what is not of the protocol ends the session, and
-/// so does a Tor that does not answer for `patience`. After `.close` nothing more comes.
+/// One thing is asked at a time. What Tor says is bytes of a stranger: what is not of the protocol ends the session,
+/// and so does a Tor that does not answer for `patience`. After `.close` nothing more comes.
 public struct TorControlSession: Sendable {
   /// How long Tor may take for an answer.
   public static let patience = Duration.seconds(30)
@@ -14,7 +14,7 @@ public struct TorControlSession: Sendable {
   /// Whether nobody else can listen in Tor's stead, as at a UNIX socket: then Tor need not prove itself.
   let isTrusted: Bool
   let nonce: [UInt8]
-  private var parser = ControlReplyParser()
+  private var parser = TorControlReplyParser()
   var actions: [TorControlAction] = []
   var waiting: [TorControlCommand] = []
   private var asked: TorControlCommand?
@@ -180,7 +180,7 @@ extension TorControlSession {
     actions.append(.close(error))
   }
 
-  private mutating func take(_ reply: ControlReply, at now: Instant) throws(TorControlError) {
+  private mutating func take(_ reply: TorControlReply, at now: Instant) throws(TorControlError) {
     guard let asked else { throw .unasked(status: reply.status) }
     self.asked = nil
     switch asked {

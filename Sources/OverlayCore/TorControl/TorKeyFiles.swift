@@ -1,4 +1,5 @@
-/// The files of an onion service in Tor's `HiddenServiceDir`: what stands in torrc can move to `publish = tor` and back.
+/// The files of an onion service in Tor's `HiddenServiceDir`: what stands in torrc can move to `publish = tor` and
+/// back.
 ///
 ///     hs_ed25519_secret_key   "== ed25519v1-secret: type0 ==" and NULs up to 32 bytes, then the expanded key
 ///     hs_ed25519_public_key   "== ed25519v1-public: type0 ==" and NULs up to 32 bytes, then the public key

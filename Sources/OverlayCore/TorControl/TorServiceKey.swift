@@ -1,5 +1,5 @@
-/// The secret key of an onion service of version 3: the 64 bytes of an expanded ed25519 key, as Tor keeps it. Its memory
-/// is overwritten when it is not used any more, and its description tells nothing.
+/// The secret key of an onion service of version 3: the 64 bytes of an expanded ed25519 key, as Tor keeps it. Its
+/// memory is overwritten when it is not used any more, and its description tells nothing.
 ///
 /// `@unchecked Sendable`: the memory never changes until the end.
 public final class TorServiceKey: Equatable, CustomStringConvertible, @unchecked Sendable {

@@ -1,5 +1,5 @@
 /// A reply of Tor's control port, or an event that it tells unasked (control-spec section 2.3).
-struct ControlReply: Equatable, Sendable {
+struct TorControlReply: Equatable, Sendable {
   /// A line of the reply, and the lines of data that follow it, if it announces any.
   struct Line: Equatable, Sendable {
     /// What follows the status, without the line's end.

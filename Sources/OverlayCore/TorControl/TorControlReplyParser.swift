@@ -4,8 +4,9 @@
 ///     250+text CRLF        the same, and data follows: lines, each "." at the start of one doubled, up to a lone "."
 ///     250 text CRLF        the last line
 ///
-/// They are bytes of a stranger: whatever is not of this form, or too long, is an error, after which nothing can be read.
-struct ControlReplyParser {
+/// They are bytes of a stranger: whatever is not of this form, or too long, is an error, after which nothing can be
+/// read.
+struct TorControlReplyParser {
   /// How many bytes a line has at most, without its end.
   static let longestLine = 16 << 10
   /// How many bytes a reply has at most, with all ends of lines.
@@ -17,15 +18,15 @@ struct ControlReplyParser {
   // The line whose end has not come.
   private var line: [UInt8] = []
   // The reply whose end has not come.
-  private var lines: [ControlReply.Line] = []
+  private var lines: [TorControlReply.Line] = []
   private var status: Int?
   private var isInData = false
   private var size = 0
 
   /// Takes bytes from the front of `bytes`, up to the end of a reply. It returns `nil` if all are taken and a reply is
   /// not complete.
-  mutating func next(_ bytes: inout ArraySlice<UInt8>) throws(TorControlError) -> ControlReply? {
-    while let end = bytes.firstIndex(of: ControlReplyParser.lineFeed) {
+  mutating func next(_ bytes: inout ArraySlice<UInt8>) throws(TorControlError) -> TorControlReply? {
+    while let end = bytes.firstIndex(of: TorControlReplyParser.lineFeed) {
       try take(bytes[bytes.startIndex...end])
       bytes = bytes[(end + 1)...]
       if let reply = try endLine() { return reply }
@@ -37,21 +38,21 @@ struct ControlReplyParser {
 
   private mutating func take(_ bytes: ArraySlice<UInt8>) throws(TorControlError) {
     size += bytes.count
-    guard line.count + bytes.count <= ControlReplyParser.longestLine + 2, size <= ControlReplyParser.largestReply
+    guard line.count + bytes.count <= TorControlReplyParser.longestLine + 2, size <= TorControlReplyParser.largestReply
     else { throw .tooLong }
     line += bytes
   }
 
-  private mutating func endLine() throws(TorControlError) -> ControlReply? {
+  private mutating func endLine() throws(TorControlError) -> TorControlReply? {
     var text = line[...].dropLast()
     line = []
-    guard text.popLast() == ControlReplyParser.carriageReturn, !text.contains(ControlReplyParser.carriageReturn)
+    guard text.popLast() == TorControlReplyParser.carriageReturn, !text.contains(TorControlReplyParser.carriageReturn)
     else { throw .malformed("the end of a line") }
     if isInData { return takeData(text) }
     return try takeLine(text)
   }
 
-  private mutating func takeData(_ text: ArraySlice<UInt8>) -> ControlReply? {
+  private mutating func takeData(_ text: ArraySlice<UInt8>) -> TorControlReply? {
     let period = UInt8(ascii: ".")
     if text.elementsEqual([period]) {
       isInData = false
@@ -61,7 +62,7 @@ struct ControlReplyParser {
     return nil
   }
 
-  private mutating func takeLine(_ text: ArraySlice<UInt8>) throws(TorControlError) -> ControlReply? {
+  private mutating func takeLine(_ text: ArraySlice<UInt8>) throws(TorControlError) -> TorControlReply? {
     guard text.count >= 4, let number = Int(decimal: ControlText.string(text.prefix(3))), number >= 200 else {
       throw .malformed("a status")
     }
@@ -69,15 +70,15 @@ struct ControlReplyParser {
     let rest = text.dropFirst(4)
     switch text[text.startIndex + 3] {
     case UInt8(ascii: " "):
-      let reply = ControlReply(status: number, lines: lines + [ControlReply.Line(text: Array(rest))])
+      let reply = TorControlReply(status: number, lines: lines + [TorControlReply.Line(text: Array(rest))])
       lines = []
       status = nil
       size = 0
       return reply
     case UInt8(ascii: "-"):
-      lines.append(ControlReply.Line(text: Array(rest)))
+      lines.append(TorControlReply.Line(text: Array(rest)))
     case UInt8(ascii: "+"):
-      lines.append(ControlReply.Line(text: Array(rest), data: []))
+      lines.append(TorControlReply.Line(text: Array(rest), data: []))
       isInData = true
     default:
       throw .malformed("what follows a status")

@@ -3,11 +3,11 @@ import Testing
 @testable import OverlayCore
 
 @Suite("Replies of Tor's control port")
-struct ControlReplyParserTests {
+struct TorControlReplyParserTests {
   /// What is read from `pieces`, one after the other.
-  private static func parse(_ pieces: [[UInt8]]) throws(TorControlError) -> [ControlReply] {
-    var parser = ControlReplyParser()
-    var replies: [ControlReply] = []
+  private static func parse(_ pieces: [[UInt8]]) throws(TorControlError) -> [TorControlReply] {
+    var parser = TorControlReplyParser()
+    var replies: [TorControlReply] = []
     for piece in pieces {
       var rest = piece[...]
       while let reply = try parser.next(&rest) { replies.append(reply) }
@@ -15,19 +15,19 @@ struct ControlReplyParserTests {
     return replies
   }
 
-  private static func line(_ text: String, _ data: [String]? = nil) -> ControlReply.Line {
-    ControlReply.Line(text: Array(text.utf8), data: data?.map { Array($0.utf8) })
+  private static func line(_ text: String, _ data: [String]? = nil) -> TorControlReply.Line {
+    TorControlReply.Line(text: Array(text.utf8), data: data?.map { Array($0.utf8) })
   }
 
   private static let stream =
     "250-version=0.4.9.11\r\n250+net=\r\na\r\n..b\r\n\r\n.\r\n250 OK\r\n650 HS_DESC X\r\n"
     + "650-A\r\n650 B\r\n512 no\r\n250 \r\n"
   private static let replies = [
-    ControlReply(status: 250, lines: [line("version=0.4.9.11"), line("net=", ["a", ".b", ""]), line("OK")]),
-    ControlReply(status: 650, lines: [line("HS_DESC X")]),
-    ControlReply(status: 650, lines: [line("A"), line("B")]),
-    ControlReply(status: 512, lines: [line("no")]),
-    ControlReply(status: 250, lines: [line("")]),
+    TorControlReply(status: 250, lines: [line("version=0.4.9.11"), line("net=", ["a", ".b", ""]), line("OK")]),
+    TorControlReply(status: 650, lines: [line("HS_DESC X")]),
+    TorControlReply(status: 650, lines: [line("A"), line("B")]),
+    TorControlReply(status: 512, lines: [line("no")]),
+    TorControlReply(status: 250, lines: [line("")]),
   ]
 
   @Test("replies are the same wherever they are split")
@@ -62,14 +62,14 @@ struct ControlReplyParserTests {
 
   @Test("a line of 16 KiB is read, and a longer one is an error before its end comes")
   func longLine() throws {
-    let text = "250 " + String(repeating: "x", count: ControlReplyParser.longestLine - 4)
+    let text = "250 " + String(repeating: "x", count: TorControlReplyParser.longestLine - 4)
     #expect(try Self.parse([Array("\(text)\r\n".utf8)]).count == 1)
     #expect(throws: TorControlError.tooLong) { try Self.parse([Array("\(text)xxx".utf8)]) }
   }
 
   @Test("a reply of 256 KiB is the largest, in lines or in data", arguments: ["250-x\r\n", "250+x\r\n.\r\n", "."])
   func largeReply(_ line: String) {
-    var parser = ControlReplyParser()
+    var parser = TorControlReplyParser()
     var taken = 0
     #expect(throws: TorControlError.tooLong) {
       if line == "." {
@@ -77,13 +77,13 @@ struct ControlReplyParserTests {
         _ = try parser.next(&start)
       }
       let bytes = Array((line == "." ? "..\r\n" : line).utf8)
-      while taken <= 2 * ControlReplyParser.largestReply {
+      while taken <= 2 * TorControlReplyParser.largestReply {
         var rest = bytes[...]
         _ = try parser.next(&rest)
         taken += bytes.count
       }
     }
-    #expect(taken <= ControlReplyParser.largestReply)
+    #expect(taken <= TorControlReplyParser.largestReply)
   }
 
   @Test("words, keys and quotes of a line")
