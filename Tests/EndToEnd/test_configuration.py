@@ -1,5 +1,6 @@
 """Configuration files: what is wrong with them is told, and they are read again while the daemon runs."""
 
+import json
 import os
 import signal
 import subprocess
@@ -128,6 +129,17 @@ def test_files_tell_all_that_is_needed_and_show_where_it_is_from(tmp_path):
     again = tmp_path / "again.conf"
     again.write_text(shown)
     assert oncilla("check-config", "--config", again).returncode == 0
+
+
+def test_programs_are_told_the_same(tmp_path):
+    file = tmp_path / "one.conf"
+    file.write_text(f"onion = {onion_name('one')}\nidle = 7\n{PEER}")
+    told = json.loads(oncilla("check-config", "--json", "--config", file).stdout)
+    assert told == {"schema": 1, "valid": True, "files": [str(file)], "warnings": []}
+    settings = json.loads(oncilla("check-config", "--show", "--json", "--config", file).stdout)["settings"]
+    assert {"setting": "idle", "value": "7", "is_default": False, "origin": f"{file}:2", "is_hidden": False} in settings
+    assert {"setting": "mtu", "value": "1500", "is_default": True, "origin": None, "is_hidden": False} in settings
+    assert {"setting": "netns", "value": None, "is_default": True, "origin": None, "is_hidden": False} in settings
 
 
 @pytest.mark.parametrize("command", ["run", "check-config"])

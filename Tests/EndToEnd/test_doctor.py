@@ -102,6 +102,7 @@ def test_json(patient):
     found = json.loads(result.stdout)
     assert len(result.stdout.splitlines()) == 1 and found["healthy"] is (result.returncode == 0)
     by_name = {check["check"]: check for check in found["checks"]}
+    assert found["schema"] == 1 and list(found) == ["schema", "healthy", "checks"]
     assert len(by_name) == 22 and by_name["guard"]["finding"] == "wrong" and "guard on" in by_name["guard"]["remedy"]
     assert all(set(check) == {"check", "finding", "text", "remedy"} for check in found["checks"])
     assert {check["finding"] for check in found["checks"]} <= {"ok", "note", "wrong", "skipped"}

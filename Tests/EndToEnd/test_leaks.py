@@ -156,6 +156,8 @@ def test_what_is_guarded_is_shown_though_the_overlay_is_not(host):
     host.ip("-6 route flush proto 235")
     shown = guard(host, "status")
     assert shown.returncode == 1 and shown.stdout == "10.20.0.0/16 is guarded\n", shown
+    told = guard(host, "status", "--json")
+    assert told.returncode == 1 and told.stdout == '{"schema":1,"guarded":false,"prefixes":["10.20.0.0/16"]}\n', told
     assert "fd87:d87e:eb43::/48 is not guarded" in shown.stderr
 
 

@@ -1,5 +1,6 @@
 """`oncilla top` on a terminal: what it shows, its keys, its sizes, and a daemon that goes away and comes back."""
 
+import json
 import re
 import subprocess
 import xml.etree.ElementTree
@@ -97,6 +98,8 @@ def test_without_a_terminal_it_prints_one_table(watched):
     assert lines[1].startswith("30 peers, 0 up") and lines[3].startswith("PEER") and len(lines) == 34
     assert "\x1b" not in result.stdout
     assert oncilla("top", "--once", *control(watched)).returncode == 0
+    told = json.loads(oncilla("top", "--json", *control(watched)).stdout)
+    assert told["schema"] == 1 and len(told["peers"]) == 30 and told["peers"][0]["received_bytes_per_second"] == 0
 
 
 def test_no_daemon_and_no_terminal_it_knows(watched, tmp_path):

@@ -43,6 +43,31 @@ struct CommandTests {
     #expect(try output(["name", address]) == text)
   }
 
+  static let forPrograms: [([String], String)] = [
+    (
+      ["address", "--json", version3.uppercased()],
+      """
+      {"schema":1,"addresses":[{"name":"\(version3).onion","address":"fd87:d87e:eb43:5b1f:3f7e:d46d:fe89:9b03"}]}\n
+      """
+    ),
+    (
+      ["name", "[fd87:d87e:eb43::]", "--json"],
+      "{\"schema\":1,\"address\":\"fd87:d87e:eb43::\",\"label\":\"aaaaaaaaaaaaaaaa\"}\n"
+    ),
+  ]
+
+  @Test("programs get a line of JSON", arguments: forPrograms)
+  func json(arguments: [String], text: String) throws {
+    #expect(try output(arguments) == text)
+  }
+
+  @Test("--json belongs to guard status alone", arguments: ["on", "off"])
+  func guardJSON(word: String) {
+    let error = #expect(throws: CommandError.self) { try Command.interpret(["guard", word, "--json"]) }
+    #expect(error?.exitStatus == 2)
+    #expect(error?.description == "guard \(word) and --json exclude each other: one of them is accepted")
+  }
+
   @Test("the version is told", arguments: [["version"], ["--version"]])
   func version(arguments: [String]) throws {
     #expect(try output(arguments) == "oncilla 0.1.0\n")

@@ -4,8 +4,8 @@ import Testing
 @testable import OverlayCore
 @testable import OverlayIO
 
-/// `man/oncilla.conf.5` and `contrib/oncilla.conf.sample` say what the table of settings does. What they lack is written
-/// in the failure as it is to be added.
+/// `man/oncilla.conf.5` and `contrib/oncilla.conf.sample` say what the table of settings does. What they lack is
+/// written in the failure as it is to be added.
 @Suite("Manual page and example of the configuration")
 struct ConfigurationManualTests {
   /// The text of a setting with keys in place of options.

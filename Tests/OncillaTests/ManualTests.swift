@@ -51,48 +51,42 @@ struct ManualTests {
     }
   }
 
-  @Test("it has every option of check-config")
-  func checkOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla check-config" }
-    #expect(documented.map(\.tag) == CheckDraft.options.map(\.synopsis))
-  }
+  /// Commands whose options are those of another one, which the page tells once.
+  static let alike = [
+    "peers": "status", "routes": "status", "neighbours": "status", "monitor": "status", "reload": "status",
+    "revoke": "join",
+  ]
 
-  @Test("it has every option of status")
-  func statusOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla status" }
-    #expect(documented.map(\.tag) == ReadingOptions.options.map(\.synopsis))
-  }
-
-  @Test("it has every option of the commands that ask the daemon and have their own")
-  func clientOptions() {
-    let documented = { (section: String) in entries.filter { $0.section == "Options of oncilla \(section)" }.map(\.tag)
+  @Test("it has every option of every other command in its order", arguments: Command.all.map(\.name))
+  func options(command: String) throws {
+    guard command != Command.run.name else { return }
+    let section = "Options of oncilla " + ManualTests.alike[command, default: command]
+    let documented = entries.filter { $0.section == section }
+    let rows = try Command.named(command).optionRows
+    #expect(documented.map(\.tag) == rows.map { row in row.placeholder.map { "\(row.name) \($0)" } ?? row.name })
+    for (entry, row) in zip(documented, rows) {
+      #expect(entry.text.contains("Repeatable") == row.isRepeatable, "\(row.name)")
+      #expect(entry.defaultValue == row.defaultValue, "\(row.name)")
     }
-    #expect(documented("peer") == PeerDraft.options.map(\.synopsis))
-    #expect(documented("ping") == PingDraft.options.map(\.synopsis))
-    #expect(documented("wait") == WaitDraft.options.map(\.synopsis))
   }
 
-  @Test("it has every option of doctor, and everything that it looks at, in order")
+  @Test("commands whose options are told once have the same")
+  func alike() throws {
+    for (command, other) in ManualTests.alike {
+      #expect(try Command.named(command).optionRows.map(\.text) == Command.named(other).optionRows.map(\.text))
+    }
+  }
+
+  @Test("the synopsis has every command")
+  func synopsis() throws {
+    let parts = page.split(separator: ".SH ").filter { $0.hasPrefix("SYNOPSIS") }
+    let words = ManualTests.plain(Substring(try #require(parts.first))).split { !$0.isLetter && $0 != "-" }
+    for command in Command.all { #expect(words.contains(Substring(command.name)), "\(command.name)") }
+  }
+
+  @Test("it has everything that doctor looks at, in order")
   func doctor() {
-    let documented = entries.filter { $0.section == "Options of oncilla doctor" }
-    #expect(documented.map(\.tag) == DoctorDraft.options.map(\.synopsis))
     #expect(entries.filter { $0.section == "CHECKS" }.map(\.tag) == Check.Subject.allCases.map(\.rawValue))
-  }
-
-  @Test("it has every option of setup and invite")
-  func setupOptions() {
-    for (section, synopses) in [
-      ("Options of oncilla setup", SetupDraft.options.map(\.synopsis)),
-      ("Options of oncilla invite", InviteDraft.options.map(\.synopsis)),
-    ] {
-      #expect(entries.filter { $0.section == section }.map(\.tag) == synopses)
-    }
-  }
-
-  @Test("it has every option of metrics")
-  func metricsOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla metrics" }
-    #expect(documented.map(\.tag) == MetricsOptions.options.map(\.synopsis))
   }
 
   @Test("it has every metric and no other")
@@ -102,38 +96,6 @@ struct ManualTests {
     let documented = page.split(separator: "\n").map { $0.prefix { $0 != " " && $0 != "{" } }
     #expect(
       documented.filter { $0.hasPrefix("oncilla_") && $0 != "oncilla_link_drops_total" }.sorted() == names.sorted())
-  }
-
-  @Test("it has every option of exec and bugreport")
-  func otherOptions() {
-    let documented = { (section: String) in entries.filter { $0.section == "Options of oncilla \(section)" }.map(\.tag)
-    }
-    #expect(documented("exec") == ExecDraft.options.map(\.synopsis))
-    #expect(documented("bugreport") == BugReportDraft.options.map(\.synopsis))
-  }
-
-  @Test("it has every option of top")
-  func topOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla top" }
-    #expect(documented.map(\.tag) == TopDraft.options.map(\.synopsis))
-  }
-
-  @Test("it has every option of guard")
-  func guardOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla guard" }
-    #expect(documented.map(\.tag) == GuardDraft.options.map(\.synopsis))
-  }
-
-  @Test("it has every option of identity")
-  func identityOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla identity" }
-    #expect(documented.map(\.tag) == IdentityDraft.options.map(\.synopsis))
-  }
-
-  @Test("it has every option of address")
-  func addressOptions() {
-    let documented = entries.filter { $0.section == "Options of oncilla address" }
-    #expect(documented.map(\.tag) == AddressDraft.options.map(\.synopsis))
   }
 
   @Test("the help text has every option with its value and its default")

@@ -104,6 +104,39 @@ struct TopTests {
     #expect(lines[4].hasSuffix("its daemon is not running (1 min 10 s ago)"))
   }
 
+  @Test("status and top print one table: the same columns, units and next tries")
+  func table() throws {
+    var waiting = try #require(TopTests.peer("carol", "idle").object)
+    waiting["next_try"] = ["when": "after", "seconds": 12]
+    var up = try #require(TopTests.peer("alice", received: 3_500, sent: 900, roundTrip: 310_400).object)
+    (up["since_seconds"], up["received_bytes_per_second"]) = (70, 1_500)
+    let lines = PeerText.table([.object(up), .object(waiting)]).text().split(separator: "\n")
+    #expect(
+      lines == [
+        "PEER   STATE             RTT    IN/s  OUT/s  RECEIVED   SENT  OUT/IN  LAST ERROR, NEXT TRY",
+        "alice  up 1 min 10 s  310 ms  1.5 kB      -    3.5 kB  900 B     2/1",
+        "carol  idle                -       -      -       0 B    0 B     2/1  next try in 12 s",
+      ])
+    #expect(PeerText.lines(.object(waiting)).hasSuffix("next try:   next try in 12 s\n"))
+  }
+
+  @Test("programs get the peers as status tells of them, with the rates that were measured")
+  func json() throws {
+    let status: JSONObject = [
+      "state": "ready", "summary": "ready", "uptime_seconds": 3_700,
+      "identities": [["address": "fd87:d87e:eb43::1", "peers": [TopTests.peer("alice", received: 9_000)]]],
+    ]
+    var model = TopModel()
+    model.take(TopTests.reading([TopTests.peer("alice", received: 5_000)]), at: TopTests.start)
+    model.take(TopReading(status), at: TopTests.start + .seconds(2))
+    let told = try JSONValue(parsing: Array(model.json(of: status).line.utf8), limit: .max)
+    #expect(told["schema"] == 1 && told["state"] == "ready" && told["uptime_seconds"] == 3_700)
+    let peer = try #require(told["peers"]?.array?.first)
+    #expect(peer["petname"] == "alice" && peer["bytes_received"] == 9_000)
+    #expect(peer["received_bytes_per_second"] == 2_000 && peer["sent_bytes_per_second"] == 0)
+    #expect(peer["identity"] == "fd87:d87e:eb43::1")
+  }
+
   @Test("no screen is too small, and no line longer than the screen")
   func sizes() {
     var help = TopView()

@@ -96,8 +96,8 @@ public struct ConfigurationSource: Sendable {
     }
   }
 
-  /// Whether a user may have put a file of his where it is: the directory is his, or open to a group, as `peers.d` is to
-  /// that of the daemon.
+  /// Whether a user may have put a file of his where it is: the directory is his, or open to a group, as `peers.d` is
+  /// to that of the daemon.
   private static func isPlaced(_ path: String, by user: uid_t) throws(SystemError) -> Bool {
     let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     let status = try SystemCall.status(at: directory)
@@ -151,22 +151,15 @@ extension Configuration {
     }
   }
 
-  /// Every setting with its effective value and, as a comment, where that is from. The lines are a configuration
-  /// themselves.
-  public var lines: [String] {
+  /// Every setting with its effective value, or its values, in the order of the table.
+  public var shownSettings: [ShownSetting] {
     Setting.all.flatMap { setting in
-      let given = entries.filter { $0.setting.name == setting.name }
-      if !given.isEmpty { return given.map { shown(setting, $0.value) } }
-      if case .flag = setting.kind { return ["\(setting.name) = no  # default"] }
-      guard let text = instance.defaultText(of: setting) else { return ["# \(setting.name) is not set"] }
-      return ["\(setting.name) = \(text)  # default"]
+      let given = entries.filter { $0.setting.name == setting.name }.map { ShownSetting(setting, $0.value) }
+      return given.isEmpty ? [ShownSetting(setting, defaultOf: instance)] : given
     }
   }
 
-  /// A value with where it is from; a secret one without what it is.
-  private func shown(_ setting: Setting, _ value: GivenValue) -> String {
-    guard setting.isSecret else { return "\(setting.name) = \(value.text)  # \(value.origin.place)" }
-    let petname = value.text.prefix { $0 != "=" }
-    return "# \(setting.name) = \(petname)=(hidden)  # \(value.origin.place)"
-  }
+  /// Every setting with its effective value and, as a comment, where that is from. The lines are a configuration
+  /// themselves.
+  public var lines: [String] { shownSettings.map(\.line) }
 }

@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// A file of `conf.d` with the public key of somebody who may find a private onion service: one for each, so that it can
-/// be revoked.
+/// A file of `conf.d` with the public key of somebody who may find a private onion service: one for each, so that it
+/// can be revoked.
 public struct InvitedFile: Equatable, Sendable {
   /// What the friend is called.
   public let petname: Petname

@@ -124,7 +124,8 @@ public enum PeerFileError: PermissionError, Equatable {
     switch self {
     case .foreign(let path): "\(path) was written or changed by hand, and is left alone: change it there, or remove it"
     case .taken(let path):
-      "\(path) is that of another host: give this one another petname, or remove that one with 'oncilla peer remove --save'"
+      "\(path) is that of another host: give this one another petname, or remove "
+        + "that one with 'oncilla peer remove --save'"
     case .failed(let error): "\(error)"
     }
   }

@@ -1,8 +1,8 @@
 import OverlayCore
 import OverlayIO
 
-/// Takes out of texts who somebody is: names, addresses, keys and paths become others, the same always the same, so that
-/// a reader can still follow who is meant. What it does not know it takes for a secret if it looks like one.
+/// Takes out of texts who somebody is: names, addresses, keys and paths become others, the same always the same, so
+/// that a reader can still follow who is meant. What it does not know it takes for a secret if it looks like one.
 struct Redactor {
   /// What is replaced as it stands, in lower case, by its first byte.
   private var known: [UInt8: [(text: [UInt8], alias: String)]] = [:]

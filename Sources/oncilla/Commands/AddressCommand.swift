@@ -5,7 +5,7 @@ extension Command {
   /// `oncilla address`: from names to addresses.
   static let address = Command(
     name: "address",
-    usage: "NAME... | --hostname-file FILE",
+    usage: "NAME... | --hostname-file FILE [OPTION]...",
     summary: "print the IPv6 address of an onion name",
     details: [
       """
@@ -36,12 +36,17 @@ extension Command {
         }
       }
       guard !names.isEmpty else { throw .incomplete(command: "address", needs: "NAME or --hostname-file FILE") }
+      if parsed.draft.isJSON {
+        let result: JSONObject = ["addresses": .array(names.map { ["name": .text($0), "address": .text($0.address)] })]
+        return .output(result.line)
+      }
       return .output(names.map { "\($0.address)\n" }.joined())
     })
 }
 
 /// The options of `oncilla address` while they are being read.
-struct AddressDraft {
+struct AddressDraft: JSONDraft {
+  var isJSON = false
   var hostnameFile: String?
 
   static var options: [Option<AddressDraft>] {
@@ -49,7 +54,8 @@ struct AddressDraft {
       Option("--hostname-file", "FILE", "Read the name from a file such as Tor's hostname.") {
         draft, value throws(SettingValue.Refusal) in
         draft.hostnameFile = try SettingValue.path(value)
-      }
+      },
+      .json("Print one line of JSON: the names in full, each with its address."),
     ]
   }
 }

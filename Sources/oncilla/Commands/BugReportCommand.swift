@@ -24,18 +24,12 @@ extension Command {
 }
 
 /// The options of `oncilla bugreport` while they are being read.
-struct BugReportDraft: ClientDraft {
+struct BugReportDraft: ClientDraft, ConfigurationDraft {
   var control: String?
   var file: String?
 
   static var options: [Option<BugReportDraft>] {
-    [
-      Option("--config", "FILE", "The configuration of the daemon, if it was started with --config.") {
-        draft, value throws(SettingValue.Refusal) in
-        draft.file = try SettingValue.path(value)
-      },
-      .control(),
-    ]
+    [.config(), .control()]
   }
 
   /// The report. What cannot be found out is said in its place.

@@ -4,7 +4,7 @@ extension Command {
   /// `oncilla check-config`: whether a daemon would start with the configuration, and what it would do.
   static let checkConfiguration = Command(
     name: "check-config",
-    usage: "[--show] [--config FILE]",
+    usage: "[OPTION]...",
     summary: "say whether the configuration is valid, and what it amounts to",
     details: [
       """
@@ -22,7 +22,16 @@ extension Command {
       } catch {
         throw .setting(error)
       }
-      var lines = (configuration.warnings + configuration.hookProblems).map { "# warning: \($0)" }
+      let warnings = configuration.warnings + configuration.hookProblems
+      if draft.isJSON {
+        var result: JSONObject = [
+          "valid": true, "files": .array(configuration.files.map { .string($0) }),
+          "warnings": .array(warnings.map { .string($0) }),
+        ]
+        if draft.shows { result["settings"] = .array(configuration.shownSettings.map(\.json)) }
+        return .output(result.line)
+      }
+      var lines = warnings.map { "# warning: \($0)" }
       if draft.shows {
         lines += configuration.files.map { "# \($0)" } + configuration.lines
       } else {
@@ -34,17 +43,15 @@ extension Command {
 }
 
 /// The options of `oncilla check-config` while they are being read.
-struct CheckDraft {
+struct CheckDraft: ConfigurationDraft, JSONDraft {
   var file: String?
   var shows = false
+  var isJSON = false
 
   static var options: [Option<CheckDraft>] {
     [
       Option(flag: "--show", "Print each setting with its value, and where that is from.") { $0.shows = true },
-      Option("--config", "FILE", "Check this file, and not those of /etc/oncilla.") {
-        draft, value throws(SettingValue.Refusal) in
-        draft.file = try SettingValue.path(value)
-      },
+      .json("Print one line of JSON: the files, the warnings and, with --show, the settings."), .config(),
     ]
   }
 }

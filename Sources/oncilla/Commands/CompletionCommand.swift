@@ -8,9 +8,9 @@ extension Command {
     summary: "print what completes the commands and options in a shell",
     details: [
       """
-      Prints a script for the shell, which knows the commands with their options and values, and asks the daemon for the \
-      petnames of its peers when one is to be completed. The package and 'make install' put them where the shells look; \
-      else:
+      Prints a script for the shell, which knows the commands with their options and values, and asks the daemon for \
+      the petnames of its peers when one is to be completed. The package and 'make install' put them where the shells \
+      look; else:
       """, "bash: oncilla completion bash > ~/.local/share/bash-completion/completions/oncilla",
       "zsh: oncilla completion zsh > _oncilla in a directory of $fpath, before compinit",
       "fish: oncilla completion fish > ~/.config/fish/completions/oncilla.fish",

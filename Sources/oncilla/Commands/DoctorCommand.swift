@@ -4,7 +4,7 @@ extension Command {
   /// `oncilla doctor`: what is wrong on this host, and what helps.
   static let doctor = Command(
     name: "doctor",
-    usage: "[--json] [--config FILE]",
+    usage: "[OPTION]...",
     summary: "look at everything that a daemon needs, and say what is wrong and what helps",
     details: [
       """
@@ -29,19 +29,14 @@ extension Command {
 }
 
 /// The options of `oncilla doctor` while they are being read.
-struct DoctorDraft {
+struct DoctorDraft: ConfigurationDraft, JSONDraft {
   var file: String?
   var isJSON = false
 
   static var options: [Option<DoctorDraft>] {
     [
-      Option(flag: "--json", "Print one line of JSON: an array of checks, each with a finding, a text and a remedy.") {
-        $0.isJSON = true
-      },
-      Option("--config", "FILE", "The configuration is this file, and not those of /etc/oncilla.") {
-        draft, value throws(SettingValue.Refusal) in
-        draft.file = try SettingValue.path(value)
-      },
+      .json("Print one line of JSON: whether all is well, and the checks, each with finding, text and remedy."),
+      .config(),
     ]
   }
 }
@@ -66,7 +61,7 @@ enum DoctorText {
     let result: JSONObject = [
       "healthy": .boolean(!checks.contains(where: \.isWrong)), "checks": .array(checks.map(\.json)),
     ]
-    return JSONValue.object(result).text + "\n"
+    return result.line
   }
 
   /// The last line.

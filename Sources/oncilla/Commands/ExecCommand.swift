@@ -8,9 +8,10 @@ extension Command {
     summary: "run a program that reaches the overlay and nothing else",
     details: [
       """
-      Runs COMMAND in the network namespace of a daemon that was started with --netns, where there is no other network. \
-      Needs root, and runs it as the user who called sudo, with that user's groups as /etc/group has them, and without \
-      any right of root. The exit status is that of COMMAND, 127 if there is none, and 126 if it cannot be run.
+      Runs COMMAND in the network namespace of a daemon that was started with --netns, where there is no other \
+      network. Needs root, and runs it as the user who called sudo, with that user's groups as /etc/group has them, \
+      and without any right of root. The exit status is that of COMMAND, 127 if there is none, and 126 if it \
+      cannot be run.
       """
     ],
     optionRows: ExecDraft.options.map { HelpText.row($0) },

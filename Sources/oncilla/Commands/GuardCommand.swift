@@ -28,6 +28,7 @@ extension Command {
       guard let verb = GuardVerb(rawValue: word) else {
         throw .argument(word, reason: "on, off or status is accepted")
       }
+      if parsed.draft.isJSON, verb != .status { throw .conflict("guard \(word)", "--json") }
       var shown = ""
       var draft = parsed.draft
       var trouble: SettingError?
@@ -42,9 +43,9 @@ extension Command {
           if trouble == nil { return .output(shown) }
         case .off: if try parsed.draft.turnOff() { return .output("") }
         case .status:
-          let (text, isGuarded) = try parsed.draft.status()
-          if isGuarded { return .output(text) }
-          shown = text
+          let status = try parsed.draft.status()
+          shown = parsed.draft.isJSON ? status.json.line : status.text
+          if status.isGuarded { return .output(shown) }
         }
       } catch {
         throw CommandError(error)
@@ -69,9 +70,10 @@ enum GuardVerb: String {
 }
 
 /// The options of `oncilla guard` while they are being read, and what they are for.
-struct GuardDraft {
+struct GuardDraft: ConfigurationDraft, JSONDraft {
   var settings = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
   var file: String?
+  var isJSON = false
 
   static var options: [Option<GuardDraft>] {
     [
@@ -86,10 +88,8 @@ struct GuardDraft {
         let count = draft.settings.routes.count + 1
         draft.settings.routes.append(try SettingValue.prefix(value, count: count))
       },
-      Option("--config", "FILE", "Let 'on' read this file, and not those of /etc/oncilla; /dev/null for none.") {
-        draft, value throws(SettingValue.Refusal) in
-        draft.file = try SettingValue.path(value)
-      },
+      .config("Let 'on' read this configuration, and not those of /etc/oncilla; /dev/null for none."),
+      .json("With 'status': print one line of JSON, whether the overlay is guarded, and the prefixes."),
     ]
   }
 
@@ -139,10 +139,23 @@ struct GuardDraft {
     return true
   }
 
-  /// A line for each prefix that is guarded, and whether the overlay is.
-  func status() throws(PrivilegeError) -> (text: String, isGuarded: Bool) {
+  /// What is guarded.
+  func status() throws(PrivilegeError) -> GuardStatus {
     var privileges = try Privileges(guarding: settings)
-    let prefixes = try privileges.lookForLeakGuards()
-    return (prefixes.map { "\($0) is guarded\n" }.joined(), prefixes.contains(.ipv6(OverlayNetwork.tor.prefix)))
+    return GuardStatus(prefixes: try privileges.lookForLeakGuards())
   }
+}
+
+/// The prefixes that are guarded.
+struct GuardStatus {
+  let prefixes: [IPPrefix]
+
+  /// Whether the overlay is among them.
+  var isGuarded: Bool { prefixes.contains(.ipv6(OverlayNetwork.tor.prefix)) }
+
+  /// A line for each.
+  var text: String { prefixes.map { "\($0) is guarded\n" }.joined() }
+
+  /// The same for programs.
+  var json: JSONObject { ["guarded": .boolean(isGuarded), "prefixes": .array(prefixes.map { .text($0) })] }
 }

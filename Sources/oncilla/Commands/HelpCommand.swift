@@ -23,6 +23,9 @@ extension Command {
     Reach onion services by IPv6: packets to fd87:d87e:eb43::/48 travel through Tor
     to the host whose onion name the address belongs to.
 
+    To begin: 'sudo oncilla setup'. What is wrong, and what helps: 'sudo oncilla
+    doctor'.
+
     Commands:
     \(all.map { HelpText.row($0.name, $0.summary, indent: 16) }.joined())
     -i INSTANCE, or --instance INSTANCE, means a daemon with a configuration, a

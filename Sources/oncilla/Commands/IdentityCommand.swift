@@ -17,8 +17,8 @@ extension Command {
       """,
       """
       The keys of 'oncilla run --publish tor' stand in the state directory. 'backup' writes all of them, with their \
-      names, to a new FILE, and 'restore' takes them from there. 'import' takes the key of an onion service from a HiddenServiceDir of \
-      Tor's, whose lines are to be taken out of torrc then, and 'export' writes such a directory. Nothing is \
+      names, to a new FILE, and 'restore' takes them from there. 'import' takes the key of an onion service from a \
+      HiddenServiceDir of Tor's, whose lines are to be taken out of torrc then, and 'export' writes such a directory. Nothing is \
       overwritten without --force. One key runs on one host at a time; a daemon that runs keeps its name until it is \
       started again.
       """,
@@ -115,7 +115,7 @@ struct IdentityDraft: ReadingDraft {
   func list(_ operands: [String], _ instance: Instance) throws(CommandError) -> String {
     if operands.count > 1 { throw .unexpectedArgument(operands[1], command: "oncilla identity") }
     let result = try DaemonConnection(instance, control).ask("identities")
-    if isJSON { return JSONValue.object(result).text + "\n" }
+    if isJSON { return result.line }
     var table = Table([("ADDRESS", .left), ("NAME", .left), ("CALLED", .left), ("LISTENS AT", .left)])
     for identity in result["identities"]?.array ?? [] {
       let listen = (identity["listen"]?.array ?? []).compactMap(\.string).joined(separator: " ")

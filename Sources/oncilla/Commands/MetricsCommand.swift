@@ -9,7 +9,7 @@ struct MetricsOptions: ClientDraft {
 
   static var options: [Option<MetricsOptions>] {
     [
-      Option(flag: "--peers", "Show peers that have petnames, by these.") { $0.showsPeers = true },
+      Option(flag: "--peers", "Add the figures of each peer that has a petname.") { $0.showsPeers = true },
       .control(),
     ]
   }

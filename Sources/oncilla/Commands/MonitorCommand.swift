@@ -15,8 +15,7 @@ extension Command {
       _ = try daemon.ask("monitor")
       while true {
         guard let event = try daemon.next(within: .seconds(3_600)) else { continue }
-        let line = options.isJSON ? JSONValue.object(event).text : EventText.line(event)
-        guard Console.write(line + "\n") else { return .output("") }
+        guard Console.write(options.isJSON ? event.line : EventText.line(event) + "\n") else { return .output("") }
       }
     })
 }

@@ -10,13 +10,13 @@ extension Command {
     details: [
       "ACTION is show, add, remove, block, unblock, connect, disconnect or reconnect.",
       """
-      PEER is a petname, an overlay address, an onion name, or the 16 characters of it that the address holds; as it is \
-      pasted.
+      PEER is a petname, an overlay address, an onion name, or the 16 characters of it that the address holds; as it \
+      is pasted.
       """,
       "show prints all that is known of the peer.",
       """
-      add makes it a permanent peer, PEER written as [PETNAME=]NAME, until the daemon ends; --save keeps it in a file of \
-      peers.d, for which a petname is needed. remove makes it none; --save removes such a file.
+      add makes it a permanent peer, PEER written as [PETNAME=]NAME, until the daemon ends; --save keeps it in a file \
+      of peers.d, for which a petname is needed. remove makes it none; --save removes such a file.
       """,
       "block closes its circuits, dials it no more and refuses what it sends, until unblock or until the daemon ends.",
       "connect dials it now, whatever the pause after a failure says.",
@@ -67,7 +67,7 @@ enum PeerVerb: String, CaseIterable {
     let result = try daemon.ask("peer_" + rawValue, arguments)
     switch self {
     case .show:
-      return draft.isJSON ? JSONValue.object(result).text + "\n" : PeerText.lines(result["peer"] ?? .null)
+      return draft.isJSON ? result.line : PeerText.lines(result["peer"] ?? .null)
     case .add: return "\(result["address"]?.string ?? "?")\n"
     case .remove:
       guard draft.isSaved else { return "" }

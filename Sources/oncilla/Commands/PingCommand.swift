@@ -10,8 +10,8 @@ extension Command {
     details: [
       """
       Has the daemon send echo requests to PEER, which is dialled if need be, and prints how long the circuit took and \
-      how long each answer. The first along a new circuit mostly takes longer than those that follow. Needs no right to \
-      send packets. Fails if nothing was answered.
+      how long each answer. The first along a new circuit mostly takes longer than those that follow. Needs no right \
+      to send packets. Fails if nothing was answered.
       """
     ],
     optionRows: PingDraft.options.map { HelpText.row($0) },
@@ -78,12 +78,12 @@ struct PingRun {
   func summary() throws(CommandError) -> String {
     guard let first = times.first else { throw failure ?? .failed("nothing was answered") }
     if draft.isJSON {
-      let result: JSONValue = [
+      let result: JSONObject = [
         "peer": .string(peer), "address": .string(address), "sent": .integer(Int64(sent)),
         "answered": .integer(Int64(times.count)), "circuit_us": circuit.map { .integer($0) } ?? .null,
         "round_trips_us": .array(times.map { .integer($0) }),
       ]
-      return result.text + "\n"
+      return result.line
     }
     var text = "\(sent) sent, \(times.count) answered; first \(PeerText.milliseconds(first))"
     let later = times.dropFirst()
@@ -107,11 +107,11 @@ struct PingDraft: ReadingDraft {
 
   static var options: [Option<PingDraft>] {
     [
-      Option("-c", "N", "How many echo requests, 1 to 10000, a second apart.") {
+      Option("-c", "N", default: "4", "How many echo requests, 1 to 10000, a second apart.") {
         draft, value throws(SettingValue.Refusal) in
         draft.count = try SettingValue.number(value, in: 1...10_000) { $0 }
       },
-      Option("-W", "SECONDS", "How long each may take, a new circuit included, 1 to 300.") {
+      Option("-W", "SECONDS", default: "70", "How long each may take, a new circuit included, 1 to 300.") {
         draft, value throws(SettingValue.Refusal) in
         draft.patience = try SettingValue.number(value, in: 1...300) { $0 }
       },

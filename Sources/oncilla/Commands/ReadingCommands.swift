@@ -50,7 +50,7 @@ extension Command {
       perform: { instance, arguments throws(CommandError) in
         guard let options = try ReadingOptions.parse(arguments, name) else { return nil }
         let result = try DaemonConnection(instance, options.control).ask(request)
-        return .output(options.isJSON ? JSONValue.object(result).text + "\n" : text(result))
+        return .output(options.isJSON ? result.line : text(result))
       })
   }
 }

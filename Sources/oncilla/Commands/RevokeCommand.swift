@@ -9,8 +9,8 @@ extension Command {
     summary: "take back the key that 'oncilla invite PETNAME' gave",
     details: [
       """
-      Who has the key does not find this host any more once Tor has published it anew, within a minute or two. Circuits \
-      that stand go on.
+      Who has the key does not find this host any more once Tor has published it anew, within a minute or two. \
+      Circuits that stand go on.
       """
     ],
     optionRows: ChangingOptions.options.map { HelpText.row($0) },

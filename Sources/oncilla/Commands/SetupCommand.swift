@@ -56,7 +56,7 @@ struct SetupDraft: ClientDraft {
       Option("--socks", "HOST:PORT|unix:PATH", "Tor's SOCKS port, where it is not found by itself.") {
         draft, text throws(SettingValue.Refusal) in draft.socks = try SettingValue.socketAddress(text)
       },
-      Option("--timeout", "SECONDS", "How long to wait until the host is ready, 0 to 3600 (default: 180).") {
+      Option("--timeout", "SECONDS", default: "180", "How long to wait until the host is ready, 0 to 3600.") {
         draft, text throws(SettingValue.Refusal) in
         draft.timeout = try SettingValue.seconds(text, in: 0...3_600)
       },

@@ -10,14 +10,15 @@ extension Command {
     details: [
       """
       The first line tells whether the daemon is ready, or what it waits for. A line for each peer follows: its state, \
-      how long the last answer took, what was sent and received, the circuits to and from it, and its last error.
+      how long the last answers took, bytes a second from it and to it, what was received and sent in all, the circuits \
+      to it and from it, why it was last lost or not reached, and when it is tried again.
       """
     ],
     optionRows: ReadingOptions.options.map { HelpText.row($0) },
     perform: { instance, arguments throws(CommandError) in
       guard let options = try ReadingOptions.parse(arguments, "status") else { return nil }
       let result = try DaemonConnection(instance, options.control).ask("status")
-      if options.isJSON { return .output(JSONValue.object(result).text + "\n") }
+      if options.isJSON { return .output(result.line) }
       return .output(StatusText(result).text(Console.style))
     })
 }

@@ -5,13 +5,12 @@ extension Command {
   /// `oncilla top`: the peers as they are now, and how fast.
   static let top = Command(
     name: "top",
-    usage: "[--once] [--interval S]",
+    usage: "[OPTION]...",
     summary: "watch the peers, and how fast they are",
     details: [
       """
-      Shows the peers with their state, the time that the last answer took, bytes a second and in all, and circuits, \
-      again every second: 'h' explains the keys, 'q' ends it. If standard input or output is no terminal it prints one \
-      table and ends, as with --once.
+      Shows the table of 'oncilla status' again every second, with a graph of how fast each peer is: 'h' explains the \
+      keys, 'q' ends it. If standard input or output is no terminal it prints one table and ends, as with --once.
       """
     ],
     optionRows: TopDraft.options.map { HelpText.row($0) },
@@ -19,15 +18,16 @@ extension Command {
       let parser = OptionParser(command: "oncilla top", options: TopDraft.options)
       guard let draft = try parser.parseOptions(arguments, into: TopDraft()) else { return nil }
       let watch = TopWatch(instance: instance, draft: draft)
-      if draft.isOnce || !Console.isInteractive { return .output(try watch.table()) }
+      if draft.isJSON || draft.isOnce || !Console.isInteractive { return .output(try watch.once()) }
       try watch.run()
       return .output("")
     })
 }
 
 /// The options of `oncilla top` while they are being read.
-struct TopDraft: ClientDraft {
+struct TopDraft: ReadingDraft {
   var control: String?
+  var isJSON = false
   var isOnce = false
   /// The time between two readings, in seconds.
   var interval = 1
@@ -35,11 +35,11 @@ struct TopDraft: ClientDraft {
   static var options: [Option<TopDraft>] {
     [
       Option(flag: "--once", "Print one table, with the rates of one interval, and end.") { $0.isOnce = true },
-      Option("--interval", "S", "Seconds between two readings, 1 to 3600; 1 if not given.") {
+      Option("--interval", "S", default: "1", "Seconds between two readings, 1 to 3600.") {
         draft, value throws(SettingValue.Refusal) in
         draft.interval = try SettingValue.number(value, in: 1...3600, as: { $0 })
       },
-      .control(),
+      .json("Print one line of JSON, with the rates of one interval, and end."), .control(),
     ]
   }
 }
@@ -52,17 +52,17 @@ struct TopWatch {
   /// How long a daemon may take that is asked again soon: meanwhile no key is answered.
   private static let patience = OverlayCore.Duration.seconds(2)
 
-  /// Asks twice, an interval apart, and returns the table.
-  func table() throws(CommandError) -> String {
+  /// Asks twice, an interval apart, and returns what is to be printed.
+  func once() throws(CommandError) -> String {
     let connection = try DaemonConnection(instance, draft.control)
     var model = TopModel()
     model.take(TopReading(try connection.ask("status")), at: SystemCall.now)
     SystemCall.sleep(milliseconds: UInt32(draft.interval) * 1_000)
-    let reading = TopReading(try connection.ask("status"))
+    let status = try connection.ask("status")
+    let reading = TopReading(status)
     model.take(reading, at: SystemCall.now)
-    let columns = TopColumn.allCases.filter { $0 != .graph }
-    var table = Table(columns.map { ($0.title, $0.isNumber ? .right : .left) })
-    for row in model.rows { table.add(columns.map { $0.text(of: row) }) }
+    if draft.isJSON { return model.json(of: status).line }
+    let table = TopColumn.table(model.rows)
     let style = Console.style
     return style.bold(reading.summary) + "\n" + TopLayout.totals(model, reading) + "\n\n" + table.text(style)
   }

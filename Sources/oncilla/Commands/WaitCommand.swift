@@ -9,9 +9,9 @@ extension Command {
     summary: "wait until the daemon is ready, or a peer is connected",
     details: [
       """
-      Ends as soon as all that is asked for is so: the daemon is ready (--ready, which is meant where nothing is given), \
-      and there is a circuit to each PEER. A daemon that is being started is waited for, too, 10 seconds if there is no \
-      --timeout.
+      Ends as soon as all that is asked for is so: the daemon is ready (--ready, which is meant where nothing is \
+      given), and there is a circuit to each PEER. A daemon that is being started is waited for, too, 10 seconds if \
+      there is no --timeout.
       """
     ],
     optionRows: WaitDraft.options.map { HelpText.row($0) },
@@ -45,7 +45,8 @@ struct WaitDraft: ClientDraft {
       },
       Option(
         "--timeout", "SECONDS",
-        "Give up after so long, exit status 124; 0 looks once, exit status 6. Without it: never."
+        "Give up after so long, exit status 124; with 0 look once, exit status 6. If it is not given, a daemon that runs "
+          + "is waited for without end."
       ) { draft, value throws(SettingValue.Refusal) in
         draft.timeout = try SettingValue.number(value, in: 0...86_400) { $0 }
       },

@@ -27,8 +27,8 @@ enum FishCompletion {
         end
       end
 
-      # COMMAND [POSITION [FIRST...]]: whether the next word is one of the command, stands at this place, and behind one of
-      # these first operands.
+      # COMMAND [POSITION [FIRST...]]: whether the next word is one of the command, stands at this place, and behind
+      # one of these first operands.
       function __oncilla_at
         set -l operands (__oncilla_operands)
         test "$operands[1]" = "$argv[1]"; or return 1
@@ -62,7 +62,8 @@ enum FishCompletion {
       end
 
       complete -c oncilla -f
-      complete -c oncilla -n 'not count (__oncilla_operands) >/dev/null' -s i -l instance -x -a '(__oncilla_instances)' -d 'the daemon of this name'
+      complete -c oncilla -n 'not count (__oncilla_operands) >/dev/null' -s i -l instance \
+        -x -a '(__oncilla_instances)' -d 'the daemon of this name'
       complete -c oncilla -n 'not count (__oncilla_operands) >/dev/null' -l version -d 'its version'
       complete -c oncilla -l help -d 'explain the command'
       \(lines.joined(separator: "\n"))

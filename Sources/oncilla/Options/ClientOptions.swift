@@ -7,11 +7,20 @@ protocol ClientDraft {
   var control: String? { get set }
 }
 
-/// Those that only show something have one more.
-protocol ReadingDraft: ClientDraft {
+/// The options that every command has that prints for programs, too, while they are being read.
+protocol JSONDraft {
   /// Whether the result is printed as JSON.
   var isJSON: Bool { get set }
 }
+
+/// The options that every command has that reads the configuration, while they are being read.
+protocol ConfigurationDraft {
+  /// The file that is read in place of those of the instance; `nil` for those.
+  var file: String? { get set }
+}
+
+/// The options of a command that only shows what the daemon answers.
+protocol ReadingDraft: ClientDraft, JSONDraft {}
 
 /// The options of a command that has no others.
 struct ReadingOptions: ReadingDraft {
@@ -38,10 +47,21 @@ extension Option where Draft: ClientDraft {
   }
 }
 
-extension Option where Draft: ReadingDraft {
+extension Option where Draft: JSONDraft {
   /// The result is for a program.
-  static func json() -> Option {
-    Option(flag: "--json", "Print one line of JSON, as oncilla-control(7) describes it.") { $0.isJSON = true }
+  static func json(_ summary: String = "Print one line of JSON, as oncilla-control(7) describes it.") -> Option {
+    Option(flag: "--json", summary) { $0.isJSON = true }
+  }
+}
+
+extension Option where Draft: ConfigurationDraft {
+  /// Which configuration is read.
+  static func config(
+    _ summary: String = "Read this configuration, and not those of /etc/oncilla; /dev/null for none."
+  ) -> Option {
+    Option("--config", "FILE", summary) { draft, value throws(SettingValue.Refusal) in
+      draft.file = try SettingValue.path(value)
+    }
   }
 }
 
@@ -103,7 +123,8 @@ struct DaemonConnection {
       let unit = instance.name.map { "oncilla@\($0)" } ?? "oncilla"
       return .daemon(
         3,
-        "\(unit) is not running (no daemon at \(path.quotedLine())): sudo systemctl start \(unit), or \(instance.program) run"
+        "\(unit) is not running (no daemon at \(path.quotedLine())): sudo systemctl start \(unit), or "
+          + "\(instance.program) run"
       )
     case .forbidden: return .daemon(4, permissionText(path))
     case .refused(let error): return .daemon(status(of: error.code), error.description)

@@ -22,7 +22,8 @@ enum HelpText {
     // The no-break space keeps the default in one piece; it is written as a plain one.
     let suffix = option.defaultValue.map { " (default:\u{a0}\($0))" } ?? ""
     return OptionRow(
-      name: option.name, placeholder: option.placeholder, isRepeatable: option.isRepeatable, summary: option.summary,
+      name: option.name, placeholder: option.placeholder, isRepeatable: option.isRepeatable,
+      defaultValue: option.defaultValue, summary: option.summary,
       text: row(option.synopsis, option.summary + suffix))
   }
 
@@ -53,6 +54,8 @@ struct OptionRow: Sendable {
   let placeholder: String?
   /// Whether it may be given more than once.
   let isRepeatable: Bool
+  /// The value where it is not given; `nil` if there is none.
+  let defaultValue: String?
   /// What it does.
   let summary: String
   /// The lines of the help text.

@@ -19,14 +19,15 @@ struct Option<Draft> {
   /// Reads the value into the draft; an empty one for an option that takes none.
   let read: Reader
 
-  /// An option of one command alone. It takes a value and has no default.
+  /// An option of one command alone that takes a value.
   init(
-    _ name: String, _ placeholder: String, isRepeatable: Bool = false, _ summary: String,
+    _ name: String, _ placeholder: String, isRepeatable: Bool = false, default defaultValue: String? = nil,
+    _ summary: String,
     read: @escaping (inout Draft, String) throws(SettingValue.Refusal) -> Void
   ) {
     self.name = name
     self.placeholder = placeholder
-    defaultValue = nil
+    self.defaultValue = defaultValue
     self.isRepeatable = isRepeatable
     self.summary = summary
     self.read = { draft, given throws(SettingError) in

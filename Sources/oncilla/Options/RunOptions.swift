@@ -1,7 +1,7 @@
 import OverlayIO
 
 /// The options of `oncilla run` while they are being read.
-struct RunDraft {
+struct RunDraft: ConfigurationDraft {
   /// The file of `--config`.
   var file: String?
   /// The settings.
@@ -10,16 +10,8 @@ struct RunDraft {
 
 /// The options of `oncilla run`: one for each setting, and the file that holds them.
 enum RunOptions {
-  /// The file that is read in place of those of the instance.
-  static var configuration: Option<RunDraft> {
-    Option("--config", "FILE", "Read this configuration, and not those of /etc/oncilla; /dev/null for none.") {
-      draft, value throws(SettingValue.Refusal) in
-      draft.file = try SettingValue.path(value)
-    }
-  }
-
   /// All of them, in the order of the help text.
-  static var all: [Option<RunDraft>] { [configuration] + Setting.all.map { Option($0) } }
+  static var all: [Option<RunDraft>] { [.config()] + Setting.all.map { Option($0) } }
 
   /// What `arguments` say for a daemon of `instance`, and where the rest is; `nil` if they ask for help.
   static func source(

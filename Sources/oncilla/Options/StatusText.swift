@@ -27,21 +27,14 @@ struct StatusText {
 
 /// Peers for people.
 enum PeerText {
-  /// Returns a table of peers.
+  /// Returns a table of peers, each as fast as the daemon says.
   static func table(_ peers: [JSONValue]) -> Table {
-    var table = Table([
-      ("PEER", .left), ("STATE", .left), ("RTT", .right), ("SENT", .right), ("RECEIVED", .right),
-      ("SENDS", .right), ("RECEIVES", .right), ("OUT/IN", .right), ("LAST ERROR", .left),
-    ])
-    for peer in peers {
-      table.add([
-        label(peer), state(peer), peer["round_trip_us"]?.integer.map(milliseconds) ?? "-",
-        bytes(peer["bytes_sent"]), bytes(peer["bytes_received"]), rate(peer["sent_bytes_per_second"]),
-        rate(peer["received_bytes_per_second"]),
-        "\(peer["circuits_out"]?.integer ?? 0)/\(peer["circuits_in"]?.integer ?? 0)", lastError(peer),
-      ])
-    }
-    return table
+    TopColumn.table(
+      peers.map { peer in
+        TopModel.Row(
+          peer: TopPeer(peer), rateIn: UInt64(clamping: peer["received_bytes_per_second"]?.integer ?? 0),
+          rateOut: UInt64(clamping: peer["sent_bytes_per_second"]?.integer ?? 0), history: [])
+      })
   }
 
   /// Returns what a peer is called: by its petname, or else its address.
@@ -49,37 +42,30 @@ enum PeerText {
     (peer["petname"]?.string ?? peer["address"]?.string ?? "?").quotedLine()
   }
 
-  private static func state(_ peer: JSONValue) -> String {
-    let age = peer["since_seconds"]?.integer.map { " " + duration($0) } ?? ""
-    let state = (peer["state"]?.string ?? "?").quotedLine()
-    return ["up", "connecting"].contains(state) ? state + age : state
-  }
-
-  private static func rate(_ value: JSONValue?) -> String {
-    value?.integer.map { $0 > 0 ? bytes(.integer($0)) + "/s" : "-" } ?? "-"
-  }
-
   /// Returns all that is known of a peer, a line each.
   static func lines(_ peer: JSONValue) -> String {
     let rows: [(String, String?)] = [
       ("petname", peer["petname"]?.string), ("address", peer["address"]?.string), ("name", peer["name"]?.string),
-      ("state", state(peer)), ("configured", peer["configured"]?.boolean.map { $0 ? "yes" : "no" }),
+      ("state", TopPeer(peer).stateText), ("configured", peer["configured"]?.boolean.map { $0 ? "yes" : "no" }),
       ("round trip", peer["round_trip_us"]?.integer.map(milliseconds)),
-      ("sent", peer["bytes_sent"].map { bytes($0) + ", now " + rate(peer["sent_bytes_per_second"]) }),
-      ("received", peer["bytes_received"].map { bytes($0) + ", now " + rate(peer["received_bytes_per_second"]) }),
+      ("sent", traffic(peer["bytes_sent"], now: peer["sent_bytes_per_second"])),
+      ("received", traffic(peer["bytes_received"], now: peer["received_bytes_per_second"])),
       ("circuits", peer["circuits_out"]?.integer.map { "\($0) out, \(peer["circuits_in"]?.integer ?? 0) in" }),
-      ("last error", lastError(peer).isEmpty ? nil : lastError(peer)),
+      (peer["last_error"]?["text"] == nil ? "next try" : "last error", trouble(peer).isEmpty ? nil : trouble(peer)),
     ]
     return rows.compactMap { name, value in
       value.map { (name + ":").padded(to: 12) + $0.quotedLine(limit: 400) + "\n" }
     }.joined()
   }
 
-  /// Returns why a peer was last lost or not reached, with its age and the next try; empty if it never was.
-  static func lastError(_ peer: JSONValue) -> String {
-    guard let error = peer["last_error"], let text = error["text"]?.string else { return "" }
-    let age = error["age_seconds"]?.integer.map { " (\(duration($0)) ago)" } ?? ""
-    return text.quotedLine() + age + (nextTry(peer).map { "; " + $0 } ?? "")
+  /// Returns why a peer was last lost or not reached, with its age, and when it is tried again; empty if there is
+  /// nothing to tell.
+  static func trouble(_ peer: JSONValue) -> String {
+    let error = peer["last_error"]?["text"]?.string.map { text in
+      let age = peer["last_error"]?["age_seconds"]?.integer.map { " (\(duration($0)) ago)" } ?? ""
+      return text.quotedLine() + age
+    }
+    return [error, nextTry(peer)].compactMap { $0 }.joined(separator: "; ")
   }
 
   private static func nextTry(_ peer: JSONValue) -> String? {
@@ -96,8 +82,13 @@ enum PeerText {
   /// Returns microseconds in milliseconds.
   static func milliseconds(_ microseconds: Int64) -> String { "\((microseconds + 500) / 1_000) ms" }
 
-  private static func bytes(_ value: JSONValue?) -> String {
-    value?.integer.map { Traffic.text(UInt64(max(0, $0))) } ?? "-"
+  /// Returns so many bytes in at most 8 characters.
+  static func bytes(_ count: UInt64) -> String { count < 1_000 ? "\(count) B" : Traffic.text(count) }
+
+  private static func traffic(_ sum: JSONValue?, now rate: JSONValue?) -> String? {
+    guard let sum = sum?.integer else { return nil }
+    let rate = UInt64(clamping: rate?.integer ?? 0)
+    return bytes(UInt64(clamping: sum)) + (rate > 0 ? ", now \(bytes(rate))/s" : "")
   }
 
   /// Returns a length of time in its two largest units.

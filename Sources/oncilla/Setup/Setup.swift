@@ -63,8 +63,8 @@ struct Setup {
     }
     guard !draft.isPrivate else {
       throw .failed(
-        "--private needs Tor's control port, and nobody answers at \(list(places.controls)): --tor-control says where it "
-          + "is")
+        "--private needs Tor's control port, and nobody answers at \(list(places.controls)): --tor-control says "
+          + "where it is")
     }
     if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
     // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the only.

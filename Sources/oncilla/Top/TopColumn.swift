@@ -3,7 +3,7 @@ import OverlayIO
 
 /// What the table tells of a peer, in the order of its columns. The table can be sorted by each but the last.
 enum TopColumn: CaseIterable {
-  case peer, state, roundTrip, rateIn, rateOut, received, sent, circuits, graph, lastError
+  case peer, state, roundTrip, rateIn, rateOut, received, sent, circuits, graph, trouble
 
   /// The title.
   var title: String {
@@ -17,7 +17,7 @@ enum TopColumn: CaseIterable {
     case .sent: "SENT"
     case .circuits: "OUT/IN"
     case .graph: "RATE"
-    case .lastError: "LAST ERROR"
+    case .trouble: "LAST ERROR, NEXT TRY"
     }
   }
 
@@ -31,19 +31,19 @@ enum TopColumn: CaseIterable {
     case .received, .sent: 8
     case .circuits: 6
     case .graph: 8
-    case .lastError: 20
+    case .trouble: 20
     }
   }
 
   /// The columns in the order in which they get room.
   static let byImportance: [TopColumn] = [
-    .peer, .state, .rateIn, .rateOut, .graph, .roundTrip, .circuits, .received, .sent, .lastError,
+    .peer, .state, .rateIn, .rateOut, .graph, .roundTrip, .circuits, .received, .sent, .trouble,
   ]
 
   /// Whether numbers are set to the right.
   var isNumber: Bool {
     switch self {
-    case .peer, .state, .graph, .lastError: false
+    case .peer, .state, .graph, .trouble: false
     case .roundTrip, .rateIn, .rateOut, .received, .sent, .circuits: true
     }
   }
@@ -52,20 +52,25 @@ enum TopColumn: CaseIterable {
   func text(of row: TopModel.Row) -> String {
     switch self {
     case .peer: row.peer.label
-    case .state: row.peer.state
+    case .state: row.peer.stateText
     case .roundTrip: row.peer.roundTrip.map(PeerText.milliseconds) ?? "-"
-    case .rateIn: row.rateIn > 0 ? TopColumn.bytes(row.rateIn) : "-"
-    case .rateOut: row.rateOut > 0 ? TopColumn.bytes(row.rateOut) : "-"
-    case .received: TopColumn.bytes(row.peer.received)
-    case .sent: TopColumn.bytes(row.peer.sent)
+    case .rateIn: row.rateIn > 0 ? PeerText.bytes(row.rateIn) : "-"
+    case .rateOut: row.rateOut > 0 ? PeerText.bytes(row.rateOut) : "-"
+    case .received: PeerText.bytes(row.peer.received)
+    case .sent: PeerText.bytes(row.peer.sent)
     case .circuits: "\(row.peer.circuitsOut)/\(row.peer.circuitsIn)"
     case .graph: ""
-    case .lastError: row.peer.lastError
+    case .trouble: row.peer.trouble
     }
   }
 
-  /// Returns so many bytes in at most 8 characters.
-  static func bytes(_ count: UInt64) -> String { count < 1_000 ? "\(count) B" : Traffic.text(count) }
+  /// Returns the table of peers that `status`, `peers` and `top --once` print.
+  static func table(_ rows: [TopModel.Row]) -> Table {
+    let columns = allCases.filter { $0 != .graph }
+    var table = Table(columns.map { ($0.title, $0.isNumber ? .right : .left) })
+    for row in rows { table.add(columns.map { $0.text(of: row) }) }
+    return table
+  }
 
   /// Returns the rows in the order of this column: texts from A to Z and numbers from the greatest on, unless it is
   /// reversed. Equal ones keep their order.
@@ -84,7 +89,7 @@ enum TopColumn: CaseIterable {
         {
           $0.peer.circuitsOut &+ $0.peer.circuitsIn > $1.peer.circuitsOut &+ $1.peer.circuitsIn
         }
-      case .graph, .lastError: { $0.history.last ?? 0 > $1.history.last ?? 0 }
+      case .graph, .trouble: { $0.history.last ?? 0 > $1.history.last ?? 0 }
       }
     // The standard library's sort is stable, and does not promise it.
     let sorted = rows.enumerated().sorted {

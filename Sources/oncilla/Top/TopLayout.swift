@@ -73,7 +73,7 @@ struct TopLayout {
   /// Returns what all peers amount to.
   static func totals(_ model: TopModel, _ reading: TopReading) -> String {
     let peers = model.rows.map(\.peer)
-    func sum(_ values: some Sequence<UInt64>) -> String { TopColumn.bytes(values.reduce(0) { $0 &+ $1 }) }
+    func sum(_ values: some Sequence<UInt64>) -> String { PeerText.bytes(values.reduce(0) { $0 &+ $1 }) }
     let circuits = peers.reduce((out: Int64(0), in: Int64(0))) { ($0.out &+ $1.circuitsOut, $0.in &+ $1.circuitsIn) }
     return [
       "\(peers.count) peer\(peers.count == 1 ? "" : "s"), \(peers.filter { $0.state == "up" }.count) up",
@@ -102,6 +102,9 @@ struct TopLayout {
       let text =
         switch column {
         case .graph: RateGraph.text(row.history, width: width, isUnicode: isUnicode)
+        // Half a time says nothing.
+        case .state where row.peer.stateText.count > width:
+          fit(row.peer.state, width, toTheRight: false, isLast: isLast)
         case .peer: fit(shortened(row.peer.label, to: width), width, toTheRight: false, isLast: isLast)
         default: fit(column.text(of: row), width, toTheRight: column.isNumber, isLast: isLast)
         }
@@ -116,7 +119,7 @@ struct TopLayout {
       switch row.peer.state {
       case "up": .good
       case "connecting": .waiting
-      default: row.peer.lastError.isEmpty ? .dim : .bad
+      default: row.peer.hasFailed ? .bad : .dim
       }
     case .graph: .good
     default: []
@@ -168,7 +171,8 @@ struct TopLayout {
     }
     widen(.peer, to: min(longest, 24))
     widen(.graph, to: 20)
-    widen(.lastError, to: peers.map(\.peer.lastError.count).max() ?? 0)
+    widen(.state, to: peers.map(\.peer.stateText.count).max() ?? 0)
+    widen(.trouble, to: peers.map(\.peer.trouble.count).max() ?? 0)
     widen(.graph, to: TopModel.longestHistory)
     widen(.peer, to: longest)
     return TopColumn.allCases.compactMap { column in chosen[column].map { (column, $0) } }

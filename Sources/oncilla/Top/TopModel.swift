@@ -46,10 +46,30 @@ struct TopModel {
     (self.reading, time, failure) = (reading, now, nil)
   }
 
-  /// Notes that the daemon could not be asked. The last reading stays, and the time until the next is no part of a rate.
+  /// Notes that the daemon could not be asked. The last reading stays, and the time until the next is no part of a
+  /// rate.
   mutating func fail(_ reason: String) {
     failure = reason
     time = nil
+  }
+
+  /// Returns what the last reading, which this reply gave, tells programs: each peer as in the reply, with the rates of
+  /// the model.
+  func json(of status: JSONObject) -> JSONObject {
+    let told = (status["identities"]?.array ?? []).flatMap { identity in
+      (identity["peers"]?.array ?? []).map { (identity["address"] ?? .null, $0.object ?? [:]) }
+    }
+    let peers = zip(told, rows).map { told, row in
+      var (identity, peer) = told
+      peer["identity"] = identity
+      peer["sent_bytes_per_second"] = .count(row.rateOut)
+      peer["received_bytes_per_second"] = .count(row.rateIn)
+      return JSONValue.object(peer)
+    }
+    var result: JSONObject = [:]
+    for name in ["state", "summary", "uptime_seconds"] { result[name] = status[name] ?? .null }
+    result["peers"] = .array(peers)
+    return result
   }
 
   /// The time between two readings in seconds, as rates tell of it.

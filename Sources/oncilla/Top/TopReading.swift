@@ -9,6 +9,8 @@ struct TopPeer: Equatable {
   let label: String
   /// Its state, in a word.
   let state: String
+  /// How long it has been so, in seconds; `nil` if that does not matter, or is not known.
+  let age: Int64?
   /// The time that its last answer took, in microseconds; `nil` if it has not answered yet.
   let roundTrip: Int64?
   /// The bytes that were sent to it, ever.
@@ -19,8 +21,15 @@ struct TopPeer: Equatable {
   let circuitsOut: Int64
   /// The circuits from it.
   let circuitsIn: Int64
-  /// Why it was last lost or not reached, and when it is tried again; empty if it never was.
-  let lastError: String
+  /// Why it was last lost or not reached, and when it is tried again; empty if there is nothing to tell.
+  let trouble: String
+  /// Whether it was lost or not reached, ever.
+  let hasFailed: Bool
+}
+
+extension TopPeer {
+  /// The state, and how long it has been so.
+  var stateText: String { age.map { "\(state) \(PeerText.duration($0))" } ?? state }
 }
 
 /// One reply to `status`.
@@ -47,15 +56,18 @@ struct TopReading {
 }
 
 extension TopPeer {
-  fileprivate init(_ peer: JSONValue, identity: Int) {
+  /// Reads a peer of a reply, of the identity of this number.
+  init(_ peer: JSONValue, identity: Int = 0) {
     key = "\(identity) \(peer["name"]?.string ?? peer["address"]?.string ?? "")"
     label = PeerText.label(peer)
     state = (peer["state"]?.string ?? "?").quotedLine(limit: 20)
+    age = ["up", "connecting"].contains(state) ? peer["since_seconds"]?.integer : nil
     roundTrip = peer["round_trip_us"]?.integer
     sent = UInt64(clamping: peer["bytes_sent"]?.integer ?? 0)
     received = UInt64(clamping: peer["bytes_received"]?.integer ?? 0)
     circuitsOut = peer["circuits_out"]?.integer ?? 0
     circuitsIn = peer["circuits_in"]?.integer ?? 0
-    lastError = PeerText.lastError(peer)
+    trouble = PeerText.trouble(peer)
+    hasFailed = peer["last_error"]?["text"] != nil
   }
 }

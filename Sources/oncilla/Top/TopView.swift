@@ -50,7 +50,7 @@ struct TopView {
   }
 
   private mutating func moveSort(by step: Int) {
-    let columns = TopColumn.allCases.filter { $0 != .lastError }
+    let columns = TopColumn.allCases.filter { $0 != .trouble }
     let index = columns.firstIndex(of: sortColumn) ?? 0
     sortColumn = columns[(index + step + columns.count) % columns.count]
   }
