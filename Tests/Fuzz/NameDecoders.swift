@@ -1,5 +1,5 @@
-/// What reads bytes of those who ask for names and of those who tell some: messages of DNS on both sides, and the line of
-/// a lookup service.
+/// What reads bytes of those who ask for names and of those who tell some: messages of DNS on both sides, and the line
+/// of a lookup service.
 enum NameDecoders {
   /// All names of the world are known, and one of them by a petname.
   private struct Names: LocalNames {

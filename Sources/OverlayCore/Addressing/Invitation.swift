@@ -24,8 +24,8 @@ public struct Invitation: Equatable, Sendable {
   /// Whether it answers one: the host that it leads to has this one as a peer already.
   public let isAnswer: Bool
 
-  /// Makes an invitation to a host of version 3, or an answer. It is `nil` for another version, a key of another length, or a petname
-  /// that is too long.
+  /// Makes an invitation to a host of version 3, or an answer. It is `nil` for another version, a key of another
+  /// length, or a petname that is too long.
   public init?(name: OnionName, key: [UInt8]? = nil, petname: Petname? = nil, isAnswer: Bool = false) {
     guard !name.isVersion2, key.map({ $0.count == X25519.keySize }) ?? true,
       petname.map({ $0.description.utf8.count <= Invitation.longestPetname }) ?? true

@@ -1,5 +1,5 @@
-/// What a node answers to acquaintances who ask for the name of an address: OnionCat's dialect of DNS, at UDP port 53 of
-/// the node's overlay address. It tells what is known here and asks nobody else.
+/// What a node answers to acquaintances who ask for the name of an address: OnionCat's dialect of DNS, at UDP port 53
+/// of the node's overlay address. It tells what is known here and asks nobody else.
 enum AcquaintanceServer {
   /// For how many seconds an answer is valid.
   static let lifetime: UInt32 = 3_600
@@ -14,8 +14,8 @@ enum AcquaintanceServer {
 
   /// Returns the answer to a message; `nil` if there is none to be given. `known` tells the name of an overlay address.
   ///
-  /// Only questions of class Internet for the name of an overlay address have an answer. There is no other name, so that
-  /// all other questions have the same one. EDNS is not used, but does not disturb.
+  /// Only questions of class Internet for the name of an overlay address have an answer. There is no other name, so
+  /// that all other questions have the same one. EDNS is not used, but does not disturb.
   static func answer(to message: UnsafeRawBufferPointer, known: (IPv6Address) -> KnownName?) -> [UInt8]? {
     switch DNSQuery.read(message) {
     case .ignored: nil

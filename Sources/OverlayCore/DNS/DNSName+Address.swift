@@ -38,7 +38,8 @@ extension DNSName {
     return values
   }
 
-  /// Whether names of addresses can stand below this one, or it is such a name: nothing but digits is before `ip6.arpa`.
+  /// Whether names of addresses can stand below this one, or it is such a name: nothing but digits is before
+  /// `ip6.arpa`.
   var isOfAddresses: Bool { digitValues != nil }
 
   private static func value(of digit: UInt8) -> UInt8? {

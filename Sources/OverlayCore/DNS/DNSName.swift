@@ -1,5 +1,5 @@
-/// A domain name as it stands in messages (RFC 1035 section 3.1): labels, each after its length, up to the empty one. The
-/// case of its letters is kept, and does not count where names are compared.
+/// A domain name as it stands in messages (RFC 1035 section 3.1): labels, each after its length, up to the empty one.
+/// The case of its letters is kept, and does not count where names are compared.
 struct DNSName: Sendable {
   /// The most bytes of a name, its last empty label included.
   static let longest = 255
@@ -73,8 +73,8 @@ struct DNSName: Sendable {
     return isSame ? offset : nil
   }
 
-  /// The labels of the name before those of `zone`, as text in lower case; `nil` if it is not below that, or a label has
-  /// bytes that are not ASCII or a dot.
+  /// The labels of the name before those of `zone`, as text in lower case; `nil` if it is not below that, or a label
+  /// has bytes that are not ASCII or a dot.
   func text(below zone: DNSName) -> [String]? {
     guard let end = offset(of: zone) else { return nil }
     var texts: [String] = []

@@ -35,8 +35,8 @@ struct DNSReply: Equatable, Sendable {
     DNSHeader(identifier: header.identifier, flags: flags(of: header, code: code)).bytes
   }
 
-  /// Returns the message, of at most `greatest` bytes: a longer one says only that it was too long (RFC 2181 section 9),
-  /// whereupon the asker comes by TCP. With `withExtensions` it has EDNS where the question has.
+  /// Returns the message, of at most `greatest` bytes: a longer one says only that it was too long (RFC 2181 section
+  /// 9), whereupon the asker comes by TCP. With `withExtensions` it has EDNS where the question has.
   func message(to query: DNSQuery, greatest: Int, withExtensions: Bool = true) -> [UInt8] {
     let whole = message(to: query, withRecords: true, withExtensions: withExtensions)
     guard whole.count > greatest else { return whole }

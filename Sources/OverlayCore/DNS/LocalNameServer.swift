@@ -14,7 +14,8 @@ protocol LocalNames {
 struct LocalNameServer: Sendable {
   /// For how many seconds an answer is valid, and for how many it is remembered that there is none.
   static let lifetime: UInt32 = 60
-  /// The zone of petnames, unless the operator wants another (`internal` is for this: ICANN's resolution 2024.07.29.06).
+  /// The zone of petnames, unless the operator wants another (`internal` is for this: ICANN's resolution
+  /// 2024.07.29.06).
   static let usualZone = "oncilla.internal"
 
   /// An answer, and what was asked for with it.
@@ -29,8 +30,8 @@ struct LocalNameServer: Sendable {
   let zone: DNSName
   private let reverse = DNSName(of: OverlayNetwork.tor.prefix)
 
-  /// A server whose petnames are in `zone`. It is `nil` if that is no zone for them: the root, one of the others, or one
-  /// in which no petname has room.
+  /// A server whose petnames are in `zone`. It is `nil` if that is no zone for them: the root, one of the others, or
+  /// one in which no petname has room.
   init?(zone: String = usualZone) {
     guard let name = DNSName(zone), name.wire.count <= DNSName.longest - DNSName.longestLabel - 1,
       name != .root,

@@ -19,9 +19,9 @@ public struct LookupAnswer: Equatable, Sendable {
   /// Returns what the lookup service of the host with this name writes.
   public static func line(of name: OnionName) -> [UInt8] { Array("\(name)\n".utf8) }
 
-  /// Takes bytes of the service, in any pieces, and returns the name once its line is there; `nil` says that more has to
-  /// come. What follows the line does not count. It throws as soon as the bytes cannot become that line, and nothing is
-  /// to be taken after it.
+  /// Takes bytes of the service, in any pieces, and returns the name once its line is there; `nil` says that more has
+  /// to come. What follows the line does not count. It throws as soon as the bytes cannot become that line, and nothing
+  /// is to be taken after it.
   public mutating func consume(_ bytes: UnsafeRawBufferPointer) throws(LookupFailure) -> OnionName? {
     for byte in bytes {
       if byte == UInt8(ascii: "\n") { return try name() }

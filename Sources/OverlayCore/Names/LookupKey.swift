@@ -4,8 +4,8 @@
 ///     seed  = SHA3-256( "oncilla lookup service 1" | 00 | address[16] | index[1] )
 ///     key   = the Ed25519 private key that is this seed
 ///
-/// The key is nobody's secret: another can serve the name, too, and hide the host so, but is not believed (`LookupAnswer`).
-/// The host then serves the next index as well.
+/// The key is nobody's secret: another can serve the name, too, and hide the host so, but is not believed
+/// (`LookupAnswer`). The host then serves the next index as well.
 public struct LookupKey: Equatable, Sendable {
   /// The indices that a host can serve.
   public static let indices: ClosedRange<UInt8> = 0...3

@@ -40,8 +40,8 @@ public enum DialFailure: Error, Equatable, Sendable {
   /// The code that a SOCKS port without `ExtendedErrors` gives in place of the first of these.
   static let hostUnreachable: UInt8 = 0x04
 
-  /// Makes the failure that a code of SOCKS5 stands for; `nil` for the code of success. `isExtended` says that the SOCKS
-  /// port is known to have `ExtendedErrors`.
+  /// Makes the failure that a code of SOCKS5 stands for; `nil` for the code of success. `isExtended` says that the
+  /// SOCKS port is known to have `ExtendedErrors`.
   init?(socks5 code: UInt8, isExtended: Bool) {
     switch code {
     case 0x00: return nil

@@ -91,8 +91,9 @@ struct SelfCheck {
     return isNews
   }
 
-  /// Notes that a circuit was lost. It returns whether that says that the service leads elsewhere: a circuit that was cut
-  /// before it came back says nothing, and the next one is tried soon, but whatever listens elsewhere closes every one.
+  /// Notes that a circuit was lost. It returns whether that says that the service leads elsewhere: a circuit that was
+  /// cut before it came back says nothing, and the next one is tried soon, but whatever listens elsewhere closes every
+  /// one.
   mutating func wasLost(at now: Instant) -> Bool {
     guard granted != nil else { return false }
     granted = nil

@@ -90,8 +90,8 @@ struct Streams: ~Copyable {
     return circuit
   }
 
-  /// Asks the SOCKS server why it refused a circuit, on a connection of its own that never carries a packet, and returns
-  /// its identifier. `timeout` is the time that the answer may take.
+  /// Asks the SOCKS server why it refused a circuit, on a connection of its own that never carries a packet, and
+  /// returns its identifier. `timeout` is the time that the answer may take.
   mutating func ask(
     _ question: SOCKS5Question, timeout: Duration, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier {

@@ -1,5 +1,6 @@
 /// All identities of a host whose keys are kept, in one text: the first as `StoredIdentity` writes it, and then each of
-/// the others below a line `identity NAME`, with what the operator calls it. The text of one is that of a backup of one.
+/// the others below a line `identity NAME`, with what the operator calls it. The text of one is that of a backup of
+/// one.
 public struct IdentityBackup: Equatable, Sendable {
   /// One of them.
   public struct Entry: Equatable, Sendable {

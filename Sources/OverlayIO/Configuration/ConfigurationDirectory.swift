@@ -7,8 +7,8 @@ enum ConfigurationDirectory {
   private static let modes: mode_t = 0o2755
 
   /// Makes the directory at an absolute path, and those that it is in. A new one has the group and the mode of that
-  /// which it is in: below the package's `/etc/oncilla`, which the group `oncilla` alone may read, so may an instance's.
-  /// As in the package, members of the group may write in a new `peers.d`, where 'peer add --save' does.
+  /// which it is in: below the package's `/etc/oncilla`, which the group `oncilla` alone may read, so may an
+  /// instance's. As in the package, members of the group may write in a new `peers.d`, where 'peer add --save' does.
   static func make(_ path: String) throws(SystemError) {
     var parent = "/"
     for part in path.split(separator: "/") {

@@ -80,8 +80,8 @@ extension Daemon {
     return report
   }
 
-  /// What cannot work of what is served now and was not before. Another namespace is not looked into: that takes a right
-  /// which a daemon need not keep.
+  /// What cannot work of what is served now and was not before. Another namespace is not looked into: that takes a
+  /// right which a daemon need not keep.
   private func adviceOnServing(_ new: DaemonSettings) -> [String] {
     guard new.interface.namespace == nil, new.served != settings.served, let survey = try? NamespaceSurvey(of: nil)
     else { return [] }

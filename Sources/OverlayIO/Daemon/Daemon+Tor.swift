@@ -31,8 +31,8 @@ extension Daemon {
     torControl?.replaceKeys(settings.peerKeys, by: new.peerKeys)
   }
 
-  /// What is known of a service of which Tor has told nothing: what torrc has it publish may stand for long, and what it
-  /// publishes at our word does not stand before it says so.
+  /// What is known of a service of which Tor has told nothing: what torrc has it publish may stand for long, and what
+  /// it publishes at our word does not stand before it says so.
   var unknownPublication: Publication { published == nil ? .unknown : .publishing }
 
   /// What is known of Tor from its control port.

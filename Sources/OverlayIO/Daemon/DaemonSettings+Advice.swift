@@ -11,8 +11,8 @@ extension DaemonSettings {
     }
     if hasAddress, let rival {
       lines.append(
-        "interface \(rival.interface) leads to \(interface.prefix) as well, and packets for peers may leave there: if it is "
-          + "another oncilla's, end one of both or give one a network namespace with --netns")
+        "interface \(rival.interface) leads to \(interface.prefix) as well, and packets for peers may leave there: if "
+          + "it is another oncilla's, end one of both or give one a network namespace with --netns")
     }
     return lines
   }

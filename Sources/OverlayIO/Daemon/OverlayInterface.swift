@@ -112,8 +112,8 @@ final class OverlayInterface {
     }
     if let first = report.overridingRules.subtracting(overridingRules).min() {
       log.warning(
-        "a policy rule of priority \(first) would lead what is for peers elsewhere before ours are asked: ours are moved "
-          + "before it; 'ip rule' and 'ip -6 rule' show all of them")
+        "a policy rule of priority \(first) would lead what is for peers elsewhere before ours are asked: ours are "
+          + "moved before it; 'ip rule' and 'ip -6 rule' show all of them")
     }
     if let first = report.overridingRoutes.subtracting(overridingRoutes).first {
       log.warning(

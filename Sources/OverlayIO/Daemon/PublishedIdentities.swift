@@ -1,8 +1,8 @@
 import OverlayCore
 
 /// The identities whose onion services Tor makes for us over its control port (`publish = tor`), the host's own first.
-/// Their keys are kept in the state directory, a file each, unless they are ephemeral; then the names are known at once,
-/// whether Tor is there or not.
+/// Their keys are kept in the state directory, a file each, unless they are ephemeral; then the names are known at
+/// once, whether Tor is there or not.
 final class PublishedIdentities {
   private let stores: [IdentityStore]
   private let isEphemeral: Bool
@@ -16,8 +16,8 @@ final class PublishedIdentities {
   /// What Tor is to have.
   let services: [TorService]
 
-  /// Makes the identities, which do nothing before `start`. `found` gets their names, once and all together; `failed` is
-  /// told why there will be none.
+  /// Makes the identities, which do nothing before `start`. `found` gets their names, once and all together; `failed`
+  /// is told why there will be none.
   init(
     _ settings: DaemonSettings, log: Log, found: @escaping ([OnionName]) -> Void,
     failed: @escaping (_ reason: String) -> Void

@@ -163,8 +163,8 @@ final class Pump {
     switch event {
     case .misplaced(let prefix):
       log.warning(
-        "a host of the LAN has \(prefix), which a --route leads to a peer: --serve the LAN's own prefix, or what its hosts "
-          + "send each other may go there")
+        "a host of the LAN has \(prefix), which a --route leads to a peer: --serve the LAN's own prefix, or what its "
+          + "hosts send each other may go there")
     case .leasesChanged:
       leaseWriter?.keep(LeaseFile.text(of: port.host.leases))
     }

@@ -1,11 +1,11 @@
 import Glibc
 import OverlayCore
 
-/// Tells the service manager that started the daemon how it is (sd_notify(3)): that it is ready, in one sentence what it
-/// does, and that its loop still turns.
+/// Tells the service manager that started the daemon how it is (sd_notify(3)): that it is ready, in one sentence what
+/// it does, and that its loop still turns.
 ///
-/// What is told is always the whole present state, so that a message that found the manager's queue full is made good by
-/// the next one. The manager is never waited for.
+/// What is told is always the whole present state, so that a message that found the manager's queue full is made good
+/// by the next one. The manager is never waited for.
 final class ServiceNotifier {
   private enum Phase { case starting, ready, reloading, stopping }
 

@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// The onion services in Tor's configuration: torrc, and the files that it includes. Whatever Tor itself would refuse is
-/// passed over.
+/// The onion services in Tor's configuration: torrc, and the files that it includes. Whatever Tor itself would refuse
+/// is passed over.
 struct TorConfiguration {
   /// An onion service.
   struct Service: Equatable {

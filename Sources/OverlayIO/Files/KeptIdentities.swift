@@ -1,8 +1,8 @@
 import Glibc
 import OverlayCore
 
-/// All identities that are kept in a state directory. Beside them `identity.backup` tells when they were last backed up,
-/// and which: their fingerprints, which tell no names.
+/// All identities that are kept in a state directory. Beside them `identity.backup` tells when they were last backed
+/// up, and which: their fingerprints, which tell no names.
 public struct KeptIdentities {
   private static let backupFile = "identity.backup"
   /// How many files of the directory are looked at.

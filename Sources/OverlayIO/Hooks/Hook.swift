@@ -49,7 +49,8 @@ public struct Hook: Hashable, Sendable {
     }
   }
 
-  /// Throws if somebody else may change the file or directory at `place`, which is `nil` for the program as it is named.
+  /// Throws if somebody else may change the file or directory at `place`, which is `nil` for the program as it is
+  /// named.
   private func check(_ status: stat, at place: String?) throws(HookError) {
     let subject = place.map { $0.quotedLine(limit: 400) } ?? "it"
     guard status.st_uid == 0 || status.st_uid == SystemCall.user else {

@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// Runs hooks, asynchronously: those for the same peer one after the other, in the order of their events, and after those
-/// for the daemon that came before.
+/// Runs hooks, asynchronously: those for the same peer one after the other, in the order of their events, and after
+/// those for the daemon that came before.
 ///
 /// At most `mostRuns` run at the same time, each for at most `limit`, and `mostWaiting` wait. Past that the oldest are
 /// dropped, which the log tells once until all are done, and counted (`counts`).

@@ -28,7 +28,8 @@ extension NodeEvent {
       [
         (
           .warning,
-          "a circuit says to come from this host's own onion name: if another oncilla or OnionCat has the same key, end it"
+          "a circuit says to come from this host's own onion name: if another oncilla or OnionCat "
+            + "has the same key, end it"
         )
       ]
     case .proxyLine:

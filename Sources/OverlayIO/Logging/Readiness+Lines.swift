@@ -82,7 +82,8 @@ extension Refusal {
     return switch kind {
     case .ipv4: "\(peer) sends IPv4, which is not carried here: --ipv4 on both sides switches it on"
     case .notServed:
-      "\(peer) sends to \(address), which this host does not serve: --serve with a prefix that holds it would admit that"
+      "\(peer) sends to \(address), which this host does not serve: --serve with a prefix that "
+        + "holds it would admit that"
     case .notRouted:
       "\(peer) sends from \(address), which is not routed to it: --route PREFIX,via=NAME with a prefix that holds it "
         + "would admit that"

@@ -2,8 +2,9 @@ import OverlayCore
 
 /// Serves metrics over HTTP at `/metrics`, one request a connection.
 ///
-/// At most `mostConnections` are served at the same time, each for at most `MetricsConnection.patience`; further ones are
-/// closed. It is not evhttp, which libevent has, because that one bounds neither the number of connections nor their time.
+/// At most `mostConnections` are served at the same time, each for at most `MetricsConnection.patience`; further ones
+/// are closed. It is not evhttp, which libevent has, because that one bounds neither the number of connections nor
+/// their time.
 final class MetricsServer {
   /// The path of the page.
   static let path = "/metrics"

@@ -1,5 +1,5 @@
-/// What a client of the page of metrics asks for. Only as much of HTTP (RFC 9112) is read as it takes to answer, and the
-/// client's bytes are a stranger's.
+/// What a client of the page of metrics asks for. Only as much of HTTP (RFC 9112) is read as it takes to answer, and
+/// the client's bytes are a stranger's.
 struct PageRequest: Equatable {
   /// What to answer.
   enum Answer: Equatable {

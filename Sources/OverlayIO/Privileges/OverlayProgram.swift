@@ -66,8 +66,8 @@ public struct OverlayProgram {
     return error.number == ENOENT || isNowhere(command[0]) ? .notFound(command[0]) : .notExecutable(error)
   }
 
-  /// Whether no directory of PATH has the program. One of them that this user may not look into makes the kernel say that
-  /// the program is forbidden.
+  /// Whether no directory of PATH has the program. One of them that this user may not look into makes the kernel say
+  /// that the program is forbidden.
   private func isNowhere(_ program: String) -> Bool {
     guard !program.contains("/") else { return false }
     let path = SystemCall.variable("PATH") ?? "/usr/bin:/bin"

@@ -97,7 +97,8 @@ public struct DaemonSettings: Equatable, Sendable {
     self.identities = identities
   }
 
-  /// Whether the daemon ends if it cannot have its control socket: it is none of the usual place, and somebody chose it.
+  /// Whether the daemon ends if it cannot have its control socket: it is none of the usual place, and somebody chose
+  /// it.
   var requiresControl: Bool { control.map { !$0.hasPrefix("/run/oncilla/") } ?? false }
   /// What kind of interface it is.
   public var mode: InterfaceMode { interface.mode }

@@ -1,8 +1,8 @@
 import Glibc
 import OverlayCore
 
-/// What 'oncilla setup' would do: the files that it writes, which it shows before. A file that is there already and says
-/// something else is somebody's, and is left alone.
+/// What 'oncilla setup' would do: the files that it writes, which it shows before. A file that is there already and
+/// says something else is somebody's, and is left alone.
 public struct SetupPlan: Equatable, Sendable {
   /// A file to be written.
   public struct File: Equatable, Sendable {
@@ -84,9 +84,9 @@ public struct SetupPlan: Equatable, Sendable {
     return UserFiles.groupName(status.st_gid) ?? "\(status.st_gid)"
   }
 
-  /// Plans to let Tor make the onion service by lines of its configuration. With `ownSocks` Tor gets a SOCKS port of this
-  /// number for the daemon, beside those that it has, which tells exactly why a peer is not reached; otherwise `socks`
-  /// serves.
+  /// Plans to let Tor make the onion service by lines of its configuration. With `ownSocks` Tor gets a SOCKS port of
+  /// this number for the daemon, beside those that it has, which tells exactly why a peer is not reached; otherwise
+  /// `socks` serves.
   public static func torrc(
     socks: SocketAddress, ownSocks: UInt16?, port: UInt16, _ places: SetupPlaces
   ) throws(SystemError) -> SetupPlan {

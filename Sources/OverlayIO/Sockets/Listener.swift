@@ -48,8 +48,8 @@ final class Listener {
   private var resumption: TimerSource?
   private let handler: (EventSource<StreamSocket>) -> Void
 
-  /// Makes a listener at `address`, which `option` gives unless it is one of an onion service. It hands each connection to
-  /// `handler`, and tells `log` when it cannot accept.
+  /// Makes a listener at `address`, which `option` gives unless it is one of an onion service. It hands each connection
+  /// to `handler`, and tells `log` when it cannot accept.
   convenience init(
     _ address: SocketAddress, for option: String? = nil, on loop: EventLoop, log: Log,
     handler: @escaping (EventSource<StreamSocket>) -> Void

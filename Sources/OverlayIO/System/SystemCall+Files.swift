@@ -28,7 +28,8 @@ extension SystemCall {
     try attempt(act()) { buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) } }
   }
 
-  /// Takes what stands behind the first `offset` bytes of a file, as much as `buffer` has room for; how many bytes that was.
+  /// Takes what stands behind the first `offset` bytes of a file, as much as `buffer` has room for; how many bytes that
+  /// was.
   static func read(
     _ descriptor: Int32, into buffer: inout [UInt8], at offset: Int, _ act: @autoclosure () -> String
   ) throws(SystemError) -> Int {

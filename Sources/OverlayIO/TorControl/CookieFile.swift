@@ -18,8 +18,8 @@ enum CookieFile {
       case .system(let error): TorControlAdvice.text(of: error)
       case .form(let path): "\(path), where Tor says that its cookie is, is no file of \(size) bytes"
       case .owner(let path):
-        "\(path), where Tor says that its cookie is, belongs to an ordinary user: whoever listens there may not be Tor; "
-          + "unix:PATH is accepted"
+        "\(path), where Tor says that its cookie is, belongs to an ordinary user: whoever listens there may not be "
+          + "Tor; unix:PATH is accepted"
       }
     }
   }

@@ -11,16 +11,16 @@ extension Command {
       "'list' prints the address and the onion name of each identity of the daemon, and where it listens for Tor.",
       """
       'add' makes one more identity, where Tor makes the onion services ('publish = tor'): an overlay address and a \
-      listener of its own, which nobody but this host's Tor can tell to be the same host's. It writes a file of conf.d. \
-      'remove' takes it away again, by what it is called or by its address, and asks before; the key is kept unless \
-      --delete-key is given. Both count from the daemon's next start on.
+      listener of its own, which nobody but this host's Tor can tell to be the same host's. It writes a file of \
+      conf.d. 'remove' takes it away again, by what it is called or by its address, and asks before; the key is kept \
+      unless --delete-key is given. Both count from the daemon's next start on.
       """,
       """
       The keys of 'oncilla run --publish tor' stand in the state directory. 'backup' writes all of them, with their \
       names, to a new FILE, and 'restore' takes them from there. 'import' takes the key of an onion service from a \
-      HiddenServiceDir of Tor's, whose lines are to be taken out of torrc then, and 'export' writes such a directory. Nothing is \
-      overwritten without --force. One key runs on one host at a time; a daemon that runs keeps its name until it is \
-      started again.
+      HiddenServiceDir of Tor's, whose lines are to be taken out of torrc then, and 'export' writes such a directory. \
+      Nothing is overwritten without --force. One key runs on one host at a time; a daemon that runs keeps its name \
+      until it is started again.
       """,
     ],
     optionRows: IdentityDraft.options.map { HelpText.row($0) },

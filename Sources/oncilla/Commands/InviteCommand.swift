@@ -145,8 +145,8 @@ struct OwnInvitation {
     return invitation
   }
 
-  /// Waits until Tor has published the service anew, for 30 s at most: whoever looks for it before that with the new key
-  /// is refused, as one who was not invited is. The own circuit tells that it is published.
+  /// Waits until Tor has published the service anew, for 30 s at most: whoever looks for it before that with the new
+  /// key is refused, as one who was not invited is. The own circuit tells that it is published.
   private func awaitPublication() throws(CommandError) {
     var isHidden = false
     for turn in 0..<300 {

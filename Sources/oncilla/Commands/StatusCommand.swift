@@ -10,8 +10,8 @@ extension Command {
     details: [
       """
       The first line tells whether the daemon is ready, or what it waits for. A line for each peer follows: its state, \
-      how long the last answers took, bytes a second from it and to it, what was received and sent in all, the circuits \
-      to it and from it, why it was last lost or not reached, and when it is tried again.
+      how long the last answers took, bytes a second from it and to it, what was received and sent in all, the \
+      circuits to it and from it, why it was last lost or not reached, and when it is tried again.
       """
     ],
     optionRows: ReadingOptions.options.map { HelpText.row($0) },

@@ -67,7 +67,8 @@ struct Setup {
           + "where it is")
     }
     if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
-    // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the only.
+    // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the
+    // only.
     let mayAddSocks = draft.socks == nil && places.hasTorDefaults
     let ownSocks = mayAddSocks ? places.freePort(from: SetupPlaces.firstSocksPort) : nil
     do throws(SystemError) {

@@ -30,7 +30,7 @@ struct FrameTests {
   }
 
   @Test(
-    "a checksum anywhere but in its own field is refused: in the Ethernet header, in the packet's length, in its source",
+    "a checksum anywhere but in its own field is refused: in the Ethernet header, the packet's length, its source",
     arguments: [(13, 6), (14, 0), (14, 2), (14, 4), (16, 2), (20, 0), (22, 6), (22, 16), (38, 0), (54, 0), (54, 16)])
   func misplaced(start: UInt16, offset: UInt16) {
     var world = LinkWorld()

@@ -2,8 +2,8 @@ import Testing
 
 @testable import OverlayCore
 
-/// Vectors of an implementation that has nothing in common with this one: Python's hashlib, and OpenSSL's Ed25519 by the
-/// package cryptography.
+/// Vectors of an implementation that has nothing in common with this one: Python's hashlib, and OpenSSL's Ed25519 by
+/// the package cryptography.
 ///
 ///     seed = hashlib.sha3_256(b"oncilla lookup service 1\0" + address + bytes([index])).digest()
 ///     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -16,7 +16,8 @@ struct NodeCutPacketTests {
     var identities = 1
 
     var testDescription: String {
-      "\(circuits) circuits, \(bytes) bytes each in \(seconds) s\(isProven ? " after a whole packet" : ""), \(identities) identities"
+      "\(circuits) circuits, \(bytes) bytes each in \(seconds) s\(isProven ? " after a whole packet" : ""), "
+        + "\(identities) identities"
     }
   }
 

@@ -43,7 +43,7 @@ struct NodeLaneLimitTests: LaneTesting {
   }
 
   @Test(
-    "bulk leaves half of the limit of circuits to first circuits: no further one is dialled, and all goes over what is there",
+    "bulk leaves half of the limit to first circuits: no further one is dialled, and all goes over what is there",
     arguments: [(1, 1), (3, 1), (4, 2), (5, 2), (6, 3), (8, 4), (20, 4)])
   func limit(_ limit: Int, _ count: Int) throws {
     let host = world.start(FakeHost(alice, circuitLimit: limit, circuitsPerPeer: 4), knowing: [bob])

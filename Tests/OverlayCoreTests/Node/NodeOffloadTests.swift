@@ -81,7 +81,7 @@ struct NodeOffloadTests {
   }
 
   @Test(
-    "are split where segments are shorter than what receivers cut: a LAN of 1,280 bytes behind the peer got longer ones",
+    "are split where segments are shorter than what receivers cut: a LAN of 1,280 bytes got longer ones",
     arguments: [1_427, 1_220])
   func splitForSmallerLinks(_ size: Int) throws {
     let host = try connected()

@@ -48,9 +48,10 @@ struct NodeRefusedInputTests {
       Sample.packet(from: try .sample("fd00:b::1"), to: alice.address, payload: [1, 2, 3, 4]), on: call)
     #expect(
       warnings(host) == [
-        "peer bob sends to fd00:a::1, which this host does not serve: --serve with a prefix that holds it would admit that",
-        "peer bob sends from fd00:b::1, which is not routed to it: --route PREFIX,via=NAME with a prefix that holds it would "
-          + "admit that",
+        "peer bob sends to fd00:a::1, which this host does not serve: --serve with a prefix that "
+          + "holds it would admit that",
+        "peer bob sends from fd00:b::1, which is not routed to it: --route PREFIX,via=NAME with a prefix that holds it "
+          + "would admit that",
       ])
   }
 

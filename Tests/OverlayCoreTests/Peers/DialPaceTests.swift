@@ -121,7 +121,7 @@ struct DialPaceTests {
   }
 
   @Test(
-    "whatever fails, lives or is forgiven, there are never more than three attempts in 30 seconds, and one for a life sign",
+    "whatever fails, lives or is forgiven, there are at most three attempts in 30 seconds, and one for a life sign",
     arguments: 0..<20)
   func always(_ seed: UInt64) {
     var random = SeededGenerator(seed: 100 + seed)

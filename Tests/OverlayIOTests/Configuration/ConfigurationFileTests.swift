@@ -22,7 +22,8 @@ struct ConfigurationFileTests {
     ("serve = fd00:1::/64\nserve = fd00:2::/64\n", ["serve = fd00:1::/64", "serve = fd00:2::/64"]),
     ("peer = alice=\(alice)\n", ["peer = alice=\(alice)"]),
     (
-      "mtu = 1400\n[peer alice] # hers\n  name = \(alice)\n  route = fd00:1::/64\n  route = fd00:2::/64\n\n[peer bob]\nname = \(bob)",
+      "mtu = 1400\n[peer alice] # hers\n  name = \(alice)\n  "
+        + "route = fd00:1::/64\n  route = fd00:2::/64\n\n[peer bob]\nname = \(bob)",
       [
         "mtu = 1400", "peer = alice=\(alice)", "route = fd00:1::/64,via=alice", "route = fd00:2::/64,via=alice",
         "peer = bob=\(bob)",

@@ -62,7 +62,8 @@ struct ReadFileTests {
       ),
       (
         "example.com\n",
-        " does not hold a name that is accepted: it has another dot than that of .onion: the name is accepted without subdomains",
+        " does not hold a name that is accepted: it has another dot than that of .onion: "
+          + "the name is accepted without subdomains",
         false
       ),
     ])

@@ -19,7 +19,8 @@ struct UserFilesTests {
       """)
     let groups = try directory.written(
       "group",
-      "root:x:0:\nusers:x:100:\nalice:x:1000:\nsudo:x:27:bob,alice\nadm:x:4:alicea\noncilla:x:998:alice\nbad:x:y:alice\n"
+      "root:x:0:\nusers:x:100:\n"
+        + "alice:x:1000:\nsudo:x:27:bob,alice\nadm:x:4:alicea\noncilla:x:998:alice\nbad:x:y:alice\n"
     )
     return UserFiles.account(name, users: users, groups: groups)
   }
@@ -49,7 +50,8 @@ struct SystemFactsTests {
     let directory = try TemporaryDirectory()
     let path = try directory.written(
       "status",
-      "Package: tor-geoipdb\nVersion: 1\n\nPackage: tor\nStatus: install ok installed\nVersion: 0.4.9.3-1\n\nPackage: x\n"
+      "Package: tor-geoipdb\nVersion: 1\n\n"
+        + "Package: tor\nStatus: install ok installed\nVersion: 0.4.9.3-1\n\nPackage: x\n"
     )
     #expect(DebianPackages.version(of: "tor", status: path) == "0.4.9.3-1")
     #expect(DebianPackages.version(of: "x", status: path) == nil)

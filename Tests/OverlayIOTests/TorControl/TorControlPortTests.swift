@@ -56,7 +56,8 @@ struct TorControlPortTests {
     "ED25519-V3:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw=="
   private static let replies = [
     "250-PROTOCOLINFO 1\r\n250-AUTH METHODS=NULL\r\n250 OK\r\n", "250 OK\r\n", "250 OK\r\n",
-    "250-version=0.4.9\r\n250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"\r\n250 OK\r\n",
+    "250-version=0.4.9\r\n"
+      + "250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"\r\n250 OK\r\n",
     "250-ServiceID=\(name)\r\n250-PrivateKey=\(key)\r\n250 OK\r\n",
   ]
 
