@@ -120,7 +120,7 @@ def test_peers_routes_neighbours_and_identities(hosts):
     [alice] = shown(hosts.a, "peers")["peers"]
     assert alice["petname"] == "alice" and alice["identity"] == hosts.a.address
     assert "alice" in run(hosts.a, "peers").stdout
-    assert shown(hosts.a, "routes") == {"routes": [], "served": []}
+    assert shown(hosts.a, "routes") == {"schema": 1, "routes": [], "served": []}
     result = run(hosts.a, "neighbours")
     assert result.returncode == 1 and "--mode tap" in result.stderr
     [identity] = shown(hosts.a, "identity", "list")["identities"]
