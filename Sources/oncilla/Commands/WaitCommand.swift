@@ -45,8 +45,8 @@ struct WaitDraft: ClientDraft {
       },
       Option(
         "--timeout", "SECONDS",
-        "Give up after so long, exit status 124; with 0 look once, exit status 6. If it is not given, a daemon that runs "
-          + "is waited for without end."
+        "Give up after so long, exit status 124; with 0 look once, exit status 6. If it is not given, a daemon "
+          + "that runs is waited for without end."
       ) { draft, value throws(SettingValue.Refusal) in
         draft.timeout = try SettingValue.number(value, in: 0...86_400) { $0 }
       },
