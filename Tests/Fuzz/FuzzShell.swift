@@ -235,7 +235,14 @@ final class FuzzShell {
     switch messages {
     case 1: receive([5, 2], on: circuit)
     case 2: receive([1, 0], on: circuit)
-    default: receive([5, tor == .grants ? 0 : reason], on: circuit)
+    default:
+      receive([5, tor == .grants ? 0 : reason], on: circuit)
+      // A question to a lookup service goes on: every other name is told.
+      guard sockets[circuit] != nil, tor == .grants, case .lookUp(let address, _) = node.peers.use(of: circuit) else {
+        return
+      }
+      let name = FuzzWorld.names.first { $0.address == address } ?? FuzzWorld.own
+      receive([0, 1, 0, 0, 0, 0, 0, 0] + LookupAnswer.line(of: name), on: circuit)
     }
   }
 
@@ -302,6 +309,7 @@ final class FuzzShell {
     for peer in node.peers.peers.indices {
       for circuit in node.peers.peers[peer].dialled { known[circuit, default: 0] += 1 }
       if let question = node.peers.peers[peer].question { known[question, default: 0] += 1 }
+      for lookUp in node.peers.peers[peer].lookUps { known[lookUp, default: 0] += 1 }
       for circuit in node.peers.peers[peer].incoming {
         known[circuit, default: 0] += 1
         let caller = node.peers.call(circuit).flatMap { node.peers.caller($0.sender) }

@@ -175,7 +175,8 @@ enum FuzzWorld {
     }
     let table = (try? RouteTable(routes: routes, served: served)) ?? RouteTable()
     return NodePolicy(
-      peers: names.prefix(count).map { ConfiguredPeer(name: $0) }, table: table, circuitsPerPeer: circuitsPerPeer)
+      peers: names.prefix(count).map { ConfiguredPeer(name: $0) }, table: table, circuitsPerPeer: circuitsPerPeer,
+      lookup: .ask)
   }
 
   /// A node's settings: small bounds are reached soon.

@@ -14,7 +14,8 @@ extension Counter {
       .circuitLimit, .crowdedOut, .badStream, .reassemblyLimit, .noRoom, .idleClosed, .stalled, .asked, .answered,
       .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
       .changedClaim, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,
-      .routerSolicitation, .addressAnswered, .noAddressFree, .addressDeclined:
+      .routerSolicitation, .searched, .resolved, .searchedInVain, .falseAnswer, .addressAnswered, .noAddressFree,
+      .addressDeclined:
       false
     }
   }

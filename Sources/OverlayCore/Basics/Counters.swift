@@ -56,8 +56,16 @@ enum Counter: Int, CaseIterable, Sendable {
   case peerError
   /// ICMP errors to peers that were withheld by their rate limit.
   case peerErrorLimited
-  /// Packets for an address whose name is not known.
+  /// Packets for an address whose name is not known, and was not found.
   case unknownName
+  /// Searches for the name of an address.
+  case searched
+  /// Searches that found it.
+  case resolved
+  /// Searches that found nothing.
+  case searchedInVain
+  /// Answers of lookup services that were no name of the address.
+  case falseAnswer
   /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
   /// Packets from the device for our own address, or for what is behind us.

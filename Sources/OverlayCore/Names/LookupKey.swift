@@ -32,6 +32,9 @@ public struct LookupKey: Equatable, Sendable {
     (self.address, self.index, self.seed, self.name, self.key) = (address, index, seed, name, key)
   }
 
+  /// Returns whether a host that Tor serves today can have this address: the last byte of its name is the version.
+  static func mayBelong(to address: IPv6Address) -> Bool { address.low & 0xff == 3 }
+
   /// The lookup service's name and key together: `TorKeyFiles` makes of it what a `HiddenServiceDir` holds.
   public var identity: StoredIdentity { StoredIdentity(name: name, key: key) }
 }

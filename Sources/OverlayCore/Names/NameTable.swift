@@ -2,7 +2,7 @@
 ///
 /// Learned names never displace those that come from this host. Of two learned names for an address the one that can be
 /// reached keeps it while it is valid. A name makes way if the last dial to it failed, or if it was never reached and
-/// no open circuit claims it. A name that Tor cannot dial is not learned. Learned names are bounded, and names that
+/// no open circuit claims it, or to one from a better source. A name that Tor cannot dial is not learned. Learned names are bounded, and names that
 /// were never reached have a bound of their own, so that a crowd of names that nobody ever dialled displaces only
 /// itself: first the names whose circuits are closed make room, the longest closed first, and then the name that was
 /// confirmed longest ago.
@@ -10,16 +10,16 @@
 /// The names of the hosts file stay in the table of the file, which all identities share. What peers say of themselves
 /// is kept beside it.
 struct NameTable {
-  /// The greatest number of names from keepalives to which no circuit was ever built, of a whole daemon.
+  /// The greatest number of learned names to which no circuit was ever built, of a whole daemon.
   static let unreachedLimit = 2_000
-  /// The greatest number of names from keepalives to which a circuit was built, of a whole daemon.
+  /// The greatest number of learned names to which a circuit was built, of a whole daemon.
   static let reachedLimit = 8_000
   /// The time for which a learned name keeps its address against another.
   static let learnedValidity = Duration.seconds(2 * 60 * 60)
 
   private struct Entry {
     let name: OnionName
-    let source: Source
+    var source: Source
     var validUntil: Instant
     var capabilities: Capabilities?
     var isReached = false
@@ -69,6 +69,13 @@ struct NameTable {
 
   /// Returns the name that `address` stands for; `nil` if none is known.
   func name(of address: IPv6Address) -> OnionName? { entry(of: address)?.name }
+
+  /// Returns the name that can be dialled at `address`; `nil` if none is known, or only a learned one that is not valid
+  /// any more and could not be reached.
+  func diallable(at address: IPv6Address, _ now: Instant) -> OnionName? {
+    guard let entry = entry(of: address) else { return nil }
+    return entry.source.isLearned && entry.hasFailed && entry.validUntil < now ? nil : entry.name
+  }
 
   /// Returns whether the operator configured the peer with this address. A name in the hosts file, which can name
   /// thousands, does not count.
@@ -123,24 +130,28 @@ struct NameTable {
         set(Entry(name: name, source: .hostsFile, validUntil: .distantFuture, capabilities: entry.capabilities))
       } else if name != nil || entry.source == .hostsFile {
         forget(address)
-        if entry.source == .keepalive { gone.append(entry.name) }
+        if entry.source.isLearned { gone.append(entry.name) }
       }
     }
     return gone + before.filter { name(of: $0.address) != $0 }
   }
 
-  /// Learns a name that a keepalive claimed.
-  mutating func learn(_ name: OnionName, at now: Instant) -> Outcome {
+  /// Learns a name from a source that is not this host's operator.
+  mutating func learn(_ name: OnionName, from source: Source, at now: Instant) -> Outcome {
     let validUntil = now + NameTable.learnedValidity
     if let held = entry(of: name.address) {
       if held.name == name {
-        if held.source == .keepalive { entries[name.address]?.validUntil = validUntil }
+        if held.source.isLearned {
+          entries[name.address]?.validUntil = validUntil
+          entries[name.address]?.source = max(held.source, source)
+          if source != .keepalive { entries[name.address]?.hasFailed = false }
+        }
         return .confirmed
       }
-      guard !name.isVersion2, makesWay(held, at: now) else { return .conflict }
+      guard !name.isVersion2, makesWay(held, to: source, at: now) else { return .conflict }
     }
     guard !name.isVersion2 else { return .undiallable }
-    set(Entry(name: name, source: .keepalive, validUntil: validUntil))
+    set(Entry(name: name, source: source, validUntil: validUntil))
     unreached.append(name.address, validUntil.nanoseconds)
     if unreached.count > unreachedLimit { dropUnreached() }
     if unreached.length > 2 * unreachedLimit {
@@ -149,11 +160,14 @@ struct NameTable {
     return .new
   }
 
-  /// Returns whether a claim is all that is known of the name.
+  /// Returns whether what somebody told is all that is known of the name.
   func isUnreached(_ name: OnionName) -> Bool {
     guard let entry = entries[name.address], entry.name == name else { return false }
-    return entry.source == .keepalive && !entry.isReached
+    return entry.source.isLearned && !entry.isReached
   }
+
+  /// Returns whether the name's own claim is all that is known of it. Anybody can make one, and nobody here asked.
+  func isStranger(_ name: OnionName) -> Bool { isUnreached(name) && entries[name.address]?.source == .keepalive }
 
   /// Notes that a circuit claims the name, until `release`.
   mutating func retain(_ name: OnionName) {
@@ -194,10 +208,11 @@ struct NameTable {
 
   /// Notes that a circuit was built to the name, so that it exists. It gets its address, unless another name keeps that
   /// for ever.
-  mutating func reached(_ name: OnionName) {
-    if let held = entries[name.address], held.source == .keepalive {
+  mutating func reached(_ name: OnionName, at now: Instant) {
+    if let held = entries[name.address], held.source.isLearned {
       if held.name == name {
         entries[name.address]?.hasFailed = false
+        entries[name.address]?.validUntil = now + NameTable.learnedValidity
       } else if !held.isReached || held.hasFailed {
         set(Entry(name: name, source: .keepalive, validUntil: held.validUntil))
         unreached.append(name.address, held.validUntil.nanoseconds)
@@ -213,11 +228,12 @@ struct NameTable {
     }
   }
 
-  /// Returns whether a name makes way for another that a keepalive claims. A name that an open circuit still claims is
+  /// Returns whether a name makes way for another from this source. A name that an open circuit still claims is
   /// tried first.
-  private func makesWay(_ entry: Entry, at now: Instant) -> Bool {
-    guard entry.source == .keepalive else { return false }
-    return entry.hasFailed || entry.validUntil < now || !entry.isReached && claims[entry.name] == nil
+  private func makesWay(_ entry: Entry, to source: Source, at now: Instant) -> Bool {
+    guard entry.source.isLearned else { return false }
+    return entry.source < source || entry.hasFailed || entry.validUntil < now
+      || !entry.isReached && claims[entry.name] == nil
   }
 
   private func entry(of address: IPv6Address) -> Entry? {
@@ -230,7 +246,7 @@ struct NameTable {
   }
 
   private static func isLearned(_ entry: Entry?, reached isReached: Bool) -> Bool {
-    entry?.source == .keepalive && entry?.isReached == isReached
+    entry?.source.isLearned == true && entry?.isReached == isReached
   }
 
   private mutating func set(_ entry: Entry) {
@@ -239,7 +255,7 @@ struct NameTable {
   }
 
   private mutating func forget(_ address: IPv6Address) {
-    guard let held = entries.removeValue(forKey: address), held.source == .keepalive else { return }
+    guard let held = entries.removeValue(forKey: address), held.source.isLearned else { return }
     if held.isReached { reached.count -= 1 } else { unreached.count -= 1 }
   }
 

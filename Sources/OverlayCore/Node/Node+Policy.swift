@@ -6,6 +6,7 @@ extension Node {
     with hosts: HostNames, turn: inout Turn<Device>
   ) {
     for name in names.replaceHosts(with: hosts) { leave(name, turn: &turn) }
+    endSearches(turn: &turn)
   }
 
   /// Applies a policy in place of the one before, and returns what changed. It closes circuits to peers that are not
@@ -20,7 +21,10 @@ extension Node {
     peers.change(
       idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, names: &names, streams: &streams, out: &out,
       at: turn.now)
+    peers.change(lookup: policy.lookup)
+    endSearches(turn: &turn)
     var changes = new.changes(from: old)
+    if policy.lookup != before.lookup { changes.append(.lookup(policy.lookup)) }
     if policy.idle != before.idle { changes.append(.idle(policy.idle)) }
     if policy.circuitsPerPeer != before.circuitsPerPeer { changes.append(.circuitsPerPeer(policy.circuitsPerPeer)) }
     return changes
@@ -55,6 +59,11 @@ extension Node {
       for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
     }
     return configuration
+  }
+
+  private mutating func endSearches<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    peers.endSearches(names: &names, streams: &streams, out: &out, at: turn.now)
+    tellUnresolved(turn: &turn)
   }
 
   /// Closes the first circuit to a name, and with it the others.

@@ -10,7 +10,10 @@ extension Node {
     case .none: break
     case .incomplete, .next: return
     case .answered(let code):
-      peers.answered(circuit, code: code, names: &names, streams: &streams, out: &out, at: turn.now)
+      let end = peers.answered(circuit, code: code, names: &names, streams: &streams, out: &out, at: turn.now)
+      return close(circuit, end, turn: &turn)
+    case .text(let text):
+      peers.told(text, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
       return close(circuit, .unneeded, turn: &turn)
     case .granted: peers.granted(circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     case .refused(let why): return close(circuit, .notBuilt(why), turn: &turn)

@@ -86,6 +86,7 @@ public struct Node: ~Copyable {
     while let (circuit, end) = peers.advance(to: turn.now, names: &names, streams: &streams, out: &out) {
       close(circuit, end, turn: &turn)
     }
+    tellUnresolved(turn: &turn)
   }
 
   /// Notes whether the SOCKS server takes connections.
@@ -114,14 +115,29 @@ public struct Node: ~Copyable {
   public mutating func ended<Device: PacketDevice & ~Copyable>(
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, turn: inout Turn<Device>
   ) {
-    var lost = peers.ended(circuit, end, names: &names, streams: &streams, out: &out, at: turn.now)
+    let lost = peers.ended(circuit, end, names: &names, streams: &streams, out: &out, at: turn.now)
+    refuse(lost, as: .lostWithCircuit, turn: &turn)
+    peers.stepSearches(names: &names, streams: &streams, out: &out, at: turn.now)
+    tellUnresolved(turn: &turn)
+  }
+
+  /// Tells the senders of packets that are lost.
+  private mutating func refuse<Device: PacketDevice & ~Copyable>(
+    _ lost: PacketQueue, as counter: Counter, turn: inout Turn<Device>
+  ) {
+    var lost = lost
     while let slot = streams.takeFirst(of: &lost) {
-      out.counters[.lostWithCircuit] += 1
+      out.counters[counter] += 1
       if let packet = streams.packet(in: slot) {
         refusals.refuse(packet, .addressUnreachable, through: delivery, out: &out, turn: &turn)
       }
       streams.takeBack(slot)
     }
+  }
+
+  /// Tells the senders of packets for addresses whose names were not found.
+  mutating func tellUnresolved<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    while let lost = peers.unresolved.popLast() { refuse(lost, as: .unknownName, turn: &turn) }
   }
 
   /// Closes a circuit, and tells the senders of packets that are lost with it.
@@ -145,7 +161,11 @@ public struct Node: ~Copyable {
   /// Begins to dial the peer that has `address`, or that it is behind, because a host behind this one looks for the
   /// address. It does nothing if there is a circuit, or if a packet could not dial the peer either.
   public mutating func want<Device: PacketDevice & ~Copyable>(_ address: IPv6Address, turn: inout Turn<Device>) {
-    guard let peer = peer(of: address), let name = names.name(of: peer) else { return }
+    guard let peer = peer(of: address) else { return }
+    guard let name = names.diallable(at: peer, turn.now) else {
+      _ = peers.search(for: peer, names: &names, streams: &streams, out: &out, at: turn.now)
+      return tellUnresolved(turn: &turn)
+    }
     if peers.way(to: peer, names: &names, streams: &streams, out: &out, at: turn.now) == nil {
       peers.hasten(name, at: turn.now)
     }

@@ -12,16 +12,19 @@ public struct NodePolicy: Sendable {
   public var circuitsPerPeer: Int {
     didSet { circuitsPerPeer = max(1, circuitsPerPeer) }
   }
+  /// Whether strangers' names are looked up by their addresses, and this host's can be.
+  public var lookup: LookupMode
 
   /// Makes a policy.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
-    circuitsPerPeer: Int = 1
+    circuitsPerPeer: Int = 1, lookup: LookupMode = .off
   ) {
     self.peers = peers
     self.table = table
     self.idle = idle
     self.circuitsPerPeer = max(1, circuitsPerPeer)
+    self.lookup = lookup
   }
 }
 
@@ -54,4 +57,6 @@ public enum PolicyChange: Equatable, Sendable {
   case idle(Duration)
   /// A peer gets so many circuits at most.
   case circuitsPerPeer(Int)
+  /// Names are looked up like this.
+  case lookup(LookupMode)
 }

@@ -55,7 +55,8 @@ public struct NodeSettings: Sendable {
   var peerPolicy: PeerPolicy {
     PeerPolicy(
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
-      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, isFirst: dialsPeers, checksSelf: checksSelf,
+      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, lookup: policy.lookup, isFirst: dialsPeers,
+      checksSelf: checksSelf,
       bounds: bounds)
   }
 }

@@ -8,12 +8,14 @@ enum CircuitUse {
   case call(Call)
   /// It carries nothing: the SOCKS server is asked why the peer with this address is not reached.
   case question(about: IPv6Address)
+  /// It carries nothing: the lookup service of this address is asked by this index.
+  case lookUp(IPv6Address, index: UInt8)
 
   /// The peer that was dialled; `nil` for any other use.
   var dialledPeer: PeerSlots.Index? {
     switch self {
     case .lane(let peer, _), .successor(let peer): peer
-    case .call, .question: nil
+    case .call, .question, .lookUp: nil
     }
   }
 }

@@ -5,6 +5,8 @@ struct Peer: ~Copyable {
   enum State: Equatable {
     /// There is no circuit. A packet to the peer dials it.
     case idle
+    /// The name of the peer is searched for since then, and packets wait for it.
+    case resolving(since: Instant)
     /// The first circuit is being built, and packets wait for it.
     case connecting
     /// The first circuit carries packets.
@@ -70,6 +72,8 @@ struct Peer: ~Copyable {
   var lastError: (reason: NodeEvent.Disconnection, time: Instant)?
   /// The question to Tor why the peer is not reached, while it is not answered.
   var question: CircuitIdentifier?
+  /// The questions to the lookup service that are open while the name is searched for.
+  var lookUps: [CircuitIdentifier] = []
   /// Whether the peer takes TCP super-packets.
   var takesSuperPackets = false
   /// Whether the operator wants no circuit to the configured peer until a packet does.
@@ -90,6 +94,8 @@ struct Peer: ~Copyable {
   var isPermanent: Bool { label != nil }
   /// Whether reports show the peer. They show nobody who calls and was never dialled.
   var isReported: Bool { isPermanent || wasDialled }
+  /// Whether the name of the peer is searched for.
+  var isResolving: Bool { if case .resolving = state { true } else { false } }
   /// Whether there is a first circuit, open or being built.
   var hasCircuit: Bool { sparse.current != nil }
   /// The only source address of packets on circuits to the peer. A circuit to this host itself brings none from
@@ -148,6 +154,14 @@ struct Peer: ~Copyable {
     state = .idle
   }
 
+  /// Notes that the name of the peer is searched for.
+  mutating func resolves(at now: Instant) { state = .resolving(since: now) }
+
+  /// Notes that the search has ended.
+  mutating func isResolved() {
+    if isResolving { state = .idle }
+  }
+
   /// Notes that Tor has granted a circuit to the peer.
   mutating func open(_ use: CircuitUse) {
     switch use {
@@ -156,7 +170,7 @@ struct Peer: ~Copyable {
       state = .up
     case .lane(_, let lane): bulk[lane - 1].current?.isOpen = true
     case .successor: sparse.successor?.isOpen = true
-    case .call, .question: break
+    case .call, .question, .lookUp: break
     }
   }
 
@@ -257,7 +271,7 @@ struct Peer: ~Copyable {
 
   /// Returns whether no circuit leads to the peer, and whether one that was never dialled would be treated alike.
   func isForgettable(at now: Instant) -> Bool {
-    !isPermanent && !hasCircuit && question == nil && waiting.count == 0 && pace.isForgettable(at: now)
+    !isPermanent && !hasCircuit && !isResolving && question == nil && waiting.count == 0 && pace.isForgettable(at: now)
       && bulkPace.isForgettable(at: now) && liveness.isForgettable(at: now)
   }
 }

@@ -219,11 +219,12 @@ extension PeerTable {
     streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
     let name = keepalive.name
-    let outcome = names.learn(name, at: now)
+    let outcome = names.learn(name, from: .keepalive, at: now)
     if sender.name == nil { names.retain(name) }
     switch outcome {
     case .new:
       out.tell(.learned(name))
+      nameIsKnown(name, names: &names, streams: &streams, out: &out, at: now)
     case .confirmed:
       break
     case .conflict:

@@ -27,7 +27,7 @@ extension PeerTable {
       out.counters[.circuitLimit] += 1
       return nil
     }
-    let isStranger = names.isUnreached(name)
+    let isStranger = names.isStranger(name)
     if isStranger, !isSelected, !mayDialStranger(name, names: &names, out: &out, at: now) { return nil }
     guard dials.take(isConfigured: isConfigured, at: now) else {
       out.counters[.dialLimit] += 1
@@ -75,8 +75,8 @@ extension PeerTable {
     switch use {
     case .successor: successorGranted(circuit, to: peer, names: names, streams: &streams, out: &out, at: now)
     case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
-    case .lane, .call, .question:
-      names.reached(name)
+    case .lane, .call, .question, .lookUp:
+      names.reached(name, at: now)
       peers[peer].lastHeard = now
       peers[peer].unansweredSince = nil
       if peers[peer].waiting.count > 0 { awaitAnswer(of: peer, at: now) }

@@ -6,7 +6,12 @@ extension PeerTable {
     _ circuit: CircuitIdentifier, _ end: CircuitEnd, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) -> PacketQueue {
-    if case .question = use(of: circuit) { questionEnded(circuit, out: &out, at: now) }
+    switch use(of: circuit) {
+    case .question: questionEnded(circuit, out: &out, at: now)
+    case .lookUp(let address, let index):
+      lookUpEnded(circuit, of: address, index: index, end, out: &out, at: now)
+    case .lane, .successor, .call, nil: break
+    }
     guard let use = use(of: circuit), var gone = takeOut(circuit, names: &names, streams: &streams) else {
       return PacketQueue()
     }
@@ -14,7 +19,7 @@ extension PeerTable {
     case .call:
       out.figures.noteLost(end, wasAccepted: true)
       out.tell(.callEnded(end))
-    case .question:
+    case .question, .lookUp:
       break
     case .successor(let peer):
       successorEnded(&gone, of: peer, end, streams: &streams, out: &out, at: now)
@@ -37,7 +42,7 @@ extension PeerTable {
     case .lane(let peer, _), .successor(let peer):
       if circuit.isBeingBuilt { dials.ended() }
       peers[peer].traffic.add(circuit.traffic)
-    case .question: break
+    case .question, .lookUp: break
     case .call(let call):
       calls.remove(identifier)
       if let name = call.sender.name { names.release(name) }

@@ -17,6 +17,12 @@ extension PeerTable {
   /// Sets the addresses of all identities of this host.
   mutating func siblingsChanged(to addresses: Set<IPv6Address>) { policy.siblings = addresses }
 
+  /// Changes what is asked of the lookup service, from the next question on.
+  mutating func change(lookup: LookupMode) {
+    policy.lookup = lookup
+    searches.asksLookupService = lookup != .off
+  }
+
   /// Changes the idle time of circuits and the number of circuits of a peer, and then dials configured peers.
   mutating func change(
     idle: Duration, circuitsPerPeer: Int, names: inout NameTable, streams: inout Streams, out: inout Outbox,
@@ -63,6 +69,8 @@ struct PeerPolicy {
   var idle: Duration
   /// The greatest number of circuits to a peer: one for sparse flows, the others for bulk.
   var circuitsPerPeer: Int
+  /// What is asked of Tor's directory, and served there.
+  var lookup: LookupMode
   /// Whether this is the first identity of its host, which checks its service at once.
   let isFirst: Bool
   /// Whether this host's own service is dialled, to find out whether others can reach it.

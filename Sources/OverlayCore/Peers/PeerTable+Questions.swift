@@ -19,25 +19,31 @@ extension PeerTable {
     return true
   }
 
-  /// Takes Tor's answer why a peer is not reached; code zero says that it would be reached now. The caller closes the
-  /// circuit of the question.
+  /// Takes Tor's answer why a peer is not reached; code zero says that it would be reached now. It returns the
+  /// end of the circuit, which the caller closes.
   mutating func answered(
     _ circuit: CircuitIdentifier, code: UInt8, names: inout NameTable, streams: inout Streams, out: inout Outbox,
     at now: Instant
-  ) {
+  ) -> CircuitEnd {
     if DialFailure.extendedCodes.contains(code) { hasExtendedErrors = true }
     if code == DialFailure.hostUnreachable { hasExtendedErrors = false }
-    guard let peer = peerAsked(about: circuit) else { return }
+    let failure = DialFailure(socks5: code, isExtended: hasExtendedErrors)
+    guard let peer = peerAsked(about: circuit) else { return failure.map { .notBuilt($0) } ?? .unneeded }
     peers[peer].question = nil
-    if let failure = DialFailure(socks5: code, isExtended: hasExtendedErrors) {
-      return explain(peer, failure, out: &out, at: now)
+    if let failure {
+      explain(peer, failure, out: &out, at: now)
+      return .unneeded
     }
     let isDialled = peers[peer].hasCircuit
-    guard isDialled || peers[peer].wouldBeReached(at: now) else { return explainAsBefore(peer, out: &out, at: now) }
+    guard isDialled || peers[peer].wouldBeReached(at: now) else {
+      explainAsBefore(peer, out: &out, at: now)
+      return .unneeded
+    }
     if case .notReached(let failure, _)? = peers[peer].lastError?.reason { out.figures.noteFailedDial(failure) }
-    if isDialled { return }
+    if isDialled { return .unneeded }
     if peers[peer].isSelf { selfCheck?.waits(until: now) }
     redial(peer, names: &names, streams: &streams, out: &out, at: now)
+    return .unneeded
   }
 
   /// Handles the end of a question that was not answered: what was known before is told.

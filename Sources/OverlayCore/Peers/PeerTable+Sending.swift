@@ -28,7 +28,13 @@ extension PeerTable {
       return .taken
     }
     let isSelf = address == OverlayNetwork.tor.circuitResponder
-    guard let name = isSelf ? policy.name : names.name(of: address) else { return .unknownName }
+    guard let name = isSelf ? policy.name : names.diallable(at: address, now) else {
+      guard let peer = search(for: address, names: &names, streams: &streams, out: &out, at: now) else {
+        return .unknownName
+      }
+      enqueue(packet, offload, to: peer, streams: &streams, out: &out, at: now)
+      return .taken
+    }
     guard let peer = dial(name, names: &names, streams: &streams, out: &out, at: now) else {
       hasten(name, at: now)
       return .unreachable
@@ -166,7 +172,7 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) -> CircuitEnd? {
     switch use {
-    case .successor, .question: return nil
+    case .successor, .question, .lookUp: return nil
     case .call(let call):
       let due = end(of: call, streams[circuit])
       guard due > now else {

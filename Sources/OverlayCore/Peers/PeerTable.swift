@@ -29,6 +29,10 @@ struct PeerTable: ~Copyable {
   var selfCheck: SelfCheck?
   /// Whether the SOCKS port is known to have `ExtendedErrors`: one of these was seen.
   var hasExtendedErrors = false
+  /// The searches for the names of addresses.
+  var searches: NameSearches
+  /// The packets of searches that found nothing. Their senders have to be told.
+  var unresolved: [PacketQueue] = []
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
   var blocked: Set<IPv6Address> = []
   /// The source of everything that is random.
@@ -54,6 +58,7 @@ struct PeerTable: ~Copyable {
     calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
     strangerLines = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     selfCheck = policy.checksSelf ? SelfCheck() : nil
+    searches = NameSearches(asksLookupService: policy.lookup != .off)
   }
 
   // MARK: - Who there is
@@ -87,9 +92,10 @@ struct PeerTable: ~Copyable {
     return peers.insert(Peer(address: address, name: name, isSelf: isSelf, user: UserIdentifier(using: &random)))
   }
 
-  /// Forgets a peer that was never dialled if no circuit leads to or from it.
+  /// Forgets a peer that was never dialled if no circuit leads to or from it, and its name is not searched for.
   mutating func forgetIfUnknown(_ peer: PeerSlots.Index) {
-    if !peers[peer].isReported, !peers[peer].hasCircuit, peers[peer].incoming.isEmpty { forget(peer) }
+    let isUsed = peers[peer].hasCircuit || peers[peer].isResolving || !peers[peer].incoming.isEmpty
+    if !peers[peer].isReported, !isUsed { forget(peer) }
   }
 
   /// Notes that there is no first circuit to a peer any more, and cancels the check whether the peer answers along it.
@@ -135,7 +141,7 @@ struct PeerTable: ~Copyable {
     switch use(of: circuit) {
     case .lane(let peer, _), .successor(let peer): peers[peer].source
     case .call(let call): call.sender.address
-    case .question, nil: nil
+    case .question, .lookUp, nil: nil
     }
   }
 
@@ -150,7 +156,7 @@ struct PeerTable: ~Copyable {
 
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
-    let asked = min(peerDeadlines.earliest, circuitDeadlines.earliest)
+    let asked = min(peerDeadlines.earliest, circuitDeadlines.earliest, searches.nextDeadline)
     return min(asked, nextTorProbe, min(nextDials, nextSelection, nextTidying), selfCheck?.nextStep ?? .distantFuture)
   }
 
@@ -168,6 +174,7 @@ struct PeerTable: ~Copyable {
     if PeerTable.take(&nextDials, at: now) { dialWaiting(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextSelection, at: now) { selectStranger(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextTidying, at: now) { tidy(at: now) }
+    stepSearches(names: &names, streams: &streams, out: &out, at: now)
     if let check = selfCheck, check.nextStep <= now,
       let circuit = stepSelfCheck(names: &names, streams: &streams, out: &out, at: now)
     {
@@ -212,7 +219,7 @@ struct PeerTable: ~Copyable {
   ) {
     switch peers[peer].state {
     case .idle, .backoff: redial(peer, names: &names, streams: &streams, out: &out, at: now)
-    case .connecting: break
+    case .connecting, .resolving: break
     case .up: tendLiveness(of: peer, names: &names, streams: &streams, out: &out, at: now)
     }
   }

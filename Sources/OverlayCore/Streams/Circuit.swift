@@ -106,6 +106,8 @@ struct Circuit: ~Copyable {
     case next
     /// The server has answered why it refused a circuit, by a code of SOCKS5: zero says that it would grant one.
     case answered(code: UInt8)
+    /// The service has sent this.
+    case text([UInt8])
   }
 
   /// Takes the SOCKS server's reply off the front of `input`.
@@ -141,6 +143,8 @@ struct Circuit: ~Copyable {
         return .next
       case .answered(let code):
         return .answered(code: code)
+      case .text(let text):
+        return .text(text)
       }
     } catch {
       return .refused(error)

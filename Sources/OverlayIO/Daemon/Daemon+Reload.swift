@@ -113,6 +113,7 @@ extension PolicyChange {
     case .notServed(let prefix): "serve \(prefix) removed"
     case .idle(let time): "idle = \(time.wholeSeconds)"
     case .circuitsPerPeer(let count): "circuits = \(count)"
+    case .lookup(let mode): "lookup = \(mode.rawValue)"
     }
   }
 
@@ -124,6 +125,7 @@ extension PolicyChange {
     case .served, .notServed: "serve"
     case .idle: "idle"
     case .circuitsPerPeer: "circuits"
+    case .lookup: "lookup"
     }
   }
 }

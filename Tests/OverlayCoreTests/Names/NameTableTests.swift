@@ -12,8 +12,8 @@ struct NameTableTests {
     let name = try OnionName.sample(1)
     var table = NameTable()
     #expect(table.name(of: name.address) == nil)
-    #expect(table.learn(name, at: Self.start) == .new)
-    #expect(table.learn(name, at: Self.start) == .confirmed)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .new)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .confirmed)
     #expect(table.name(of: name.address) == name)
     #expect(table.count == 1)
   }
@@ -22,9 +22,9 @@ struct NameTableTests {
   func conflict() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
-    _ = table.learn(name, at: Self.start)
-    table.reached(name)
-    #expect(table.learn(name.rival, at: Self.start + Self.validity) == .conflict)
+    _ = table.learn(name, from: .keepalive, at: Self.start)
+    table.reached(name, at: Self.start)
+    #expect(table.learn(name.rival, from: .keepalive, at: Self.start + Self.validity) == .conflict)
     #expect(table.name(of: name.address) == name)
   }
 
@@ -32,38 +32,39 @@ struct NameTableTests {
   func version2() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
-    #expect(table.learn(try name.twin, at: Self.start) == .undiallable)
+    #expect(table.learn(try name.twin, from: .keepalive, at: Self.start) == .undiallable)
     #expect(table.name(of: name.address) == nil)
-    #expect(table.learn(name, at: Self.start) == .new)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .new)
     for time in [Self.start, Self.start + Self.validity + .seconds(1)] {
-      #expect(table.learn(try name.twin, at: time) == .conflict)
+      #expect(table.learn(try name.twin, from: .keepalive, at: time) == .conflict)
       #expect(table.name(of: name.address) == name)
     }
     // What the operator named is confirmed, whatever it is.
     let other = try OnionName.sample(2).twin
     table.configure(other)
-    #expect(table.learn(other, at: Self.start) == .confirmed)
+    #expect(table.learn(other, from: .keepalive, at: Self.start) == .confirmed)
   }
 
   @Test("a learned name that was never reached, or was dialled in vain last, makes way for another")
   func unreachable() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
-    _ = table.learn(name.rival, at: Self.start)
-    #expect(table.learn(name, at: Self.start) == .new)
+    _ = table.learn(name.rival, from: .keepalive, at: Self.start)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .new)
     table.retain(name)
-    #expect(table.learn(name.rival, at: Self.start) == .conflict, "it is claimed, and nobody has tried it")
+    #expect(
+      table.learn(name.rival, from: .keepalive, at: Self.start) == .conflict, "it is claimed, and nobody has tried it")
     table.failed(name)
-    #expect(table.learn(name.rival, at: Self.start) == .new)
-    #expect(table.learn(name, at: Self.start) == .new)
-    table.reached(name)
-    #expect(table.learn(name.rival, at: Self.start) == .conflict)
+    #expect(table.learn(name.rival, from: .keepalive, at: Self.start) == .new)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .new)
+    table.reached(name, at: Self.start)
+    #expect(table.learn(name.rival, from: .keepalive, at: Self.start) == .conflict)
     table.failed(name)
     #expect(table.name(of: name.address) == name)
-    table.reached(name)
-    #expect(table.learn(name.rival, at: Self.start) == .conflict)
+    table.reached(name, at: Self.start)
+    #expect(table.learn(name.rival, from: .keepalive, at: Self.start) == .conflict)
     table.failed(name)
-    #expect(table.learn(name.rival, at: Self.start) == .new)
+    #expect(table.learn(name.rival, from: .keepalive, at: Self.start) == .new)
     #expect(table.name(of: name.address) == name.rival)
     #expect(table.count == 1)
   }
@@ -72,12 +73,12 @@ struct NameTableTests {
   func reachedWins() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
-    _ = table.learn(name, at: Self.start)
-    _ = table.learn(name.rival, at: Self.start)
-    table.reached(name)
+    _ = table.learn(name, from: .keepalive, at: Self.start)
+    _ = table.learn(name.rival, from: .keepalive, at: Self.start)
+    table.reached(name, at: Self.start)
     #expect(table.name(of: name.address) == name)
     #expect(!table.isUnreached(name))
-    table.reached(name.rival)
+    table.reached(name.rival, at: Self.start)
     #expect(table.name(of: name.address) == name)
     #expect(table.count == 1)
   }
@@ -86,24 +87,26 @@ struct NameTableTests {
   func claimsOfEachName() throws {
     let (name, crowd) = (try OnionName.sample(1), try (0..<40).map { try OnionName.sample(100 + $0) })
     var table = NameTable(unreachedLimit: 32)
-    _ = table.learn(name.rival, at: Self.start)
+    _ = table.learn(name.rival, from: .keepalive, at: Self.start)
     table.retain(name.rival)
     // A first circuit claims the name in vain, the other name fails, a second one has it then, and the first is closed.
-    #expect(table.learn(name, at: Self.start) == .conflict)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .conflict)
     table.retain(name)
     table.failed(name.rival)
-    #expect(table.learn(name, at: Self.start) == .new)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .new)
     table.retain(name)
     table.release(name)
     for other in crowd {
-      _ = table.learn(other, at: Self.start + .seconds(1))
+      _ = table.learn(other, from: .keepalive, at: Self.start + .seconds(1))
       table.retain(other)
       table.release(other)
     }
     #expect(table.name(of: name.address) == name)
     table.release(name)
-    for other in crowd { _ = table.learn(other, at: Self.start + .seconds(2)) }
-    for number in 0..<UInt64(32) { _ = table.learn(try .sample(200 + number), at: Self.start + .seconds(3)) }
+    for other in crowd { _ = table.learn(other, from: .keepalive, at: Self.start + .seconds(2)) }
+    for number in 0..<UInt64(32) {
+      _ = table.learn(try .sample(200 + number), from: .keepalive, at: Self.start + .seconds(3))
+    }
     #expect(table.name(of: name.address) == nil)
   }
 
@@ -112,13 +115,13 @@ struct NameTableTests {
     let name = try OnionName.sample(1)
     let later = Self.start + Self.validity + .nanoseconds(1)
     var table = NameTable()
-    _ = table.learn(name, at: Self.start)
-    table.reached(name)
+    _ = table.learn(name, from: .keepalive, at: Self.start)
+    table.reached(name, at: Self.start)
     #expect(table.name(of: name.address) == name)
-    #expect(table.learn(name.rival, at: later) == .new)
+    #expect(table.learn(name.rival, from: .keepalive, at: later) == .new)
     #expect(table.name(of: name.address) == name.rival)
-    table.reached(name.rival)
-    #expect(table.learn(name, at: later) == .conflict)
+    table.reached(name.rival, at: later)
+    #expect(table.learn(name, from: .keepalive, at: later) == .conflict)
     #expect(table.count == 1)
   }
 
@@ -126,10 +129,10 @@ struct NameTableTests {
   func renewal() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
-    _ = table.learn(name, at: Self.start)
-    table.reached(name)
-    #expect(table.learn(name, at: Self.start + Self.validity) == .confirmed)
-    #expect(table.learn(name.rival, at: Self.start + Self.validity + Self.validity) == .conflict)
+    _ = table.learn(name, from: .keepalive, at: Self.start)
+    table.reached(name, at: Self.start)
+    #expect(table.learn(name, from: .keepalive, at: Self.start + Self.validity) == .confirmed)
+    #expect(table.learn(name.rival, from: .keepalive, at: Self.start + Self.validity + Self.validity) == .conflict)
   }
 
   @Test("a configured name is displaced by nothing, for ever")
@@ -138,8 +141,8 @@ struct NameTableTests {
     let twin = try name.twin
     var table = NameTable()
     table.configure(name)
-    #expect(table.learn(name, at: Self.start) == .confirmed)
-    #expect(table.learn(twin, at: Self.start + .seconds(1_000_000_000)) == .conflict)
+    #expect(table.learn(name, from: .keepalive, at: Self.start) == .confirmed)
+    #expect(table.learn(twin, from: .keepalive, at: Self.start + .seconds(1_000_000_000)) == .conflict)
     #expect(table.replaceHosts(with: HostNames([twin])) == [])
     #expect(table.name(of: name.address) == name)
     #expect(table.replaceHosts(with: HostNames([])) == [])
@@ -151,20 +154,20 @@ struct NameTableTests {
     let name = try OnionName.sample(1)
     let twin = name.rival
     var table = NameTable()
-    _ = table.learn(twin, at: Self.start)
+    _ = table.learn(twin, from: .keepalive, at: Self.start)
     #expect(table.replaceHosts(with: HostNames([name])) == [twin])
-    #expect(table.learn(twin, at: Self.start + .seconds(1_000_000_000)) == .conflict)
+    #expect(table.learn(twin, from: .keepalive, at: Self.start + .seconds(1_000_000_000)) == .conflict)
     #expect(table.name(of: name.address) == name)
     #expect(table.replaceHosts(with: HostNames([])) == [name])
     #expect(table.name(of: name.address) == nil)
-    #expect(table.learn(twin, at: Self.start) == .new)
+    #expect(table.learn(twin, from: .keepalive, at: Self.start) == .new)
   }
 
   @Test("the hosts file takes over a name that was learned, and takes it away with it")
   func hostsSameAsLearned() throws {
     let name = try OnionName.sample(1)
     var table = NameTable()
-    _ = table.learn(name, at: Self.start)
+    _ = table.learn(name, from: .keepalive, at: Self.start)
     #expect(table.replaceHosts(with: HostNames([name])) == [])
     #expect(table.replaceHosts(with: HostNames([])) == [name])
     #expect(table.count == 0)
@@ -193,15 +196,15 @@ struct NameTableTests {
     _ = table.replaceHosts(with: HostNames([hosts]))
     let names = try (0..<NameTable.unreachedLimit + 2).map { try numbered($0) }
     for (second, name) in names[..<NameTable.unreachedLimit].enumerated() {
-      #expect(table.learn(name, at: Self.start + .milliseconds(second)) == .new)
+      #expect(table.learn(name, from: .keepalive, at: Self.start + .milliseconds(second)) == .new)
     }
     #expect(table.count == NameTable.unreachedLimit + 2)
     // The oldest is confirmed: the second oldest is now the one to go.
-    #expect(table.learn(names[0], at: Self.start + .seconds(100)) == .confirmed)
-    #expect(table.learn(names[NameTable.unreachedLimit], at: Self.start + .seconds(101)) == .new)
+    #expect(table.learn(names[0], from: .keepalive, at: Self.start + .seconds(100)) == .confirmed)
+    #expect(table.learn(names[NameTable.unreachedLimit], from: .keepalive, at: Self.start + .seconds(101)) == .new)
     #expect(table.name(of: names[0].address) == names[0])
     #expect(table.name(of: names[1].address) == nil)
-    #expect(table.learn(names[NameTable.unreachedLimit + 1], at: Self.start + .seconds(102)) == .new)
+    #expect(table.learn(names[NameTable.unreachedLimit + 1], from: .keepalive, at: Self.start + .seconds(102)) == .new)
     #expect(table.name(of: names[2].address) == nil)
     #expect(table.count == NameTable.unreachedLimit + 2)
     #expect(table.name(of: configured.address) == configured)
@@ -213,7 +216,7 @@ struct NameTableTests {
     var table = NameTable(unreachedLimit: 10)
     let names = try (0..<30).map { try numbered($0) }
     for (second, name) in names[..<10].enumerated() {
-      _ = table.learn(name, at: Self.start + .seconds(second))
+      _ = table.learn(name, from: .keepalive, at: Self.start + .seconds(second))
       table.retain(name)
     }
     table.retain(names[7])
@@ -223,14 +226,14 @@ struct NameTableTests {
     // In this order: the third, fifth and eighth; the seventh has a circuit left.
     for (number, gone) in [3, 5, 8, 0].enumerated() {
       #expect(table.name(of: names[gone].address) != nil)
-      _ = table.learn(names[10 + number], at: Self.start + .seconds(20 + number))
+      _ = table.learn(names[10 + number], from: .keepalive, at: Self.start + .seconds(20 + number))
       table.retain(names[10 + number])
       #expect(table.name(of: names[gone].address) == nil)
     }
     for kept in [1, 2, 4, 6, 7, 9] { #expect(table.name(of: names[kept].address) != nil) }
     for round in 0..<1_000 {
       table.release(names[round % 30])
-      _ = table.learn(names[(round + 7) % 30], at: Self.start + .seconds(round))
+      _ = table.learn(names[(round + 7) % 30], from: .keepalive, at: Self.start + .seconds(round))
       table.retain(names[round % 30])
       #expect(table.count <= 10)
     }
@@ -240,12 +243,12 @@ struct NameTableTests {
   func crowd() throws {
     var table = NameTable()
     let known = try OnionName.sample(1)
-    _ = table.learn(known, at: Self.start)
+    _ = table.learn(known, from: .keepalive, at: Self.start)
     #expect(table.isUnreached(known))
-    table.reached(known)
+    table.reached(known, at: Self.start)
     #expect(!table.isUnreached(known))
     for number in 0..<3 * NameTable.unreachedLimit {
-      _ = table.learn(try numbered(number), at: Self.start + .milliseconds(number))
+      _ = table.learn(try numbered(number), from: .keepalive, at: Self.start + .milliseconds(number))
     }
     #expect(table.count == NameTable.unreachedLimit + 1)
     #expect(table.name(of: known.address) == known)
@@ -256,8 +259,8 @@ struct NameTableTests {
     var table = NameTable()
     for number in 0..<NameTable.reachedLimit + 10 {
       let name = try numbered(number)
-      _ = table.learn(name, at: Self.start + .milliseconds(number))
-      table.reached(name)
+      _ = table.learn(name, from: .keepalive, at: Self.start + .milliseconds(number))
+      table.reached(name, at: Self.start)
     }
     #expect(table.count == NameTable.reachedLimit)
     #expect(table.name(of: try numbered(9).address) == nil)
@@ -281,7 +284,7 @@ struct NameTableTests {
     let name = try OnionName.sample(1)
     table.note(.superPackets, of: name)
     #expect(table.count == 0)
-    _ = table.learn(name, at: Self.start)
+    _ = table.learn(name, from: .keepalive, at: Self.start)
     table.note(.superPackets, of: name)
     for hosts in [[name], [name, try OnionName.sample(2)]] {
       #expect(table.replaceHosts(with: HostNames(hosts)) == [])
@@ -292,7 +295,7 @@ struct NameTableTests {
     table.note([], of: name)
     #expect(table.capabilities(of: name) == [])
     table.note(.superPackets, of: name)
-    #expect(table.learn(try name.twin, at: Self.start + .seconds(86_400)) == .conflict)
+    #expect(table.learn(try name.twin, from: .keepalive, at: Self.start + .seconds(86_400)) == .conflict)
     #expect(table.replaceHosts(with: HostNames()).contains(name))
     #expect(table.count == 0)
     #expect(table.capabilities(of: name) == nil)

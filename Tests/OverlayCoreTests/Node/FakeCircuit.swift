@@ -12,6 +12,27 @@ enum DialOutcome {
   case garbage([UInt8])
 }
 
+/// What a lookup service does.
+enum LookUpService {
+  /// Tor finds no descriptor of it.
+  case absent
+  /// Tor finds it, and nobody behind it.
+  case refused(code: UInt8)
+  /// It sends this, and closes.
+  case says([UInt8])
+  /// It sends nothing.
+  case isSilent
+
+  /// The code of SOCKS5 that Tor gives.
+  var code: UInt8 {
+    switch self {
+    case .absent: 4
+    case .refused(let code): code
+    case .says, .isSilent: 0
+    }
+  }
+}
+
 /// A circuit as Tor sees it: the bytes between the two sides, and how far they have come.
 final class FakeCircuit {
   /// The request that a dialler makes of the SOCKS server.
@@ -32,6 +53,8 @@ final class FakeCircuit {
   var request: Request?
   /// Whether it is a question by SOCKS5 why a name is not reached, and the code of Tor's answer.
   var reason: UInt8?
+  /// What the service does that is asked, where it is a question to a lookup service.
+  var lookUp: LookUpService?
   /// How many messages of the question were answered.
   var answers = 0
   /// Whether the circuit is granted: bytes go through.
@@ -77,6 +100,10 @@ final class FakeCircuit {
     case 1 where forward.count > 2 && forward.count == 3 + Int(forward[1]) && forward.last == 0: backward += [1, 0]
     case 2 where forward.count > 5 && forward.count == 7 + Int(forward[4]):
       backward += [5, reason ?? 1, 0, 1, 0, 0, 0, 0, 0, 0]
+      if case .says(let text) = lookUp {
+        backward += text
+        isClosed = true
+      }
     default: return false
     }
     answers += 1

@@ -30,6 +30,8 @@ final class FakeHost {
   var dials: [Instant] = []
   /// When the node asked why a circuit was refused.
   var questions: [Instant] = []
+  /// What the node asked of lookup services, and when.
+  var lookUps: [(question: SOCKS5Question, time: Instant)] = []
   /// When the node looked for Tor.
   var probes: [Instant] = []
   /// What the node said of Tor.

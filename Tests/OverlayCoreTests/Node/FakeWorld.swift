@@ -15,6 +15,8 @@ final class FakeWorld {
   var outcomes: [String: DialOutcome] = [:]
   /// The code of SOCKS5 that Tor gives for a name. Of others it tells nothing, as a server that knows SOCKS4 alone.
   var reasons: [String: UInt8] = [:]
+  /// What the lookup services do that Tor knows, by their names.
+  var lookUpServices: [String: LookUpService] = [:]
   /// All circuits that were ever dialled, in this order.
   private(set) var circuits: [FakeCircuit] = []
   /// Those of them on which something may still move: of thousands that came and went, none costs time at every step.
@@ -196,10 +198,18 @@ final class FakeWorld {
   }
 
   private func ask(_ question: SOCKS5Question, on identifier: CircuitIdentifier, of host: FakeHost) {
-    host.questions.append(now)
-    guard let reason = reasons["\(question.name)"] else { return host.ended(identifier, .closed, at: now) }
     let circuit = FakeCircuit(dialler: host, identifier)
-    circuit.reason = reason
+    if question.textLimit > 0 {
+      let service = lookUpServices["\(question.name)"] ?? .absent
+      host.lookUps.append((question, now))
+      guard isTorReachable else { return host.ended(identifier, .torUnreachable, at: now) }
+      circuit.reason = service.code
+      circuit.lookUp = service
+    } else {
+      host.questions.append(now)
+      guard let reason = reasons["\(question.name)"] else { return host.ended(identifier, .closed, at: now) }
+      circuit.reason = reason
+    }
     open.append(circuit)
     host.sockets[identifier] = circuit
     host.node.connected(identifier)

@@ -20,6 +20,7 @@ struct SOCKS5Tests {
       case .wait: break
       case .send(let bytes): sent.append(bytes)
       case .answered(let code): return (sent, code)
+      case .text: Issue.record("nothing was asked of the service")
       }
     }
     return (sent, nil)
@@ -62,6 +63,38 @@ struct SOCKS5Tests {
     for (code, meaning) in meanings {
       #expect(DialFailure(socks5: code, isExtended: false) == meaning)
       #expect(DialFailure(socks5: code, isExtended: true) == (code == 1 ? .nobodyListens : meaning))
+    }
+  }
+
+  @Test(
+    "the text of a service follows a whole reply, whatever address Tor gives, in any pieces",
+    arguments: [[1, 0, 0, 0, 0], [4] + [UInt8](repeating: 9, count: 16), [3, 2, 7, 7], [3, 0]] as [[UInt8]])
+  func text(address: [UInt8]) throws {
+    let all: [UInt8] = [5, 2, 1, 0, 5, 0, 0] + address + [0x1f, 0x7c] + Array("name.onion\nmore".utf8)
+    for size in 1...all.count {
+      var question = SOCKS5Question(name: question.name, port: 8_060, user: question.user, textLimit: 64)
+      var found: [UInt8]?
+      for start in stride(from: 0, to: all.count, by: size) where found == nil {
+        let piece = Array(all[start..<min(start + size, all.count)])
+        if case .text(let text) = try piece.withUnsafeBytes({ try question.consume($0) }) { found = text }
+      }
+      #expect(found == Array("name.onion\n".utf8))
+    }
+  }
+
+  @Test("no more of a text is read than was asked for, and an unknown kind of address is no reply")
+  func textLimit() throws {
+    let start: [UInt8] = [5, 2, 1, 0, 5, 0, 0]
+    var question = SOCKS5Question(name: question.name, port: 8_060, user: question.user, textLimit: 64)
+    let step = try (start + [1, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0x41, count: 1_000)).withUnsafeBytes {
+      try question.consume($0)
+    }
+    #expect(step == .text([UInt8](repeating: 0x41, count: 64)))
+    for type in UInt8.min...UInt8.max where ![1, 3, 4].contains(type) {
+      var question = SOCKS5Question(name: self.question.name, port: 8_060, user: self.question.user, textLimit: 64)
+      #expect(throws: DialFailure.notSOCKS(byte: type)) {
+        _ = try (start + [type]).withUnsafeBytes { try question.consume($0) }
+      }
     }
   }
 }

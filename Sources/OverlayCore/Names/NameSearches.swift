@@ -1,0 +1,181 @@
+/// The searches for the names of overlay addresses that nobody has told: which questions are asked, and when. It knows
+/// no circuit: its owner asks what `nextStep` says, and tells what came of it.
+///
+/// There are two ways to a name. The lookup service (`LookupKey`) is asked by its first index. The next index is asked
+/// where nobody answers, or with something that is not believed, and beside one that has not answered after
+/// `hedgeTime`; whoever lies about an index cannot hide a host for longer. Where Tor knows no such service the host
+/// does not want to be found. Acquaintances are asked at the same time, and once more after `roundTime`.
+///
+/// All is bounded: the number of searches and of questions at the same time, the number of questions a minute, and the
+/// addresses that were not found, which are not searched for again for a while.
+struct NameSearches {
+  /// The greatest number of searches, and of questions to the lookup service, at the same time.
+  static let limit = 20
+  /// The greatest number of questions to the lookup service a minute.
+  static let questionsPerMinute = 60
+  /// The longest time that a search takes.
+  static let patience = Duration.seconds(30)
+  /// The time after which the next index is asked beside one that has not answered.
+  static let hedgeTime = Duration.seconds(8)
+  /// The time between the two rounds of questions to acquaintances.
+  static let roundTime = Duration.seconds(5)
+  /// The number of rounds.
+  static let rounds = 2
+  /// The number of acquaintances that are asked in a round.
+  static let acquaintances = 5
+  /// The greatest number of addresses that were not found and are remembered.
+  static let missLimit = 4_096
+
+  /// What an owner has to do.
+  enum Step: Equatable {
+    /// Ask the lookup service of this address, by this index.
+    case lookUp(IPv6Address, index: UInt8)
+    /// Ask acquaintances, and tell how many with `asked`.
+    case askAcquaintances(IPv6Address)
+    /// The search has found nothing.
+    case fail(IPv6Address)
+  }
+
+  /// What the lookup service has answered, if it was not the name.
+  enum Answer {
+    /// Tor knows no such service.
+    case absent
+    /// Nothing, or nothing that is believed.
+    case useless
+  }
+
+  private struct Search {
+    let address: IPv6Address
+    let began: Instant
+    var nextIndex: UInt8 = 0
+    var nextLookUp: Instant
+    var openQuestions = 0
+    var roundsLeft = NameSearches.rounds
+    var nextRound: Instant
+    var openRounds = 0
+
+    var hasEnded: Bool {
+      nextLookUp == .distantFuture && openQuestions == 0 && nextRound == .distantFuture && openRounds == 0
+    }
+  }
+
+  /// Whether the lookup service is asked. Acquaintances are in any case.
+  var asksLookupService: Bool
+
+  private var searches: [Search] = []
+  private var openQuestions = 0
+  private var pace = TokenBucket(
+    rate: Double(questionsPerMinute) / 60, burst: Double(limit))
+  private var misses: [IPv6Address: (count: Int, until: Instant)] = [:]
+  private var oldestMisses: [IPv6Address] = []
+
+  /// Makes searches of which none has begun.
+  init(asksLookupService: Bool) { self.asksLookupService = asksLookupService }
+
+  /// The number of searches.
+  var count: Int { searches.count }
+
+  /// The addresses that are searched for.
+  var addresses: [IPv6Address] { searches.map(\.address) }
+
+  /// Begins to search for the name of an address. It returns false if the address was not found a short time ago, or if
+  /// too much is searched for.
+  mutating func begin(_ address: IPv6Address, at now: Instant) -> Bool {
+    guard misses[address].map({ $0.until <= now }) ?? true, searches.count < NameSearches.limit, pace.has(at: now)
+    else { return false }
+    searches.append(
+      Search(
+        address: address, began: now, nextLookUp: asksLookupService ? now : .distantFuture, nextRound: now))
+    return true
+  }
+
+  /// The time of the next step.
+  var nextDeadline: Instant {
+    var earliest = Instant.distantFuture
+    for search in searches {
+      let isFull = openQuestions >= NameSearches.limit
+      let lookUp =
+        isFull || search.nextLookUp == .distantFuture ? .distantFuture : pace.nextTake(from: search.nextLookUp)
+      earliest = min(earliest, lookUp, search.nextRound, search.began + NameSearches.patience)
+    }
+    return earliest
+  }
+
+  /// Returns the next thing that is to be done now; `nil` if nothing is.
+  mutating func nextStep(at now: Instant) -> Step? {
+    for index in searches.indices {
+      let search = searches[index]
+      if search.hasEnded || now - search.began >= NameSearches.patience {
+        remove(index)
+        noteMiss(search.address, at: now)
+        return .fail(search.address)
+      }
+      if search.nextLookUp <= now, openQuestions < NameSearches.limit, pace.take(at: now) {
+        openQuestions += 1
+        searches[index].openQuestions += 1
+        searches[index].nextIndex += 1
+        let isLast = search.nextIndex == LookupKey.indices.upperBound
+        searches[index].nextLookUp = isLast ? .distantFuture : now + NameSearches.hedgeTime
+        return .lookUp(search.address, index: search.nextIndex)
+      }
+      if search.nextRound <= now {
+        searches[index].roundsLeft -= 1
+        let isLast = searches[index].roundsLeft == 0
+        searches[index].nextRound = isLast ? .distantFuture : now + NameSearches.roundTime
+        return .askAcquaintances(search.address)
+      }
+    }
+    return nil
+  }
+
+  /// Notes the end of a question to the lookup service that did not tell the name. It counts also after its search.
+  mutating func lookedUp(_ address: IPv6Address, index asked: UInt8, _ answer: Answer, at now: Instant) {
+    openQuestions -= 1
+    guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
+    searches[index].openQuestions -= 1
+    guard searches[index].nextIndex == asked + 1, asked < LookupKey.indices.upperBound else { return }
+    searches[index].nextLookUp =
+      switch answer {
+      case .absent: .distantFuture
+      case .useless: now
+      }
+  }
+
+  /// Notes how many acquaintances were asked in a round. Where there are none, no other round follows.
+  mutating func asked(_ address: IPv6Address, acquaintances count: Int) {
+    guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
+    searches[index].openRounds += count
+    if count == 0 { searches[index].nextRound = .distantFuture }
+  }
+
+  /// Notes that an acquaintance does not know the name. Once all that were asked have said so none is asked again.
+  mutating func acquaintanceDoesNotKnow(_ address: IPv6Address) {
+    guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
+    searches[index].openRounds = max(0, searches[index].openRounds - 1)
+    if searches[index].openRounds == 0 { searches[index].nextRound = .distantFuture }
+  }
+
+  /// Ends the search for an address whose name is known now. It returns whether there was one.
+  mutating func end(_ address: IPv6Address) -> Bool {
+    misses[address] = nil
+    guard let index = searches.firstIndex(where: { $0.address == address }) else { return false }
+    remove(index)
+    return true
+  }
+
+  private mutating func remove(_ index: Int) { searches.remove(at: index) }
+
+  private mutating func noteMiss(_ address: IPv6Address, at now: Instant) {
+    let count = (misses[address]?.count ?? 0) + 1
+    if misses.updateValue((count, now + NameSearches.pause(afterMisses: count)), forKey: address) == nil {
+      oldestMisses.append(address)
+    }
+    guard oldestMisses.count > NameSearches.missLimit else { return }
+    // Half of them at once, so that each costs little.
+    for address in oldestMisses.prefix(NameSearches.missLimit / 2) { misses[address] = nil }
+    oldestMisses.removeFirst(NameSearches.missLimit / 2)
+  }
+
+  /// Returns the time for which an address is not searched for again after it was not found so many times.
+  static func pause(afterMisses count: Int) -> Duration { count < 3 ? .seconds(60) : .seconds(600) }
+}

@@ -1,0 +1,153 @@
+/// Names that nobody has told are searched for, while the packets for them wait as they do while a peer is dialled.
+extension PeerTable {
+  /// Returns the peer with this address, whose name is searched for; `nil` if it is not, because it was not found a
+  /// short time ago, because too much is searched for, or because no host can have the address.
+  mutating func search(
+    for address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> PeerSlots.Index? {
+    if let peer = peers.find(address), peers[peer].isResolving { return peer }
+    guard tor != .unreachable, LookupKey.mayBelong(to: address),
+      OverlayNetwork.tor.isPeer(address, of: policy.name.address),
+      !policy.siblings.contains(address), !isBlocked(address), searches.begin(address, at: now)
+    else { return nil }
+    out.counters[.searched] += 1
+    let peer = findOrInsert(address, nil)
+    peers[peer].resolves(at: now)
+    stepSearches(names: &names, streams: &streams, out: &out, at: now)
+    // Where there is nobody to ask the search is over already.
+    return peers.find(address).flatMap { peers[$0].isResolving ? $0 : nil }
+  }
+
+  /// Does what is due of all searches.
+  mutating func stepSearches(
+    names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    while let step = searches.nextStep(at: now) {
+      switch step {
+      case .lookUp(let address, let index):
+        if !lookUp(address, index: index, streams: &streams, out: &out, at: now) {
+          searches.lookedUp(address, index: index, .absent, at: now)
+        }
+      case .askAcquaintances(let address):
+        searches.asked(address, acquaintances: 0)
+      case .fail(let address):
+        out.counters[.searchedInVain] += 1
+        giveUp(address, names: &names, streams: &streams, out: &out, at: now)
+      }
+    }
+  }
+
+  /// Asks the lookup service of an address. It returns false if there is no room for another circuit.
+  private mutating func lookUp(
+    _ address: IPv6Address, index: UInt8, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> Bool {
+    guard let peer = peers.find(address), let key = LookupKey(of: address, index: index),
+      hasRoomToDial(isConfigured: false, in: streams)
+    else { return false }
+    // A user of its own for each, so that Tor keeps them apart, and from everything else.
+    let question = SOCKS5Question(
+      name: key.name, port: policy.servicePort,
+      user: UserIdentifier(using: &random), textLimit: LookupAnswer.longest)
+    let circuit = streams.ask(question, timeout: NameSearches.patience, out: &out, at: now)
+    set(.lookUp(address, index: index), of: circuit)
+    peers[peer].lookUps.append(circuit)
+    return true
+  }
+
+  /// Takes what a lookup service has sent. The caller closes the circuit, which ends the question.
+  mutating func told(
+    _ text: [UInt8], on circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) {
+    guard case .lookUp(let address, _) = use(of: circuit) else { return }
+    var answer = LookupAnswer(about: address)
+    guard let name = try? text.withUnsafeBytes({ try answer.consume($0) }) else {
+      out.counters[.falseAnswer] += 1
+      return
+    }
+    found(name, from: .lookup, names: &names, streams: &streams, out: &out, at: now)
+  }
+
+  /// Handles the end of a question to a lookup service. It is useless to ask further where Tor knows no such service.
+  mutating func lookUpEnded(
+    _ circuit: CircuitIdentifier, of address: IPv6Address, index: UInt8, _ end: CircuitEnd, out: inout Outbox,
+    at now: Instant
+  ) {
+    if let peer = peers.find(address) { peers[peer].lookUps.removeAll { $0 == circuit } }
+    let isAbsent =
+      switch end {
+      case .notBuilt(.notFound), .torUnreachable: true
+      case .notBuilt, .failure, .closed, .unneeded: false
+      }
+    searches.lookedUp(address, index: index, isAbsent ? .absent : .useless, at: now)
+    if end == .torUnreachable { torLost(out: &out, at: now) }
+  }
+
+  /// Notes a name that was found for an address, and dials it if packets wait for it.
+  mutating func found(
+    _ name: OnionName, from source: NameTable.Source, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) {
+    switch names.learn(name, from: source, at: now) {
+    case .new: out.tell(.learned(name))
+    case .confirmed: break
+    case .conflict:
+      out.counters[.nameConflict] += 1
+      return
+    case .undiallable: return
+    }
+    nameIsKnown(name, names: &names, streams: &streams, out: &out, at: now)
+  }
+
+  /// Ends the search for the address of a name, and dials it if packets wait for it.
+  mutating func nameIsKnown(
+    _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard searches.end(name.address), let peer = peers.find(name.address) else { return }
+    out.counters[.resolved] += 1
+    closeLookUps(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    peers[peer].isResolved()
+    if peers[peer].waiting.count > 0, !peers[peer].hasCircuit,
+      dial(name, names: &names, streams: &streams, out: &out, at: now) == nil
+    {
+      surrender(peer)
+    }
+    forgetIfUnknown(peer)
+  }
+
+  /// Ends the searches for addresses whose names are known now, whoever told them.
+  mutating func endSearches(names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant) {
+    for address in searches.addresses {
+      guard let name = names.diallable(at: address, now) else { continue }
+      nameIsKnown(name, names: &names, streams: &streams, out: &out, at: now)
+    }
+  }
+
+  private mutating func giveUp(
+    _ address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard let peer = peers.find(address) else { return }
+    closeLookUps(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    peers[peer].isResolved()
+    surrender(peer)
+    forgetIfUnknown(peer)
+  }
+
+  private mutating func surrender(_ peer: PeerSlots.Index) {
+    guard peers[peer].waiting.count > 0 else { return }
+    unresolved.append(peers[peer].waiting)
+    peers[peer].waiting = PacketQueue()
+  }
+
+  private mutating func closeLookUps(
+    of peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    let circuits = peers[peer].lookUps
+    peers[peer].lookUps = []
+    for circuit in circuits {
+      guard case .lookUp(let address, let index) = use(of: circuit) else { continue }
+      searches.lookedUp(address, index: index, .absent, at: now)
+      close(circuit, names: &names, streams: &streams, out: &out)
+    }
+  }
+}

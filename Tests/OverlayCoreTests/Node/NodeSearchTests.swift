@@ -1,0 +1,157 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Packets for an address whose name nobody told")
+struct NodeSearchTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let carol: OnionName
+
+  init() throws {
+    alice = try .sample(1)
+    carol = try .sample(3)
+  }
+
+  private func asking(_ lookup: LookupMode = .ask) -> FakeHost {
+    world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy(lookup: lookup))))
+  }
+
+  private func name(_ index: UInt8) -> String { LookupKey(of: carol.address, index: index).map { "\($0.name)" } ?? "" }
+
+  private func line(_ name: OnionName) -> LookUpService { .says(Array("\(name)\n".utf8)) }
+
+  @Test("the packets wait while the lookup service is asked, and go to the host that it names")
+  func found() {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    world.lookUpServices[name(0)] = line(carol)
+    for number in UInt8(0)..<3 { world.queue(host.packet(to: carol.address, number), from: host) }
+    world.settle()
+    #expect(other.takeDelivered() == (UInt8(0)..<3).map { host.packet(to: carol.address, $0) })
+    #expect(host.lookUps.count == 1)
+    #expect(host.count(.resolved) == 1)
+    #expect(host.takeDelivered().isEmpty)
+    world.send(host.packet(to: carol.address, 9), from: host)
+    #expect(host.lookUps.count == 1, "the name is known now")
+    #expect(host.node.streams.count == 1)
+  }
+
+  @Test("each question has a user of its own at Tor, and the port of all circuits")
+  func isolated() {
+    let host = asking()
+    for number in UInt64(0)..<5 {
+      world.send(host.packet(to: IPv6Address(high: alice.address.high, low: number << 8 | 3)), from: host)
+    }
+    #expect(Set(host.lookUps.map(\.question.user.text)).count == 5)
+    #expect(host.lookUps.allSatisfy { $0.question.port == OverlayNetwork.servicePort })
+  }
+
+  @Test("an address that nobody serves is refused as soon as Tor has said so, and from then on at once")
+  func absent() {
+    let host = asking()
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.takeErrorCodes() == [3])
+    #expect(host.count(.unknownName) == 1)
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.takeErrorCodes() == [3])
+    #expect(host.lookUps.count == 1)
+    world.pass(.seconds(60))
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.lookUps.count == 2)
+    #expect(host.node.peers.count == 0 && host.node.streams.count == 0)
+  }
+
+  @Test("with lookup off, without Tor, and for an address that no host of version 3 has, nobody is asked")
+  func nobodyIsAsked() {
+    let quiet = asking(.off)
+    world.send(quiet.packet(to: carol.address), from: quiet)
+    #expect(quiet.takeErrorCodes() == [3] && quiet.lookUps.isEmpty)
+    let host = asking()
+    let impossible = IPv6Address(high: carol.address.high, low: carol.address.low & ~0xff | 4)
+    for address in [impossible, OverlayNetwork.tor.localResponder] {
+      world.send(host.packet(to: address), from: host)
+    }
+    #expect(host.lookUps.isEmpty)
+    world.isTorReachable = false
+    let late = asking()
+    world.send(late.packet(to: carol.address), from: late)
+    #expect(late.takeErrorCodes() == [3] && late.lookUps.isEmpty)
+  }
+
+  @Test("who lies at an index is not believed, whatever he says, and the next index tells")
+  func lies() throws {
+    let lies: [LookUpService] = [
+      line(try OnionName.sample(7)), line(try carol.twin), .says([]), .says(Array("\(carol)".utf8)), .says([10]),
+      .says([UInt8](repeating: 0x41, count: 100_000)), .says(Array("\(carol)x\n".utf8)), .refused(code: 1),
+      .refused(code: 5), .refused(code: 0xf2),
+    ]
+    let other = world.start(FakeHost(carol))
+    for lie in lies {
+      world.lookUpServices = [name(0): lie, name(1): lie, name(2): lie, name(3): line(carol)]
+      let host = asking()
+      world.send(host.packet(to: carol.address), from: host)
+      #expect(other.takeDelivered().count == 1, "\(lie)")
+      #expect(host.lookUps.count == 4)
+      #expect(host.node.streams.store.lentBytes == 0)
+    }
+  }
+
+  @Test("a silent index is passed by after a while; a host that answers nowhere is refused after 30 s")
+  func silence() {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    world.lookUpServices = [name(0): .isSilent, name(1): line(carol)]
+    world.send(host.packet(to: carol.address), from: host)
+    world.pass(.seconds(7))
+    #expect(host.lookUps.count == 1 && other.takeDelivered().isEmpty)
+    world.pass(.seconds(2))
+    #expect(other.takeDelivered().count == 1)
+    #expect(host.sockets.count == 1, "the silent one is left")
+    let late = asking()
+    for index in UInt8(0)...3 { world.lookUpServices[name(index)] = .isSilent }
+    world.send(late.packet(to: carol.address), from: late)
+    world.pass(.seconds(29))
+    #expect(late.takeErrorCodes().isEmpty)
+    world.pass(.seconds(2))
+    #expect(late.takeErrorCodes() == [3])
+    #expect(late.sockets.isEmpty)
+  }
+
+  @Test("a name that is told otherwise meanwhile ends the search: by its host, by the hosts file, by the operator")
+  func otherwise() {
+    world.lookUpServices[name(0)] = .isSilent
+    let other = world.start(FakeHost(carol))
+    for way in 0..<3 {
+      let host = asking()
+      world.send(host.packet(to: carol.address), from: host)
+      switch way {
+      case 0: world.replaceHosts(of: host, with: [carol])
+      case 1:
+        _ = host.node.apply(NodePolicy(peers: [ConfiguredPeer(name: carol)], lookup: .ask), turn: &host.turn)
+        world.settle()
+      default:
+        guard let call = world.call(host) else {
+          Issue.record("no call")
+          return
+        }
+        world.say(other.keepalive(to: alice.address), on: call)
+      }
+      #expect(other.takeDelivered().count == 1)
+      #expect(host.node.peers.searches.count == 0)
+    }
+  }
+
+  @Test("a host that was found and is not there is refused as any other, and looked up again when its name is old")
+  func goneAfterwards() {
+    let host = asking()
+    world.lookUpServices[name(0)] = line(carol)
+    world.outcomes["\(carol)"] = .refused(0x5b)
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.takeErrorCodes() == [3])
+    world.pass(.seconds(3_600))
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.lookUps.count == 1 && host.dials.count == 2)
+    world.pass(.seconds(2 * 3_600))
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.lookUps.count == 2)
+  }
+}
