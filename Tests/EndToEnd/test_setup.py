@@ -87,7 +87,7 @@ def test_torrc_is_changed_after_consent_only(machine, socks):
 
 def test_tor_reads_what_it_has_found_valid(machine, socks):
     ready = machine.directory / "ready"
-    with subprocess.Popen(["sh", "-c", f"trap 'exit 7' HUP; : > {ready}; while :; do sleep 0.1; done"]) as tor:
+    with subprocess.Popen(["env", "--default-signal=HUP", "sh", "-c", f"trap 'exit 7' HUP; : > {ready}; while :; do sleep 0.1; done"]) as tor:
         try:
             overlay.wait_until(ready.exists, 20, what="what plays Tor")
             (machine.directory / "run/tor.pid").write_text(f"{tor.pid}\n")
