@@ -68,6 +68,7 @@ extension Node {
     var bytes = services.pings.begin(number, from: settings.name.address, to: address, mark: mark, at: turn.now)
     return bytes.withUnsafeMutableBytes { bytes in
       guard let packet = PacketView(bytes) else { return .unreachable }
+      defer { tellUnresolved(turn: &turn) }
       switch peers.send(packet, .none, to: address, names: &names, streams: &streams, out: &out, at: turn.now) {
       case .taken: return .sent
       case .unknownName: return .unknownName

@@ -38,6 +38,7 @@ extension Node {
     let failure = streams.endReading(reading, at: turn.now)
     if hasBroughtPacket { peers.heard(on: circuit, at: turn.now) }
     if let failure { end(circuit, for: failure, turn: &turn) }
+    tellUnresolved(turn: &turn)
     while let circuit = streams.circuitInExcess(at: turn.now) {
       out.counters[.reassemblyLimit] += 1
       close(circuit, .failure("held too much of a packet for too long"), turn: &turn)

@@ -38,6 +38,7 @@ extension Node {
   private mutating func send<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, _ offload: OffloadHeader, to address: IPv6Address, turn: inout Turn<Device>
   ) {
+    defer { tellUnresolved(turn: &turn) }
     switch peers.send(packet, offload, to: address, names: &names, streams: &streams, out: &out, at: turn.now) {
     case .taken: return
     case .unreachable: break

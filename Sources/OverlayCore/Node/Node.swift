@@ -137,7 +137,7 @@ public struct Node: ~Copyable {
 
   /// Tells the senders of packets for addresses whose names were not found.
   mutating func tellUnresolved<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
-    while let lost = peers.unresolved.popLast() { refuse(lost, as: .unknownName, turn: &turn) }
+    while let lost = peers.takeUnresolved() { refuse(lost, as: .unknownName, turn: &turn) }
   }
 
   /// Closes a circuit, and tells the senders of packets that are lost with it.

@@ -123,6 +123,9 @@ extension PeerTable {
     }
   }
 
+  /// Removes packets of a search that found nothing, and returns them. Their senders have to be told.
+  mutating func takeUnresolved() -> PacketQueue? { unresolved.popLast() }
+
   private mutating func giveUp(
     _ address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {

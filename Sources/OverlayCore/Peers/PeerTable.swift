@@ -31,7 +31,7 @@ struct PeerTable: ~Copyable {
   var hasExtendedErrors = false
   /// The searches for the names of addresses.
   var searches: NameSearches
-  /// The packets of searches that found nothing. Their senders have to be told.
+  /// The packets of searches that found nothing, until `takeUnresolved`.
   var unresolved: [PacketQueue] = []
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
   var blocked: Set<IPv6Address> = []
