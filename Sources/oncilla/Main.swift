@@ -5,6 +5,11 @@ import Glibc
 enum Main {
   static func main() {
     Console.prepare()
+    // On Linux Swift reads them from /proc. Without them every command would be the one that needs none.
+    guard CommandLine.argc > 0 else {
+      Console.complain("what was typed cannot be read: /proc has to be mounted")
+      exit(1)
+    }
     exit(status(of: Array(CommandLine.arguments.dropFirst())))
   }
 
