@@ -384,6 +384,7 @@ class Daemon:
     Daemon(onion=name, netns=host, socks=f"127.0.0.1:{port}", listen=[…], peers=[…])
 
     onion, hostname_file, hosts, socks   values of the options of the same name, None leaves the option out
+    lookup          as these; off unless it is what the test is about: an unknown address is refused at once then
     listen, peers   lists, the option is repeated; without `listen` a free port is taken (`listen_port`)
     netns           a Namespace, the interface goes there; None: it stays where the daemon starts
     within          a Namespace in which the daemon starts, None: where pytest runs
@@ -393,7 +394,7 @@ class Daemon:
 
     def __init__(self, onion=None, hostname_file=None, netns=None, within=None, socks=None, listen=None, peers=(),
                  hosts=None, interface="oncilla0", state_dir=None, options=(), prefix=(), label=None, start=True,
-                 log_level="debug"):
+                 log_level="debug", lookup="off"):
         self.onion = onion
         self.netns = netns
         self.interface = interface
@@ -415,7 +416,7 @@ class Daemon:
         arguments = ["run"]
         for option, value in (("--onion", onion), ("--hostname-file", hostname_file), ("--hosts", hosts),
                               ("--socks", socks), ("--netns", netns), ("--interface", interface),
-                              ("--log-level", log_level)):
+                              ("--lookup", lookup), ("--log-level", log_level)):
             if value is not None:
                 arguments += [option, str(value)]
         for value in self.listen:

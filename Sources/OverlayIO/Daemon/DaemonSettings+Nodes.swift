@@ -31,6 +31,8 @@ extension DaemonSettings {
 
   /// Returns what can change while the node of an identity runs.
   func policy(isFirst: Bool) -> NodePolicy {
-    NodePolicy(peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer)
+    NodePolicy(
+      peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
+      lookup: lookup)
   }
 }

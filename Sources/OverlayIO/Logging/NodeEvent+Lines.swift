@@ -18,11 +18,11 @@ extension NodeEvent {
     case .noReplacement(let name, let end): [(.debug, "\(name): no other circuit: \(end)")]
     case .callEnded(let end): [(.debug, "an accepted circuit ended: \(end)")]
     case .crowdedOut: [(.debug, "an accepted circuit made room for another")]
-    case .learned(let name): [(.debug, "\(name): learned from its keepalive")]
+    case .learned(let name): [(.debug, "\(name): its name was learned")]
     case .nameConflict:
       [(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")]
     case .unknownName(let address):
-      [(.debug, "\(address): its name is not known from --peer, --hosts or a keepalive, and packets to it are refused")]
+      [(.debug, "\(address): its name is not known and was not found, and packets to it are refused")]
     case .pingAnswered: []
     case .ownNameClaimed:
       [

@@ -48,6 +48,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var peers: [ConfiguredPeer] = []
   /// A file of further names, read again when it changes.
   public var hostsFile: String?
+  /// Whether Tor's directory is asked for the names of unknown addresses, and tells this host's.
+  public var lookup = LookupMode.ask
   /// Tor's SOCKS port.
   public var socks = SocketAddress.ipv4(.loopback, port: 9050)
   /// Tor's control port, if it is used.

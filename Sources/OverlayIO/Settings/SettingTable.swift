@@ -76,6 +76,10 @@ extension Setting {
       draft, given throws(SettingValue.Refusal) in
       draft.daemon.hostsFile = try SettingValue.path(given.text)
     },
+    .word(
+      "lookup", LookupMode.allCases, as: \.rawValue, default: .ask, needsRestart: false,
+      "Unknown addresses: ask Tor's directory for their names, have it tell this host's as well, or neither.",
+      at: \.daemon.lookup),
     .form(
       "socks", "HOST:PORT|unix:PATH", default: "127.0.0.1:9050", needsRestart: true, "Tor's SOCKS port."
     ) { draft, given throws(SettingValue.Refusal) in

@@ -55,6 +55,13 @@ struct DaemonSettingsTests {
     #expect(node(1).siblings == Set(names.prefix(2).map(\.address)))
   }
 
+  @Test("what is done about unknown addresses holds for every identity", arguments: LookupMode.allCases)
+  func lookup(mode: LookupMode) {
+    var settings = settings
+    settings.lookup = mode
+    #expect([true, false].map { settings.policy(isFirst: $0).lookup } == [mode, mode])
+  }
+
   @Test("the interface's IPv4 address is on this side of the link even where a route covers it")
   func ownAddressIsOnThisSide() {
     let addresses = names.prefix(2).map(\.address)

@@ -82,9 +82,8 @@ struct SettingTableTests {
     #expect(
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
-          "peer", "invited", "peer-key", "hosts", "route", "serve", "idle", "circuits", "metrics-peers", "hook",
-          "log-level",
-          "log",
+          "peer", "invited", "peer-key", "hosts", "lookup", "route", "serve", "idle", "circuits",
+          "metrics-peers", "hook", "log-level", "log",
         ])
   }
 }
