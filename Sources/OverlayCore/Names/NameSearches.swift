@@ -66,6 +66,8 @@ struct NameSearches {
   private var openQuestions = 0
   private var pace = TokenBucket(
     rate: Double(questionsPerMinute) / 60, burst: Double(limit))
+  // The time from which on the pace permits a question that it did not permit when that was due.
+  private var nextQuestion = Instant(nanoseconds: 0)
   private var misses: [IPv6Address: (count: Int, until: Instant)] = [:]
   private var oldestMisses: [IPv6Address] = []
 
@@ -94,8 +96,7 @@ struct NameSearches {
     var earliest = Instant.distantFuture
     for search in searches {
       let isFull = openQuestions >= NameSearches.limit
-      let lookUp =
-        isFull || search.nextLookUp == .distantFuture ? .distantFuture : pace.nextTake(from: search.nextLookUp)
+      let lookUp = isFull ? .distantFuture : max(search.nextLookUp, nextQuestion)
       earliest = min(earliest, lookUp, search.nextRound, search.began + NameSearches.patience)
     }
     return earliest
@@ -110,7 +111,7 @@ struct NameSearches {
         noteMiss(search.address, at: now)
         return .fail(search.address)
       }
-      if search.nextLookUp <= now, openQuestions < NameSearches.limit, pace.take(at: now) {
+      if search.nextLookUp <= now, openQuestions < NameSearches.limit, mayAsk(at: now) {
         openQuestions += 1
         searches[index].openQuestions += 1
         searches[index].nextIndex += 1
@@ -126,6 +127,13 @@ struct NameSearches {
       }
     }
     return nil
+  }
+
+  private mutating func mayAsk(at now: Instant) -> Bool {
+    if pace.take(at: now) { return true }
+    // Never now, or nobody would wait for it.
+    nextQuestion = max(pace.nextTake(from: now), now + .milliseconds(10))
+    return false
   }
 
   /// Notes the end of a question to the lookup service that did not tell the name. It counts also after its search.

@@ -144,4 +144,27 @@ struct NameSearchesTests {
     #expect(asked <= 20 + 600)
     #expect(asked >= 600)
   }
+
+  @Test("a question that the pace does not permit yet is due later, and never now")
+  func pace() {
+    var searches = NameSearches(asksLookupService: true)
+    var now = Self.start
+    for number in UInt64(0)..<20 {
+      let address = IPv6Address(high: address.high, low: number << 8 | 3)
+      guard searches.begin(address, at: now) else { continue }
+      _ = steps(&searches, at: now)
+      searches.asked(address, acquaintances: 0)
+      searches.lookedUp(address, index: 0, .useless, at: now)
+    }
+    var turns = 0
+    while searches.count > 0, turns < 1_000 {
+      turns += 1
+      while let step = searches.nextStep(at: now) {
+        if case .lookUp(let address, let index) = step { searches.lookedUp(address, index: index, .useless, at: now) }
+      }
+      #expect(searches.nextDeadline > now)
+      now = min(searches.nextDeadline, now + .seconds(1))
+    }
+    #expect(turns < 1_000)
+  }
 }

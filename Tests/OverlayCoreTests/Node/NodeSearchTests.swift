@@ -154,4 +154,38 @@ struct NodeSearchTests {
     world.send(host.packet(to: carol.address), from: host)
     #expect(host.lookUps.count == 2)
   }
+
+  @Test("100,000 addresses in an hour: no bound is passed, and a configured peer loses no packet and no circuit")
+  func crowd() throws {
+    let bob = try OnionName.sample(2)
+    let other = world.start(FakeHost(bob))
+    let host = world.start(
+      FakeHost(NodeSettings(name: alice, policy: NodePolicy(peers: [ConfiguredPeer(name: bob)], lookup: .ask))))
+    var random = SeededGenerator(seed: 9)
+    var (delivered, mostSockets, mostPeers) = (0, 0, 0)
+    for second in 0..<3_600 {
+      for number in 0..<28 {
+        let address = IPv6Address(high: alice.address.high, low: random.next() & ~0xff | 3)
+        // Some are served by a liar who says nothing.
+        if number % 4 == 0, let key = LookupKey(of: address, index: 0) {
+          world.lookUpServices["\(key.name)"] = .isSilent
+        }
+        world.queue(host.packet(to: address), from: host)
+      }
+      let packet = host.packet(to: bob.address, UInt8(truncatingIfNeeded: second))
+      world.send(packet, from: host)
+      mostSockets = max(mostSockets, host.sockets.count)
+      mostPeers = max(mostPeers, host.node.peers.count)
+      // Its echo requests, which ask whether it is there, are none of these.
+      delivered += other.takeDelivered().count { $0 == packet }
+      host.device.frames = []
+      world.pass(.seconds(1))
+    }
+    #expect(delivered == 3_600)
+    #expect(host.lookUps.count <= 20 + 3_600 && host.lookUps.count > 1_000)
+    #expect(mostSockets <= 1 + NameSearches.limit && mostPeers <= 1 + NameSearches.limit)
+    #expect(host.dials.count == 1, "the configured peer's circuit stood all the time")
+    world.pass(.seconds(31))
+    #expect(host.node.streams.store.lentBytes == 0 && host.node.peers.searches.count == 0)
+  }
 }
