@@ -1,5 +1,5 @@
 /// What a node knows of names, for those who ask at its door.
-protocol LocalNames {
+public protocol LocalNames {
   /// Returns the address of the peer with a petname.
   func address(of petname: Petname) -> IPv6Address?
   /// Returns the petname of the peer with an overlay address.
@@ -11,19 +11,19 @@ protocol LocalNames {
 /// What is answered to programs of this host, at a loopback address: the addresses of onion names and of petnames, and
 /// the names of overlay addresses. It has all names of its zones or knows that there is none, asks nobody, and refuses
 /// whatever is in no zone of its own, so that no name leaves this host and none of the outside comes through it.
-struct LocalNameServer: Sendable {
+public struct LocalNameServer: Sendable {
   /// For how many seconds an answer is valid, and for how many it is remembered that there is none.
   static let lifetime: UInt32 = 60
   /// The zone of petnames, unless the operator wants another (`internal` is for this: ICANN's resolution
   /// 2024.07.29.06).
-  static let usualZone = "oncilla.internal"
+  public static let usualZone = "oncilla.internal"
 
   /// An answer, and what was asked for with it.
-  struct Answer: Equatable {
+  public struct Answer: Equatable {
     /// The message; `nil` if there is none to be given.
-    let message: [UInt8]?
+    public let message: [UInt8]?
     /// The onion name whose address was asked for: it is made known, so that its address can be reached at once.
-    var name: OnionName?
+    public var name: OnionName?
   }
 
   /// The zone of petnames.
@@ -32,7 +32,7 @@ struct LocalNameServer: Sendable {
 
   /// A server whose petnames are in `zone`. It is `nil` if that is no zone for them: the root, one of the others, or
   /// one in which no petname has room.
-  init?(zone: String = usualZone) {
+  public init?(zone: String = usualZone) {
     guard let name = DNSName(zone), name.wire.count <= DNSName.longest - DNSName.longestLabel - 1,
       name != .root,
       ![DNSName.onion, .addresses].contains(where: { name.offset(of: $0) != nil || $0.offset(of: name) != nil })
@@ -41,7 +41,7 @@ struct LocalNameServer: Sendable {
   }
 
   /// Answers a message that came over UDP, or over TCP with `greatest` of 65,535 bytes.
-  func answer(to message: UnsafeRawBufferPointer, greatest: Int? = nil, from names: some LocalNames) -> Answer {
+  public func answer(to message: UnsafeRawBufferPointer, greatest: Int? = nil, from names: some LocalNames) -> Answer {
     switch DNSQuery.read(message) {
     case .ignored: return Answer(message: nil)
     case .refused(let header, let code): return Answer(message: DNSReply.message(refusing: header, code))

@@ -68,6 +68,7 @@ extension Daemon {
         fail("\(PrivilegeError.interfaceGone(settings.interface.name.description))")
       })
     self.pump = pump
+    keepHosts()
     hosts = try watchHosts(for: pump)
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")

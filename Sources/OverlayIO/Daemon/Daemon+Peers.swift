@@ -22,6 +22,7 @@ extension Daemon {
       throw ControlError(.conflict, "this is the name of this host, or its address is another peer's")
     }
     hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
+    keepHosts()
     if !isKept { runtimePeers.add(setting.peer) }
     return setting.peer
   }
@@ -33,6 +34,7 @@ extension Daemon {
     settings.peers.removeAll { $0 == peer }
     _ = pump?.apply(settings)
     hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
+    keepHosts()
     return peer
   }
 }

@@ -56,6 +56,7 @@ extension Daemon {
     if let sinks { log.use(sinks) }
     let changes = pump?.apply(settings) ?? []
     hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
+    if pump != nil { keepHosts() }
     if changed.contains("hosts"), pump != nil { replaceHosts() }
     var report = ReloadReport()
     report.needsRestart = change.needsRestart

@@ -21,6 +21,7 @@ public final class Daemon {
   var claims: [IdentityClaim] = []
   var hostname: HostnameWatch?
   var hosts: HostsWatch?
+  var keptHosts: KeptHosts?
   var desk: ControlDesk?
   var published: PublishedIdentities?
   var torControl: TorControlPort?

@@ -40,6 +40,30 @@ struct OpenDirectory: ~Copyable {
     }
   }
 
+  /// What stands under a name that is not followed where it is a link.
+  enum Plain {
+    case content([UInt8])
+    case nothing, link, noFile
+  }
+
+  /// The content of the regular file of this name, at most `limit` bytes; a longer one is EFBIG.
+  func readPlain(_ name: String, limit: Int) throws(SystemError) -> Plain {
+    let path = "\(path)/\(name)"
+    do throws(SystemError) {
+      let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
+      let file = try SystemCall.open(name, in: self.file.number, flags, path: path)
+      guard try SystemCall.status(file.number).st_mode & S_IFMT == S_IFREG else { return .noFile }
+      return .content(try content(of: file, path: path, limit: limit))
+    } catch {
+      switch error.number {
+      case ENOENT: return .nothing
+      case ELOOP: return .link
+      case ENXIO: return .noFile
+      default: throw error
+      }
+    }
+  }
+
   /// Removes the file of this name.
   func remove(_ name: String) throws(SystemError) {
     try SystemCall.remove(name, from: file.number, path: "\(path)/\(name)")
@@ -51,9 +75,11 @@ struct OpenDirectory: ~Copyable {
   }
 
   /// Writes the file of this name, for these readers, under another name first: whatever happens meanwhile, the old
-  /// one is there or the new one.
-  func replace(_ name: String, with bytes: [UInt8], for readers: Readers = .owner) throws(SystemError) {
-    let (directory, draft) = (file.number, "\(name).new")
+  /// one is there or the new one. That name is `draft`; `nil` for the usual one, with `.new` at its end.
+  func replace(
+    _ name: String, with bytes: [UInt8], for readers: Readers = .owner, draft: String? = nil
+  ) throws(SystemError) {
+    let (directory, draft) = (file.number, draft ?? "\(name).new")
     let path = "\(path)/\(draft)"
     // What a crash left behind may be a link, or belong to somebody else.
     try? SystemCall.remove(draft, from: directory, path: path)

@@ -80,6 +80,10 @@ public struct DaemonSettings: Equatable, Sendable {
   public var stateDirectory = "/var/lib/oncilla"
   /// The path of the control socket; `nil` for none.
   public var control: String? = "/run/oncilla/control.sock"
+  /// The zone of the DNS in which petnames stand.
+  public var dnsZone = LocalNameServer.usualZone
+  /// A hosts file in which lines for permanent peers are kept; `nil` for none.
+  public var keptHostsFile: String?
   /// Where metrics are served over HTTP, a loopback address; `nil` for nowhere.
   public var metricsListen: SocketAddress?
   /// Whether the metrics that are served show peers that have petnames.

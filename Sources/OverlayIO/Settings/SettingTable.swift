@@ -162,6 +162,18 @@ extension Setting {
       draft.daemon.control = given.text == "none" ? nil : try SettingValue.socketPath(given.text)
     },
     .form(
+      "dns-zone", "NAME", default: LocalNameServer.usualZone, needsRestart: true,
+      "Where petnames stand as names of the DNS: alice.NAME."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.dnsZone = try SettingValue.zone(given.text)
+    },
+    .form(
+      "hosts-file", "FILE", needsRestart: false,
+      "Keep lines for the permanent peers in this file, such as /etc/hosts, between two marks."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.keptHostsFile = try SettingValue.filePath(given.text)
+    },
+    .form(
       "metrics-listen", "HOST:PORT", needsRestart: true,
       "Serve metrics for Prometheus at http://HOST:PORT/metrics, at a loopback address alone."
     ) { draft, given throws(SettingValue.Refusal) in

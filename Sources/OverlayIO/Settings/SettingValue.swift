@@ -48,6 +48,24 @@ public enum SettingValue {
     return text
   }
 
+  /// The path of a file, which does not end as a directory's does.
+  static func filePath(_ text: String) throws(Refusal) -> String {
+    guard let last = text.split(separator: "/", omittingEmptySubsequences: false).last, ![".", "..", ""].contains(last)
+    else { throw Refusal("the path of a file is accepted") }
+    return text
+  }
+
+  /// The zone of the DNS in which petnames stand.
+  public static func zone(_ text: String) throws(Refusal) -> String {
+    let labels = (text.hasSuffix(".") ? text.dropLast() : text[...]).split(
+      separator: ".", omittingEmptySubsequences: false)
+    let zone = labels.compactMap { Petname($0)?.description }.joined(separator: ".")
+    guard labels.allSatisfy({ Petname($0) != nil }), LocalNameServer(zone: zone) != nil else {
+      throw Refusal("a name of the DNS other than onion and what is below it is accepted, such as oncilla.internal")
+    }
+    return zone
+  }
+
   /// The path of a socket, which the kernel bounds.
   public static func socketPath(_ text: String) throws(Refusal) -> String {
     guard (1...SocketAddress.longestPath).contains(text.utf8.count) else {

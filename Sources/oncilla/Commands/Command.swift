@@ -29,7 +29,7 @@ struct Command: Sendable {
   static var all: [Command] {
     [
       status, setup, invite, join, revoke, peers, peer, ping, routes, neighbours, monitor, wait, reload,
-      metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, migrate,
+      metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, exportHosts, migrate,
       bugReport, completion, version, help,
     ]
   }

@@ -82,7 +82,7 @@ struct SettingTableTests {
     #expect(
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
-          "peer", "invited", "peer-key", "hosts", "lookup", "route", "serve", "idle", "circuits",
+          "peer", "invited", "peer-key", "hosts", "lookup", "route", "serve", "idle", "circuits", "hosts-file",
           "metrics-peers", "hook", "log-level", "log",
         ])
   }
