@@ -228,6 +228,24 @@ struct HookRunnerTests {
     try SystemCall.setMode(0o700, of: directory.path)
   }
 
+  @Test("A link that leads to another link passes through a directory, in which others may put another link")
+  func checkLinks() throws {
+    let hook = try script("good", "true")
+    let (safe, open) = (directory.file("safe"), directory.file("open"))
+    for path in [safe, open] { try SystemCall.makeDirectory(path, mode: 0o700) }
+    #expect(symlink("../good", "\(open)/link") == 0 && symlink("\(open)/./link", "\(safe)/hook") == 0)
+    #expect(symlink("safe/../open", directory.file("directory")) == 0)
+    #expect(symlink("turn", directory.file("turn")) == 0)
+    let byLinks = [Hook(.up, "\(safe)/hook"), Hook(.up, directory.file("directory/link")), hook]
+    for hook in byLinks { try hook.check() }
+    try SystemCall.setMode(0o770, of: open)
+    for hook in byLinks.dropLast() {
+      #expect(throws: HookError(hook, "a group may write \(open): chmod g-w \(open)")) { try hook.check() }
+    }
+    try hook.check()
+    #expect(throws: HookError.self) { try Hook(.up, directory.file("turn")).check() }
+  }
+
   @Test(
     "A setting is an event and the whole path of a program",
     arguments: [
