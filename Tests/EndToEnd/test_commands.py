@@ -225,7 +225,9 @@ def ordinary(tmp_path):
     ids=" ".join)
 def test_a_right_that_is_missing(ordinary, arguments):
     # What is not there can be taken away by everybody.
-    result = ordinary(*arguments, first=f"{BINARY} guard on >/dev/null" if arguments == ("guard", "off") else "true")
+    first = {"guard off": f"{BINARY} guard on >/dev/null",
+             "revoke bob": "echo 'invited = bob=KEY' >>/etc/oncilla/conf.d/50-invited-bob.conf"}
+    result = ordinary(*arguments, first=first.get(" ".join(arguments), "true"))
     assert result.returncode == 4, result
     assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("oncilla: "), result
     if arguments != ("run",):
@@ -237,3 +239,10 @@ def test_the_control_socket_is_where_the_configuration_says(ordinary, tmp_path):
     assert result.returncode == 3 and f"{tmp_path}/own.sock" in result.stderr, result
     result = ordinary("status", "--control", "/nowhere.sock")
     assert result.returncode == 3 and "/nowhere.sock" in result.stderr, result
+
+
+def test_who_has_not_begun_is_told_how(ordinary):
+    """The service was to be started, which does nothing as long as nothing tells who this host is."""
+    result = ordinary(first="rm -r /etc/oncilla && mount -t tmpfs none /run")
+    assert result.returncode == 3 and result.stderr.count("\n") == 1, result
+    assert "is not running" in result.stderr and result.stderr.endswith(": sudo oncilla setup\n"), result

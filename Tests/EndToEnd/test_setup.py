@@ -200,6 +200,12 @@ def test_the_answer_to_an_invitation_ends_it(machine):
     assert again.returncode == 0 and "You and bob know each other.\n" in again.stdout, again
     other = machine.run("join", f"oncilla1a:{label}", "robert")
     assert other.returncode == 1 and "a peer already, called 'bob'" in other.stderr, other
+    # Who is written down by hand stays as he is there.
+    label = overlay.onion_name("old friend").removesuffix(".onion")
+    with (machine.directory / "oncilla/conf.d/own.conf").open("a") as own_file:
+        own_file.write(f"[peer carol]\nname = {label}.onion\n")
+    ended = machine.run("join", f"oncilla1a:{label}")
+    assert ended.returncode == 0 and "You and carol know each other.\n" in ended.stdout, ended
     assert sorted(os.listdir(machine.directory / "oncilla/peers.d")) == ["alice.conf", "bob.conf"]
 
 

@@ -238,6 +238,13 @@ def test_an_identity_is_added_and_removed(tor, tmp_path):
     gone = run("identity", "remove", "work", "--yes", "--delete-key")
     assert gone.returncode == 0 and not key.exists() and not file.exists(), gone
     # What somebody wrote is theirs.
+    assert run("identity", "add", "work").returncode == 0
+    with file.open("a") as more:
+        more.write("log-level = info\n")
+    refused = run("identity", "remove", "work", "--yes")
+    assert refused.returncode == 1 and f"{file.name}:2" in refused.stderr, refused
+    assert file.read_text().endswith("log-level = info\n")
+    file.unlink()
     own.write_text(text + "identity = work,listen=127.0.0.1:9000\n")
     refused = run("identity", "remove", "work", "--yes")
     assert refused.returncode == 1 and "oncilla.conf:5" in refused.stderr, refused

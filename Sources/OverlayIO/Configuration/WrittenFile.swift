@@ -2,7 +2,7 @@ import Glibc
 import OverlayCore
 
 /// A file of `conf.d` with one line, which a command writes and another takes away. It begins with a comment that says
-/// so: what does not is somebody's, and is left alone.
+/// so: one that does not, or to which something was added, is somebody's, and is left alone.
 struct WrittenFile {
   private static let mostBytes = 4_096
 
@@ -32,14 +32,18 @@ struct WrittenFile {
   func remove(from directory: String) throws(SystemError) -> Bool {
     do throws(SystemError) {
       let folder = try OpenDirectory("\(directory)/conf.d")
-      guard let text = try folder.readIfThere(name, limit: WrittenFile.mostBytes),
-        text.starts(with: Array(mark.utf8))
-      else { return false }
+      guard let text = try folder.readIfThere(name, limit: WrittenFile.mostBytes), isOurs(text) else { return false }
       try folder.remove(name)
       return true
     } catch {
       if error.number == ENOENT { return false }
       throw error
     }
+  }
+
+  private func isOurs(_ text: [UInt8]) -> Bool {
+    let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    return lines.count == 3 && lines[0].elementsEqual(mark.utf8) && lines[2].isEmpty
+      && !lines[1].contains(UInt8(ascii: "#"))
   }
 }

@@ -71,7 +71,8 @@ struct IdentityChange {
     do throws(SystemError) { wasOurs = try file.remove(from: directory) } catch { throw CommandError(error) }
     guard wasOurs else {
       let place = configuration.place(of: label) ?? file.path(in: directory)
-      throw .failed("\(place) was written by hand, and is left alone: take the identity '\(label)' out there")
+      throw .failed(
+        "\(place) was written or changed by hand, and is left alone: take the identity '\(label)' out there")
     }
     var said = "\(shown) is no identity of this host any more, from \(beginning)\n"
     if kept != nil {

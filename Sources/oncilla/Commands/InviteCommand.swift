@@ -140,29 +140,30 @@ struct OwnInvitation {
       }
       throw CommandError(error)
     }
-    let isFound = try isReady()
-    if try reloadIfRunning(), isFound { try awaitPublication() }
+    let isFound = isReady
+    do throws(CommandError) {
+      if try reloadIfRunning(), isFound { awaitPublication() }
+    } catch {
+      // Nobody gets the key.
+      _ = try? InvitedFile(friend).remove(from: instance.configurationDirectory)
+      throw error
+    }
     return invitation
   }
 
   /// Waits until Tor has published the service anew, for 30 s at most: whoever looks for it before that with the new
   /// key is refused, as one who was not invited is. The own circuit tells that it is published.
-  private func awaitPublication() throws(CommandError) {
+  private func awaitPublication() {
     var isHidden = false
     for turn in 0..<300 {
       // The change reaches Tor a moment after the daemon has read of it.
-      if try !isReady() { isHidden = true } else if isHidden || turn > 20 { return }
+      if !isReady { isHidden = true } else if isHidden || turn > 20 { return }
       SystemCall.sleep(milliseconds: 100)
     }
   }
 
-  private func isReady() throws(CommandError) -> Bool {
-    do throws(CommandError) {
-      return try DaemonConnection(instance, control).ask("status")["state"]?.string == "ready"
-    } catch {
-      guard case .daemon(3, _) = error else { throw error }
-      return false
-    }
+  private var isReady: Bool {
+    (try? DaemonConnection(instance, control, isQuiet: true).ask("status"))?["state"]?.string == "ready"
   }
 
   /// Lets a daemon read its configuration again. It returns whether one runs.

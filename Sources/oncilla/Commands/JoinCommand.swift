@@ -57,7 +57,13 @@ private struct Joining {
         "this is a private host, whose key Tor takes at its control port: 'tor-control = unix:/run/tor/control' in the "
           + "configuration first, and 'man oncilla', section SERVICE, tells how the service may use that")
     }
-    try writeChecked(invitation, petname)
+    if known == nil || PeerFile.exists(petname, in: instance.configurationDirectory) {
+      try writeChecked(invitation, petname)
+    } else if let key = invitation.key {
+      throw .failed(
+        "'\(petname)' is written by hand in the configuration, and is left alone: 'key = \(Invitation.text(ofKey: key))' "
+          + "below its heading there lets Tor find it")
+    }
     var output = "\(petname) is a peer: ping -6 \(invitation.name.address)\n"
     if try !OwnInvitation(instance, control).reloadIfRunning() {
       output += "The daemon does not run, and will read it at its start.\n"

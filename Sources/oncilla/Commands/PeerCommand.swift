@@ -63,19 +63,14 @@ enum PeerVerb: String, CaseIterable {
     if draft.isForAll { arguments["all"] = true }
     if let peer = operands.first { arguments["peer"] = .string(peer) }
     let daemon = try DaemonConnection(instance, draft.control)
-    if self == .add, draft.isSaved, let peer = operands.first { return try save(peer, daemon, instance) }
+    if draft.isSaved, let peer = operands.first {
+      return self == .add ? try save(peer, daemon, instance) : try forget(peer, daemon, instance)
+    }
     let result = try daemon.ask("peer_" + rawValue, arguments)
     switch self {
     case .show:
       return draft.isJSON ? result.line : PeerText.lines(result["peer"] ?? .null)
     case .add: return "\(result["address"]?.string ?? "?")\n"
-    case .remove:
-      guard draft.isSaved else { return "" }
-      guard let petname = result["petname"]?.string.flatMap({ Petname($0) }) else { return "" }
-      return try withFiles { () throws(PeerFileError) in
-        try PeerFile.remove(petname, from: instance.configurationDirectory)
-          ? "removed \(PeerFile.path(of: petname, in: instance.configurationDirectory))\n" : ""
-      }
     default: return ""
     }
   }
@@ -106,6 +101,24 @@ enum PeerVerb: String, CaseIterable {
     } catch {
       _ = try? PeerFile.remove(petname, from: directory)
       throw error
+    }
+  }
+
+  /// Has the daemon leave a peer, and removes its file, which may be there when the daemon does not have the peer any
+  /// more.
+  private func forget(_ text: String, _ daemon: borrowing DaemonConnection, _ instance: Instance) throws(CommandError)
+    -> String
+  {
+    let directory = instance.configurationDirectory
+    var petname = Petname(text)
+    do throws(CommandError) {
+      petname = try daemon.ask("peer_remove", ["peer": .string(text)])["petname"]?.string.flatMap { Petname($0) }
+    } catch {
+      guard case .daemon(7, _) = error, let petname, PeerFile.exists(petname, in: directory) else { throw error }
+    }
+    guard let petname else { return "" }
+    return try withFiles { () throws(PeerFileError) in
+      try PeerFile.remove(petname, from: directory) ? "removed \(PeerFile.path(of: petname, in: directory))\n" : ""
     }
   }
 

@@ -27,6 +27,12 @@ extension Command {
       } catch {
         throw CommandError(error)
       }
+      let file = InvitedFile(friend)
+      guard wasThere || !file.exists(in: instance.configurationDirectory) else {
+        throw .failed(
+          "\(file.path(in: instance.configurationDirectory)) was written or changed by hand, and is left alone: take "
+            + "the key of '\(friend)' out there, and 'oncilla reload'")
+      }
       guard wasThere else { throw .daemon(7, "nobody called '\(friend)' was given a key") }
       try OwnInvitation(instance, parsed.draft.control).reloadIfRunning()
       return .output("\(friend) does not find this host any more, once Tor has published it anew.\n")

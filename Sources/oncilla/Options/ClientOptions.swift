@@ -77,6 +77,7 @@ struct DaemonConnection {
   init(_ instance: Instance, _ path: String?, isQuiet: Bool = false) throws(CommandError) {
     self.instance = instance
     self.isQuiet = isQuiet
+    let isGiven = path != nil
     guard let path = path ?? DaemonPlaces(ConfigurationSource(instance)).control else {
       throw .daemon(
         3, "the daemon has no control socket: 'control = none' in its configuration; --control PATH is accepted")
@@ -85,9 +86,22 @@ struct DaemonConnection {
     do throws(ControlClientError) {
       client = try ControlClient(self.path)
     } catch {
+      if case .unreachable = error, !isGiven, DaemonConnection.isUnconfigured(instance) {
+        throw .daemon(
+          3,
+          "\(DaemonConnection.unit(instance)) is not running, and nothing tells yet who this host is: sudo "
+            + "\(instance.program) setup")
+      }
       throw DaemonConnection.failure(error, instance, self.path)
     }
   }
+
+  // Whoever may not read the configuration does not know.
+  private static func isUnconfigured(_ instance: Instance) -> Bool {
+    do throws(SettingError) { return try ConfigurationSource(instance).loadIfNamed() == nil } catch { return false }
+  }
+
+  private static func unit(_ instance: Instance) -> String { instance.name.map { "oncilla@\($0)" } ?? "oncilla" }
 
   /// Asks for a command, and returns the result.
   func ask(
@@ -120,7 +134,7 @@ struct DaemonConnection {
   private static func failure(_ error: ControlClientError, _ instance: Instance, _ path: String) -> CommandError {
     switch error {
     case .unreachable:
-      let unit = instance.name.map { "oncilla@\($0)" } ?? "oncilla"
+      let unit = unit(instance)
       return .daemon(
         3,
         "\(unit) is not running (no daemon at \(path.quotedLine())): sudo systemctl start \(unit), or "
