@@ -2,10 +2,10 @@
 ///
 /// Learned names never displace those that come from this host. Of two learned names for an address the one that can be
 /// reached keeps it while it is valid. A name makes way if the last dial to it failed, or if it was never reached and
-/// no open circuit claims it, or to one from a better source. A name that Tor cannot dial is not learned. Learned names are bounded, and names that
-/// were never reached have a bound of their own, so that a crowd of names that nobody ever dialled displaces only
-/// itself: first the names whose circuits are closed make room, the longest closed first, and then the name that was
-/// confirmed longest ago.
+/// no open circuit claims it, or to one from a better source. A name that Tor cannot dial is not learned. Learned names
+/// are bounded, and names that were never reached have a bound of their own, so that a crowd of names that nobody ever
+/// dialled displaces only itself: first the names whose circuits are closed make room, the longest closed first, and
+/// then the name that was confirmed longest ago.
 ///
 /// The names of the hosts file stay in the table of the file, which all identities share. What peers say of themselves
 /// is kept beside it.
