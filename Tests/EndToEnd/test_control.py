@@ -188,6 +188,26 @@ def test_peers_come_and_go_while_it_runs(hosts):
     assert hosts.a.host.can_ping(hosts.b.address)
 
 
+def test_the_file_of_a_saved_peer_goes_also_after_the_peer(hosts, tmp_path):
+    """Who forgot --save could not remove it any more, and the next reload brought the peer back."""
+    (tmp_path / "oncilla").mkdir()
+    file = tmp_path / "oncilla/peers.d/later.conf"
+    name = onion_name("later")
+
+    def save(*arguments):
+        command = ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path} /etc && exec "$@"', "sh", overlay.BINARY,
+                   "peer", *arguments, "--control", path_of(hosts.a)]
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=10)
+
+    assert save("add", f"later={name}", "--save").returncode == 0 and file.exists()
+    assert save("remove", "later").returncode == 0 and file.exists()
+    removed = save("remove", "later", "--save")
+    assert (removed.returncode, removed.stdout) == (0, "removed /etc/oncilla/peers.d/later.conf\n"), removed
+    assert not file.exists() and save("remove", "later", "--save").returncode == 7
+    assert save("add", f"later={name}", "--save").returncode == 0
+    assert save("remove", name, "--save").returncode == 0 and not file.exists()
+
+
 def test_ping_tells_the_circuit_apart(hosts):
     run(hosts.a, "peer", "disconnect", "alice")
     result = run(hosts.a, "ping", "alice", "-c", "2")
