@@ -219,7 +219,7 @@ def test_an_identity_is_added_and_removed(tor, tmp_path):
     again = run("identity", "add", "work")
     assert again.returncode == 1 and str(file.relative_to(etc)) in again.stderr, again
     second = run("identity", "add", "home", "--listen", f"127.0.0.1:{port}")
-    assert second.returncode == 5 and "is the listener of" in second.stderr, second
+    assert second.returncode == 1 and "is a listener of this host already" in second.stderr, second
     assert not file.with_name("40-identity-home.conf").exists(), "what is refused is not left behind"
     # A key of it, as the daemon keeps it.
     state.mkdir(mode=0o700)
@@ -237,6 +237,10 @@ def test_an_identity_is_added_and_removed(tor, tmp_path):
     assert back.returncode == 0 and str(address) in back.stdout, back
     gone = run("identity", "remove", "work", "--yes", "--delete-key")
     assert gone.returncode == 0 and not key.exists() and not file.exists(), gone
+    own.write_text(text + "private = yes\n")
+    refused = run("identity", "add", "work")
+    assert refused.returncode == 1 and "this host is private" in refused.stderr and not file.exists(), refused
+    own.write_text(text)
     # What somebody wrote is theirs.
     assert run("identity", "add", "work").returncode == 0
     with file.open("a") as more:

@@ -41,6 +41,7 @@ struct BugReportTests {
     ),
     ("fd87:d87e:eb43::dead:beef fd87:d87e:eb43::feed:beef", "fd87:d87e:eb43::dead:beef fd87:d87e:eb43::feed:beef"),
     ("192.0.2.7:443, 10.1.0.0/16", "address-1:443, address-2/16"),
+    ("version: 0.4.9.11", "version: 0.4.9.11"),
     ("02:00:5e:10:00:01", "mac-1"),
     ("ED25519-V3:gDHmRkxuqk9Vb1H0p3bUZv1Qx7Y+/abcDEF0123456789abcdefghij==", "ED25519-V3:(secret)=="),
     ("cookie 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "cookie (secret)"),

@@ -125,7 +125,7 @@ public enum PeerFileError: PermissionError, Equatable {
     case .foreign(let path): "\(path) was written or changed by hand, and is left alone: change it there, or remove it"
     case .taken(let path):
       "\(path) is that of another host: give this one another petname, or remove "
-        + "that one with 'oncilla peer remove --save'"
+        + "that one with 'oncilla peer remove PETNAME --save'"
     case .failed(let error): "\(error)"
     }
   }

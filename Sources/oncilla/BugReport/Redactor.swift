@@ -135,7 +135,8 @@ struct Redactor {
       return common.contains(address) || address.isLoopback ? text : alias("\(address)", "address")
     }
     guard let address = IPv4Address(text) else { return text }
-    return address.value >> 24 == 127 || address.value == 0 ? text : alias(text, "address")
+    // No host has an address that begins with 0; versions of Tor look like one.
+    return [0, 127].contains(address.value >> 24) ? text : alias(text, "address")
   }
 
   /// The parts of a path that every Debian has stay.

@@ -27,6 +27,12 @@ struct IdentityChange {
     guard !file.exists(in: directory) else {
       throw .failed("there is an identity '\(label)' already, in \(file.path(in: directory))")
     }
+    guard !settings.isPrivate else {
+      throw .failed("this host is private, and has no further identities: a friend's key would open all of them")
+    }
+    if let given = draft.listen, settings.identities.contains(where: { $0.listen.contains(given) }) {
+      throw .failed("\(given) is a listener of this host already; each identity needs its own")
+    }
     let listen = if let given = draft.listen { given } else { try freeListener(beside: settings) }
     do throws(SystemError) { try file.write(listen, to: directory) } catch { throw CommandError(error) }
     do throws(CommandError) { _ = try load() } catch {
