@@ -9,6 +9,12 @@ int oncilla_separate_mounts(void) {
   return mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
+int oncilla_mount_file(const char *file, const char *path) {
+  return mount(file, path, NULL, MS_BIND, NULL);
+}
+
+int oncilla_unmount(const char *path) { return umount2(path, MNT_DETACH); }
+
 int oncilla_mount_virtual(const char *kind, const char *path) {
   return mount(kind, path, kind, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }

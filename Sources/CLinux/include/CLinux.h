@@ -86,6 +86,12 @@ int oncilla_separate_mounts(void);
 // that cannot be combined. 0, or -1 with errno.
 int oncilla_mount_virtual(const char *kind, const char *path);
 
+// mount(2) of a file over another, for the same reason. 0, or -1 with errno.
+int oncilla_mount_file(const char *file, const char *path);
+
+// umount2 with MNT_DETACH, for the same reason. 0, or -1 with errno.
+int oncilla_unmount(const char *path);
+
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);
 

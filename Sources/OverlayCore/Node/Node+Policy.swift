@@ -9,6 +9,14 @@ extension Node {
     endSearches(turn: &turn)
   }
 
+  /// Learns a name that a program of this host asked for: it is as good as one from the lookup service, which nobody
+  /// has to be asked for any more.
+  public mutating func learn<Device: PacketDevice & ~Copyable>(_ name: OnionName, turn: inout Turn<Device>) {
+    guard !settings.onThisSide.contains(name.address) else { return }
+    _ = names.learn(name, from: .lookup, at: turn.now)
+    endSearches(turn: &turn)
+  }
+
   /// Applies a policy in place of the one before, and returns what changed. It closes circuits to peers that are not
   /// configured any more, and dials new ones.
   public mutating func apply<Device: PacketDevice & ~Copyable>(

@@ -17,9 +17,9 @@ enum ControlSocketError: PermissionError {
   var description: String {
     switch self {
     case .inUse(let path, let process):
-      "\(path) is the control socket of another oncilla that runs\(process.map { " (process \($0))" } ?? ""): give one "
-        + "of both another --control"
-    case .noSocket(let path): "\(path) is there and no socket: --control accepts a path where nothing else stands"
+      "\(path) is a socket of another oncilla that runs\(process.map { " (process \($0))" } ?? ""): give one of both "
+        + "another path, by --control or --dns"
+    case .noSocket(let path): "\(path) is there and no socket: a path where nothing else stands is accepted"
     case .system(let error): "\(error)"
     }
   }
@@ -30,17 +30,25 @@ enum ControlSocketError: PermissionError {
 final class ControlSocket {
   /// The group whose members may use the socket, if there is such a group.
   static let group = "oncilla"
-  /// Who may use it. To connect, a user has to be permitted to write.
-  private static let mode: mode_t = 0o660
+  /// Who may use a socket. To connect, a user has to be permitted to write.
+  enum Users {
+    /// Its owner and the group of the operators.
+    case operators
+    /// Every user of this host.
+    case everybody
+
+    fileprivate var mode: mode_t { self == .operators ? 0o660 : 0o666 }
+  }
 
   private let path: String
   private var listener: Listener?
   // What was made here, to be told from what another made at the same path later.
   private let identity: (device: dev_t, file: ino_t)?
 
-  /// Makes the socket, with its directory where that is missing. It hands each connection to `handler`.
+  /// Makes the socket for these users, with its directory where that is missing. It hands each connection to `handler`.
   init(
-    _ path: String, on loop: EventLoop, log: Log, handler: @escaping (EventSource<StreamSocket>) -> Void
+    _ path: String, for users: Users = .operators, on loop: EventLoop, log: Log,
+    handler: @escaping (EventSource<StreamSocket>) -> Void
   ) throws(ControlSocketError) {
     self.path = path
     try ControlSocket.clear(path)
@@ -53,8 +61,8 @@ final class ControlSocket {
       }
       identity = try SystemCall.look(at: path).map { ($0.st_dev, $0.st_ino) }
       // Nobody can connect before it listens, and then the mode is right.
-      try SystemCall.setMode(ControlSocket.mode, of: path)
-      if let group = UserFiles.group(ControlSocket.group) {
+      try SystemCall.setMode(users.mode, of: path)
+      if users == .operators, let group = UserFiles.group(ControlSocket.group) {
         // Without the right to give it away it is the owner's alone.
         try? SystemCall.setGroup(group.number, of: path)
       }

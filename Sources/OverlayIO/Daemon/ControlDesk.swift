@@ -183,6 +183,7 @@ final class ControlDesk {
       "state": .string(state.name), "summary": .string(state.sentence),
       "interface": .text(settings.interface.name), "namespace": .text(settings.interface.namespace?.path),
       "mode": .string(settings.mode.rawValue), "mtu": .count(settings.interface.mtu.bytes),
+      "dns": .array(settings.dns.map { .text($0) }), "dns_zone": .string(settings.dnsZone),
       "socks": .text(settings.socks), "tor": tor(of: host),
     ]
     if let host { for member in host.members.members { status[member.name] = member.value } }

@@ -30,6 +30,7 @@ public final class Daemon {
   private var isStopping = false
   private let began = Timestamp.now
   private var metricsPage: MetricsServer?
+  var nameServer: NameServer?
   /// Why Tor's SOCKS port cannot be reached; `nil` if it can be, or if nobody has tried.
   var torFailure: SystemError?
   var hasSeenTorAway = false
@@ -70,6 +71,7 @@ public final class Daemon {
       interface = try OverlayInterface(
         settings.interface, on: loop, log: log, mtuChanged: { [unowned self] bytes in pump?.mtuChanged(to: bytes) },
         failed: { [unowned self] in stop(status: 1) })
+      try answerNames()
       try findIdentities()
     } catch {
       fail(error)
@@ -82,6 +84,7 @@ public final class Daemon {
   private func close() {
     hooks = nil
     metricsPage = nil
+    nameServer = nil
     desk = nil
     hostname = nil
     published = nil

@@ -80,6 +80,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var stateDirectory = "/var/lib/oncilla"
   /// The path of the control socket; `nil` for none.
   public var control: String? = "/run/oncilla/control.sock"
+  /// Where programs are answered about names, at most `mostNameServers` loopback addresses and UNIX sockets.
+  public var dns: [SocketAddress] = []
   /// The zone of the DNS in which petnames stand.
   public var dnsZone = LocalNameServer.usualZone
   /// A hosts file in which lines for permanent peers are kept; `nil` for none.
@@ -95,6 +97,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public static let mostIdentities = 128
   /// How many hooks there are at most.
   public static let mostHooks = 32
+  /// How many places there are at most where programs are answered about names.
+  public static let mostNameServers = 8
   /// How many prefixes are routed, and how many are served, at most.
   public static let mostPrefixes = 256
 

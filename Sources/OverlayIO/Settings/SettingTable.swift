@@ -162,6 +162,12 @@ extension Setting {
       draft.daemon.control = given.text == "none" ? nil : try SettingValue.socketPath(given.text)
     },
     .form(
+      "dns", "HOST:PORT|unix:PATH", isRepeatable: true, needsRestart: true,
+      "Answer this host's programs about names by DNS, at a loopback address or a UNIX socket. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.dns.append(try SettingValue.nameServerAddress(given.text, after: draft.daemon.dns))
+    },
+    .form(
       "dns-zone", "NAME", default: LocalNameServer.usualZone, needsRestart: true,
       "Where petnames stand as names of the DNS: alice.NAME."
     ) { draft, given throws(SettingValue.Refusal) in

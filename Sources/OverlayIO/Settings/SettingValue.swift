@@ -106,6 +106,26 @@ public enum SettingValue {
     return address
   }
 
+  /// The address of a socket that this host alone reaches, for names; none of `earlier`.
+  static func nameServerAddress(_ text: String, after earlier: [SocketAddress]) throws(Refusal) -> SocketAddress {
+    let address: SocketAddress
+    do {
+      address = try SocketAddress(text)
+    } catch .form {
+      throw Refusal("HOST:PORT or unix:PATH is accepted, such as 127.0.0.1:5354 or unix:/run/oncilla/names.sock")
+    } catch {
+      throw Refusal(error.description)
+    }
+    guard address.isLoopback else {
+      throw Refusal("a loopback address is accepted, such as 127.0.0.1:5354: others must not reach it")
+    }
+    guard !earlier.contains(address) else { throw Refusal("this address is already given") }
+    guard earlier.count < DaemonSettings.mostNameServers else {
+      throw Refusal("at most \(DaemonSettings.mostNameServers) addresses are accepted")
+    }
+    return address
+  }
+
   /// The MAC address of one station.
   static func hostMACAddress(_ text: String) throws(Refusal) -> MACAddress {
     guard let address = MACAddress(text) else {

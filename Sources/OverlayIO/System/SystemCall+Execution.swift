@@ -13,6 +13,16 @@ extension SystemCall {
     try perform("mount \(path)") { oncilla_mount_virtual(kind, path) }
   }
 
+  /// Mounts a file over another, or over what a link there leads to.
+  static func mount(_ file: String, over path: String) throws(SystemError) {
+    try perform("mount \(path)") { oncilla_mount_file(file, path) }
+  }
+
+  /// Takes what is mounted at `path` away, from names; what is open stays.
+  static func unmount(_ path: String) throws(SystemError) {
+    try perform("umount \(path)") { oncilla_unmount(path) }
+  }
+
   /// Makes the process that of a user, for good: these groups, and none of the rights that root has.
   static func become(user: uid_t, group: gid_t, groups: [gid_t]) throws(SystemError) {
     try perform("setgroups") { Glibc.setgroups(groups.count, groups) }

@@ -1,3 +1,4 @@
+import OverlayCore
 import OverlayIO
 
 extension Command {
@@ -10,7 +11,8 @@ extension Command {
       """
       Runs COMMAND in the network namespace of a daemon that was started with --netns, where there is no other \
       network. Needs root, and runs it as the user who called sudo, with that user's groups as /etc/group has them, \
-      and without any right of root. The exit status is that of COMMAND, 127 if there is none, and 126 if it \
+      and without any right of root. Where the daemon answers about names at port 53, by --dns 127.0.0.1:53, the \
+      program asks it and nobody else. The exit status is that of COMMAND, 127 if there is none, and 126 if it \
       cannot be run.
       """
     ],
@@ -31,7 +33,10 @@ extension Command {
           "the daemon's interface is in no network namespace of its own: sudo ip netns add onions, "
             + "sudo ip -n onions link set lo up, and start the daemon with --netns onions")
       }
-      guard let program = OverlayProgram(parsed.operands, in: path, as: account) else {
+      let resolver = OverlayResolver(
+        (status["dns"]?.array ?? []).compactMap(\.string), zone: status["dns_zone"]?.string ?? LocalNameServer.usualZone
+      )
+      guard let program = OverlayProgram(parsed.operands, in: path, as: account, asking: resolver) else {
         throw .failed("\(path.quotedLine()) is no network namespace that has a name")
       }
       let failure = program.start()
