@@ -2,7 +2,8 @@ extension Counter {
   /// Whether it counts packets, frames or messages that were dropped or withheld, rather than what else happened.
   var isDrop: Bool {
     switch self {
-    case .answerLimited, .queueFull, .queueAged, .lostWithCircuit, .unreachableLimited, .peerErrorLimited,
+    case .answerLimited, .nameAnswerLimited, .queueFull, .queueAged, .lostWithCircuit, .unreachableLimited,
+      .peerErrorLimited,
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
       .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .blocked, .remoteDiscovery, .unreadableHeaders,
       .foreignQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame, .foreignFrame, .frameLoop, .taggedFrame,
@@ -14,7 +15,8 @@ extension Counter {
       .circuitLimit, .crowdedOut, .badStream, .reassemblyLimit, .noRoom, .idleClosed, .stalled, .asked, .answered,
       .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
       .changedClaim, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,
-      .routerSolicitation, .searched, .resolved, .searchedInVain, .falseAnswer, .addressAnswered, .noAddressFree,
+      .routerSolicitation, .searched, .resolved, .searchedInVain, .falseAnswer, .nameAsked, .nameAnswered,
+      .addressAnswered, .noAddressFree,
       .addressDeclined:
       false
     }

@@ -64,8 +64,14 @@ enum Counter: Int, CaseIterable, Sendable {
   case resolved
   /// Searches that found nothing.
   case searchedInVain
-  /// Answers of lookup services that were no name of the address.
+  /// Answers of lookup services and acquaintances that were no name of the address.
   case falseAnswer
+  /// Questions to acquaintances for the name of an address.
+  case nameAsked
+  /// Questions of peers for the name of an address that were answered.
+  case nameAnswered
+  /// Questions of peers for a name that were not answered because they came too often.
+  case nameAnswerLimited
   /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
   /// Packets from the device for our own address, or for what is behind us.

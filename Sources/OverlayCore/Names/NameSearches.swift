@@ -6,8 +6,8 @@
 /// `hedgeTime`; whoever lies about an index cannot hide a host for longer. Where Tor knows no such service the host
 /// does not want to be found. Acquaintances are asked at the same time, and once more after `roundTime`.
 ///
-/// All is bounded: the number of searches and of questions at the same time, the number of questions a minute, and the
-/// addresses that were not found, which are not searched for again for a while.
+/// All is bounded: the number of searches and of questions at the same time, the number of questions and of rounds a
+/// minute, and the addresses that were not found, which are not searched for again for a while.
 struct NameSearches {
   /// The greatest number of searches, and of questions to the lookup service, at the same time.
   static let limit = 20
@@ -21,6 +21,8 @@ struct NameSearches {
   static let roundTime = Duration.seconds(5)
   /// The number of rounds.
   static let rounds = 2
+  /// The greatest number of rounds a minute, beside those of as many searches as there may be at once.
+  static let roundsPerMinute = 60
   /// The number of acquaintances that are asked in a round.
   static let acquaintances = 5
   /// The greatest number of addresses that were not found and are remembered.
@@ -59,15 +61,31 @@ struct NameSearches {
     }
   }
 
+  /// How often something may begin: so many times a minute, and as many as there may be searches at once.
+  private struct Pace {
+    private var bucket: TokenBucket
+    /// The time from which on it is permitted, where it was not when it was due.
+    private(set) var next = Instant(nanoseconds: 0)
+
+    init(perMinute count: Int) { bucket = TokenBucket(rate: Double(count) / 60, burst: Double(limit)) }
+
+    func has(at now: Instant) -> Bool { bucket.has(at: now) }
+
+    mutating func take(at now: Instant) -> Bool {
+      if bucket.take(at: now) { return true }
+      // Never now, or nobody would wait for it.
+      next = max(bucket.nextTake(from: now), now + .milliseconds(10))
+      return false
+    }
+  }
+
   /// Whether the lookup service is asked. Acquaintances are in any case.
   var asksLookupService: Bool
 
   private var searches: [Search] = []
   private var openQuestions = 0
-  private var pace = TokenBucket(
-    rate: Double(questionsPerMinute) / 60, burst: Double(limit))
-  // The time from which on the pace permits a question that it did not permit when that was due.
-  private var nextQuestion = Instant(nanoseconds: 0)
+  private var pace = Pace(perMinute: questionsPerMinute)
+  private var roundPace = Pace(perMinute: roundsPerMinute)
   private var misses: [IPv6Address: (count: Int, until: Instant)] = [:]
   private var oldestMisses: [IPv6Address] = []
 
@@ -83,7 +101,8 @@ struct NameSearches {
   /// Begins to search for the name of an address. It returns false if the address was not found a short time ago, or if
   /// too much is searched for.
   mutating func begin(_ address: IPv6Address, at now: Instant) -> Bool {
-    guard misses[address].map({ $0.until <= now }) ?? true, searches.count < NameSearches.limit, pace.has(at: now)
+    guard misses[address].map({ $0.until <= now }) ?? true, searches.count < NameSearches.limit, pace.has(at: now),
+      roundPace.has(at: now)
     else { return false }
     searches.append(
       Search(
@@ -96,8 +115,9 @@ struct NameSearches {
     var earliest = Instant.distantFuture
     for search in searches {
       let isFull = openQuestions >= NameSearches.limit
-      let lookUp = isFull ? .distantFuture : max(search.nextLookUp, nextQuestion)
-      earliest = min(earliest, lookUp, search.nextRound, search.began + NameSearches.patience)
+      let lookUp = isFull ? .distantFuture : max(search.nextLookUp, pace.next)
+      let round = max(search.nextRound, roundPace.next)
+      earliest = min(earliest, lookUp, round, search.began + NameSearches.patience)
     }
     return earliest
   }
@@ -111,7 +131,7 @@ struct NameSearches {
         noteMiss(search.address, at: now)
         return .fail(search.address)
       }
-      if search.nextLookUp <= now, openQuestions < NameSearches.limit, mayAsk(at: now) {
+      if search.nextLookUp <= now, openQuestions < NameSearches.limit, pace.take(at: now) {
         openQuestions += 1
         searches[index].openQuestions += 1
         searches[index].nextIndex += 1
@@ -119,7 +139,7 @@ struct NameSearches {
         searches[index].nextLookUp = isLast ? .distantFuture : now + NameSearches.hedgeTime
         return .lookUp(search.address, index: search.nextIndex)
       }
-      if search.nextRound <= now {
+      if search.nextRound <= now, roundPace.take(at: now) {
         searches[index].roundsLeft -= 1
         let isLast = searches[index].roundsLeft == 0
         searches[index].nextRound = isLast ? .distantFuture : now + NameSearches.roundTime
@@ -127,13 +147,6 @@ struct NameSearches {
       }
     }
     return nil
-  }
-
-  private mutating func mayAsk(at now: Instant) -> Bool {
-    if pace.take(at: now) { return true }
-    // Never now, or nobody would wait for it.
-    nextQuestion = max(pace.nextTake(from: now), now + .milliseconds(10))
-    return false
   }
 
   /// Notes the end of a question to the lookup service that did not tell the name. It counts also after its search.
@@ -156,10 +169,11 @@ struct NameSearches {
     if count == 0 { searches[index].nextRound = .distantFuture }
   }
 
-  /// Notes that an acquaintance does not know the name. Once all that were asked have said so none is asked again.
-  mutating func acquaintanceDoesNotKnow(_ address: IPv6Address) {
+  /// Notes that an acquaintance, which was asked so many times, does not know the name. Once all that were asked have
+  /// said so none is asked again.
+  mutating func acquaintanceDoesNotKnow(_ address: IPv6Address, questions: Int = 1) {
     guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
-    searches[index].openRounds = max(0, searches[index].openRounds - 1)
+    searches[index].openRounds = max(0, searches[index].openRounds - questions)
     if searches[index].openRounds == 0 { searches[index].nextRound = .distantFuture }
   }
 

@@ -1,11 +1,11 @@
 /// The name table tells which onion name an overlay address stands for, and how much that is trusted.
 ///
-/// Learned names never displace those that come from this host. Of two learned names for an address the one that can be
-/// reached keeps it while it is valid. A name makes way if the last dial to it failed, or if it was never reached and
-/// no open circuit claims it, or to one from a better source. A name that Tor cannot dial is not learned. Learned names
-/// are bounded, and names that were never reached have a bound of their own, so that a crowd of names that nobody ever
-/// dialled displaces only itself: first the names whose circuits are closed make room, the longest closed first, and
-/// then the name that was confirmed longest ago.
+/// Learned names never displace those that come from this host. A learned name makes way to one from a better source,
+/// and while it is valid to no other, unless the last dial to it failed, or it is the mere claim of a circuit that is
+/// closed and it was never reached. A name that Tor cannot dial is not learned. Learned names are bounded, and names
+/// that were never reached have a bound of their own, so that a crowd of names that nobody ever dialled displaces only
+/// itself: first the names whose circuits are closed make room, the longest closed first, and then the name that was
+/// confirmed longest ago.
 ///
 /// The names of the hosts file stay in the table of the file, which all identities share. What peers say of themselves
 /// is kept beside it.
@@ -75,6 +75,15 @@ struct NameTable {
   func diallable(at address: IPv6Address, _ now: Instant) -> OnionName? {
     guard let entry = entry(of: address) else { return nil }
     return entry.source.isLearned && entry.hasFailed && entry.validUntil < now ? nil : entry.name
+  }
+
+  /// Returns the name at `address` that others may be told, and whether it is known from this side; `nil` if there is
+  /// none. Of learned names only those are told to which a circuit was built, and which are valid: what somebody claims
+  /// goes no further.
+  func tellable(at address: IPv6Address, _ now: Instant) -> (name: OnionName, isLocal: Bool)? {
+    guard let entry = entry(of: address), !entry.name.isVersion2 else { return nil }
+    guard entry.source.isLearned else { return (entry.name, true) }
+    return entry.isReached && !entry.hasFailed && entry.validUntil >= now ? (entry.name, false) : nil
   }
 
   /// Returns whether the operator configured the peer with this address. A name in the hosts file, which can name
@@ -233,7 +242,7 @@ struct NameTable {
   private func makesWay(_ entry: Entry, to source: Source, at now: Instant) -> Bool {
     guard entry.source.isLearned else { return false }
     return entry.source < source || entry.hasFailed || entry.validUntil < now
-      || !entry.isReached && claims[entry.name] == nil
+      || entry.source == .keepalive && !entry.isReached && claims[entry.name] == nil
   }
 
   private func entry(of address: IPv6Address) -> Entry? {

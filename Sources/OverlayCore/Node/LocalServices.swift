@@ -17,12 +17,15 @@ struct LocalServices {
     case mirror
     /// It takes the replies to the node's own echo requests.
     case probes
+    /// It takes the answers to the node's own questions for names, and answers those of peers.
+    case names
   }
 
-  /// A service at an address, for packets from one origin.
+  /// A service at an address, for packets from one origin, of one protocol or of any.
   struct Service {
     let address: IPv6Address
     let origin: Origin
+    var nextHeader: UInt8?
     let kind: Kind
   }
 
@@ -36,13 +39,17 @@ struct LocalServices {
     list = [
       Service(address: network.localResponder, origin: .device, kind: .mirror),
       Service(address: network.circuitResponder, origin: .ownCircuit, kind: .mirror),
-      Service(address: own, origin: .peer, kind: .probes),
+      Service(address: own, origin: .peer, nextHeader: NextHeader.icmp, kind: .probes),
+      Service(address: own, origin: .peer, nextHeader: NextHeader.udp, kind: .names),
     ]
   }
 
   /// Returns the kind of the service that a packet is for; `nil` for none.
   func kind(for packet: PacketView, from origin: Origin) -> Kind? {
-    list.first { $0.origin == origin && $0.address == packet.destination }?.kind
+    list.first { service in
+      service.origin == origin && service.nextHeader ?? packet.nextHeader == packet.nextHeader
+        && service.address == packet.destination
+    }?.kind
   }
 
   /// Sends a packet back to its origin.

@@ -72,7 +72,7 @@ extension Node {
     case .deliver:
       if let counter = Admission.refusal(of: packet) {
         out.counters[counter] += 1
-      } else if !takesAnswer(packet, on: circuit, at: turn.now) {
+      } else if !isForNode(packet, on: circuit, at: turn.now) {
         deliver(packet, from: circuit, &sample, turn: &turn)
       }
     case .reflect:
@@ -87,12 +87,22 @@ extension Node {
     }
   }
 
-  /// Returns whether a packet answers a question of this node, and takes the answer.
-  private mutating func takesAnswer(_ packet: PacketView, on circuit: CircuitIdentifier, at now: Instant) -> Bool {
-    guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, services.kind(for: packet, from: .peer) == .probes,
-      let reply = EchoProbe.reply(packet), peers.source(of: circuit) == packet.source,
-      names.name(of: packet.source) != nil
+  /// Returns whether a packet is for a service of this node, which then has taken it.
+  private mutating func isForNode(_ packet: PacketView, on circuit: CircuitIdentifier, at now: Instant) -> Bool {
+    guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp || packet.nextHeader == NextHeader.udp,
+      let kind = services.kind(for: packet, from: .peer), peers.source(of: circuit) == packet.source
     else { return false }
+    if peers.takesName(packet, names: &names, streams: &streams, out: &out, at: now) { return true }
+    return switch kind {
+    case .mirror: false
+    case .probes: takesReply(packet, at: now)
+    case .names: answersName(packet, on: circuit, at: now)
+    }
+  }
+
+  /// Returns whether a packet answers an echo request of this node, and takes the answer.
+  private mutating func takesReply(_ packet: PacketView, at now: Instant) -> Bool {
+    guard let reply = EchoProbe.reply(packet), names.name(of: packet.source) != nil else { return false }
     if let (number, time) = services.pings.end(reply, from: packet.source, at: now) {
       out.tell(.pingAnswered(number, time))
       return true

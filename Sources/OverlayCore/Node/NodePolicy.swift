@@ -14,17 +14,20 @@ public struct NodePolicy: Sendable {
   }
   /// Whether strangers' names are looked up by their addresses, and this host's can be.
   public var lookup: LookupMode
+  /// Names that nobody is told: of services that are found with a key alone.
+  public var secret: Set<OnionName>
 
   /// Makes a policy.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
-    circuitsPerPeer: Int = 1, lookup: LookupMode = .off
+    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, secret: Set<OnionName> = []
   ) {
     self.peers = peers
     self.table = table
     self.idle = idle
     self.circuitsPerPeer = max(1, circuitsPerPeer)
     self.lookup = lookup
+    self.secret = secret
   }
 }
 

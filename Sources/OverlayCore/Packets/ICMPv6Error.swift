@@ -77,7 +77,8 @@ enum ICMPv6Unreachable {
     case addressUnreachable = 3
   }
 
-  private static let type: UInt8 = 1
+  /// The type of the message.
+  static let type: UInt8 = 1
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if no error may be sent.
   static func withError(

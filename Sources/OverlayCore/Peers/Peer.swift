@@ -74,6 +74,8 @@ struct Peer: ~Copyable {
   var question: CircuitIdentifier?
   /// The questions to the lookup service that are open while the name is searched for.
   var lookUps: [CircuitIdentifier] = []
+  /// The pace at which its questions for names are answered: ten a second, and as many as a host asks at once.
+  var namePace = TokenBucket(rate: 10, burst: 40)
   /// Whether the peer takes TCP super-packets.
   var takesSuperPackets = false
   /// Whether the operator wants no circuit to the configured peer until a packet does.

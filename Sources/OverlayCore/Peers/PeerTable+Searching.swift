@@ -29,7 +29,8 @@ extension PeerTable {
           searches.lookedUp(address, index: index, .absent, at: now)
         }
       case .askAcquaintances(let address):
-        searches.asked(address, acquaintances: 0)
+        let count = askAcquaintances(about: address, streams: &streams, out: &out, at: now)
+        searches.asked(address, acquaintances: count)
       case .fail(let address):
         out.counters[.searchedInVain] += 1
         giveUp(address, names: &names, streams: &streams, out: &out, at: now)
@@ -93,6 +94,7 @@ extension PeerTable {
     case .confirmed: break
     case .conflict:
       out.counters[.nameConflict] += 1
+      if strangerLines.take(at: now) { out.tell(.nameConflict) }
       return
     case .undiallable: return
     }

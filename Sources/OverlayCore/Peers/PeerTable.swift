@@ -31,6 +31,8 @@ struct PeerTable: ~Copyable {
   var hasExtendedErrors = false
   /// The searches for the names of addresses.
   var searches: NameSearches
+  /// The questions to acquaintances.
+  var acquaintances = Acquaintances()
   /// The packets of searches that found nothing, until `takeUnresolved`.
   var unresolved: [PacketQueue] = []
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.

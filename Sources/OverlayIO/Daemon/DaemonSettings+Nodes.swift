@@ -33,6 +33,6 @@ extension DaemonSettings {
   func policy(isFirst: Bool) -> NodePolicy {
     NodePolicy(
       peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
-      lookup: lookup)
+      lookup: lookup, secret: Set(peerKeys.map(\.peer)))
   }
 }

@@ -20,7 +20,13 @@ extension NodeEvent {
     case .crowdedOut: [(.debug, "an accepted circuit made room for another")]
     case .learned(let name): [(.debug, "\(name): its name was learned")]
     case .nameConflict:
-      [(.warning, "a circuit claims a name whose address another name holds already; it may send nothing")]
+      [
+        (
+          .warning,
+          "a name was told whose address another name holds already: it is not believed, and a circuit that claims "
+            + "it may send nothing"
+        )
+      ]
     case .unknownName(let address):
       [(.debug, "\(address): its name is not known and was not found, and packets to it are refused")]
     case .pingAnswered: []

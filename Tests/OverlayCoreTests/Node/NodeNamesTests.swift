@@ -23,7 +23,9 @@ struct NodeNamesTests {
     world.send(host.packet(to: carol.address), from: host)
     world.replaceHosts(of: host, with: [carol])
     #expect(world.circuits.map(\.isClosed) == [true, false])
+    // Carol is asked for the name, and says nothing.
     world.send(host.packet(to: bob.address), from: host)
+    world.pass(NameSearches.patience)
     #expect(host.takeErrorCodes() == [3])
     #expect(host.count(.unknownName) == 1)
     #expect(world.circuits.count == 2)

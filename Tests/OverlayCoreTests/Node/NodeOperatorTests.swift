@@ -128,8 +128,10 @@ struct NodeOperatorTests {
 
   @Test("a ping is answered once, by the peer that was asked and with what was asked, and never reaches the device")
   func ping() throws {
-    let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]))
+    let host = world.add(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]))
     #expect(act(on: host) { $0.ping(carol.address, number: 6, turn: &$1) } == .unknownName)
+    host.start(at: world.now)
+    world.settle()
     #expect(act(on: host) { $0.ping(bob.address, number: 7, turn: &$1) } == .sent)
     let request = try #require(
       host.dialledCircuits.first?.packets.whole.last { $0.count == EchoProbe.size && $0[40] == 128 })
