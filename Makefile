@@ -1,6 +1,7 @@
 # make              builds .build/release/oncilla
 # make install      installs it, its manual pages and an example under DESTDIR and PREFIX (/usr/local)
-# make deb          builds the Debian package, in .build/deb
+# make nss          builds the module that gives the C library names of peers, .build/libnss_oncilla.so.2
+# make deb          builds the Debian packages, in .build/deb
 # make clean        removes what was built
 # sudo make demo    two hosts on one machine reach each other through a private Tor network
 # make test         formatting, layout and the unit tests that need neither root nor a network
@@ -38,6 +39,18 @@ install: $(BINARY)
 	$(BINARY) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/oncilla
 	$(BINARY) completion zsh > $(DESTDIR)$(ZSH_FUNCTIONS)/_oncilla
 	$(BINARY) completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/oncilla.fish
+
+# No Swift in it: it is loaded into every program that looks for a host.
+NSS = .build/libnss_oncilla.so.2
+NSS_FLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Wpedantic -Wconversion -Werror
+
+nss: $(NSS)
+
+$(NSS): Sources/NSSOncilla/nss_oncilla.c
+	@mkdir -p .build
+	$(CC) $(CPPFLAGS) $(NSS_FLAGS) $(CFLAGS) -shared -Wl,-soname,libnss_oncilla.so.2 -Wl,-z,defs -Wl,-z,now $(LDFLAGS) \
+	  -o $@ $<
+	@$(GIVE_BACK)
 
 # Builds what is older than its sources, and nothing else.
 binary: $(BINARY)
@@ -104,5 +117,5 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install binary deb clean test fuzz demo check bench bench-tor picture root swift
+.PHONY: all install binary nss deb clean test fuzz demo check bench bench-tor picture root swift
 .PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root picture-as-root
