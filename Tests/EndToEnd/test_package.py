@@ -210,6 +210,34 @@ def test_the_service_makes_its_interface_without_root(installed, boot, host, mod
     assert not host.has_interface("oncilla0") and host.has_guard_route()
 
 
+def test_every_user_finds_names_by_the_module_as_its_readme_says(installed, package, boot, host):
+    module, = package.parent.glob("libnss-oncilla_*.deb")
+    installed.run("dpkg", "-i", installed.add(module))
+    readme = (installed / "/usr/share/doc/libnss-oncilla/README.Debian").read_text()
+    given = dict(re.findall(r"^     ([a-z-]+)[:=] ?=? *(.*)$", readme.replace(" = ", "= "), re.MULTILINE))
+    assert set(given) == {"hosts", "dns", "hosts-file"}, given
+    configuration = f"dns = {given['dns']}\nhosts-file = {given['hosts-file']}\n" + CONFIGURATION
+    (installed / "/etc/oncilla/oncilla.conf").write_text(configuration)
+    services = installed / "/etc/nsswitch.conf"
+    services.write_text(re.sub("^hosts:.*$", f"hosts: {given['hosts']}", services.read_text(), flags=re.MULTILINE))
+    machine = boot(installed)
+
+    def find(name):
+        found = machine.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "getent", "hosts", name, check=False)
+        return found.stdout.split()
+
+    stranger, office = onion_name("package's stranger"), overlay_address(PEER)
+    for running in (True, False):
+        for name in (PEER, "office", "office.oncilla.internal"):
+            assert find(name)[:1] == [str(office)], (name, running, machine.journal())
+        assert find(str(office))[1] == "office.oncilla.internal"
+        assert find(stranger)[:1] == ([str(overlay_address(stranger))] if running else [])
+        machine.run("systemctl", "stop", "oncilla")
+    assert machine.run("stat", "-c", "%U %a", "/run/oncilla/hosts").stdout == "oncilla 644\n"
+    machine.run("dpkg", "-P", "libnss-oncilla")
+    assert find(PEER) == [], "without the module"
+
+
 def test_a_service_that_hangs_or_crashes_comes_back(installed, boot, host):
     drop_in(installed, "oncilla.service", "[Service]\nWatchdogSec=1\nRestartSec=100ms\n")
     machine = boot(installed)
