@@ -207,6 +207,24 @@ def test_each_instance_has_files_of_its_own(tmp_path):
     assert result.returncode == 5 and "/etc/oncilla/other/oncilla.conf" in result.stderr
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_file_of_peers_that_is_none_shows_nothing_of_another(tmp_path, kind):
+    # The group of the daemon may write there: what root's check-config says of a line may not be one of /etc/shadow.
+    etc = tmp_path / "etc"
+    (etc / "oncilla/peers.d").mkdir(parents=True)
+    (etc / "oncilla/oncilla.conf").write_text(f"onion = {onion_name('home')}\n")
+    (etc / "secret").write_text("root:$6$secret\n")
+    file = etc / "oncilla/peers.d/x.conf"
+    if kind == "link":
+        file.symlink_to("/etc/secret")
+    else:
+        os.mkfifo(file)
+    command = ["unshare", "--mount", "sh", "-c", f'mount --bind {etc} /etc && exec "$@"', "sh", BINARY, "check-config"]
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=10)
+    assert result.returncode == 5 and "secret" not in result.stdout + result.stderr, result
+    assert "/etc/oncilla/peers.d/x.conf: a file of peers.d is a regular file, and no link" in result.stderr, result
+
+
 def test_whose_a_file_is_is_told_unless_he_may_put_it_there(tmp_path):
     directory = tmp_path / "peers.d"
     directory.mkdir(mode=0o755)

@@ -177,6 +177,11 @@ struct NameSearches {
     if searches[index].openRounds == 0 { searches[index].nextRound = .distantFuture }
   }
 
+  /// Ends the search for an address that nobody could be asked for. It is no miss.
+  mutating func abandon(_ address: IPv6Address) {
+    if let index = searches.firstIndex(where: { $0.address == address }) { remove(index) }
+  }
+
   /// Ends the search for an address whose name is known now. It returns whether there was one.
   mutating func end(_ address: IPv6Address) -> Bool {
     misses[address] = nil

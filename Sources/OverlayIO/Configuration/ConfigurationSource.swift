@@ -33,10 +33,11 @@ public struct ConfigurationSource: Sendable {
     var warnings: [String] = []
     let paths = try self.paths()
     for path in paths {
-      let (content, warning) = try ConfigurationSource.read(path)
+      let isOfPeers = file == nil && path.hasPrefix("\(directory)/peers.d/")
+      let (content, warning) = try ConfigurationSource.read(path, isOfPeers: isOfPeers)
       sources.files.append(
         try ConfigurationFile.read(
-          content, of: path, ofPeersAlone: file == nil && path.hasPrefix("\(directory)/peers.d/")))
+          content, of: path, ofPeersAlone: isOfPeers))
       if let warning { warnings.append(warning) }
     }
     let entries = sources.effective
@@ -104,12 +105,18 @@ public struct ConfigurationSource: Sendable {
     return status.st_uid == user || status.st_mode & S_IWGRP != 0
   }
 
-  /// The content of a file, and who else could change what the daemon does by it.
-  private static func read(_ path: String) throws(SettingError) -> (content: [UInt8], warning: String?) {
+  /// The content of a file, and who else could change what the daemon does by it. The group of the daemon may write
+  /// files of peers: a link there could show root's files to it, in what is said of their lines.
+  private static func read(
+    _ path: String, isOfPeers: Bool
+  ) throws(SettingError) -> (content: [UInt8], warning: String?) {
+    let isNoFile = SettingError.malformed(.line(path, nil), reason: "a file of peers.d is a regular file, and no link")
     do throws(SystemError) {
-      let file = try SystemCall.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY
+      let file = try SystemCall.open(path, isOfPeers ? flags | O_NOFOLLOW : flags)
       let status = try SystemCall.status(file.number)
       var warning: String?
+      if isOfPeers, status.st_mode & S_IFMT != S_IFREG { throw SystemError(call: path, number: ELOOP) }
       if status.st_mode & S_IFMT == S_IFREG {
         if status.st_mode & S_IWOTH != 0 {
           warning = "\(path) can be written by everybody, who can so change what this daemon does: chmod o-w"
@@ -119,6 +126,7 @@ public struct ConfigurationSource: Sendable {
       }
       return (try OverlayIO.content(of: file, path: path, limit: ConfigurationFile.mostBytes), warning)
     } catch {
+      if isOfPeers, error.number == ELOOP { throw isNoFile }
       throw .unreadable(error)
     }
   }

@@ -22,7 +22,7 @@ extension Command {
       var names: [OnionName] = []
       for text in parsed.operands {
         do throws(OnionNameError) {
-          names.append(try PastedName(text).name)
+          names.append(try OnionName(pasted: text))
         } catch {
           throw .argument(text, reason: error.description)
         }

@@ -167,4 +167,13 @@ struct NameSearchesTests {
     }
     #expect(turns < 1_000)
   }
+
+  @Test("a search for which there was no room is no miss")
+  func abandoned() {
+    var searches = begun()
+    searches.lookedUp(address, index: 0, .absent, at: Self.start)
+    searches.abandon(address)
+    #expect(searches.count == 0)
+    #expect(searches.begin(address, at: Self.start) == true)
+  }
 }
