@@ -1,0 +1,58 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("A name that a program of this host asked for")
+struct NodeLearnTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let carol: OnionName
+
+  init() throws {
+    alice = try .sample(1)
+    carol = try .sample(3)
+  }
+
+  private func start(_ lookup: LookupMode) -> FakeHost {
+    world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy(lookup: lookup))))
+  }
+
+  private func learn(_ name: OnionName, at host: FakeHost) {
+    host.turn.now = world.now
+    host.node.learn(name, turn: &host.turn)
+    world.settle()
+  }
+
+  @Test("is dialled by the first packet, and not before, and nobody is asked for it")
+  func dialled() {
+    let (host, other) = (start(.off), world.start(FakeHost(carol)))
+    learn(carol, at: host)
+    #expect(host.dials.isEmpty)
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.dials.count == 1 && host.lookUps.isEmpty)
+    #expect(other.takeDelivered().count == 1)
+  }
+
+  @Test("ends the search that goes on for it, and what waits is sent")
+  func found() {
+    let (host, other) = (start(.ask), world.start(FakeHost(carol)))
+    world.lookUpServices[LookupKey(of: carol.address, index: 0).map { "\($0.name)" } ?? ""] = .isSilent
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.node.peers.searches.count == 1)
+    learn(carol, at: host)
+    #expect(other.takeDelivered().count == 1)
+    #expect(host.node.peers.searches.count == 0)
+  }
+
+  @Test("takes no address from a host that was reached, nor from this one")
+  func held() throws {
+    let (host, _) = (start(.off), world.start(FakeHost(carol)))
+    learn(carol, at: host)
+    world.send(host.packet(to: carol.address), from: host)
+    learn(try carol.twin, at: host)
+    #expect(host.node.name(of: carol.address) == carol)
+    learn(try alice.twin, at: host)
+    learn(alice, at: host)
+    #expect(host.node.name(of: alice.address) == nil)
+  }
+}
