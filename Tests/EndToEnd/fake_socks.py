@@ -1,4 +1,5 @@
-"""A SOCKS4a proxy that plays Tor, and Tor's bad days; asked by SOCKS5, it tells why it refuses.
+"""A SOCKS4a proxy that plays Tor, and Tor's bad days; asked by SOCKS5, it tells why it refuses, or lets a lookup
+service answer.
 
     daemon A --SOCKS4a--> FakeSocks --TCP--> listener that the name is mapped to
 
@@ -59,9 +60,11 @@ class FakeSocks:
         self.requests = []
         self.questions = []  # the names that SOCKS5 was asked for
         self.reasons = {}  # the code of SOCKS5 for a name, instead of 4 (not known) or 1 (nobody listens there)
+        self.lookups = []  # the names of lookup services that it was asked for
         self.record = record
         self.default = Behaviour()
         self._targets = {}
+        self._lookup_targets = {}
         self._places = {}
         self._behaviours = {}
         self._lock = threading.Lock()
@@ -111,6 +114,10 @@ class FakeSocks:
         None refuses from now on."""
         self._targets[name] = ("127.0.0.1", target) if isinstance(target, int) else target
         self._places[name] = within
+
+    def serve_lookup(self, name, port):
+        """Questions to the lookup service of this name go to a port on 127.0.0.1; None: there is no such service."""
+        self._lookup_targets[name] = port
 
     def behave(self, name, **changes):
         """New circuits to `name` behave so; what is not named is normal again."""
@@ -187,11 +194,26 @@ class FakeSocks:
         dialler.sendall(b"\1\0")
         name = _receive(dialler, _receive(dialler, 5)[4]).decode("latin-1")
         _receive(dialler, 2)
+        if name in self._lookup_targets:
+            self.lookups.append(name)
+            self._pass_on_lookup(dialler, self._lookup_targets[name])
+            return
         self.questions.append(name)
         code = self.reasons.get(name)
         if code is None:
             code = 4 if self._targets.get(name) is None else 1
         dialler.sendall(bytes([5, code, 0, 1]) + bytes(6))
+
+    def _pass_on_lookup(self, dialler, port):
+        onward = None if port is None else _reach(("127.0.0.1", port), 1, None)
+        if onward is None:
+            dialler.sendall(b"\5\4\0\1" + bytes(6))
+            return
+        dialler.sendall(b"\5\0\0\1" + bytes(6))
+        dialler.settimeout(None)
+        with onward:
+            while data := onward.recv(1 << 16):
+                dialler.sendall(data)
 
     def _answer(self, dialler, request, behaviour, entry):
         time.sleep(behaviour.reply_delay)

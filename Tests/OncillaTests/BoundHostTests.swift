@@ -51,7 +51,7 @@ struct BoundHostTests {
     ("mac=00:00:00:00:00:00", "00:00:00:00:00:00 is no host's MAC address: it means none"),
     ("mac=\(desk),mac=\(desk)", "'mac=' is accepted once"),
     ("mac=\(desk),listen=127.0.0.1:1,mac=\(printer)", "'mac=' is accepted once"),
-    ("MAC=\(desk)", "after NAME, ',listen=HOST:PORT' and ',mac=MAC' are accepted"),
+    ("MAC=\(desk)", "after NAME, ',listen=HOST:PORT', ',mac=MAC' and ',lookup=HOST:PORT' are accepted"),
   ]
 
   @Test("what is no host's MAC address is refused", arguments: values)

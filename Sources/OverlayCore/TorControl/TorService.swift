@@ -3,7 +3,17 @@ public struct TorService: Equatable, Sendable {
   /// How many clients an onion service can be closed to all but: Tor's own bound is a descriptor's size.
   public static let mostClients = 256
 
-  /// Which of this host's identities it is.
+  /// What comes through it.
+  public enum Purpose: Equatable, Sendable {
+    /// The circuits of an identity.
+    case circuits
+    /// Those who look up the name of this address.
+    case lookup(of: IPv6Address)
+  }
+
+  /// What comes through it.
+  public let purpose: Purpose
+  /// Which of this host's identities it is, or another number for what is none.
   public let number: Int
   /// The port of the onion service.
   public let port: UInt16
@@ -20,13 +30,13 @@ public struct TorService: Equatable, Sendable {
   /// said to Tor, or if there are too many clients.
   public init?(
     number: Int, port: UInt16, target: String, key: TorServiceKey? = nil, name: OnionName? = nil,
-    clients: [TorClientPublicKey] = []
+    clients: [TorClientPublicKey] = [], purpose: Purpose = .circuits
   ) {
     guard !target.isEmpty, target.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: ",") }),
       clients.count <= TorService.mostClients
     else { return nil }
     (self.number, self.port, self.target, self.key, self.name) = (number, port, target, key, name)
-    self.clients = clients
+    (self.clients, self.purpose) = (clients, purpose)
   }
 }
 

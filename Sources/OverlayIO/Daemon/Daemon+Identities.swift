@@ -69,13 +69,18 @@ extension Daemon {
       })
     self.pump = pump
     keepHosts()
+    let lookups = LookupServices(of: names, on: loop, log: log)
+    try lookups.apply(settings)
+    self.lookups = lookups
     hosts = try watchHosts(for: pump)
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")
     hooks?.interfaceUp(as: first)
     pump.publicationsChanged(to: torState.publications, otherwise: unknownPublication)
     pump.start()
-    try openTorControl(watching: names)?.start()
+    let control = try openTorControl(watching: names)
+    lookups.use(torControl)
+    control?.start()
     sayState()
     notifier?.ready()
   }

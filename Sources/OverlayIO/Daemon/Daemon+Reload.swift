@@ -46,6 +46,11 @@ extension Daemon {
         throw ReloadError(description: "\(error)")
       }
     }
+    do {
+      try lookups?.apply(new.daemon)
+    } catch {
+      throw ReloadError(description: "\(error)")
+    }
     // Nothing fails from here on.
     let advice = adviceOnServing(new.daemon)
     let gone = settings.interface.routes.filter { !routes.contains($0) }

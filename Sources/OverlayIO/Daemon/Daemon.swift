@@ -24,6 +24,7 @@ public final class Daemon {
   var keptHosts: KeptHosts?
   var desk: ControlDesk?
   var published: PublishedIdentities?
+  var lookups: LookupServices?
   var torControl: TorControlPort?
   var notifier: ServiceNotifier?
   private(set) var hooks: DaemonHooks?
@@ -88,6 +89,7 @@ public final class Daemon {
     desk = nil
     hostname = nil
     published = nil
+    lookups = nil
     torControl = nil
     hosts = nil
     listeners = nil

@@ -18,21 +18,23 @@ extension DaemonSettings {
   /// `siblings` are the addresses of all identities. `circuitLimit`, the circuits of the daemon, and every other bound
   /// is shared between them.
   func node(
-    _ name: OnionName, isFirst: Bool, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int
+    _ name: OnionName, number: Int, beside siblings: Set<IPv6Address>, isOffloading: Bool, circuitLimit: Int
   ) -> NodeSettings {
-    NodeSettings(
+    let isFirst = number == 0
+    return NodeSettings(
       name: name,
-      policy: policy(isFirst: isFirst),
+      policy: policy(of: number),
       siblings: siblings, dialsPeers: isFirst, checksSelf: true, servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
       bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))
   }
 
-  /// Returns what can change while the node of an identity runs.
-  func policy(isFirst: Bool) -> NodePolicy {
-    NodePolicy(
-      peers: peers, table: isFirst ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
+  /// Returns what can change while the node of the identity with this number runs.
+  func policy(of number: Int) -> NodePolicy {
+    let lookup = lookup == .serve && servedLookup(of: number) == nil ? .ask : lookup
+    return NodePolicy(
+      peers: peers, table: number == 0 ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
       lookup: lookup, secret: Set(peerKeys.map(\.peer)))
   }
 }

@@ -37,6 +37,7 @@ enum DescriptorLimit {
     let addresses = identities.flatMap(\.listen)
     let listeners = Set(addresses).count
     let calls = listeners < addresses.count ? self.calls(of: limit) : 0
-    return min(most, max(1, limit - others - 2 * listeners - 3 * identities.count - calls))
+    let lookups = identities.count { $0.lookupListen != nil }
+    return min(most, max(1, limit - others - 2 * (listeners + lookups) - 3 * identities.count - calls))
   }
 }

@@ -104,7 +104,7 @@ extension [OnionName?] {
 
 extension SocketAddress {
   /// The address at which a program of this host reaches the listener there.
-  fileprivate var fromThisHost: SocketAddress {
+  var fromThisHost: SocketAddress {
     switch self {
     case .ipv4(let address, let port) where address.value == 0: .ipv4(.loopback, port: port)
     case .ipv6(let address, let port) where address == .unspecified: .ipv6(IPv6Address(high: 0, low: 1), port: port)

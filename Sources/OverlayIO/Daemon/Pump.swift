@@ -35,7 +35,7 @@ final class Pump {
     let siblings = Set(addresses)
     let nodes = names.enumerated().map { number, name in
       settings.node(
-        name, isFirst: number == 0, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit)
+        name, number: number, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit)
     }
     let places = settings.places(of: names)
     for (identity, place) in zip(port.host.add(nodes, turn: &port.turn), places) {
@@ -83,7 +83,7 @@ final class Pump {
     port.turn.device.changeLink { settings.setPrefixes(of: &$0) }
     var changes: [PolicyChange] = []
     for (number, identity) in port.host.all.enumerated() {
-      let changed = identities[identity]?.apply(settings.policy(isFirst: number == 0)) ?? []
+      let changed = identities[identity]?.apply(settings.policy(of: number)) ?? []
       if number == 0 { changes = changed }
     }
     return changes

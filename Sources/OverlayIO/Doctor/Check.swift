@@ -21,6 +21,7 @@ public struct Check: Equatable, Sendable {
     case daemon
     case published
     case loop
+    case lookup
     case leakGuard = "guard"
     case routes
     case mtu = "MTU"

@@ -39,6 +39,7 @@ extension Examination {
     case .daemon: daemonItself()
     case .published: published()
     case .loop: loop()
+    case .lookup: lookup()
     case .leakGuard: leakGuard()
     case .routes: routes()
     case .mtu: mtu()

@@ -30,12 +30,18 @@ public struct DaemonSettings: Equatable, Sendable {
     public var listen: [SocketAddress]
     /// The only host of the LAN that is given its address by `dhcpv6`, no two identities' the same; `nil` for any.
     public var macAddress: MACAddress?
+    /// Where it tells its name to those who look it up; `nil` for the usual place of the first, and for nowhere of
+    /// others.
+    public var lookupListen: SocketAddress?
 
     /// The identity of this name that listens there.
-    public init(_ name: Name, listen: [SocketAddress], macAddress: MACAddress? = nil) {
+    public init(
+      _ name: Name, listen: [SocketAddress], macAddress: MACAddress? = nil, lookupListen: SocketAddress? = nil
+    ) {
       self.name = name
       self.listen = listen
       self.macAddress = macAddress
+      self.lookupListen = lookupListen
     }
   }
 
@@ -50,6 +56,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var hostsFile: String?
   /// Whether Tor's directory is asked for the names of unknown addresses, and tells this host's.
   public var lookup = LookupMode.ask
+  /// Where the first identity tells its name to those who look it up.
+  public var lookupListen = SocketAddress.ipv4(.loopback, port: 8061)
   /// Tor's SOCKS port.
   public var socks = SocketAddress.ipv4(.loopback, port: 9050)
   /// Tor's control port, if it is used.
@@ -121,6 +129,12 @@ public struct DaemonSettings: Equatable, Sendable {
 }
 
 extension DaemonSettings {
+  /// Where the identity with this number tells its name to those who look it up; `nil` if it does not.
+  func servedLookup(of number: Int) -> SocketAddress? {
+    guard lookup == .serve, !isPrivate, identities.indices.contains(number) else { return nil }
+    return identities[number].lookupListen ?? (number == 0 ? lookupListen : nil)
+  }
+
   /// What lies behind peers, at most `mostPrefixes`.
   public var routes: [Route] { table.routes }
   /// What lies behind this host, at most `mostPrefixes`.

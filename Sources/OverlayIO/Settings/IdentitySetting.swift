@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// The value of `identity`: `NAME,listen=HOST:PORT[,mac=MAC]`, what follows the name in any order.
+/// The value of `identity`: `NAME,listen=HOST:PORT[,mac=MAC][,lookup=HOST:PORT]`, what follows the name in any order.
 struct IdentitySetting {
   /// The value as it was given.
   let given: GivenValue
@@ -10,6 +10,8 @@ struct IdentitySetting {
   let listen: SocketAddress
   /// The LAN host that is given its address, if it is kept for one.
   let macAddress: MACAddress?
+  /// Where it tells its name to those who look it up, if it does.
+  let lookupListen: SocketAddress?
 
   /// Reads one value, unless it is in the way of one of `earlier`.
   static func read(
@@ -35,7 +37,8 @@ struct IdentitySetting {
     guard earlier.count < DaemonSettings.mostIdentities - 1 else {
       throw SettingValue.Refusal("at most \(DaemonSettings.mostIdentities - 1) identities are accepted")
     }
-    return IdentitySetting(given: given, label: label, listen: listen, macAddress: places.macAddress)
+    return IdentitySetting(
+      given: given, label: label, listen: listen, macAddress: places.macAddress, lookupListen: places.lookupListen)
   }
 }
 
@@ -45,8 +48,10 @@ struct IdentityPlaces {
   private(set) var listen: SocketAddress?
   /// The LAN host that is given its address, if it is kept for one.
   private(set) var macAddress: MACAddress?
+  /// Where it tells its name to those who look it up, if it does.
+  private(set) var lookupListen: SocketAddress?
 
-  /// Reads `listen=HOST:PORT` and `mac=MAC`, each once at most and in any order.
+  /// Reads `listen=HOST:PORT`, `mac=MAC` and `lookup=HOST:PORT`, each once at most and in any order.
   static func read(_ parts: ArraySlice<Substring>) throws(SettingValue.Refusal) -> IdentityPlaces {
     var places = IdentityPlaces()
     for part in parts {
@@ -56,8 +61,11 @@ struct IdentityPlaces {
       } else if part.hasPrefix("mac=") {
         guard places.macAddress == nil else { throw SettingValue.Refusal("'mac=' is accepted once") }
         places.macAddress = try SettingValue.hostMACAddress(String(part.dropFirst("mac=".count)))
+      } else if part.hasPrefix("lookup=") {
+        guard places.lookupListen == nil else { throw SettingValue.Refusal("'lookup=' is accepted once") }
+        places.lookupListen = try SettingValue.internetAddress(String(part.dropFirst("lookup=".count)))
       } else {
-        throw SettingValue.Refusal("after NAME, ',listen=HOST:PORT' and ',mac=MAC' are accepted")
+        throw SettingValue.Refusal("after NAME, ',listen=HOST:PORT', ',mac=MAC' and ',lookup=HOST:PORT' are accepted")
       }
     }
     return places

@@ -1,6 +1,6 @@
 import OverlayCore
 
-/// The value of `onion`: `NAME[,listen=HOST:PORT][,mac=MAC]`, what follows the name in any order.
+/// The value of `onion`: `NAME[,listen=HOST:PORT][,mac=MAC][,lookup=HOST:PORT]`, what follows the name in any order.
 struct OnionSetting {
   /// The value as it was given.
   let given: GivenValue
@@ -12,6 +12,8 @@ struct OnionSetting {
   let listen: SocketAddress?
   /// The LAN host that is given its address, if it is kept for one.
   let macAddress: MACAddress?
+  /// Where that one tells its name to those who look it up, if it says so itself.
+  let lookupListen: SocketAddress?
 
   /// Reads one value, unless it is in the way of one of `earlier`.
   static func read(_ given: GivenValue, after earlier: [OnionSetting]) throws(SettingValue.Refusal) -> OnionSetting {
@@ -33,6 +35,7 @@ struct OnionSetting {
       throw SettingValue.Refusal("at most \(DaemonSettings.mostIdentities) identities are accepted")
     }
     return OnionSetting(
-      given: given, name: name, port: pasted.port, listen: places.listen, macAddress: places.macAddress)
+      given: given, name: name, port: pasted.port, listen: places.listen, macAddress: places.macAddress,
+      lookupListen: places.lookupListen)
   }
 }

@@ -4,14 +4,14 @@ extension Setting {
   /// Every setting, in the order of the help text. They are a promise to the scripts of others.
   public static let all: [Setting] = [
     .form(
-      "onion", "NAME[,listen=HOST:PORT][,mac=MAC]", isRepeatable: true, needsRestart: true,
+      "onion", "NAME[,listen=HOST:PORT][,mac=MAC][,lookup=HOST:PORT]", isRepeatable: true, needsRestart: true,
       "This host's onion name, where it listens for circuits, and which host of the LAN gets it by --dhcpv6. "
         + "Repeatable: several identities."
     ) { draft, given throws(SettingValue.Refusal) in
       draft.onions.append(try OnionSetting.read(given, after: draft.onions))
     },
     .form(
-      "identity", "NAME,listen=HOST:PORT[,mac=MAC]", isRepeatable: true, needsRestart: true,
+      "identity", "NAME,listen=HOST:PORT[,mac=MAC][,lookup=HOST:PORT]", isRepeatable: true, needsRestart: true,
       "One more identity beside this host's own, with an onion service that Tor makes. Repeatable. Needs --publish tor."
     ) { draft, given throws(SettingValue.Refusal) in
       draft.identitiesOfTor.append(try IdentitySetting.read(given, after: draft.identitiesOfTor))
@@ -80,6 +80,12 @@ extension Setting {
       "lookup", LookupMode.allCases, as: \.rawValue, default: .ask, needsRestart: false,
       "Unknown addresses: ask Tor's directory for their names, have it tell this host's as well, or neither.",
       at: \.daemon.lookup),
+    .form(
+      "lookup-listen", "HOST:PORT", default: "127.0.0.1:8061", needsRestart: false,
+      "Where Tor leads those who ask for this host's name, with lookup serve; nobody else."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.lookupListen = try SettingValue.internetAddress(given.text)
+    },
     .form(
       "socks", "HOST:PORT|unix:PATH", default: "127.0.0.1:9050", needsRestart: true, "Tor's SOCKS port."
     ) { draft, given throws(SettingValue.Refusal) in

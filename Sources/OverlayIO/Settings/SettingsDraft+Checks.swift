@@ -6,6 +6,7 @@ extension SettingsDraft {
     var settings = daemon
     settings.identities = try identities()
     settings.peerKeys = try checkedKeys()
+    try checkLookup(settings)
     try checkMode()
     try checkHosts()
     try checkPorts()
@@ -34,6 +35,10 @@ extension SettingsDraft {
       throw .unplaced(
         instance: name, needs: "--listen HOST:PORT of its own: 127.0.0.1:8060 is that of the other daemon")
     }
+    if daemon.lookup == .serve, origins["lookup-listen"] == nil, onions.first?.lookupListen == nil {
+      throw .unplaced(
+        instance: name, needs: "--lookup-listen HOST:PORT of its own: 127.0.0.1:8061 is that of the other daemon")
+    }
   }
 
   /// Keys are for Tor, which takes them at its control port alone.
@@ -56,6 +61,22 @@ extension SettingsDraft {
       }
     }
     return keys
+  }
+
+  /// Who asks for one name learns no other, and a lookup service takes no packets. A private host is not found.
+  private func checkLookup(_ settings: DaemonSettings) throws(SettingError) {
+    guard let origin = origins["lookup"], settings.lookup == .serve else { return }
+    if settings.isPrivate { throw .conflict(origin, origins["private"] ?? .table("private")) }
+    var taken = Set(settings.identities.flatMap(\.listen))
+    for number in settings.identities.indices {
+      guard let address = settings.servedLookup(of: number) else { continue }
+      guard taken.insert(address).inserted else {
+        throw .refused(
+          GivenValue(settings.lookup.rawValue, from: origin),
+          reason: "the names of this host would be told at \(address), where an identity listens already; another "
+            + "--lookup-listen, or ',lookup=HOST:PORT', is accepted")
+      }
+    }
   }
 
   private func checkMode() throws(SettingError) {

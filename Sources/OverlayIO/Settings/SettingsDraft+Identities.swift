@@ -18,7 +18,8 @@ extension SettingsDraft {
     let listenIsGiven = origins["listen"] != nil
     if onions.count > 1, !daemon.linkableIdentities { try requireListeners(listenIsGiven: listenIsGiven) }
     return onions.map { onion in
-      var identity = DaemonSettings.Identity(.onion(onion.name), listen: common, macAddress: onion.macAddress)
+      var identity = DaemonSettings.Identity(
+        .onion(onion.name), listen: common, macAddress: onion.macAddress, lookupListen: onion.lookupListen)
       guard let own = onion.listen else { return identity }
       let others = listenIsGiven ? common : []
       identity.listen = others.contains(own) ? others : [own] + others
@@ -43,7 +44,8 @@ extension SettingsDraft {
     return [DaemonSettings.Identity(.madeByTor(nil), listen: listen)]
       + identitiesOfTor.map { identity in
         DaemonSettings.Identity(
-          .madeByTor(identity.label), listen: [identity.listen], macAddress: identity.macAddress)
+          .madeByTor(identity.label), listen: [identity.listen], macAddress: identity.macAddress,
+          lookupListen: identity.lookupListen)
       }
   }
 

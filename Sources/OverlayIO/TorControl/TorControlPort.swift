@@ -23,6 +23,7 @@ final class TorControlPort {
   // What the log was told last.
   private var complaint: String?
   private var problem: String?
+  private var refusedLookups: Set<Int> = []
 
   /// Makes a port that is not connected to before `start`. Tor is to have `services`, and the publication of `watched`
   /// is followed. `added` is told of each service that Tor has, with the key if Tor has just made it; `changed` gets
@@ -84,7 +85,7 @@ final class TorControlPort {
       guard service.number == number else { return service }
       return TorService(
         number: number, port: service.port, target: service.target, key: service.key, name: service.name,
-        clients: clients) ?? service
+        clients: clients, purpose: service.purpose) ?? service
     }
     connection?.change { session, now in session.close(number, toAllBut: clients, at: now) }
   }
@@ -106,7 +107,9 @@ final class TorControlPort {
     connection = nil
     let wasUp = state.link == .up
     if wasUp || complaint != reason {
-      let advice = wasUp && !services.isEmpty ? "; the onion service goes with it, until Tor is back" : ""
+      let advice =
+        wasUp && services.contains { $0.purpose == .circuits }
+        ? "; the onion service goes with it, until Tor is back" : ""
       log.warning("Tor's control port at \(address): \(reason)\(advice); it is tried again")
     }
     complaint = reason
@@ -137,10 +140,18 @@ final class TorControlPort {
     case .undefended:
       log.info("this Tor has no proof-of-work defence for the onion service: a flood of callers is not slowed down")
     case .refused(let number, let reason):
+      if case .lookup(let address)? = services.first(where: { $0.number == number })?.purpose {
+        // What torrc serves is no fault.
+        if refusedLookups.insert(number).inserted {
+          log.info("Tor does not make a lookup service of \(address) (\(reason)); it is tried again every minute")
+        }
+        break
+      }
       let advice =
         reason.hasSuffix("collision")
         ? "; it has one of this key already, of another program or by lines of torrc, and one of both has to go" : ""
-      let known = services.count > 1 ? services.first { $0.number == number }?.name?.address : nil
+      let isOne = services.count { $0.purpose == .circuits } == 1
+      let known = isOne ? nil : services.first { $0.number == number }?.name?.address
       let which = known.map { " of \($0)" } ?? ""
       log.warning("Tor does not make the onion service\(which) (\(reason))\(advice); it is tried again in a minute")
     case .publication(let name, let publication): note(publication, of: name)
@@ -159,7 +170,7 @@ final class TorControlPort {
     let service = services[place]
     let known = TorService(
       number: number, port: service.port, target: service.target, key: newKey ?? service.key, name: name,
-      clients: service.clients)
+      clients: service.clients, purpose: service.purpose)
     if let known { services[place] = known }
   }
 
@@ -180,6 +191,10 @@ final class TorControlPort {
 
   private func note(_ publication: TorPublication, of name: OnionName) {
     let before = state.publications.updateValue(publication, forKey: name)
+    if case .lookup(let address)? = services.first(where: { $0.name == name })?.purpose {
+      if publication == .published { log.notice("\(address) can be looked up: its lookup service is published") }
+      return
+    }
     switch publication {
     case .published: log.notice("the onion service of \(name.address) is published")
     case .publishing(nil): if before == nil { log.info("the onion service of \(name.address) is being published") }

@@ -29,7 +29,8 @@ struct Command: Sendable {
   static var all: [Command] {
     [
       status, setup, invite, join, revoke, peers, peer, ping, routes, neighbours, monitor, wait, reload,
-      metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, exportHosts, migrate,
+      metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, exportHosts, lookupKey,
+      migrate,
       bugReport, completion, version, help,
     ]
   }

@@ -21,7 +21,7 @@ struct DaemonSettingsTests {
 
   private func node(_ number: Int) -> NodeSettings {
     settings.node(
-      names[number], isFirst: number == 0, beside: Set(names.prefix(2).map(\.address)), isOffloading: true,
+      names[number], number: number, beside: Set(names.prefix(2).map(\.address)), isOffloading: true,
       circuitLimit: 100)
   }
 
@@ -59,7 +59,18 @@ struct DaemonSettingsTests {
   func lookup(mode: LookupMode) {
     var settings = settings
     settings.lookup = mode
-    #expect([true, false].map { settings.policy(isFirst: $0).lookup } == [mode, mode])
+    settings.identities[1].lookupListen = .ipv4(.loopback, port: 9)
+    #expect([0, 1].map { settings.policy(of: $0).lookup } == [mode, mode])
+  }
+
+  @Test("an identity is found by its address where it has a place for that, and the first has one by itself")
+  func served() {
+    var settings = settings
+    settings.lookup = .serve
+    #expect([0, 1, 2].map { settings.servedLookup(of: $0)?.description } == ["127.0.0.1:8061", nil, nil])
+    #expect([0, 1].map { settings.policy(of: $0).lookup } == [.serve, .ask])
+    settings.isPrivate = true
+    #expect(settings.servedLookup(of: 0) == nil && settings.policy(of: 0).lookup == .ask)
   }
 
   @Test("the interface's IPv4 address is on this side of the link even where a route covers it")

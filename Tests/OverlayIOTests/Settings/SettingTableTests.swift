@@ -82,7 +82,8 @@ struct SettingTableTests {
     #expect(
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
-          "peer", "invited", "peer-key", "hosts", "lookup", "route", "serve", "idle", "circuits", "hosts-file",
+          "peer", "invited", "peer-key", "hosts", "lookup", "lookup-listen", "route", "serve", "idle", "circuits",
+          "hosts-file",
           "metrics-peers", "hook", "log-level", "log",
         ])
   }
