@@ -29,7 +29,7 @@ extension Node {
     peers.change(
       idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, names: &names, streams: &streams, out: &out,
       at: turn.now)
-    peers.change(lookup: policy.lookup)
+    peers.change(lookup: policy.lookup, at: turn.now)
     endSearches(turn: &turn)
     var changes = new.changes(from: old)
     if policy.lookup != before.lookup { changes.append(.lookup(policy.lookup)) }

@@ -11,6 +11,8 @@ public struct NodeSettings: Sendable {
   public let dialsPeers: Bool
   /// Whether the node dials its own onion service at start and once in a while, to find out whether others reach it.
   public let checksSelf: Bool
+  /// The mean time between two checks whether this host is found by its address.
+  public let lookupInterval: Duration
   /// The port of the onion service of every host of the overlay.
   public let servicePort: UInt16
   /// Whether the device exchanges super-packets and packets without a complete checksum.
@@ -29,7 +31,8 @@ public struct NodeSettings: Sendable {
   /// Makes the settings of a node.
   public init(
     name: OnionName, policy: NodePolicy = NodePolicy(), siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
-    checksSelf: Bool = false, servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false,
+    checksSelf: Bool = false, lookupInterval: Duration = .seconds(30 * 60),
+    servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false,
     mtu: Int = 1_500,
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
     bounds: NodeBounds = NodeBounds()
@@ -39,6 +42,7 @@ public struct NodeSettings: Sendable {
     self.siblings = siblings
     self.dialsPeers = dialsPeers
     self.checksSelf = checksSelf
+    self.lookupInterval = lookupInterval
     self.servicePort = servicePort
     self.isOffloading = isOffloading
     self.mtu = mtu
@@ -55,7 +59,8 @@ public struct NodeSettings: Sendable {
   var peerPolicy: PeerPolicy {
     PeerPolicy(
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
-      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, lookup: policy.lookup, isFirst: dialsPeers,
+      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, lookup: policy.lookup,
+      lookupInterval: lookupInterval, isFirst: dialsPeers,
       checksSelf: checksSelf,
       bounds: bounds)
   }

@@ -10,12 +10,14 @@ enum CircuitUse {
   case question(about: IPv6Address)
   /// It carries nothing: the lookup service of this address is asked by this index.
   case lookUp(IPv6Address, index: UInt8)
+  /// It carries nothing: the lookup service of this host itself is asked, to find out whether others find it.
+  case ownLookUp
 
   /// The peer that was dialled; `nil` for any other use.
   var dialledPeer: PeerSlots.Index? {
     switch self {
     case .lane(let peer, _), .successor(let peer): peer
-    case .call, .question, .lookUp: nil
+    case .call, .question, .lookUp, .ownLookUp: nil
     }
   }
 }

@@ -172,7 +172,7 @@ struct Peer: ~Copyable {
       state = .up
     case .lane(_, let lane): bulk[lane - 1].current?.isOpen = true
     case .successor: sparse.successor?.isOpen = true
-    case .call, .question, .lookUp: break
+    case .call, .question, .lookUp, .ownLookUp: break
     }
   }
 

@@ -75,7 +75,7 @@ extension PeerTable {
     switch use {
     case .successor: successorGranted(circuit, to: peer, names: names, streams: &streams, out: &out, at: now)
     case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
-    case .lane, .call, .question, .lookUp:
+    case .lane, .call, .question, .lookUp, .ownLookUp:
       names.reached(name, at: now)
       peers[peer].lastHeard = now
       peers[peer].unansweredSince = nil

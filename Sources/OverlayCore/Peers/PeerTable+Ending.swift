@@ -10,6 +10,7 @@ extension PeerTable {
     case .question: questionEnded(circuit, out: &out, at: now)
     case .lookUp(let address, let index):
       lookUpEnded(circuit, of: address, index: index, end, out: &out, at: now)
+    case .ownLookUp: ownLookUpEnded(end, out: &out, at: now)
     case .lane, .successor, .call, nil: break
     }
     guard let use = use(of: circuit), var gone = takeOut(circuit, names: &names, streams: &streams) else {
@@ -19,7 +20,7 @@ extension PeerTable {
     case .call:
       out.figures.noteLost(end, wasAccepted: true)
       out.tell(.callEnded(end))
-    case .question, .lookUp:
+    case .question, .lookUp, .ownLookUp:
       break
     case .successor(let peer):
       successorEnded(&gone, of: peer, end, streams: &streams, out: &out, at: now)
@@ -42,7 +43,7 @@ extension PeerTable {
     case .lane(let peer, _), .successor(let peer):
       if circuit.isBeingBuilt { dials.ended() }
       peers[peer].traffic.add(circuit.traffic)
-    case .question, .lookUp: break
+    case .question, .lookUp, .ownLookUp: break
     case .call(let call):
       calls.remove(identifier)
       if let name = call.sender.name { names.release(name) }

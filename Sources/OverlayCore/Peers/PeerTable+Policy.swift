@@ -17,10 +17,12 @@ extension PeerTable {
   /// Sets the addresses of all identities of this host.
   mutating func siblingsChanged(to addresses: Set<IPv6Address>) { policy.siblings = addresses }
 
-  /// Changes what is asked of the lookup service, from the next question on.
-  mutating func change(lookup: LookupMode) {
+  /// Changes what is asked of the lookup service, from the next question on, and whether this host is found by it.
+  mutating func change(lookup: LookupMode, at now: Instant) {
+    guard lookup != policy.lookup else { return }
     policy.lookup = lookup
     searches.asksLookupService = lookup != .off
+    changeLookupCheck(at: now)
   }
 
   /// Changes the idle time of circuits and the number of circuits of a peer, and then dials configured peers.
@@ -71,6 +73,8 @@ struct PeerPolicy {
   var circuitsPerPeer: Int
   /// What is asked of Tor's directory, and served there.
   var lookup: LookupMode
+  /// The mean time between two checks whether this host is found by its address.
+  let lookupInterval: Duration
   /// Whether this is the first identity of its host, which checks its service at once.
   let isFirst: Bool
   /// Whether this host's own service is dialled, to find out whether others can reach it.

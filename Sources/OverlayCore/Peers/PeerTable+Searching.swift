@@ -64,6 +64,7 @@ extension PeerTable {
     _ text: [UInt8], on circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
+    if case .ownLookUp = use(of: circuit) { return toldOfSelf(text) }
     guard case .lookUp(let address, _) = use(of: circuit) else { return }
     var answer = LookupAnswer(about: address)
     guard let name = try? text.withUnsafeBytes({ try answer.consume($0) }) else {

@@ -172,7 +172,7 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) -> CircuitEnd? {
     switch use {
-    case .successor, .question, .lookUp: return nil
+    case .successor, .question, .lookUp, .ownLookUp: return nil
     case .call(let call):
       let due = end(of: call, streams[circuit])
       guard due > now else {

@@ -33,6 +33,8 @@ struct PeerTable: ~Copyable {
   var searches: NameSearches
   /// The questions to acquaintances.
   var acquaintances = Acquaintances()
+  /// The check whether this host is found by its address.
+  var lookupCheck: LookupCheck
   /// The packets of searches that found nothing, until `takeUnresolved`.
   var unresolved: [PacketQueue] = []
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
@@ -61,6 +63,7 @@ struct PeerTable: ~Copyable {
     strangerLines = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     selfCheck = policy.checksSelf ? SelfCheck() : nil
     searches = NameSearches(asksLookupService: policy.lookup != .off)
+    lookupCheck = LookupCheck(interval: policy.lookupInterval)
   }
 
   // MARK: - Who there is
@@ -143,7 +146,7 @@ struct PeerTable: ~Copyable {
     switch use(of: circuit) {
     case .lane(let peer, _), .successor(let peer): peers[peer].source
     case .call(let call): call.sender.address
-    case .question, .lookUp, nil: nil
+    case .question, .lookUp, .ownLookUp, nil: nil
     }
   }
 
@@ -158,7 +161,8 @@ struct PeerTable: ~Copyable {
 
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
-    let asked = min(peerDeadlines.earliest, circuitDeadlines.earliest, searches.nextDeadline)
+    let asked = min(
+      peerDeadlines.earliest, circuitDeadlines.earliest, min(searches.nextDeadline, lookupCheck.nextStep))
     return min(asked, nextTorProbe, min(nextDials, nextSelection, nextTidying), selfCheck?.nextStep ?? .distantFuture)
   }
 
@@ -177,6 +181,7 @@ struct PeerTable: ~Copyable {
     if PeerTable.take(&nextSelection, at: now) { selectStranger(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextTidying, at: now) { tidy(at: now) }
     stepSearches(names: &names, streams: &streams, out: &out, at: now)
+    stepLookupCheck(streams: &streams, out: &out, at: now)
     if let check = selfCheck, check.nextStep <= now,
       let circuit = stepSelfCheck(names: &names, streams: &streams, out: &out, at: now)
     {
@@ -246,6 +251,7 @@ struct PeerTable: ~Copyable {
     tor = .reachable
     out.perform(.torReachable(true))
     selfCheckTor(isReachable: true, out: &out, at: now)
+    changeLookupCheck(at: now)
     for peer in peers.indices { peers[peer].forgive() }
     dialConfigured(names: &names, streams: &streams, out: &out, at: now)
   }
@@ -258,5 +264,6 @@ struct PeerTable: ~Copyable {
     hasExtendedErrors = false
     out.perform(.torReachable(false))
     selfCheckTor(isReachable: false, out: &out, at: now)
+    changeLookupCheck(at: now)
   }
 }

@@ -16,6 +16,8 @@ enum TorControlCommand: Equatable, Sendable {
   case add(number: Int, isDefended: Bool)
   /// To end an onion service.
   case remove(OnionName)
+  /// To look anew for the service of this name, whatever it remembers of it.
+  case fetch(OnionName)
   /// To look for the service of a peer with this key.
   case authorize(TorClientKey)
   /// To look for the service of a peer without a key.
@@ -32,6 +34,7 @@ enum TorControlCommand: Equatable, Sendable {
       case .information: Array("GETINFO version net/listeners/socks status/bootstrap-phase".utf8)
       case .look: Array("GETINFO status/bootstrap-phase".utf8)
       case .add(_, let isDefended): service.map { TorControlCommand.addition(of: $0, isDefended: isDefended) } ?? []
+      case .fetch(let name): Array("HSFETCH \(name.label)".utf8)
       case .remove(let name): Array("DEL_ONION \(name.label)".utf8)
       case .authorize(let key): Array("ONION_CLIENT_AUTH_ADD \(key.peer.label) ".utf8) + key.text
       case .unauthorize(let name): Array("ONION_CLIENT_AUTH_REMOVE \(name.label)".utf8)

@@ -119,6 +119,9 @@ public struct TorControlSession: Sendable {
     ask(.add(number: number, isDefended: true), at: now)
   }
 
+  /// Has Tor look anew for the service of this name.
+  public mutating func fetch(_ name: OnionName, at now: Instant) { ask(.fetch(name), at: now) }
+
   /// Has Tor look for the service of a peer with this key.
   public mutating func authorize(_ key: TorClientKey, at now: Instant) {
     clientKeys.removeAll { $0.peer == key.peer }
@@ -190,7 +193,7 @@ extension TorControlSession {
     case .events: break
     case .information, .look: try inform(reply, isFirst: asked == .information)
     case .add(let number, let isDefended): try added(reply, number, isDefended: isDefended, at: now)
-    case .remove, .unauthorize: break
+    case .remove, .unauthorize, .fetch: break
     case .authorize(let key):
       tell(reply.isPositive ? .authorized(key.peer) : .unauthorized(key.peer, reason: told(reply)))
     }

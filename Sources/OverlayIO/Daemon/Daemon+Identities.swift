@@ -72,6 +72,8 @@ extension Daemon {
     let lookups = LookupServices(of: names, on: loop, log: log)
     try lookups.apply(settings)
     self.lookups = lookups
+    pump.refreshService = { [unowned self] name in torControl?.fetch(name) }
+    pump.serveLookup = { [unowned lookups] index, number in lookups.serve(upTo: index, of: number) }
     hosts = try watchHosts(for: pump)
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")

@@ -24,7 +24,8 @@ extension DaemonSettings {
     return NodeSettings(
       name: name,
       policy: policy(of: number),
-      siblings: siblings, dialsPeers: isFirst, checksSelf: true, servicePort: servicePort, isOffloading: isOffloading,
+      siblings: siblings, dialsPeers: isFirst, checksSelf: true, lookupInterval: lookupInterval,
+      servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
       bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))

@@ -8,6 +8,10 @@ final class IdentitySockets {
   private let identity: Host.Identity
   private let loop: EventLoop
   private let told: (NodeEvent) -> Void
+  /// Has Tor look anew for the service of a name.
+  var refreshService: (OnionName) -> Void = { _ in }
+  /// Has this identity served by all lookup names up to the one with this index.
+  var serveLookup: (UInt8) -> Void = { _ in }
   private let port: HostPort
   private let tor: TorWatch
   private var sockets = CircuitSockets()
@@ -110,6 +114,8 @@ final class IdentitySockets {
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: tor.look()
     case .torReachable(let isReachable): tor.note(isReachable: isReachable)
+    case .refreshService(let name): refreshService(name)
+    case .serveLookup(let index): serveLookup(index)
     case .trimMemory: oncilla_trim_memory()
     case .tell(let event): told(event)
     }

@@ -11,6 +11,10 @@ final class Pump {
   private var places: [Host.Identity: ServicePlace] = [:]
   private let told: (NodeEvent) -> Void
   private let deviceGone: () -> Void
+  /// Has Tor look anew for the service of a name.
+  var refreshService: (OnionName) -> Void = { _ in }
+  /// Has the identity with this number served by all lookup names up to the one with this index.
+  var serveLookup: (_ index: UInt8, _ number: Int) -> Void = { _, _ in }
 
   /// Makes a pump, which does nothing before `start`. Its identities are those of `names`, and the first takes the
   /// packets of no other. `torChanged` is called when Tor comes into reach or goes out of it, with the reason, `told`
@@ -38,11 +42,14 @@ final class Pump {
         name, number: number, beside: siblings, isOffloading: isOffloading, circuitLimit: circuitLimit)
     }
     let places = settings.places(of: names)
-    for (identity, place) in zip(port.host.add(nodes, turn: &port.turn), places) {
-      identities[identity] = try IdentitySockets(identity, at: port, through: tor, on: loop) { [unowned self] event in
+    for (number, (identity, place)) in zip(port.host.add(nodes, turn: &port.turn), places).enumerated() {
+      let sockets = try IdentitySockets(identity, at: port, through: tor, on: loop) { [unowned self] event in
         self.log.write(event, at: place)
         self.told(event)
       }
+      sockets.refreshService = { [unowned self] name in refreshService(name) }
+      sockets.serveLookup = { [unowned self] index in serveLookup(index, number) }
+      identities[identity] = sockets
       self.places[identity] = place
     }
     if let service { port.host.serve(Pump.makeService(service, keptIn: state, at: loop.now, log: log)) }

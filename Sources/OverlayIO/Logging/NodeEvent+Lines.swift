@@ -29,6 +29,14 @@ extension NodeEvent {
       ]
     case .unknownName(let address):
       [(.debug, "\(address): its name is not known and was not found, and packets to it are refused")]
+    case .lookupHidden(let next):
+      [
+        (
+          .warning,
+          "\(place.address): who looks up this host by its address does not find it at its lookup name \(next - 1), "
+            + "which somebody else serves, or nobody; \(next) is served, too, where Tor has a control port"
+        )
+      ]
     case .pingAnswered: []
     case .ownNameClaimed:
       [

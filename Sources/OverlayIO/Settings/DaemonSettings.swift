@@ -58,6 +58,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var lookup = LookupMode.ask
   /// Where the first identity tells its name to those who look it up.
   public var lookupListen = SocketAddress.ipv4(.loopback, port: 8061)
+  /// The mean time between two checks whether this host is found by its address.
+  public var lookupInterval: Duration = .seconds(1_800)
   /// Tor's SOCKS port.
   public var socks = SocketAddress.ipv4(.loopback, port: 9050)
   /// Tor's control port, if it is used.

@@ -86,6 +86,10 @@ extension Setting {
     ) { draft, given throws(SettingValue.Refusal) in
       draft.daemon.lookupListen = try SettingValue.internetAddress(given.text)
     },
+    .number(
+      "lookup-check", "SECONDS", 1...86400, default: 1800, needsRestart: true,
+      "How often, about, this host looks itself up, with lookup serve; 1 to 86400.", at: \.daemon.lookupInterval,
+      as: { .seconds($0) }),
     .form(
       "socks", "HOST:PORT|unix:PATH", default: "127.0.0.1:9050", needsRestart: true, "Tor's SOCKS port."
     ) { draft, given throws(SettingValue.Refusal) in

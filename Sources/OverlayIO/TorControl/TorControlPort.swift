@@ -64,6 +64,9 @@ final class TorControlPort {
     connection?.change { session, now in session.remove(number, at: now) }
   }
 
+  /// Has Tor look anew for the service of this name, whatever it remembers of it.
+  func fetch(_ name: OnionName) { connection?.change { session, now in session.fetch(name, at: now) } }
+
   /// Has Tor look for the service of a peer with this key.
   func authorize(_ key: TorClientKey) {
     clientKeys.removeAll { $0.peer == key.peer }

@@ -36,6 +36,10 @@ final class FakeHost {
   var probes: [Instant] = []
   /// What the node said of Tor.
   var torChanges: [Bool] = []
+  /// What the node wanted Tor to look for anew.
+  var refreshed: [OnionName] = []
+  /// By which indices the node wanted its lookup name to be served.
+  var servedLookups: [UInt8] = []
   /// How often the node wanted freed memory to be given back.
   var trims = 0
   /// What the node has told of.

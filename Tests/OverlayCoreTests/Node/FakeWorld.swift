@@ -188,6 +188,10 @@ final class FakeWorld {
         host.torProbed(isReachable: isTorReachable, at: now)
       case .torReachable(let isReachable):
         host.torChanges.append(isReachable)
+      case .refreshService(let name):
+        host.refreshed.append(name)
+      case .serveLookup(let index):
+        host.servedLookups.append(index)
       case .trimMemory:
         host.trims += 1
       case .tell(let event):

@@ -188,4 +188,37 @@ struct NodeSearchTests {
     world.pass(.seconds(31))
     #expect(host.node.streams.store.lentBytes == 0 && host.node.peers.searches.count == 0)
   }
+
+  @Test("who wants to be found asks for itself, and is served by the next index where another is found")
+  func serving() {
+    let host = world.start(
+      FakeHost(NodeSettings(name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(100))))
+    world.lookUpServices[name(0)] = line(carol)
+    world.pass(.seconds(2_000))
+    #expect((10...40).contains(host.lookUps.count) && host.lookUps.allSatisfy { "\($0.question.name)" == name(0) })
+    #expect(host.refreshed.count == host.lookUps.count && host.servedLookups.isEmpty)
+    #expect(host.node.streams.count == 0 && host.count(.searched) == 0)
+    for (index, lie) in [line(alice), .isSilent, .absent].enumerated() {
+      world.lookUpServices[name(UInt8(index))] = lie
+      world.lookUpServices[name(UInt8(index) + 1)] = line(carol)
+      world.pass(.seconds(400))
+      #expect(host.servedLookups.last == UInt8(index) + 1)
+      #expect(host.refreshed.last.map { "\($0)" } == name(UInt8(index) + 1))
+    }
+    #expect(host.servedLookups == [1, 2, 3])
+    #expect(host.events.contains(.lookupHidden(next: 3)))
+    let asked = host.lookUps.count
+    _ = host.node.apply(NodePolicy(lookup: .ask), turn: &host.turn)
+    world.pass(.seconds(1_000))
+    #expect(host.lookUps.count == asked)
+  }
+
+  @Test("a Tor that is away says nothing of whether this host is found")
+  func servingWithoutTor() {
+    let host = world.start(
+      FakeHost(NodeSettings(name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(100))))
+    world.isTorReachable = false
+    world.pass(.seconds(3_000))
+    #expect(host.servedLookups.isEmpty && host.lookUps.count <= 1)
+  }
 }
