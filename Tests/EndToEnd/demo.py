@@ -96,7 +96,7 @@ def demonstrate(stage, stack):
         own = pathlib.Path("/etc/oncilla") / who / "conf.d"
         own.mkdir(parents=True)
         (own / "00-demo.conf").write_text(f"netns = {host.name}\n")
-        stage.run([binary, "-i", who, "setup", "--no-start", "--tor-control", f"unix:{client.control}",
+        stage.run([binary, "-i", who, "setup", "--yes", "--no-start", "--tor-control", f"unix:{client.control}",
                    "--socks", f"127.0.0.1:{client.socks}"])
         daemon = overlay.Daemon(label=who, start=False)
         daemon.arguments = ["-i", who, "run"]

@@ -203,7 +203,10 @@ struct RunOptionsTests {
     (["--onion", alice, "more"], "unexpected argument 'more'; 'oncilla run --help' tells what is accepted"),
     (["--onion", alice, "--", "--mtu"], "unexpected argument '--mtu'; 'oncilla run --help' tells what is accepted"),
     (["--onion"], "--onion needs a value: --onion NAME[,listen=HOST:PORT][,mac=MAC][,lookup=HOST:PORT]"),
-    (["--onion", "--mtu", "1500"], "--onion needs a value: --onion NAME[,listen=HOST:PORT][,mac=MAC][,lookup=HOST:PORT]"),
+    (
+      ["--onion", "--mtu", "1500"],
+      "--onion needs a value: --onion NAME[,listen=HOST:PORT][,mac=MAC][,lookup=HOST:PORT]"
+    ),
     (["--help=run"], "--help takes no value"),
     (["--no-offload=yes"], "--no-offload takes no value"),
     (["--onion", alice, "--no-offload", "--no-offload"], "--no-offload is given twice and accepted once"),

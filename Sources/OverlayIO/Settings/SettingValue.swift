@@ -17,7 +17,7 @@ public enum SettingValue {
   }
 
   /// The one of `values` whose word `text` is.
-  static func word<Value>(
+  public static func word<Value>(
     _ text: String, among values: [Value], as word: (Value) -> String
   ) throws(Refusal) -> Value {
     guard let value = values.first(where: { word($0) == text }) else {

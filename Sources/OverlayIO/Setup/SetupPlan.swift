@@ -55,6 +55,17 @@ public struct SetupPlan: Equatable, Sendable {
     case torrc
   }
 
+  /// Whether this host is found by its address.
+  public struct Lookup: Equatable, Sendable {
+    /// What is asked and served.
+    public var mode: LookupMode
+    /// The port at 127.0.0.1 where the name is told.
+    public var port: UInt16
+
+    /// This mode, and this port for it.
+    public init(_ mode: LookupMode, port: UInt16) { (self.mode, self.port) = (mode, port) }
+  }
+
   /// Who makes the onion service.
   public let publisher: Publisher
   /// The files, in the order in which they are written.
@@ -62,16 +73,24 @@ public struct SetupPlan: Equatable, Sendable {
   /// The line that Tor's own configuration lacks; `nil` if it lacks none.
   public let torrcLine: String?
 
+  /// The first port that is tried for the lookup service.
+  public static let firstLookupPort: UInt16 = 8_061
+
   private static let heading =
     "# Written by 'oncilla setup', which never writes it again. It is yours to change.\n"
 
   /// Plans to let Tor make the onion service at its control port.
   public static func control(
-    _ control: SocketAddress, socks: SocketAddress, port: UInt16, isPrivate: Bool, _ places: SetupPlaces
+    _ control: SocketAddress, socks: SocketAddress, port: UInt16, isPrivate: Bool, lookup: Lookup? = nil,
+    _ places: SetupPlaces
   ) -> SetupPlan {
     let group: String? = if case .unix(let path) = control { groupOwner(of: path) } else { nil }
     var lines = ["tor-control = \(control)", "publish = tor", "socks = \(socks)", "listen = 127.0.0.1:\(port)"]
     if isPrivate { lines.append("private = yes") }
+    if let lookup {
+      lines.append("lookup = \(lookup.mode.rawValue)")
+      if lookup.mode == .serve { lines.append("lookup-listen = 127.0.0.1:\(lookup.port)") }
+    }
     var files = [File(path: places.setupFile, text: heading + lines.map { $0 + "\n" }.joined())]
     if let group, group != "root", places.hasSystemd {
       files.append(File(path: places.unitFile, text: heading + "[Service]\nSupplementaryGroups=\(group)\n"))

@@ -52,10 +52,14 @@ enum Console {
     guard SystemCall.isTerminal(STDIN_FILENO) else {
       throw .failed("nobody is here to be asked \(otherwise): --yes says so")
     }
+    guard confirms(question) else { throw .failed("nothing was changed") }
+  }
+
+  /// Asks the user, and returns whether he agrees. Nobody does where nobody is there.
+  static func confirms(_ question: String) -> Bool {
+    guard SystemCall.isTerminal(STDIN_FILENO) else { return false }
     _ = print("\(question) [y/N] ")
-    guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
-      throw .failed("nothing was changed")
-    }
+    return readLine().map { ["y", "yes"].contains($0.lowercased()) } ?? false
   }
 
   /// Writes one line to standard error, if anybody takes it.

@@ -33,6 +33,8 @@ struct SetupDraft: ClientDraft {
   var isTorrc = false
   var isPrivate = false
   var agrees = false
+  /// Whether this host is found by its address; `nil` if that is to be asked.
+  var lookup: LookupMode?
   var timeout = 180
   var torControl: SocketAddress?
   var socks: SocketAddress?
@@ -49,7 +51,15 @@ struct SetupDraft: ClientDraft {
       Option(flag: "--private", "Let only those find this host whom 'oncilla invite' gave a key.") {
         $0.isPrivate = true
       },
-      Option(flag: "--yes", "Do not ask before a line is added to Tor's own configuration.") { $0.agrees = true },
+      Option(
+        "--lookup", "off|ask|serve",
+        "Whether unknown addresses are looked up, and this host is found by its own; asked if it is not given."
+      ) { draft, text throws(SettingValue.Refusal) in
+        draft.lookup = try SettingValue.word(text, among: LookupMode.allCases, as: \.rawValue)
+      },
+      Option(flag: "--yes", "Do not ask: be found by the address, and change Tor's own configuration.") {
+        $0.agrees = true
+      },
       Option("--tor-control", "HOST:PORT|unix:PATH", "Tor's control port, where it is not found by itself.") {
         draft, text throws(SettingValue.Refusal) in draft.torControl = try SettingValue.socketAddress(text)
       },

@@ -59,7 +59,8 @@ struct Setup {
     }
     if !draft.isTorrc, let control = draft.torControl ?? places.findControl() {
       say("Tor is found: its control port is \(control), its SOCKS port \(socks).")
-      return .control(control, socks: socks, port: port, isPrivate: draft.isPrivate, places)
+      return .control(
+        control, socks: socks, port: port, isPrivate: draft.isPrivate, lookup: try lookup(beside: port), places)
     }
     guard !draft.isPrivate else {
       throw .failed(
@@ -67,6 +68,9 @@ struct Setup {
           + "where it is")
     }
     if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
+    if draft.lookup == .serve {
+      throw .failed("--lookup serve needs Tor's control port here: 'oncilla lookup-key' tells how torrc does it")
+    }
     // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the
     // only.
     let mayAddSocks = draft.socks == nil && places.hasTorDefaults
@@ -77,6 +81,30 @@ struct Setup {
       if error.isDenied { throw CommandError(error) }
       throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")
     }
+  }
+
+  /// Returns whether this host is to be found by its address: who gives neither `--lookup` nor `--yes` is asked, and
+  /// where nobody is there to be asked it is not.
+  private func lookup(beside port: UInt16) throws(CommandError) -> SetupPlan.Lookup {
+    guard let lookupPort = places.freePort(from: SetupPlan.firstLookupPort, except: [port]) else {
+      throw .failed("no port from \(SetupPlan.firstLookupPort) on is free at 127.0.0.1 for the lookup service")
+    }
+    if draft.isPrivate, draft.lookup == .serve {
+      throw .failed("--private and --lookup serve exclude each other: a private host is not found by strangers")
+    }
+    let mode: LookupMode =
+      if let chosen = draft.lookup {
+        chosen
+      } else if draft.isPrivate {
+        .ask
+      } else if draft.agrees || draft.isDryRun {
+        .serve
+      } else {
+        Console.confirms(
+          "May this host be found by its address alone? Whoever has that learns its onion name then, and sees when it "
+            + "is up; friends need no invitation.") ? .serve : .ask
+      }
+    return SetupPlan.Lookup(mode, port: lookupPort)
   }
 
   private func list(_ addresses: [SocketAddress]) -> String { addresses.map { "\($0)" }.joined(separator: " or ") }

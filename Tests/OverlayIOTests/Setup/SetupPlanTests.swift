@@ -45,6 +45,17 @@ struct SetupPlanTests {
     #expect(try source.load().settings.daemon.socks == .unix("/run/tor/socks"))
   }
 
+  @Test("it tells whether the host is found by its address, and where the name is told then")
+  func lookup() throws {
+    for (mode, expected) in [
+      (LookupMode.serve, "lookup = serve\nlookup-listen = 127.0.0.1:8070\n"), (.ask, "lookup = ask\n"),
+    ] {
+      let plan = SetupPlan.control(
+        .unix("/c"), socks: .unix("/s"), port: 8_060, isPrivate: false, lookup: .init(mode, port: 8_070), places)
+      #expect(plan.files.first?.text.hasSuffix("listen = 127.0.0.1:8060\n" + expected) == true)
+    }
+  }
+
   @Test("by torrc it is an onion service in a file of its own, and the one line that includes it")
   func torrc() throws {
     try write("SocksPort 9050\n", to: places.torrc)
