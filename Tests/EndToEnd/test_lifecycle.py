@@ -352,7 +352,7 @@ def test_sighup_without_a_file_and_a_closed_pipe_do_no_harm(standing):
 def test_without_rights(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), within=host, socks="127.0.0.1:9050",
                   prefix=["setpriv", "--bounding-set=-all", "--inh-caps=-all"])
-    fails_with_a_line(one, "CAP_NET_ADMIN")
+    fails_with_a_line(one, "CAP_NET_ADMIN", status=4)
     assert not host.has_interface("oncilla0")
 
 
@@ -361,13 +361,13 @@ def test_as_another_user(daemons, host, proxy):
                   prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"], start=False)
     one.directory.chmod(0o777)
     one.start()
-    fails_with_a_line(one, "CAP_NET_ADMIN|root")
+    fails_with_a_line(one, "CAP_NET_ADMIN|root", status=4)
 
 
 def test_without_the_right_to_change_the_namespace(daemons, host, proxy):
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address,
                   prefix=["setpriv", "--bounding-set=-sys_admin"])
-    fails_with_a_line(one, f"CAP_SYS_ADMIN|{host.name}")
+    fails_with_a_line(one, f"CAP_SYS_ADMIN|{host.name}", status=4)
 
 
 def test_without_dev_net_tun(daemons, host, proxy):
