@@ -308,9 +308,10 @@ def test_a_bad_line_in_the_hosts_file_is_named_and_the_others_count(daemons, hos
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, hosts=hosts_file)
     one.wait_for_interface()
     one.wait_for_line(r"hosts\S*.*\b1\b")
+    # Before there is an acquaintance that could be asked, and says nothing.
+    assert host.ping(other.address, timeout=2).unreachable
     send_datagrams(host, peer.address, [b"x"])
     wait_until(lambda: datagrams(peer.wait_for_circuit()) == [b"x"])
-    assert host.ping(other.address, timeout=2).unreachable
 
 
 def test_the_hostname_file_may_appear_later(daemons, host, proxy, wire_peer, tmp_path):

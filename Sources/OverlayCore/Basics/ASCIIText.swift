@@ -20,3 +20,27 @@ extension FixedWidthInteger {
     self.init(decimal: text)
   }
 }
+
+extension UInt8 {
+  /// The value of the hexadecimal digit that this character of ASCII is, in either case; `nil` if it is none.
+  var hexadecimalValue: UInt8? {
+    switch self {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}
+
+extension [UInt8] {
+  /// The bytes that hexadecimal digits write, two each; `nil` for anything else.
+  init?(hexadecimal digits: [UInt8]) {
+    guard digits.count % 2 == 0 else { return nil }
+    self = []
+    for index in stride(from: 0, to: digits.count, by: 2) {
+      guard let high = digits[index].hexadecimalValue, let low = digits[index + 1].hexadecimalValue else { return nil }
+      append(high << 4 | low)
+    }
+  }
+}

@@ -32,7 +32,7 @@ extension DNSName {
     guard let end = offset(of: .addresses), end <= 64 else { return nil }
     var values: [UInt8] = []
     for label in labels where label.startIndex < end {
-      guard label.count == 1, let digit = label.first, let value = DNSName.value(of: digit) else { return nil }
+      guard label.count == 1, let digit = label.first, let value = digit.hexadecimalValue else { return nil }
       values.append(value)
     }
     return values
@@ -41,13 +41,4 @@ extension DNSName {
   /// Whether names of addresses can stand below this one, or it is such a name: nothing but digits is before
   /// `ip6.arpa`.
   var isOfAddresses: Bool { digitValues != nil }
-
-  private static func value(of digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-    default: nil
-    }
-  }
 }

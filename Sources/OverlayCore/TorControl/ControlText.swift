@@ -14,26 +14,6 @@ enum ControlText {
     let digits = Array("0123456789ABCDEF".utf8)
     return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
   }
-
-  /// The bytes that hexadecimal digits mean; `nil` for anything else.
-  static func bytes(hexadecimal text: [UInt8]) -> [UInt8]? {
-    guard text.count % 2 == 0 else { return nil }
-    var bytes: [UInt8] = []
-    for position in stride(from: 0, to: text.count, by: 2) {
-      guard let high = digit(text[position]), let low = digit(text[position + 1]) else { return nil }
-      bytes.append(high << 4 | low)
-    }
-    return bytes
-  }
-
-  private static func digit(_ character: UInt8) -> UInt8? {
-    switch character {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-    default: nil
-    }
-  }
 }
 
 /// The words of a line of Tor's control port: `WORD KEY=VALUE KEY="QUOTED VALUE"`, in their order.

@@ -30,8 +30,8 @@ extension TorControlSession {
     guard reply.isPositive else { throw .refused(told(reply)) }
     let words = ControlWords(reply.lines[0].text)
     guard words.plain(0) == "AUTHCHALLENGE",
-      let hash = words["SERVERHASH"].flatMap({ ControlText.bytes(hexadecimal: $0) }), hash.count == SafeCookie.size,
-      let serverNonce = words["SERVERNONCE"].flatMap({ ControlText.bytes(hexadecimal: $0) }),
+      let hash = words["SERVERHASH"].flatMap({ [UInt8](hexadecimal: $0) }), hash.count == SafeCookie.size,
+      let serverNonce = words["SERVERNONCE"].flatMap({ [UInt8](hexadecimal: $0) }),
       serverNonce.count == SafeCookie.size
     else { throw .malformed("AUTHCHALLENGE") }
     let proof = SafeCookie(cookie: cookie, clientNonce: nonce, serverNonce: serverNonce)

@@ -32,10 +32,10 @@ struct DaemonPlacesTests {
 
   @Test("without files they are those of the instance, and one file alone may say")
   func others() throws {
-    let instance = try Instance("work")
+    let instance = try Instance("office")
     let places = DaemonPlaces(ConfigurationSource(instance, directory: "/nowhere"))
-    #expect(places.control == "/run/oncilla/work/control.sock")
-    #expect(places.stateDirectory == "/var/lib/oncilla/work")
+    #expect(places.control == "/run/oncilla/office/control.sock")
+    #expect(places.stateDirectory == "/var/lib/oncilla/office")
     let directory = try TemporaryDirectory()
     try OpenDirectory(directory.path).replace("one.conf", with: "control = /run/one.sock\n")
     let file = ConfigurationSource(instance, file: "\(directory.path)/one.conf")

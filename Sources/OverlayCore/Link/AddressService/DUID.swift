@@ -33,23 +33,8 @@ extension DUID: CustomStringConvertible, LosslessStringConvertible {
 
   /// The identifier that `text` writes in hexadecimal; `nil` if it writes none.
   public init?(_ text: String) {
-    let digits = Array(text.utf8)
-    guard digits.count % 2 == 0, DUID.lengths.contains(digits.count / 2) else { return nil }
-    var bytes: [UInt8] = []
-    for index in stride(from: 0, to: digits.count, by: 2) {
-      guard let high = DUID.value(of: digits[index]), let low = DUID.value(of: digits[index + 1]) else { return nil }
-      bytes.append(high << 4 | low)
-    }
+    guard let bytes = [UInt8](hexadecimal: Array(text.utf8)), DUID.lengths.contains(bytes.count) else { return nil }
     self.init(bytes: bytes)
-  }
-
-  private static func value(of digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-    default: nil
-    }
   }
 }
 
