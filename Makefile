@@ -96,7 +96,8 @@ check-as-root: test-build
 	$(SWIFT) test $(STRICT)
 	$(BUILD) $(STRICT)
 	SWIFT=$(SWIFT) Tests/Fuzz/run all 10
-	$(PYTHON) -m pytest Tests/EndToEnd -v -n 2 --dist loadfile
+	$(PYTHON) -m pytest Tests/EndToEnd -v -n 2 --dist loadfile -m 'not alone'
+	$(PYTHON) -m pytest Tests/EndToEnd -v -m alone
 
 TARGET ?= all
 SECONDS ?= 60

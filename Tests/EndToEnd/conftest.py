@@ -25,6 +25,7 @@ _LONG = [
 
 def pytest_configure(config):
     config.addinivalue_line("markers", f"seconds(n): the test may take n seconds (default {_SECONDS})")
+    config.addinivalue_line("markers", "alone: the test compares throughputs: no other test runs at the same time")
     config.stash[_figures] = []
     if config.option.collectonly:
         return

@@ -22,6 +22,8 @@ import packets
 import yardstick
 from overlay import wait_until
 
+pytestmark = pytest.mark.alone
+
 KNOWN_NAMES = 10_000
 CIRCUITS = 1_000  # of each direction
 RATIO = 0.9
