@@ -53,7 +53,8 @@ struct ManualTests {
 
   /// Commands whose options are those of another one, which the page tells once.
   static let alike = [
-    "peers": "status", "routes": "status", "neighbours": "status", "monitor": "status", "reload": "status",
+    "peers": "status", "routes": "status", "neighbours": "status", "names": "status", "resolve": "status",
+    "monitor": "status", "reload": "status",
     "revoke": "join",
   ]
 

@@ -17,6 +17,9 @@ struct NameTable {
   /// The time for which a learned name keeps its address against another.
   static let learnedValidity = Duration.seconds(2 * 60 * 60)
 
+  /// The time after its validity for which a learned name is kept that is neither told nor reached.
+  static let unreachableLimit = Duration.seconds(7 * 24 * 60 * 60)
+
   private struct Entry {
     let name: OnionName
     var source: Source
@@ -234,6 +237,64 @@ struct NameTable {
     if reached.count > reachedLimit { dropOldest(reached: true) }
     if reached.length > 2 * reachedLimit {
       reached.forget { [entries] address, _ in !NameTable.isLearned(entries[address], reached: true) }
+    }
+  }
+
+  /// The addresses whose names are known, at most `limit`.
+  func addresses(limit: Int) -> [IPv6Address] {
+    let own = Array(entries.keys.prefix(limit))
+    let others = hosts.names.lazy.map(\.address).filter { [entries, onThisSide] address in
+      entries[address] == nil && !onThisSide.contains(address)
+    }
+    return own + others.prefix(limit - own.count)
+  }
+
+  /// What is known of the name at an address; `nil` if there is none.
+  func description(
+    of address: IPv6Address
+  ) -> (name: OnionName, source: Source, isReached: Bool, validUntil: Instant)? {
+    entry(of: address).map { ($0.name, $0.source, $0.isReached, $0.validUntil) }
+  }
+
+  /// Forgets a name that was learned. It returns false if there is none.
+  mutating func forgetLearned(_ address: IPv6Address) -> Bool {
+    guard let entry = entries[address], entry.source.isLearned else { return false }
+    forget(address)
+    return true
+  }
+
+  /// Forgets all names that were learned, and returns how many.
+  mutating func forgetLearned() -> Int {
+    let learned = entries.filter { $0.value.source.isLearned }.keys
+    for address in learned { forget(address) }
+    return learned.count
+  }
+
+  /// Forgets learned names that nobody has told or reached since they were last valid, for `unreachableLimit`, unless a
+  /// circuit claims them. It looks at those alone whose time can have come, the oldest first.
+  mutating func prune(at now: Instant) {
+    for isReached in [false, true] {
+      while let (address, mark) = isReached ? reached.first : unreached.first,
+        mark + UInt64(NameTable.unreachableLimit.nanoseconds) < now.nanoseconds
+      {
+        _ = isReached ? reached.popFirst() : unreached.popFirst()
+        guard let entry = entries[address], NameTable.isLearned(entry, reached: isReached) else { continue }
+        var validUntil = entry.validUntil
+        if claims[entry.name] != nil {
+          validUntil = max(validUntil, now)
+          entries[address]?.validUntil = validUntil
+        }
+        guard validUntil.nanoseconds > mark else {
+          forget(address)
+          continue
+        }
+        // It was confirmed since, or has a circuit, and is looked at again.
+        if isReached {
+          reached.requeue(address, validUntil.nanoseconds)
+        } else {
+          unreached.requeue(address, validUntil.nanoseconds)
+        }
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /// What the node tells its peers of names.
 extension Node {
-  /// Returns whether a packet is for port 53 of this host, and answers it. With `lookup` off the port is the user's own.
+  /// Returns whether a packet is for port 53 of this host, and answers it. With `lookup` off the port is the user's.
   mutating func answersName(_ packet: PacketView, on circuit: CircuitIdentifier, at now: Instant) -> Bool {
     guard settings.policy.lookup != .off, UDPDatagram.ports(packet)?.destination == Acquaintances.port else {
       return false
@@ -27,8 +27,8 @@ extension Node {
     return true
   }
 
-  /// Returns the name that peers are told of an address. Of blocked peers nobody is told, nor of those that only whoever
-  /// has a key can find.
+  /// Returns the name that peers are told of an address. Of blocked peers nobody is told, nor of those that are found
+  /// with a key alone.
   private func told(_ address: IPv6Address, at now: Instant) -> AcquaintanceServer.KnownName? {
     if address == settings.name.address { return .init(name: settings.name, isLocal: true) }
     guard !peers.isBlocked(address), let (name, isLocal) = names.tellable(at: address, now),

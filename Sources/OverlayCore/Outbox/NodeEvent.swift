@@ -21,7 +21,8 @@ public enum NodeEvent: Equatable, Sendable {
   case crowdedOut
   /// A name that was not known was told: by a keepalive, by a lookup service or by an acquaintance.
   case learned(OnionName)
-  /// A name was told whose address belongs to another name, by a circuit that claims it or in answer to a question. Strangers can cause it, so its rate is limited.
+  /// A name was told whose address belongs to another name, by a circuit that claims it or in answer to a question.
+  /// Strangers can cause it, so its rate is limited.
   case nameConflict
   /// Whether others can reach this host has changed.
   case readiness(Readiness)

@@ -29,8 +29,8 @@ enum UDPDatagram {
       payload: UnsafeRawBufferPointer(rebasing: datagram[UDPHeader.size...]))
   }
 
-  /// Returns the ports of the datagram that a packet of IPv6 begins with; `nil` for any other packet. Nothing else of it
-  /// is looked at.
+  /// Returns the ports of the datagram that a packet of IPv6 begins with; `nil` for any other packet. Nothing else
+  /// of it is looked at.
   static func ports(_ packet: PacketView) -> (source: UInt16, destination: UInt16)? {
     guard !packet.isIPv4, packet.nextHeader == NextHeader.udp, packet.count >= IPv6Header.size + UDPHeader.size else {
       return nil

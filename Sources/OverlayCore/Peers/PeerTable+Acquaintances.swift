@@ -1,5 +1,5 @@
-/// Acquaintances are the peers with an open circuit. They are asked for names that are not known here, and ask for those
-/// that are.
+/// Acquaintances are the peers with an open circuit. They are asked for names that are not known here, and ask for
+/// those that are.
 extension PeerTable {
   /// Asks up to `NameSearches.acquaintances` peers for the name of an address, configured ones first, and returns how
   /// many. None is asked that has answered already.

@@ -179,7 +179,10 @@ struct PeerTable: ~Copyable {
     if PeerTable.take(&nextTorProbe, at: now) { out.perform(.probeTor) }
     if PeerTable.take(&nextDials, at: now) { dialWaiting(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextSelection, at: now) { selectStranger(names: &names, streams: &streams, out: &out, at: now) }
-    if PeerTable.take(&nextTidying, at: now) { tidy(at: now) }
+    if PeerTable.take(&nextTidying, at: now) {
+      tidy(at: now)
+      names.prune(at: now)
+    }
     stepSearches(names: &names, streams: &streams, out: &out, at: now)
     stepLookupCheck(streams: &streams, out: &out, at: now)
     if let check = selfCheck, check.nextStep <= now,

@@ -79,6 +79,11 @@ final class ControlDesk {
     switch request.command.name {
     case "peer_add": return try add(exchange)
     case "peers": return pump.status().peersMembers
+    case "names": return pump.namesMembers(petname)
+    case "name_forget" where request.string("peer") == nil:
+      guard request.isTrue("all") else { throw ControlError(.badArgument, "name_forget needs \"peer\" or \"all\"") }
+      note(exchange, "all learned names")
+      return pump.forgetNames()
     case "neighbours":
       guard let neighbours = pump.neighbours else {
         throw ControlError(.conflict, "there are no neighbours without --mode tap")
@@ -103,6 +108,10 @@ final class ControlDesk {
     if command.isChange { note(exchange, shown(peer)) }
     switch command.name {
     case "peer_show": break
+    case "name_resolve":
+      if let name = peer.name { return KnownName(configured: name).members(petname(of: name)) }
+      return try pump.resolve(peer.address, petname)
+    case "name_forget": return try pump.forgetName(peer.address)
     case "peer_remove":
       guard let removed = daemon?.removePeer(peer.address) else {
         throw ControlError(.notFound, "there is no permanent peer \(shown(peer))")

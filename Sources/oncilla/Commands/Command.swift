@@ -28,9 +28,9 @@ struct Command: Sendable {
   /// All of them, in the order of the help text.
   static var all: [Command] {
     [
-      status, setup, invite, join, revoke, peers, peer, ping, routes, neighbours, monitor, wait, reload,
-      metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, exportHosts, lookupKey,
-      migrate,
+      status, setup, invite, join, revoke, peers, peer, names, resolve, forget, ping, routes, neighbours, monitor, wait,
+      reload, metrics, top, run, checkConfiguration, doctor, leakGuard, exec, identity, address, name, exportHosts,
+      lookupKey, migrate,
       bugReport, completion, version, help,
     ]
   }

@@ -1,0 +1,35 @@
+/// What the operator asks of names.
+extension Node {
+  /// The names that this identity knows, its own first, at most `limit`.
+  public func knownNames(limit: Int, at now: Instant) -> [KnownName] {
+    [knownOwnName] + names.known(limit: max(0, limit - 1), at: now)
+  }
+
+  /// Returns the name of an address, and begins to search for it if it is not known.
+  public mutating func resolve<Device: PacketDevice & ~Copyable>(
+    _ address: IPv6Address, turn: inout Turn<Device>
+  ) -> Resolution {
+    if address == settings.name.address { return .known(knownOwnName) }
+    if names.diallable(at: address, turn.now) != nil, let known = names.known(at: address, turn.now) {
+      return .known(known)
+    }
+    defer { tellUnresolved(turn: &turn) }
+    let isSearched =
+      peers.search(for: address, names: &names, streams: &streams, out: &out, at: turn.now) != nil
+    return isSearched ? .searching : names.known(at: address, turn.now).map { .known($0) } ?? .unknown
+  }
+
+  /// Forgets a name that was learned. Circuits stay. It returns false if there is none.
+  public mutating func forgetName(at address: IPv6Address) -> Bool { names.forgetLearned(address) }
+
+  /// Forgets all names that were learned, and returns how many.
+  public mutating func forgetNames() -> Int { names.forgetLearned() }
+
+  /// The address of this identity.
+  public var ownAddress: IPv6Address { settings.name.address }
+
+  /// The name of this identity, as one that is known.
+  public var knownOwnName: KnownName {
+    KnownName(name: settings.name, source: .own, isReached: false, age: nil, expiry: nil)
+  }
+}

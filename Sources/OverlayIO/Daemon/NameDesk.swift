@@ -1,0 +1,58 @@
+import OverlayCore
+
+/// What the control socket tells of names.
+extension Pump {
+  /// The most names of an identity in a reply.
+  static let mostNames = 2_000
+
+  /// The members of `names`.
+  func namesMembers(_ petname: (OnionName) -> Petname?) -> JSONObject {
+    var omitted = 0
+    let all = withEach { node, turn in
+      let known = node.knownNames(limit: Pump.mostNames, at: turn.now)
+      omitted += max(0, node.status(at: turn.now).knownNames + 1 - known.count)
+      return (node.ownAddress, known)
+    }
+    let names = all.flatMap { own, known in
+      known.sorted { $0.isBefore($1) }.map { name -> JSONValue in
+        var members = name.members(petname(name.name))
+        members["identity"] = .text(own)
+        return .object(members)
+      }
+    }
+    return ["names": .array(names), "names_omitted": .count(omitted)]
+  }
+
+  /// The members of `name_resolve`. The first identity searches.
+  func resolve(_ address: IPv6Address, _ petname: (OnionName) -> Petname?) throws(ControlError) -> JSONObject {
+    let own = withEach { node, _ in node.ownAddress == address ? node.knownOwnName : nil }.compactMap(\.self).first
+    if let own { return own.members(nil) }
+    switch withFirst({ node, turn in node.resolve(address, turn: &turn) }) {
+    case .known(let known): return known.members(petname(known.name))
+    case .searching: return ["address": .text(address), "name": .null, "source": "searching"]
+    case .unknown, nil:
+      throw ControlError(.notFound, "the name of \(address) is not known, and was not found")
+    }
+  }
+
+  /// The members of `name_forget`.
+  func forgetName(_ address: IPv6Address) throws(ControlError) -> JSONObject {
+    let count = withEach { node, _ in node.forgetName(at: address) }.count { $0 }
+    guard count > 0 else { throw ControlError(.notFound, "no name was learned for \(address)") }
+    return ["forgotten": .count(count)]
+  }
+
+  /// The members of `name_forget` for all names.
+  func forgetNames() -> JSONObject {
+    ["forgotten": .count(withEach { node, _ in node.forgetNames() }.reduce(0, +))]
+  }
+}
+
+extension KnownName {
+  /// Whether it is shown before the other: from a better source, or by its address.
+  fileprivate func isBefore(_ other: KnownName) -> Bool {
+    guard source == other.source else { return source > other.source }
+    let (left, right) = (name.address, other.name.address)
+    return left.high == right.high ? left.low < right.low : left.high < right.high
+  }
+}

@@ -1,0 +1,101 @@
+import OverlayCore
+import OverlayIO
+
+extension Command {
+  /// `oncilla resolve`: from an address, a name or a petname to all of them.
+  static let resolve = Command(
+    name: "resolve",
+    usage: "PEER [OPTION]...",
+    summary: "tell the address and the full name of a peer, and where they come from",
+    details: [
+      """
+      PEER is an overlay address, an onion name or a petname. A full name, and whatever the configuration has, needs no \
+      daemon; of any other address the daemon knows the name, or searches for it, which takes up to 30 seconds. Where it \
+      is not found the exit status is 7.
+      """
+    ],
+    optionRows: ReadingOptions.options.map { HelpText.row($0) },
+    perform: { instance, arguments throws(CommandError) in
+      let parser = OptionParser(command: "oncilla resolve", options: ReadingOptions.options)
+      let parsed = try parser.parse(arguments, into: ReadingOptions())
+      if parsed.wantsHelp { return nil }
+      guard let text = parsed.operands.first else { throw .incomplete(command: "resolve", needs: "PEER") }
+      if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1], command: parser.command) }
+      let result: JSONObject
+      if let known = NameText.offline(text, instance) {
+        result = known
+      } else {
+        result = try NameText.ask(text, DaemonConnection(instance, parsed.draft.control))
+      }
+      return .output(parsed.draft.isJSON ? result.line : NameText.lines(result))
+    })
+}
+
+/// How names are found and shown.
+enum NameText {
+  /// The longest that a search takes, with some time to tell of it, in milliseconds.
+  private static let patience: UInt32 = 35_000
+  private static let interval: UInt32 = 100
+
+  /// What is known without a daemon; `nil` if that is nothing.
+  static func offline(_ text: String, _ instance: Instance) -> JSONObject? {
+    let trimmed = PastedName.trimmed(text[...])
+    let peers = (try? ConfigurationSource(instance).load().settings.daemon.peers) ?? []
+    let address = trimmed.hasPrefix("[") ? IPv6Address(trimmed.dropFirst().dropLast()) : IPv6Address(trimmed)
+    if let peer = peers.first(where: {
+      $0.petname != nil && $0.petname == Petname(trimmed) || $0.name.address == address
+    }) {
+      return members(peer.name, peer.petname, "configuration")
+    }
+    guard address == nil, let name = try? PastedName(text).name, !name.isVersion2 else { return nil }
+    let petname = peers.first { $0.name == name }?.petname
+    return members(name, petname, petname == nil ? "given" : "configuration")
+  }
+
+  private static func members(_ name: OnionName, _ petname: Petname?, _ source: String) -> JSONObject {
+    [
+      "petname": petname.map { .string("\($0)") } ?? .null, "address": .text(name.address), "name": .text(name),
+      "source": .string(source), "age_seconds": .null, "expires_seconds": .null, "searched_ms": 0,
+    ]
+  }
+
+  /// What the daemon knows, or finds.
+  static func ask(_ text: String, _ daemon: borrowing DaemonConnection) throws(CommandError) -> JSONObject {
+    var waited: UInt32 = 0
+    while true {
+      var result = try daemon.ask("name_resolve", ["peer": .string(text)])
+      if result["source"]?.string != "searching" {
+        result["searched_ms"] = .integer(Int64(waited))
+        return result
+      }
+      guard waited < patience else { throw .daemon(124, "the search for the name has not ended in time") }
+      SystemCall.sleep(milliseconds: interval)
+      waited += interval
+    }
+  }
+
+  /// The result for people, a line for each thing.
+  static func lines(_ result: JSONObject) -> String {
+    var lines = ["address  \(result["address"]?.string ?? "?")", "name     \(result["name"]?.string ?? "?")"]
+    if let petname = result["petname"]?.string { lines.append("petname  \(petname)") }
+    lines.append("source   \(source(result["source"]?.string))")
+    if let age = result["age_seconds"]?.integer { lines.append("age      \(PeerText.duration(age))") }
+    if let expiry = result["expires_seconds"]?.integer { lines.append("expires  in \(PeerText.duration(expiry))") }
+    if let took = result["searched_ms"]?.integer, took > 0 { lines.append("found    after about \(took) ms") }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// Where a name comes from, in words.
+  static func source(_ source: String?) -> String {
+    switch source {
+    case "hearsay": "an acquaintance that learned it"
+    case "lookup": "the lookup service, or an acquaintance that was given it"
+    case "hosts_file": "hosts file"
+    case "own": "this host"
+    case let other: other ?? "?"
+    }
+  }
+
+  /// A length of time of a reply; nothing for none.
+  static func duration(_ seconds: JSONValue?) -> String { seconds?.integer.map { PeerText.duration($0) } ?? "" }
+}

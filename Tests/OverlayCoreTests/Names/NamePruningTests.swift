@@ -1,0 +1,88 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("Names that are shown, forgotten and outlived")
+struct NamePruningTests {
+  private static let start = Instant(nanoseconds: 1_000_000_000_000)
+  private static let week = NameTable.learnedValidity + NameTable.unreachableLimit
+
+  @Test("a learned name goes a week after it was last valid, unless it was confirmed since or a circuit claims it")
+  func pruned() throws {
+    let names = try (1...6).map { try OnionName.sample($0) }
+    var table = NameTable()
+    for name in names.prefix(5) { #expect(table.learn(name, from: .lookup, at: Self.start) == .new) }
+    table.configure(names[5])
+    table.reached(names[0], at: Self.start)
+    table.reached(names[1], at: Self.start)
+    #expect(table.learn(names[1], from: .keepalive, at: Self.start + .seconds(3_600)) == .confirmed)
+    #expect(table.learn(names[2], from: .keepalive, at: Self.start + .seconds(3_600)) == .confirmed)
+    table.retain(names[3])
+    table.prune(at: Self.start + Self.week)
+    #expect(table.count == 6)
+    table.prune(at: Self.start + Self.week + .nanoseconds(1))
+    #expect(names.map { table.name(of: $0.address) != nil } == [false, true, true, true, false, true])
+    table.release(names[3])
+    table.prune(at: Self.start + Self.week + .seconds(3_601))
+    #expect(names.map { table.name(of: $0.address) != nil } == [false, false, false, true, false, true])
+    table.prune(at: Self.start + Self.week + Self.week + Self.week)
+    #expect(table.count == 1)
+  }
+
+  @Test("a node that runs for weeks forgets what it has learned")
+  func weeks() throws {
+    let world = FakeWorld()
+    let host = world.start(FakeHost(try .sample(1)))
+    let name = try OnionName.sample(2)
+    _ = host.node.names.learn(name, from: .lookup, at: world.now)
+    world.pass(Self.week - .seconds(60))
+    #expect(host.node.name(of: name.address) == name)
+    world.pass(.seconds(120))
+    #expect(host.node.name(of: name.address) == nil)
+  }
+
+  @Test("each name is shown with its source, its age and its time")
+  func shown() throws {
+    let (own, learned, configured, listed) = (
+      try OnionName.sample(1), try OnionName.sample(2), try OnionName.sample(3), try OnionName.sample(4)
+    )
+    var node = Node(NodeSettings(name: own, policy: NodePolicy(peers: [ConfiguredPeer(name: configured)])))
+    _ = node.names.replaceHosts(with: HostNames([listed]))
+    _ = node.names.learn(learned, from: .hearsay, at: Self.start)
+    let known = node.knownNames(limit: 10, at: Self.start + .seconds(60))
+    #expect(known.first == node.knownOwnName && known.count == 4)
+    #expect(Set(known.map(\.source.rawValue)) == [0, 3, 4, 5])
+    let one = try #require(known.first { $0.name == learned })
+    #expect(one.age == .seconds(60) && one.expiry == NameTable.learnedValidity - .seconds(60))
+    #expect(known.filter { $0.age == nil }.count == 3)
+    #expect(node.knownNames(limit: 2, at: Self.start).count == 2)
+  }
+
+  @Test("what was learned can be forgotten, one name or all, and what the operator gave cannot")
+  func forgotten() throws {
+    let names = try (1...5).map { try OnionName.sample($0) }
+    var table = NameTable()
+    table.configure(names[0])
+    _ = table.replaceHosts(with: HostNames([names[1]]))
+    for name in names { _ = table.learn(name, from: .lookup, at: Self.start) }
+    #expect(!table.forgetLearned(names[0].address) && !table.forgetLearned(names[1].address))
+    #expect(table.forgetLearned(names[2].address) && !table.forgetLearned(names[2].address))
+    #expect(table.forgetLearned() == 2)
+    #expect(table.count == 2)
+  }
+
+  @Test("a valid name is displaced by none from an equal or lower source, but by one from a better source")
+  func precedence() throws {
+    let sources: [NameSource] = [.hearsay, .lookup, .keepalive]
+    for held in sources {
+      for told in sources {
+        var table = NameTable()
+        let name = try OnionName.sample(1)
+        _ = table.learn(name, from: held, at: Self.start)
+        table.retain(name)
+        let expected: NameTable.Outcome = told > held ? .new : .conflict
+        #expect(table.learn(name.rival, from: told, at: Self.start + .seconds(1)) == expected, "\(held) \(told)")
+      }
+    }
+  }
+}
