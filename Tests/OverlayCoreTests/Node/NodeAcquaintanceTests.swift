@@ -302,6 +302,40 @@ struct NodeAcquaintanceTests {
     #expect(reply(of: friend, to: host, about: sibling.address)?[3] == 3)
   }
 
+  @Test("what the operator named is told by the first identity alone, and what another has found by that one alone")
+  func operatorsNames() throws {
+    let (dave, erin) = (try OnionName.sample(4), try OnionName.sample(5))
+    let settings = NodeSettings(
+      name: bob, policy: NodePolicy(peers: [ConfiguredPeer(name: carol)], lookup: .ask),
+      siblings: [bob.address, try OnionName.sample(6).address], dialsPeers: false)
+    let (friend, host) = (world.start(FakeHost(settings)), asking([bob]))
+    world.replaceHosts(of: friend, with: [dave])
+    _ = friend.node.names.learn(erin, from: .lookup, at: world.now)
+    friend.node.names.reached(erin, at: world.now)
+    for name in [carol, dave] { #expect(reply(of: friend, to: host, about: name.address)?[3] == 3) }
+    for (known, isLocal) in [(bob, true), (erin, false)] {
+      let found = name(in: reply(of: friend, to: host, about: known.address), about: known.address)
+      #expect(found == .init(name: known, isAuthoritative: isLocal))
+    }
+    // They are known for packets all the same.
+    #expect(friend.node.names.name(of: carol.address) == carol)
+  }
+
+  @Test("nobody is searched for, dialled or asked because of a question")
+  func noRecursion() throws {
+    let (friend, host) = (answering(configured: false), asking([bob]))
+    #expect(name(in: reply(of: friend, to: host, about: bob.address), about: bob.address) != nil)
+    let dials = friend.dials.count
+    for number in UInt64(0)..<30 {
+      let stranger = IPv6Address(high: carol.address.high, low: number << 8 | 3)
+      #expect(reply(of: friend, to: host, about: stranger)?[3] == 3)
+    }
+    world.pass(.seconds(10))
+    #expect(friend.count(.nameAnswered) == 31)
+    #expect(friend.count(.searched) == 0 && friend.count(.nameAsked) == 0)
+    #expect(friend.lookUps.isEmpty && friend.dials.count == dials)
+  }
+
   @Test("what is no question is refused or passed over, and nothing of it reaches the device")
   func malformed() throws {
     let (friend, host) = (answering(), asking([bob]))
