@@ -7,12 +7,22 @@ extension NameTable {
 
   /// The name that is known for an address; `nil` if there is none.
   func known(at address: IPv6Address, _ now: Instant) -> KnownName? {
-    guard let (name, source, isReached, validUntil) = description(of: address) else { return nil }
-    guard source.isLearned else {
-      return KnownName(name: name, source: source, isReached: isReached, age: nil, expiry: nil)
+    if let given = given(at: address) {
+      return KnownName(name: given.name, source: given.source, isReached: false, age: nil, expiry: nil)
     }
-    let expiry = validUntil - now
+    guard let record = learned[address] else { return nil }
+    let expiry = record.validUntil - now
     return KnownName(
-      name: name, source: source, isReached: isReached, age: NameTable.learnedValidity - expiry, expiry: expiry)
+      name: record.name, source: record.source, isReached: record.isReached, age: NameTable.learnedValidity - expiry,
+      expiry: expiry)
+  }
+
+  private func addresses(limit: Int) -> [IPv6Address] {
+    var addresses = Array(local.keys.prefix(limit))
+    addresses += learned.addresses(limit: limit - addresses.count)
+    let others = hosts.names.lazy.map(\.address).filter { [local, onThisSide] address in
+      local[address] == nil && !onThisSide.contains(address)
+    }
+    return addresses + others.prefix(max(0, limit - addresses.count))
   }
 }

@@ -24,10 +24,10 @@ public struct NodeBounds: Equatable, Sendable {
   /// to be sent leave this memory free. The floor is four of the longest packets, so that two peers may send such
   /// packets on two circuits each and lose none: 32 MiB for 128 identities.
   public var reassemblyBytes: Int
-  /// The greatest number of names from keepalives to which no circuit was ever built: 2,000, and at least 32. Past that
-  /// the names whose circuits are closed make room first.
+  /// The greatest number of learned names to which no circuit was ever built: 2,000 of 10,000, and at least 32. Past
+  /// that the names whose circuits are closed make room first.
   public var unreachedNames: Int
-  /// The greatest number of names from keepalives to which a circuit was built: 8,000, and at least 128.
+  /// The greatest number of learned names to which a circuit was built: 8,000 of 10,000, and at least 128.
   public var reachedNames: Int
   /// The greatest number of circuits that are being dialled at the same time: 64, and at least 8. Half of them are
   /// reserved for configured peers.
@@ -45,15 +45,16 @@ public struct NodeBounds: Equatable, Sendable {
   /// The greatest number of peers in a report beside the configured ones: 50, and at least 1.
   public var reportedPeers: Int
 
-  /// Makes the bounds of each of `identities` identities, which have `circuits` circuits together.
-  public init(identities: Int = 1, circuits: Int = 1_000) {
+  /// Makes the bounds of each of `identities` identities, which have `circuits` circuits and `names` learned names
+  /// together.
+  public init(identities: Int = 1, circuits: Int = 1_000, names: Int = 10_000) {
     func share(_ whole: Int, atLeast floor: Int) -> Int { max(whole / max(identities, 1), floor) }
     self.circuits = share(circuits, atLeast: 4)
     reassemblyBytes = share(CutPackets.memoryLimit, atLeast: 4 * PacketStore.largeSize)
     packetBytes = share(
       PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + CutPackets.slack)
-    unreachedNames = share(NameTable.unreachedLimit, atLeast: 32)
-    reachedNames = share(NameTable.reachedLimit, atLeast: 128)
+    unreachedNames = share(NameTable.unreachedLimit(of: names), atLeast: 32)
+    reachedNames = share(names - NameTable.unreachedLimit(of: names), atLeast: 128)
     dials = share(64, atLeast: 8)
     dialsPerSecond = share(64, atLeast: 8)
     strangerDials = share(10, atLeast: 2)

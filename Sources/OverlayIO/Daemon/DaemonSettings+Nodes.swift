@@ -28,7 +28,7 @@ extension DaemonSettings {
       servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
-      bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit))
+      bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit, names: learnedNames))
   }
 
   /// Returns what can change while the node of the identity with this number runs.

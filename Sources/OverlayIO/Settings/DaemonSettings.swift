@@ -86,6 +86,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var idle: Duration = .seconds(180)
   /// How many circuits a peer gets, 1 to 8.
   public var circuitsPerPeer = 2
+  /// How many learned names there are at most, of all identities together.
+  public var learnedNames = 10_000
   /// Where is kept what must be remembered from one run to the next.
   public var stateDirectory = "/var/lib/oncilla"
   /// The path of the control socket; `nil` for none.

@@ -161,6 +161,10 @@ extension Setting {
     .number(
       "circuits", "N", 1...8, default: 2, needsRestart: false,
       "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.", at: \.daemon.circuitsPerPeer, as: { $0 }),
+    .number(
+      "names", "N", 200...100_000, default: 10_000, needsRestart: true,
+      "Names that are learned from others, of all identities together; 200 to 100000.", at: \.daemon.learnedNames,
+      as: { $0 }),
     .form("state-dir", "DIR", default: "/var/lib/oncilla", needsRestart: true, "What is remembered between runs.") {
       draft, given throws(SettingValue.Refusal) in
       draft.daemon.stateDirectory = try SettingValue.path(given.text)

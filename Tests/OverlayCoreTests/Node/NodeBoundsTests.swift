@@ -37,6 +37,16 @@ struct NodeBoundsTests {
     }
   }
 
+  @Test(
+    "as many names are learned as the operator says, a fifth of them of hosts that nobody reached",
+    arguments: [200, 10_000, 99_999, 100_000])
+  func names(count: Int) {
+    let bounds = NodeBounds(names: count)
+    #expect(bounds.unreachedNames == count / 5 && bounds.unreachedNames + bounds.reachedNames == count)
+    let shared = NodeBounds(identities: 3, names: 9_000)
+    #expect([shared.unreachedNames, shared.reachedNames] == [600, 2_400])
+  }
+
   @Test("one of very many has enough to work with")
   func floors() {
     let bounds = NodeBounds(identities: 128, circuits: 100)
