@@ -4,7 +4,8 @@
 /// There are two ways to a name. The lookup service (`LookupKey`) is asked by its first index. The next index is asked
 /// where nobody answers, or with something that is not believed, and beside one that has not answered after
 /// `hedgeTime`; whoever lies about an index cannot hide a host for longer. Where Tor knows no such service the host
-/// does not want to be found. Acquaintances are asked at the same time, and once more after `roundTime`.
+/// does not want to be found. Acquaintances are asked at the same time, and once more after `roundTime`; after that time
+/// again nobody waits for them.
 ///
 /// All is bounded: the number of searches and of questions at the same time, the number of questions and of rounds a
 /// minute, and the addresses that were not found, which are not searched for again for a while.
@@ -13,8 +14,10 @@ struct NameSearches {
   static let limit = 20
   /// The greatest number of questions to the lookup service a minute.
   static let questionsPerMinute = 60
-  /// The longest time that a search takes.
+  /// The longest time that a search takes, without the dials to names that were told.
   static let patience = Duration.seconds(30)
+  /// The longest time for which a search waits for such a dial: longer than Tor may take for one.
+  static let trialLimit = Duration.seconds(65)
   /// The time after which the next index is asked beside one that has not answered.
   static let hedgeTime = Duration.seconds(8)
   /// The time between the two rounds of questions to acquaintances.
@@ -46,21 +49,6 @@ struct NameSearches {
     case useless
   }
 
-  private struct Search {
-    let address: IPv6Address
-    let began: Instant
-    var nextIndex: UInt8 = 0
-    var nextLookUp: Instant
-    var openQuestions = 0
-    var roundsLeft = NameSearches.rounds
-    var nextRound: Instant
-    var openRounds = 0
-
-    var hasEnded: Bool {
-      nextLookUp == .distantFuture && openQuestions == 0 && nextRound == .distantFuture && openRounds == 0
-    }
-  }
-
   /// How often something may begin: so many times a minute, and as many as there may be searches at once.
   private struct Pace {
     private var bucket: TokenBucket
@@ -82,7 +70,7 @@ struct NameSearches {
   /// Whether the lookup service is asked. Acquaintances are in any case.
   var asksLookupService: Bool
 
-  private var searches: [Search] = []
+  private var searches: [NameSearch] = []
   private var openQuestions = 0
   private var pace = Pace(perMinute: questionsPerMinute)
   private var roundPace = Pace(perMinute: roundsPerMinute)
@@ -95,42 +83,37 @@ struct NameSearches {
   /// The number of searches.
   var count: Int { searches.count }
 
-  /// The addresses that are searched for.
-  var addresses: [IPv6Address] { searches.map(\.address) }
+  /// The addresses that are searched for, without those for which a name is being dialled.
+  var addresses: [IPv6Address] { searches.filter { !$0.isTrying }.map(\.address) }
 
-  /// Begins to search for the name of an address. It returns false if the address was not found a short time ago, or if
-  /// too much is searched for.
-  mutating func begin(_ address: IPv6Address, at now: Instant) -> Bool {
+  /// Begins to search for the name of an address, which is not `disproved`. It returns false if the address was not
+  /// found a short time ago, or if too much is searched for.
+  mutating func begin(_ address: IPv6Address, disproved: OnionName? = nil, at now: Instant) -> Bool {
     guard misses[address].map({ $0.until <= now }) ?? true, searches.count < NameSearches.limit, pace.has(at: now),
       roundPace.has(at: now)
     else { return false }
     searches.append(
-      Search(
-        address: address, began: now, nextLookUp: asksLookupService ? now : .distantFuture, nextRound: now))
+      NameSearch(address, asksLookupService: asksLookupService, disproved: disproved, at: now))
     return true
   }
 
   /// The time of the next step.
   var nextDeadline: Instant {
-    var earliest = Instant.distantFuture
-    for search in searches {
-      let isFull = openQuestions >= NameSearches.limit
-      let lookUp = isFull ? .distantFuture : max(search.nextLookUp, pace.next)
-      let round = max(search.nextRound, roundPace.next)
-      earliest = min(earliest, lookUp, round, search.began + NameSearches.patience)
-    }
-    return earliest
+    let lookUps = openQuestions >= NameSearches.limit ? .distantFuture : pace.next
+    return searches.map { $0.nextDeadline(lookUps: lookUps, rounds: roundPace.next) }.min() ?? .distantFuture
   }
 
   /// Returns the next thing that is to be done now; `nil` if nothing is.
   mutating func nextStep(at now: Instant) -> Step? {
     for index in searches.indices {
+      searches[index].endRounds(at: now)
       let search = searches[index]
-      if search.hasEnded || now - search.began >= NameSearches.patience {
+      if search.hasEnded(at: now) {
         remove(index)
         noteMiss(search.address, at: now)
         return .fail(search.address)
       }
+      guard !search.isTrying else { continue }
       if search.nextLookUp <= now, openQuestions < NameSearches.limit, pace.take(at: now) {
         openQuestions += 1
         searches[index].openQuestions += 1
@@ -140,9 +123,7 @@ struct NameSearches {
         return .lookUp(search.address, index: search.nextIndex)
       }
       if search.nextRound <= now, roundPace.take(at: now) {
-        searches[index].roundsLeft -= 1
-        let isLast = searches[index].roundsLeft == 0
-        searches[index].nextRound = isLast ? .distantFuture : now + NameSearches.roundTime
+        searches[index].beginsRound(at: now)
         return .askAcquaintances(search.address)
       }
     }
@@ -177,17 +158,45 @@ struct NameSearches {
     if searches[index].openRounds == 0 { searches[index].nextRound = .distantFuture }
   }
 
+  // MARK: - Names that were told
+
+  /// Notes a name that somebody has told. It returns whether it is to be learned and dialled now: while another one is
+  /// dialled it waits, and one that was not reached is not tried again.
+  mutating func note(_ name: OnionName, from source: NameSource) -> Bool {
+    guard let index = searches.firstIndex(where: { $0.address == name.address }) else { return true }
+    return searches[index].note(name, from: source)
+  }
+
+  /// Returns whether the address is searched for, and no name that was told for it is being dialled.
+  func seeks(_ address: IPv6Address) -> Bool { searches.contains { $0.address == address && !$0.isTrying } }
+
+  /// Returns whether a name that was told for the address is being dialled.
+  func isTrying(_ address: IPv6Address) -> Bool { searches.contains { $0.address == address && $0.isTrying } }
+
+  /// Notes that a name that was told is being dialled. The search goes on if it is not reached.
+  mutating func tries(_ name: OnionName, at now: Instant) {
+    guard let index = searches.firstIndex(where: { $0.address == name.address }) else { return }
+    searches[index].tries(name, at: now)
+  }
+
+  /// Notes that the name that was dialled for an address was not reached. It returns another one that was told
+  /// meanwhile; `nil` for none.
+  mutating func isDisproved(_ address: IPv6Address, at now: Instant) -> NameSearch.Told? {
+    guard let index = searches.firstIndex(where: { $0.address == address }) else { return nil }
+    return searches[index].isDisproved(at: now)
+  }
+
+  // MARK: - Ends
+
   /// Ends the search for an address that nobody could be asked for. It is no miss.
   mutating func abandon(_ address: IPv6Address) {
     if let index = searches.firstIndex(where: { $0.address == address }) { remove(index) }
   }
 
-  /// Ends the search for an address whose name is known now. It returns whether there was one.
-  mutating func end(_ address: IPv6Address) -> Bool {
+  /// Ends the search for an address whose name is known now.
+  mutating func end(_ address: IPv6Address) {
     misses[address] = nil
-    guard let index = searches.firstIndex(where: { $0.address == address }) else { return false }
-    remove(index)
-    return true
+    abandon(address)
   }
 
   private mutating func remove(_ index: Int) { searches.remove(at: index) }

@@ -63,6 +63,12 @@ extension NameTable {
     if let place = learned.find(name.address), learned[place].name == name { learned[place].hasFailed = true }
   }
 
+  /// Notes that a name that was told could not be dialled. It is forgotten if it was never reached, and nobody but a
+  /// third party has told it.
+  mutating func disprove(_ name: OnionName) {
+    if isUnreached(name), !isStranger(name) { learned.remove(name.address) }
+  }
+
   /// Notes that a circuit was built to the name, so that it exists. It gets its address, unless another name keeps that
   /// for ever.
   mutating func reached(_ name: OnionName, at now: Instant) {

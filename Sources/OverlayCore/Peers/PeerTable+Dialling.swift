@@ -77,6 +77,7 @@ extension PeerTable {
     case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
     case .lane, .call, .question, .lookUp, .ownLookUp:
       names.reached(name, at: now)
+      if searches.isTrying(name.address) { endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now) }
       peers[peer].lastHeard = now
       peers[peer].unansweredSince = nil
       if peers[peer].waiting.count > 0 { awaitAnswer(of: peer, at: now) }

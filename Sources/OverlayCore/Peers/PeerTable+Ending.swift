@@ -95,6 +95,11 @@ extension PeerTable {
     {
       return PacketQueue()
     }
+    if !circuit.isOpen, let name = peers[peer].name,
+      doubt(name, of: peer, after: end, names: &names, streams: &streams, out: &out, at: now)
+    {
+      return PacketQueue()
+    }
     var lost = PacketQueue()
     swap(&lost, &peers[peer].waiting)
     redial(peer, names: &names, streams: &streams, out: &out, at: now)

@@ -3,12 +3,13 @@ extension PeerTable {
   /// Returns the peer with this address, whose name is searched for; `nil` if it is not, because it was not found a
   /// short time ago, because too much is searched for, or because no host can have the address.
   mutating func search(
-    for address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+    for address: IPv6Address, disproved: OnionName? = nil, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
     if let peer = peers.find(address), peers[peer].isResolving { return peer }
     guard tor != .unreachable, LookupKey.mayBelong(to: address),
       OverlayNetwork.tor.isPeer(address, of: policy.name.address),
-      !policy.siblings.contains(address), !isBlocked(address), searches.begin(address, at: now)
+      !policy.siblings.contains(address), !isBlocked(address), searches.begin(address, disproved: disproved, at: now)
     else { return nil }
     out.counters[.searched] += 1
     let peer = findOrInsert(address, nil)
@@ -89,11 +90,12 @@ extension PeerTable {
     if end == .torUnreachable { torLost(out: &out, at: now) }
   }
 
-  /// Notes a name that was found for an address, and dials it if packets wait for it.
+  /// Notes a name that was found for an address, and dials it if packets wait for it and no other name is tried.
   mutating func found(
     _ name: OnionName, from source: NameTable.Source, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
+    guard searches.note(name, from: source) else { return }
     switch names.learn(name, from: source, at: now) {
     case .new: out.tell(.learned(name))
     case .confirmed: break
@@ -106,20 +108,64 @@ extension PeerTable {
     nameIsKnown(name, names: &names, streams: &streams, out: &out, at: now)
   }
 
-  /// Ends the search for the address of a name, and dials it if packets wait for it.
+  /// Dials a name that is known now if packets wait for it. The search for it goes on if it is not reached.
   mutating func nameIsKnown(
     _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    guard searches.end(name.address), let peer = peers.find(name.address) else { return }
+    guard searches.seeks(name.address), let peer = peers.find(name.address) else { return }
     out.counters[.resolved] += 1
-    closeLookUps(of: peer, names: &names, streams: &streams, out: &out, at: now)
     peers[peer].isResolved()
     if peers[peer].waiting.count > 0, !peers[peer].hasCircuit,
-      dial(name, names: &names, streams: &streams, out: &out, at: now) == nil
+      dial(name, names: &names, streams: &streams, out: &out, at: now) != nil
     {
-      surrender(peer)
+      return searches.tries(name, at: now)
     }
+    endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    if !peers[peer].hasCircuit { surrender(peer) }
     forgetIfUnknown(peer)
+  }
+
+  /// Ends the search for the name of a peer, because it is reached, or nobody waits for it.
+  mutating func endSearch(
+    of peer: PeerSlots.Index, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    searches.end(peers[peer].address)
+    closeLookUps(of: peer, names: &names, streams: &streams, out: &out, at: now)
+  }
+
+  /// Searches for another name where somebody has told one that was dialled and not reached. Packets go on waiting. It
+  /// returns false if they do not, because the name is not in doubt, or nothing may be searched for.
+  ///
+  /// A name can be made up: there are many that map to an address, and nobody has their keys.
+  mutating func doubt(
+    _ name: OnionName, of peer: PeerSlots.Index, after end: CircuitEnd, names: inout NameTable,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> Bool {
+    let address = peers[peer].address
+    let wasTried = searches.isTrying(address)
+    let wasRefused =
+      switch end {
+      case .notBuilt, .failure: wasTried || names.isUnreached(name)
+      case .torUnreachable, .unneeded: false
+      }
+    if wasRefused, !peers[peer].isPermanent { names.disprove(name) }
+    guard wasRefused, !peers[peer].isPermanent, peers[peer].waiting.count > 0 else {
+      if wasTried { endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now) }
+      return false
+    }
+    guard wasTried else {
+      return search(for: address, disproved: name, names: &names, streams: &streams, out: &out, at: now) != nil
+    }
+    let other = searches.isDisproved(address, at: now)
+    peers[peer].resolves(at: now)
+    // Its host can have called meanwhile.
+    if let known = names.diallable(at: address, now), known != name {
+      nameIsKnown(known, names: &names, streams: &streams, out: &out, at: now)
+    } else if let other {
+      found(other.name, from: other.source, names: &names, streams: &streams, out: &out, at: now)
+    }
+    stepSearches(names: &names, streams: &streams, out: &out, at: now)
+    return true
   }
 
   /// Ends the searches for addresses whose names are known now, whoever told them.

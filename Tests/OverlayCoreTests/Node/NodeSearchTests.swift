@@ -140,19 +140,104 @@ struct NodeSearchTests {
     }
   }
 
-  @Test("a host that was found and is not there is refused as any other, and looked up again when its name is old")
+  @Test("a host that was found and is not there is refused as any other, and looked up anew a minute later")
   func goneAfterwards() {
     let host = asking()
     world.lookUpServices[name(0)] = line(carol)
     world.outcomes["\(carol)"] = .refused(0x5b)
+    for time in 1...3 {
+      world.send(host.packet(to: carol.address), from: host)
+      world.send(host.packet(to: carol.address), from: host)
+      #expect(host.takeErrorCodes() == [3, 3])
+      #expect(host.lookUps.count == 2 * time && host.dials.count == time)
+      world.pass(.seconds(61))
+    }
+    world.outcomes["\(carol)"] = nil
+    let other = world.start(FakeHost(carol))
+    world.pass(.seconds(600))
     world.send(host.packet(to: carol.address), from: host)
-    #expect(host.takeErrorCodes() == [3])
-    world.pass(.seconds(3_600))
+    #expect(other.takeDelivered().count == 1)
+  }
+
+  @Test("a made-up name that maps to the address is dialled in vain, and the next index tells, while the packets wait")
+  func madeUp() throws {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    let madeUp = try OnionName.madeUp
+    for (index, name) in madeUp.prefix(3).enumerated() {
+      #expect(name.address == carol.address && name != carol)
+      world.lookUpServices[self.name(UInt8(index))] = line(name)
+      world.outcomes["\(name)"] = .refused(0x5b)
+    }
+    world.lookUpServices[name(3)] = line(carol)
+    for number in UInt8(0)..<3 { world.queue(host.packet(to: carol.address, number), from: host) }
+    world.settle()
+    #expect(other.takeDelivered() == (UInt8(0)..<3).map { host.packet(to: carol.address, $0) })
+    #expect(host.takeErrorCodes().isEmpty && host.lookUps.count == 4 && host.dials.count == 4)
+    #expect(host.node.peers.searches.count == 0 && host.node.streams.count == 1)
+    #expect(host.node.names.name(of: carol.address) == carol)
+  }
+
+  @Test("where every index tells a made-up name the packets are refused, and none of the names is kept")
+  func madeUpEverywhere() throws {
+    let host = asking()
+    for (index, name) in try OnionName.madeUp.enumerated() {
+      world.lookUpServices[self.name(UInt8(index))] = line(name)
+      world.outcomes["\(name)"] = .refused(0x5b)
+    }
     world.send(host.packet(to: carol.address), from: host)
-    #expect(host.lookUps.count == 1 && host.dials.count == 2)
-    world.pass(.seconds(2 * 3_600))
+    #expect(host.takeErrorCodes() == [3] && host.dials.count == 4)
+    #expect(host.node.names.count == 0 && host.node.peers.searches.count == 0 && host.node.streams.count == 0)
+    #expect(host.node.streams.store.lentBytes == 0)
+  }
+
+  @Test("who calls by a made-up name hides nobody: its dial is refused, and the host is searched for")
+  func madeUpCaller() throws {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    let liar = try #require(try OnionName.madeUp.first)
+    world.outcomes["\(liar)"] = .refused(0x5b)
+    world.lookUpServices[name(0)] = line(carol)
+    let call = try #require(world.call(host))
+    world.say(FakeHost(liar).keepalive(to: alice.address), on: call)
+    world.pass(.seconds(20))
     world.send(host.packet(to: carol.address), from: host)
-    #expect(host.lookUps.count == 2)
+    world.pass(.seconds(1))
+    #expect(other.takeDelivered() == [host.packet(to: carol.address)])
+    #expect(host.node.names.name(of: carol.address) == carol)
+  }
+
+  @Test("while a name that was told is dialled in silence the search waits, and goes on where it was")
+  func silentTrial() throws {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    let liar = try #require(try OnionName.madeUp.first)
+    world.outcomes["\(liar)"] = .silence
+    world.lookUpServices = [name(0): line(liar), name(1): line(carol)]
+    world.send(host.packet(to: carol.address), from: host)
+    world.pass(.seconds(59))
+    #expect(host.lookUps.count == 1 && host.takeErrorCodes().isEmpty)
+    world.pass(.seconds(2))
+    #expect(other.takeDelivered().count == 1 && host.lookUps.count == 2)
+    #expect(host.node.peers.searches.count == 0)
+  }
+
+  @Test("a trial that nobody needs any more ends its search: Tor is away, or the operator blocks the address")
+  func trialEnds() throws {
+    let liar = try #require(try OnionName.madeUp.first)
+    world.outcomes["\(liar)"] = .silence
+    world.lookUpServices[name(0)] = line(liar)
+    for isBlocked in [true, false] {
+      let host = asking()
+      world.send(host.packet(to: carol.address), from: host)
+      #expect(host.node.peers.searches.count == 1 && host.dials.count == 1)
+      if isBlocked {
+        _ = host.node.block(carol.address, turn: &host.turn)
+        world.settle()
+      } else {
+        world.isTorReachable = false
+        host.node.ended(try #require(host.node.streams.circuits.identifiers.first), .torUnreachable, turn: &host.turn)
+        world.settle()
+      }
+      #expect(host.node.peers.searches.count == 0 && host.node.streams.store.lentBytes == 0, "\(isBlocked)")
+    }
   }
 
   @Test("100,000 addresses in an hour: no bound is passed, and a configured peer loses no packet and no circuit")

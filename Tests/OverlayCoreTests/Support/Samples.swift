@@ -11,9 +11,28 @@ extension OnionName {
     return try OnionName(Base32.encode(key + checksum + [3]))
   }
 
-  /// A name like one of version 3 that maps to the same address: a true one takes 2^72 keys to find.
+  /// A name like one of version 3 that maps to the same address. Its checksum is wrong.
   var rival: OnionName {
     OnionName(unverified: Base32.decode(Array(repeating: UInt8(ascii: "b"), count: 40) + label.utf8.suffix(16)) ?? [])
+  }
+
+  /// Others of the same kind, another for each number in 0..<32.
+  func rival(_ number: Int) -> OnionName {
+    let digit = Base32.encode([UInt8(number) << 3]).utf8.prefix(1)
+    return OnionName(
+      unverified: Base32.decode(digit + Array(repeating: UInt8(ascii: "c"), count: 39) + label.utf8.suffix(16)) ?? [])
+  }
+
+  /// Names with a right checksum that map to the address of `sample(3)`, made up by hashing about 2^16 keys for each.
+  static var madeUp: [OnionName] {
+    get throws {
+      try [
+        "nprk72h23lud63bbw6osh5tiojbq4ndtf7wk346gzgvwn63eu4joxeyd",
+        "jf5jl25y6ip2usukhhvbbeq6cysp7k5icyvxefgizgvwn63eu4joxeyd",
+        "uvvxafpe6zcq2vykq4wvd2p6hk5dml42h5fpslrqzgvwn63eu4joxeyd",
+        "tigdczepfqvytnex4g423xtrof7zu5gpwomsobqfzgvwn63eu4joxeyd",
+      ].map { try OnionName($0) }
+    }
   }
 
   /// The version 2 name that maps to the same address.
