@@ -97,6 +97,35 @@ def test_a_healthy_host(patient, daemons):
     assert "\x1b" not in result.stdout
 
 
+def test_a_host_that_somebody_hides(patient, daemons):
+    """The daemon has found out that its lookup name is served by another, and torrc serves it by the next one, or not."""
+    port = free_port()
+    patient.settings.update({"lookup": "serve", "lookup-listen": f"127.0.0.1:{port}"})
+    names = [json.loads(overlay.oncilla("lookup-key", NAME, "--index", index, "--json").stdout)["name"]
+             for index in range(2)]
+    lines = []
+    for index, name in enumerate(names):
+        (patient.directory / f"lookup{index}").mkdir()
+        (patient.directory / f"lookup{index}/hostname").write_text(name)
+        lines.append(f"HiddenServiceDir {patient.directory}/lookup{index}\nHiddenServicePort 8060 127.0.0.1:{port}\n")
+    patient.torrc = lines[0]
+    with socket.create_server(("127.0.0.1", 0)) as liar:
+        patient.proxy.serve_lookup(names[0], liar.getsockname()[1])
+        threading.Thread(target=lambda: [liar.accept()[0].close() for _ in range(100)], daemon=True).start()
+        assert patient.check("lookup") == f"ok lookup: {patient.directory}/lookup0 serves this host's lookup name"
+        daemon = start(daemons, patient, lookup="serve",
+                       options=["--lookup-listen", f"127.0.0.1:{port}", "--lookup-check", "1"])
+        daemon.wait_for_line("somebody else serves its lookup name 0", timeout=30)
+        line = patient.check("lookup", status=1)
+        assert f"has the lookup name {names[1]}, which strangers ask because somebody else serves the one before" in line
+        assert f"--index 1 --write /var/lib/tor/oncilla-lookup-1' makes its key, 'HiddenServiceDir " in line, line
+        patient.torrc += lines[1]
+        assert "lookup0 and " in patient.check("lookup") and patient.check("lookup").startswith("note lookup: ")
+        patient.proxy.serve_lookup(names[1], port)
+        daemon.wait_for_line("found by its address, at its lookup name 1", timeout=30)
+        assert patient.check("lookup").endswith("and the daemon found itself")
+
+
 def test_json(patient):
     result = patient.doctor("--json")
     found = json.loads(result.stdout)

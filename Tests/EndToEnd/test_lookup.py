@@ -5,6 +5,7 @@ import functools
 import hashlib
 import itertools
 import json
+import os
 import re
 import socket
 import stat
@@ -231,7 +232,8 @@ def test_a_host_notices_that_it_is_hidden_and_is_served_by_the_next_name(served,
         assert is_served(0) and not is_served(1)
         before, began = host.anonymous_memory(), time.monotonic()
         proxy.serve_lookup(lookup_name(host.address), service.port)
-        host.wait_for_line("does not find it at its lookup name 0, .* 1 is served, too", timeout=30)
+        host.wait_for_line("not found by its address: somebody else serves its lookup name 0, and Tor knows nobody at "
+                           "its lookup name 1, which the daemon has it serve", timeout=30)
         time.sleep(1)  # who asks too early takes the name himself
         assert is_served(1) and not is_served(2)
         report(f"{adversary.__name__}: noticed after {time.monotonic() - began:.1f} s of a check every 2 s, memory "
@@ -240,6 +242,7 @@ def test_a_host_notices_that_it_is_hidden_and_is_served_by_the_next_name(served,
         proxy.serve_lookup(lookup_name(host.address, 1), host.lookup_port)
         ping = stranger.host.ping(host.address, timeout=20)
         assert ping.received == 1, ping.text
+        host.wait_for_line(": found by its address, at its lookup name 1$", timeout=30)
         # Tor comes back without a memory, and is told all of it again.
         mark = host.mark()
         tor.kill()
@@ -249,8 +252,50 @@ def test_a_host_notices_that_it_is_hidden_and_is_served_by_the_next_name(served,
         assert is_served(0) and is_served(1) and not is_served(2)
 
 
+def test_without_a_control_port_the_operator_is_told_which_name_to_serve_next(served, stranger, proxy, tmp_path):
+    """He does as the daemon says; its listener stays the same."""
+    host = served("by torrc", ["--lookup-check", "2"])
+
+    def shown(*arguments):
+        return oncilla("status", "--control", host.directory / "control.sock", *arguments).stdout
+
+    def found():
+        return json.loads(shown("--json"))["identities"][0]["lookup"]
+
+    assert found() == {"finding": "unknown", "index": None, "text": "whether it is found by its address is not known yet"}
+    host.wait_for_line("not found by its address: nobody serves its lookup name 0", timeout=30)
+    proxy.serve_lookup(lookup_name(host.address), host.lookup_port)
+    host.wait_for_line(": found by its address, at its lookup name 0$", timeout=30)
+    assert "found by its address" not in shown(), "what is in order is not told"
+    with LookupService(lie) as service:
+        proxy.serve_lookup(lookup_name(host.address), service.port)
+        line = host.wait_for_line("not found by its address: somebody else serves its lookup name 0, and nobody serves its "
+                                  "lookup name 1: 'oncilla (lookup-key .*) --write /var/lib/tor/(.*)' makes", timeout=30)
+        assert line.group(0).removesuffix(" makes") in shown()
+        assert (found()["finding"], found()["index"]) == ("missing", 1)
+        told = json.loads(oncilla(*line.group(1).split(), "--write", tmp_path / line.group(2), "--json").stdout)
+        assert told["name"] == lookup_name(host.address, 1)
+        # What Tor does with the directory then.
+        proxy.serve_lookup(told["name"], host.lookup_port)
+        host.wait_for_line(": found by its address, at its lookup name 1$", timeout=30)
+        ping = stranger.host.ping(host.address, timeout=20)
+        assert ping.received == 1, ping.text
+        # Where others serve all of them there is nothing to be done.
+        for index in range(1, 4):
+            proxy.serve_lookup(lookup_name(host.address, index), service.port)
+        host.wait_for_line("not found by its address: others serve all of its lookup names", timeout=30)
+        assert found()["finding"] == "hidden"
+
+
 def test_the_key_is_as_tor_takes_it(tmp_path, served):
     host = served("keyed")
+    # By root it belongs to whom the directory belongs in which it is.
+    given = tmp_path / "of Tor's"
+    given.mkdir()
+    os.chown(given, 65534, 65533)
+    assert oncilla("lookup-key", host.address, "--write", given / "lookup/").returncode == 0
+    for path in (given / "lookup", *(given / "lookup").iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533), path
     directory = tmp_path / "lookup"
     told = json.loads(oncilla("lookup-key", host.address, "--write", directory, "--json").stdout)
     assert (directory / "hostname").read_text().strip() == told["name"] == lookup_name(host.onion)

@@ -66,8 +66,8 @@ public struct Node: ~Copyable {
   public func status(at now: Instant) -> NodeStatus {
     let (shown, others) = peers.status(in: streams, petnames: settings.policy.petnames, at: now)
     return NodeStatus(
-      name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness, peers: shown,
-      otherPeers: others,
+      name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness,
+      lookup: peers.lookupFinding, peers: shown, otherPeers: others,
       acceptedCircuits: peers.callCount, counters: out.counters, figures: out.figures,
       circuits: streams.census, traffic: streams.traffic)
   }

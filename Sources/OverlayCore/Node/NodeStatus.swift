@@ -8,6 +8,8 @@ public struct NodeStatus: Sendable {
   public let tor: TorReachability
   /// Whether others can reach this host.
   public let readiness: Readiness
+  /// What strangers find who look this host up by its address; `nil` if it does not want to be found.
+  public let lookup: LookupFinding?
   /// The configured peers, in the order of their labels, and others up to `NodeBounds.reportedPeers`.
   public let peers: [PeerStatus]
   /// The number of peers that are left out.

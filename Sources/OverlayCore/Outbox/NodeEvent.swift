@@ -30,9 +30,8 @@ public enum NodeEvent: Equatable, Sendable {
   case refused(Refusal)
   /// There are packets for an address without a known name. It is told once for each address, at a limited rate.
   case unknownName(IPv6Address)
-  /// This host is not found by its address, because somebody else serves its lookup name, or nobody does. The one with
-  /// the index `next` is to be served, too.
-  case lookupHidden(next: UInt8)
+  /// What strangers find who look this host up by its address has changed.
+  case lookup(LookupFinding)
   /// A circuit claims this host's own name, and is not of this host. It is told once.
   case ownNameClaimed
   /// An accepted circuit began with a PROXY line. It is told once.

@@ -1,8 +1,9 @@
-/// The check whether this host is found by its address, where it wants to be: when it asks for itself, and by which of
-/// its lookup names it is served.
+/// The check whether this host is found by its address, where it wants to be: when it asks for itself, and what it has
+/// found.
 ///
-/// Anybody can serve anybody's lookup name, and the last who did is found. So this host asks as a stranger would. Where
-/// it does not learn its own name twice in a row the next name is served as well, which strangers ask then.
+/// Anybody can serve anybody's lookup name, and the last who did is found. So this host asks as a stranger would: by
+/// the next index where it is told something else than its own name, and no further where Tor knows no such service.
+/// What is not found twice in a row is not found.
 ///
 /// Each pause is drawn anew, so that the times of two identities tell nothing of each other.
 struct LookupCheck {
@@ -11,7 +12,7 @@ struct LookupCheck {
   /// The longest time that Tor is given to look for the service anew before it is asked. What it remembers is not what
   /// a stranger finds.
   static let longestFetch = Duration.seconds(10)
-  /// The number of failures in a row after which the next name is served.
+  /// The number of failures in a row after which the host is not found.
   static let failuresBorne = 2
 
   /// What is to be done.
@@ -26,12 +27,13 @@ struct LookupCheck {
 
   /// The mean time between two checks.
   let interval: Duration
-  /// The greatest index that is served, beside all before it.
-  private(set) var greatest: UInt8 = 0
+  /// What was found last.
+  private(set) var finding = LookupFinding.unknown
   /// The time of the next step; the distant future if none is due.
   private(set) var nextStep = Instant.distantFuture
 
   private var phase = Phase.stopped
+  private var index: UInt8 = 0
   private var failures = 0
   private var isTold = false
 
@@ -40,11 +42,11 @@ struct LookupCheck {
 
   /// Begins to check. `random`, in 0..<1, chooses the time, here and below.
   mutating func begin(at now: Instant, random: Double) {
-    phase = .waiting
+    (phase, index) = (.waiting, 0)
     nextStep = now + interval * random
   }
 
-  /// Ends the checks, because Tor is away. What is served stays.
+  /// Ends the checks, because Tor is away. What was found stays.
   mutating func pause() {
     phase = .stopped
     nextStep = .distantFuture
@@ -61,12 +63,12 @@ struct LookupCheck {
     case .waiting:
       phase = .refreshed
       nextStep = now + min(LookupCheck.longestFetch, interval / 4)
-      return .refresh(index: greatest)
+      return .refresh(index: index)
     case .refreshed:
       phase = .asking
       nextStep = .distantFuture
       isTold = false
-      return .ask(index: greatest)
+      return .ask(index: index)
     }
   }
 
@@ -76,27 +78,35 @@ struct LookupCheck {
   /// Notes that the question could not be asked, which says nothing.
   mutating func postpone(at now: Instant, random: Double) {
     guard phase == .asking else { return }
-    phase = .waiting
+    (phase, index) = (.waiting, 0)
     nextStep = now + interval / 10 * (0.5 + random)
   }
 
-  /// Notes the end of a question. It returns the greatest index if one more is to be served now.
-  mutating func ended(at now: Instant, random: Double) -> UInt8? {
+  /// Notes the end of a question, and whether Tor knows no such service. It returns what is found now if that is news.
+  mutating func ended(isAbsent: Bool, at now: Instant, random: Double) -> LookupFinding? {
     guard phase == .asking else { return nil }
     phase = .waiting
-    nextStep = now + interval * (0.5 + random)
+    let found: LookupFinding
     if isTold {
-      failures = 0
+      found = .found(at: index)
+    } else if isAbsent {
+      found = .missing(index)
+    } else if index < LookupKey.indices.upperBound {
+      index += 1
+      nextStep = now
       return nil
+    } else {
+      found = .hidden
     }
-    failures += 1
-    if failures < LookupCheck.failuresBorne {
+    index = 0
+    nextStep = now + interval * (0.5 + random)
+    failures = isTold ? 0 : failures + 1
+    if (1..<LookupCheck.failuresBorne).contains(failures) {
       nextStep = now + interval / 10 * (0.5 + random)
       return nil
     }
-    guard greatest < LookupKey.indices.upperBound else { return nil }
-    failures = 0
-    greatest += 1
-    return greatest
+    guard found != finding else { return nil }
+    finding = found
+    return found
   }
 }

@@ -1,5 +1,8 @@
 /// The check whether this host is found by its address.
 extension PeerTable {
+  /// What strangers find who look this host up by its address; `nil` if it does not want to be found.
+  var lookupFinding: LookupFinding? { policy.lookup == .serve ? lookupCheck.finding : nil }
+
   /// Begins or ends the checks, as Tor is there and the policy wants it.
   mutating func changeLookupCheck(at now: Instant) {
     guard policy.lookup == .serve else { return lookupCheck.stop() }
@@ -40,9 +43,10 @@ extension PeerTable {
       lookupCheck.postpone(at: now, random: random)
       return torLost(out: &out, at: now)
     }
-    guard let index = lookupCheck.ended(at: now, random: random) else { return }
-    out.perform(.serveLookup(upTo: index))
-    out.tell(.lookupHidden(next: index))
+    let isAbsent = end == .notBuilt(.notFound)
+    guard let finding = lookupCheck.ended(isAbsent: isAbsent, at: now, random: random) else { return }
+    if case .missing(let index) = finding { out.perform(.serveLookup(upTo: index)) }
+    out.tell(.lookup(finding))
   }
 
   private func ownLookupKey(_ index: UInt8) -> LookupKey? { LookupKey(of: policy.name.address, index: index) }

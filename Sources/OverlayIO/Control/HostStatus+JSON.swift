@@ -4,10 +4,10 @@ extension HostStatus {
   /// The greatest number of peers of an identity in a reply. Configured ones come first.
   static let mostPeers = 1_000
 
-  /// The members of `status` that tell of the identities, the link and the address service.
-  var members: JSONObject {
+  /// The members of `status` that tell of the identities, which are at these places, the link and the address service.
+  func members(at places: [ServicePlace]) -> JSONObject {
     [
-      "identities": .array(nodes.map { .object($0.members) }),
+      "identities": .array(zip(nodes, places).map { .object($0.members(at: $1)) }),
       "link": link.map { ["counters": .counters($0)] } ?? .null,
       "address_service": addressService.map { ["leases": .count($0.leases), "counters": .counters($0.counters)] }
         ?? .null,
@@ -17,11 +17,12 @@ extension HostStatus {
 
 extension NodeStatus {
   /// The identity as `status` tells of it.
-  var members: JSONObject {
+  func members(at place: ServicePlace) -> JSONObject {
     [
       "address": .text(name.address), "name": .text(name), "state": .string(readiness.name),
       "loop_us": readiness.loop.map { .microseconds($0) } ?? .null, "known_names": .count(knownNames),
-      "tor": .string("\(tor)"), "accepted_circuits": .count(acceptedCircuits), "peers": peerList,
+      "tor": .string("\(tor)"), "accepted_circuits": .count(acceptedCircuits),
+      "lookup": lookup.map { .object($0.members(at: place)) } ?? .null, "peers": peerList,
       "peers_omitted": .count(otherPeers + max(0, others.count - HostStatus.mostPeers)),
       "counters": .counters(counters),
     ]
@@ -32,6 +33,20 @@ extension NodeStatus {
 
   /// The peers, up to the bound of a reply.
   var peerList: JSONValue { .array(others.prefix(HostStatus.mostPeers).map { .object($0.members) }) }
+}
+
+extension LookupFinding {
+  /// The finding for those who watch.
+  var members: JSONObject {
+    ["finding": .string(name), "index": index.map { .count(Int($0)) } ?? .null]
+  }
+
+  /// The finding as `status` tells of it, with what helps.
+  func members(at place: ServicePlace) -> JSONObject {
+    var members = members
+    members["text"] = .string(text(at: place))
+    return members
+  }
 }
 
 extension Readiness {

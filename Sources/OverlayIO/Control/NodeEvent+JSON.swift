@@ -26,7 +26,7 @@ extension NodeEvent {
     case .learned(let name): return make("name_learned", name)
     case .nameConflict: return ControlEvent.make("name_conflict")
     case .unknownName(let address): return ControlEvent.make("name_unknown", ["address": .text(address)])
-    case .lookupHidden(let next): return ControlEvent.make("lookup_hidden", ["next_index": .count(Int(next))])
+    case .lookup(let finding): return ControlEvent.make("lookup", finding.members)
     case .ownNameClaimed: return ControlEvent.make("own_name_claimed")
     case .proxyLine: return ControlEvent.make("proxy_line")
     case .readiness(let readiness):

@@ -195,7 +195,10 @@ final class ControlDesk {
       "dns": .array(settings.dns.map { .text($0) }), "dns_zone": .string(settings.dnsZone),
       "socks": .text(settings.socks), "tor": tor(of: host),
     ]
-    if let host { for member in host.members.members { status[member.name] = member.value } }
+    if let host {
+      let places = settings.places(of: host.nodes.map(\.name))
+      for member in host.members(at: places).members { status[member.name] = member.value }
+    }
     return status
   }
 

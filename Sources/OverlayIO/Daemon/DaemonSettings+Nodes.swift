@@ -6,7 +6,7 @@ extension DaemonSettings {
     zip(names, identities).map { name, identity in
       ServicePlace(
         name: name, listen: identity.listen.first.map { "\($0)" } ?? "the address of --listen",
-        port: servicePort, socks: "\(socks)")
+        port: servicePort, socks: "\(socks)", asksTor: torControl != nil)
     }
   }
 

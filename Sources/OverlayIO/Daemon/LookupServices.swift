@@ -44,7 +44,7 @@ final class LookupServices {
 
   /// Serves the identity with this number by all indices up to this one.
   func serve(upTo index: UInt8, of number: Int) {
-    greatest[number] = index
+    greatest[number] = max(index, greatest[number, default: 0])
     tellTor()
   }
 

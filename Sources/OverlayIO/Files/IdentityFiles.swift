@@ -62,16 +62,26 @@ public enum IdentityFiles {
   }
 
   /// Writes the identity to new files of a directory as Tor's `HiddenServiceDir` has them. The directory is made, for
-  /// its owner alone, if it is not there.
-  public static func write(_ identity: StoredIdentity, toService directory: String) throws(Failure) {
+  /// its owner alone, if it is not there; by root it is given to the owner of the one that it is in, who is Tor's user
+  /// below Tor's directory. Returns the name of the user to whom it belongs.
+  @discardableResult
+  public static func write(_ identity: StoredIdentity, toService directory: String) throws(Failure) -> String {
     var files = TorKeyFiles(identity)
     defer { files.secretKey.wipe() }
     let names = TorKeyFiles.names
     do throws(SystemError) {
-      try SystemCall.makeDirectory(directory, mode: 0o700)
-      try create("\(directory)/\(names.secretKey)", files.secretKey)
-      try create("\(directory)/\(names.publicKey)", files.publicKey)
-      try create("\(directory)/\(names.name)", files.hostname)
+      var path = directory[...]
+      while path.count > 1, path.last == "/" { path.removeLast() }
+      let isNew = try SystemCall.makeDirectory(String(path), mode: 0o700)
+      let made = try OpenDirectory(String(path), follows: !isNew)
+      if isNew, SystemCall.user == 0 {
+        try made.give(toOwnerOf: try OpenDirectory(parent(of: path)))
+      }
+      try made.create(names.secretKey, with: files.secretKey)
+      try made.create(names.publicKey, with: files.publicKey)
+      try made.create(names.name, with: files.hostname)
+      let owner = try made.owner
+      return UserFiles.user(owner) ?? "\(owner)"
     } catch {
       throw .system(error)
     }
@@ -112,6 +122,11 @@ public enum IdentityFiles {
     } catch {
       throw .notTors(directory, error)
     }
+  }
+
+  private static func parent(of path: Substring) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   private static func create(_ path: String, _ bytes: [UInt8]) throws(SystemError) {

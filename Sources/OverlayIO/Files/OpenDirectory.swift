@@ -17,10 +17,19 @@ struct OpenDirectory: ~Copyable {
   private let file: FileDescriptor
   private let path: String
 
-  /// Opens the directory at `path`, which errors name.
-  init(_ path: String) throws(SystemError) {
-    file = try SystemCall.open(path, O_RDONLY | O_DIRECTORY)
+  /// Opens the directory at `path`, which errors name, and where that is a link what it leads to if `follows` says so.
+  init(_ path: String, follows: Bool = true) throws(SystemError) {
+    file = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | (follows ? 0 : O_NOFOLLOW))
     self.path = path
+  }
+
+  /// To whom it belongs.
+  var owner: uid_t { get throws(SystemError) { try SystemCall.status(file.number).st_uid } }
+
+  /// Gives it to the user and group of another directory.
+  func give(toOwnerOf other: borrowing OpenDirectory) throws(SystemError) {
+    let owner = try SystemCall.status(other.file.number)
+    try SystemCall.give(file.number, to: owner.st_uid, owner.st_gid, path: path)
   }
 
   /// The content of the file of this name, at most `limit` bytes; a longer one is EFBIG.
@@ -62,6 +71,19 @@ struct OpenDirectory: ~Copyable {
       default: throw error
       }
     }
+  }
+
+  /// Writes a new file of this name, for its owner alone, who is that of the directory.
+  func create(_ name: String, with bytes: [UInt8]) throws(SystemError) {
+    let path = "\(path)/\(name)"
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+    let file = try SystemCall.open(name, in: self.file.number, flags, mode: 0o600, path: path)
+    let owner = try SystemCall.status(self.file.number)
+    if try SystemCall.status(file.number).st_uid != owner.st_uid {
+      try SystemCall.give(file.number, to: owner.st_uid, owner.st_gid, path: path)
+    }
+    try SystemCall.writeAll(file.number, bytes, "write \(path)")
+    try SystemCall.synchronize(file.number, path: path)
   }
 
   /// Removes the file of this name.

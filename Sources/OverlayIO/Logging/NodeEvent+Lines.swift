@@ -29,14 +29,8 @@ extension NodeEvent {
       ]
     case .unknownName(let address):
       [(.debug, "\(address): its name is not known and was not found, and packets to it are refused")]
-    case .lookupHidden(let next):
-      [
-        (
-          .warning,
-          "\(place.address): who looks up this host by its address does not find it at its lookup name \(next - 1), "
-            + "which somebody else serves, or nobody; \(next) is served, too, where Tor has a control port"
-        )
-      ]
+    case .lookup(let finding):
+      [(finding.isTrouble ? .warning : .notice, "\(place.address): \(finding.text(at: place))")]
     case .pingAnswered: []
     case .ownNameClaimed:
       [

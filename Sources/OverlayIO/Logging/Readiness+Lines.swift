@@ -10,6 +10,8 @@ struct ServicePlace {
   let port: UInt16
   /// Tor's SOCKS port.
   let socks: String
+  /// Whether Tor serves the lookup name at the daemon's word, and not by torrc.
+  let asksTor: Bool
 
   /// The identity's address.
   var address: IPv6Address { name.address }

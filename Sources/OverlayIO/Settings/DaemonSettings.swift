@@ -139,6 +139,14 @@ extension DaemonSettings {
     return identities[number].lookupListen ?? (number == 0 ? lookupListen : nil)
   }
 
+  /// Where the identity with this address tells its name to those who look it up, or would; `nil` if it has no place for
+  /// that. An address that no identity is known to have is taken for that of the first, whose name Tor may tell.
+  public func lookupPlace(of address: IPv6Address) -> SocketAddress? {
+    let number = identities.firstIndex { if case .onion(let name) = $0.name { name.address == address } else { false } }
+    guard let number else { return identities.first.map { $0.lookupListen ?? lookupListen } }
+    return identities[number].lookupListen ?? (number == 0 ? lookupListen : nil)
+  }
+
   /// What lies behind peers, at most `mostPrefixes`.
   public var routes: [Route] { table.routes }
   /// What lies behind this host, at most `mostPrefixes`.

@@ -168,8 +168,10 @@ struct IdentityDraft: ReadingDraft {
   /// Writes the key as Tor's directory has it; a line that says so.
   func export(to path: String) throws(IdentityFiles.Failure) -> String {
     let identity = try kept()
-    try IdentityFiles.write(identity, toService: path)
-    return "\(path) holds the key of \(identity.name.address), for HiddenServiceDir: it has to belong to Tor's user\n"
+    let owner = try IdentityFiles.write(identity, toService: path)
+    return
+      "\(path) holds the key of \(identity.name.address), for HiddenServiceDir, and belongs to \(owner), which has to "
+      + "be Tor's user\n"
   }
 
   /// Keeps an identity in the state directory; a line that says so.

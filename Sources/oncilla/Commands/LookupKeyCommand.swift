@@ -69,17 +69,19 @@ struct LookupKeyDraft: ReadingDraft {
 
   /// Writes the key if it is to be written; what is to be printed.
   func show(_ key: LookupKey, _ instance: Instance) throws(CommandError) -> String {
+    var owner = ""
     if let directory {
       do throws(IdentityFiles.Failure) {
-        try IdentityFiles.write(key.identity, toService: directory)
+        owner = try IdentityFiles.write(key.identity, toService: directory)
       } catch {
         throw CommandError(error)
       }
     }
-    let target = (try? ConfigurationSource(instance).loadIfNamed())?.settings.daemon.lookupListen
+    let settings = (try? ConfigurationSource(instance).loadIfNamed())?.settings.daemon
+    let target = settings?.lookupPlace(of: key.address).map { "\($0)" } ?? "127.0.0.1:8061"
     let lines = [
-      "HiddenServiceDir \(directory ?? "/var/lib/tor/oncilla-lookup")",
-      "HiddenServicePort \(OverlayNetwork.servicePort) \(target.map { "\($0)" } ?? "127.0.0.1:8061")",
+      "HiddenServiceDir \(directory ?? LookupFinding.directory(of: key.index))",
+      "HiddenServicePort \(settings?.servicePort ?? OverlayNetwork.servicePort) \(target)",
     ]
     if isJSON {
       let result: JSONObject = [
@@ -89,8 +91,11 @@ struct LookupKeyDraft: ReadingDraft {
       return result.line
     }
     let what =
-      directory.map { "\($0) holds the key of this lookup name of \(key.address); it has to belong to Tor's user." }
-      ?? "This is the lookup name of \(key.address); --write makes the directory with its key."
-    return "\(key.name)\n\(what)\nLines of torrc that serve it:\n\(lines.map { "    \($0)\n" }.joined())"
+      directory.map {
+        "\($0) holds the key of this lookup name of \(key.address), and belongs to \(owner), which has to be Tor's user."
+      } ?? "This is the lookup name of \(key.address); --write makes the directory with its key."
+    return
+      "\(key.name)\n\(what)\nLines of torrc that serve it, beside those for the lookup names before it, after which "
+      + "'systemctl reload tor@default' tells Tor:\n\(lines.map { "    \($0)\n" }.joined())"
   }
 }

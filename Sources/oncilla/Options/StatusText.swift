@@ -8,14 +8,15 @@ struct StatusText {
   /// Makes the text of a reply.
   init(_ status: JSONObject) { self.status = status }
 
-  /// The sentence, and a table of the peers of each identity.
+  /// The sentence, what keeps an identity from being found by its address, and a table of the peers of each.
   func text(_ style: Style) -> String {
     var text = style.bold((status["summary"]?.string ?? "the daemon runs").quotedLine(limit: 400)) + "\n"
     let identities = status["identities"]?.array ?? []
     for identity in identities {
       let peers = identity["peers"]?.array ?? []
-      if identities.count > 1 {
-        text += "\n\(identity["address"]?.string ?? "") is \(identity["name"]?.string ?? "")\n"
+      let lookup = identity["lookup"]
+      if ["missing", "hidden"].contains(lookup?["finding"]?.string ?? ""), let trouble = lookup?["text"]?.string {
+        text += "\(identities.count > 1 ? "" : "\n")\(trouble.quotedLine(limit: 400))\n"
       }
       if peers.isEmpty { continue }
       text += "\n" + PeerText.table(peers).text(style)

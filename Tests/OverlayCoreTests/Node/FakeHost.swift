@@ -47,7 +47,7 @@ final class FakeHost {
   /// The same, as the lines of a log.
   var log: [(level: LogLevel, text: String)] { events.flatMap { $0.lines(at: place) } }
   private var place: ServicePlace {
-    ServicePlace(name: name, listen: "127.0.0.1:8060", port: 8_060, socks: "127.0.0.1:9050")
+    ServicePlace(name: name, listen: "127.0.0.1:8060", port: 8_060, socks: "127.0.0.1:9050", asksTor: true)
   }
 
   var address: IPv6Address { name.address }

@@ -283,15 +283,22 @@ struct NodeSearchTests {
     #expect((10...40).contains(host.lookUps.count) && host.lookUps.allSatisfy { "\($0.question.name)" == name(0) })
     #expect(host.refreshed.count == host.lookUps.count && host.servedLookups.isEmpty)
     #expect(host.node.streams.count == 0 && host.count(.searched) == 0)
-    for (index, lie) in [line(alice), .isSilent, .absent].enumerated() {
+    #expect(host.events.contains(.lookup(.found(at: 0))))
+    for (index, lie) in [line(alice), .isSilent, .isSilent].enumerated() {
       world.lookUpServices[name(UInt8(index))] = lie
+      world.pass(.seconds(1_000))
+      #expect(host.servedLookups.last == UInt8(index) + 1)
+      #expect(host.events.last == .lookup(.missing(UInt8(index) + 1)))
       world.lookUpServices[name(UInt8(index) + 1)] = line(carol)
       world.pass(.seconds(400))
-      #expect(host.servedLookups.last == UInt8(index) + 1)
+      #expect(host.events.last == .lookup(.found(at: UInt8(index) + 1)))
       #expect(host.refreshed.last.map { "\($0)" } == name(UInt8(index) + 1))
     }
     #expect(host.servedLookups == [1, 2, 3])
-    #expect(host.events.contains(.lookupHidden(next: 3)))
+    world.lookUpServices[name(3)] = line(alice)
+    world.pass(.seconds(1_000))
+    #expect(host.events.last == .lookup(.hidden) && host.servedLookups == [1, 2, 3])
+    #expect(host.node.status(at: world.now).lookup == .hidden)
     let asked = host.lookUps.count
     _ = host.node.apply(NodePolicy(lookup: .ask), turn: &host.turn)
     world.pass(.seconds(1_000))

@@ -6,15 +6,27 @@ import Testing
 struct LookupCheckTests {
   private let now = Instant(nanoseconds: 1_000_000_000)
 
-  /// Does one check, which ends after `answer`, and returns when it was asked, the index, and what is served anew.
+  /// What the service with an index says.
+  private enum Answer { case ownName, lie, absent }
+
+  /// Does one check, where the services say this by their index, and nobody serves others. Returns when it began, the
+  /// indices that were asked, and what is found, if that is news.
   private func check(
-    _ check: inout LookupCheck, isTold: Bool, random: Double = 0.5
-  ) -> (time: Instant, index: UInt8, served: UInt8?)? {
-    guard case .refresh? = check.step(at: check.nextStep) else { return nil }
-    let time = check.nextStep
-    guard case .ask(let index)? = check.step(at: time) else { return nil }
-    if isTold { check.wasTold() }
-    return (time, index, check.ended(at: time, random: random))
+    _ check: inout LookupCheck, _ answers: [Answer], random: Double = 0.5
+  ) -> (time: Instant, indices: [UInt8], news: LookupFinding?)? {
+    let began = check.nextStep
+    var indices: [UInt8] = []
+    while true {
+      guard case .refresh(let refreshed)? = check.step(at: check.nextStep) else { return nil }
+      let time = check.nextStep
+      guard case .ask(let index)? = check.step(at: time), index == refreshed else { return nil }
+      indices.append(index)
+      let answer = answers.indices.contains(Int(index)) ? answers[Int(index)] : .absent
+      if answer == .ownName { check.wasTold() }
+      let news = check.ended(isAbsent: answer == .absent, at: time, random: random)
+      if answer != .lie || index == 3 { return (began, indices, news) }
+      guard news == nil, check.nextStep == time else { return nil }
+    }
   }
 
   @Test("nothing is done before it begins, nor after it stops")
@@ -27,7 +39,7 @@ struct LookupCheckTests {
     #expect(check.step(at: .distantFuture) == nil)
     check.begin(at: now, random: 0)
     check.stop()
-    #expect(check.step(at: .distantFuture) == nil && check.greatest == 0)
+    #expect(check.step(at: .distantFuture) == nil && check.finding == .unknown)
   }
 
   @Test("Tor looks for the service anew, and is asked a little later; with the name told all stays as it is")
@@ -39,30 +51,34 @@ struct LookupCheckTests {
     #expect(check.step(at: now + .seconds(10)) == .ask(index: 0))
     #expect(check.nextStep == .distantFuture)
     check.wasTold()
-    #expect(check.ended(at: now + .seconds(11), random: 0.5) == nil)
+    #expect(check.ended(isAbsent: false, at: now + .seconds(11), random: 0.5) == .found(at: 0))
     #expect(check.nextStep == now + .seconds(11 + 30 * 60))
-    for _ in 0..<100 { #expect(self.check(&check, isTold: true)?.served == nil) }
-    #expect(check.greatest == 0)
+    for _ in 0..<100 {
+      let next = self.check(&check, [.ownName])
+      #expect(next?.indices == [0] && next?.news == nil)
+    }
+    #expect(check.finding == .found(at: 0))
   }
 
-  @Test("after two failures in a row the next index is served and asked, up to the last")
+  @Test("it asks on where it is lied to, and no further where nobody is; what fails twice in a row is told once")
   func hidden() {
     var check = LookupCheck()
     check.begin(at: now, random: 0)
-    let first = self.check(&check, isTold: false)
-    #expect(first?.index == 0 && first?.served == nil)
-    #expect(check.nextStep == (first?.time ?? now) + .seconds(3 * 60), "sooner, to be sure")
-    #expect(self.check(&check, isTold: true)?.served == nil)
-    #expect(self.check(&check, isTold: false)?.served == nil)
-    #expect(self.check(&check, isTold: false)?.served == 1)
-    #expect(self.check(&check, isTold: true)?.index == 1)
-    for index in UInt8(2)...3 {
-      #expect(self.check(&check, isTold: false)?.served == nil)
-      #expect(self.check(&check, isTold: false)?.served == index)
-    }
-    for _ in 0..<10 {
-      let last = self.check(&check, isTold: false)
-      #expect(last?.index == 3 && last?.served == nil)
+    let first = self.check(&check, [.lie])
+    #expect(first?.indices == [0, 1] && first?.news == nil && check.finding == .unknown)
+    #expect(check.nextStep == (first?.time ?? now) + .seconds(3 * 60 + 20), "sooner, to be sure")
+    #expect(self.check(&check, [.ownName])?.news == .found(at: 0))
+    #expect(self.check(&check, [.lie])?.news == nil)
+    #expect(self.check(&check, [.lie])?.news == .missing(1))
+    for _ in 0..<10 { #expect(self.check(&check, [.lie])?.news == nil, "it was told") }
+    #expect(self.check(&check, [.lie, .ownName])?.news == .found(at: 1))
+    for (answers, expected) in [
+      ([.lie, .lie], .missing(2)), ([.lie, .lie, .lie, .lie], .hidden), ([], .missing(0)),
+    ] as [([Answer], LookupFinding)] {
+      #expect(self.check(&check, [.lie, .ownName])?.news != .missing(1))
+      #expect(self.check(&check, answers)?.news == nil)
+      #expect(self.check(&check, answers)?.news == expected)
+      #expect(self.check(&check, answers)?.news == nil && check.finding == expected)
     }
   }
 
@@ -77,8 +93,8 @@ struct LookupCheckTests {
       check.postpone(at: time, random: 0.5)
       #expect(check.nextStep == time + .seconds(3 * 60))
     }
-    #expect(check.greatest == 0)
-    #expect(check.ended(at: now, random: 0) == nil, "nothing was asked")
+    #expect(check.finding == .unknown)
+    #expect(check.ended(isAbsent: true, at: now, random: 0) == nil, "nothing was asked")
   }
 
   @Test("over 1,000 days the times of two identities that began together have nothing in common")
@@ -88,7 +104,7 @@ struct LookupCheckTests {
       var (check, random) = (LookupCheck(), SeededGenerator(seed: seed))
       check.begin(at: now, random: Double.random(in: 0..<1, using: &random))
       var own: [Double] = []
-      while let (time, _, _) = self.check(&check, isTold: true, random: Double.random(in: 0..<1, using: &random)),
+      while let (time, _, _) = self.check(&check, [.ownName], random: Double.random(in: 0..<1, using: &random)),
         time < now + .seconds(1_000 * 86_400)
       {
         own.append((time - now).seconds)

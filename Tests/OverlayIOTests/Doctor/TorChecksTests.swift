@@ -145,4 +145,61 @@ struct TorChecksTests {
     let host = try ExaminedHost("onion = \(Self.name)\ntor-control = unix:ROOT/tor")
     #expect(host.line(.torBootstrap).hasPrefix("wrong Tor bootstrap: there is no "))
   }
+
+  // MARK: - The lookup name
+
+  private static let long = "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion"
+  private static let lookups = [
+    "pmyjsoshrx4ovivzyqpkp7hxzpi2yfx6v3wvdqfaxtn6iuziknrb2sad.onion",
+    "l5czs4go7covoaugxf5l2fby6pmcj23vcwx3ow23zujk7rdzkijhl4id.onion",
+  ]
+
+  /// What the doctor says where `/lookup-0` and so on of torrc lead to these ports, and the daemon found this.
+  private func lookupLine(_ ports: [Int], _ found: RunningDaemon.Lookup? = nil) throws -> String {
+    var files: [String: String] = [:]
+    var torrc = ""
+    for (index, port) in ports.enumerated() {
+      files["/lookup-\(index)/hostname"] = Self.lookups[index]
+      torrc += "HiddenServiceDir /lookup-\(index)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
+    }
+    files["/etc/tor/torrc"] = torrc
+    let host = try ExaminedHost("onion = \(Self.long)\nlookup = serve", files)
+    let check = Check(subject: .lookup, finding: host.examination.lookup(found))
+    return "\(check.word) \(check.line)"
+  }
+
+  @Test("the lookup name is served by torrc, and by the next one, too, where the daemon found that it has to be")
+  func lookup() throws {
+    let missing = RunningDaemon.Lookup(finding: "missing", index: 1, text: "nobody")
+    #expect(try lookupLine([8_061]) == "ok lookup: /lookup-0 serves this host's lookup name")
+    #expect(
+      try lookupLine([8_061], .init(finding: "found", index: 0, text: ""))
+        == "ok lookup: /lookup-0 serves this host's lookup name, and the daemon found itself")
+    #expect(try lookupLine([8_062]).hasPrefix("wrong lookup: /lookup-0 does not lead to 127.0.0.1:8061; "))
+    #expect(try lookupLine([8_061, 9], missing).hasPrefix("wrong lookup: /lookup-1 does not lead to "))
+    #expect(
+      try lookupLine([8_061, 8_061], missing).hasPrefix("note lookup: /lookup-0 and /lookup-1 serve this host's lookup")
+    )
+    #expect(try lookupLine([8_061], .init(finding: "hidden", index: nil, text: "all")).hasPrefix("note lookup: all; "))
+    guard SystemCall.user == 0 else { return }
+    #expect(try lookupLine([]).contains("has the lookup name \(Self.lookups[0]); 'oncilla lookup-key fd87:"))
+    let next = try lookupLine([8_061], missing)
+    #expect(
+      next.hasPrefix("wrong lookup: no HiddenServiceDir in /etc/tor/torrc has the lookup name \(Self.lookups[1])"))
+    #expect(next.contains("--index 1 --write /var/lib/tor/oncilla-lookup-1' makes its key"))
+    #expect(next.contains("'HiddenServicePort 8060 127.0.0.1:8061'"))
+  }
+
+  @Test("with a control port the daemon serves it")
+  func lookupAtControlPort() throws {
+    let host = try ExaminedHost("onion = \(Self.long)\nlookup = serve\ntor-control = unix:ROOT/tor")
+    for (found, expected) in [
+      (nil, "ok lookup: Tor serves this host's lookup name at the daemon's word"),
+      (.init(finding: "missing", index: 1, text: "nobody"), "note lookup: nobody; it takes about an hour"),
+      (.init(finding: "hidden", index: nil, text: "others"), "note lookup: others; "),
+    ] as [(RunningDaemon.Lookup?, String)] {
+      let check = Check(subject: .lookup, finding: host.examination.lookup(found))
+      #expect("\(check.word) \(check.line)".hasPrefix(expected))
+    }
+  }
 }
