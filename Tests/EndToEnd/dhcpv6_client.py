@@ -11,6 +11,8 @@ from overlay import wait_until
 
 # Nothing is asked for but an address, and no script changes the machine's resolv.conf.
 CONFIGURATION = "duid\nipv6only\nscript /bin/true\n"
+# The client's own scripts run, on a resolv.conf of the test's.
+RESOLVING = "duid\nipv6only\noption domain_name_servers, domain_name, domain_search\n"
 
 
 class Client:
@@ -18,13 +20,19 @@ class Client:
 
     with Client(namespace) as client:
         client.wait_for_address("fd87:…")
+
+    With `resolves` it keeps `resolver_file` as it keeps a host's /etc/resolv.conf.
     """
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, resolves=False):
         self.namespace = namespace
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-dhcpcd-"))
         os.chmod(self._directory, 0o755)  # dhcpcd reads its configuration as root, its memory as a user of its own
-        (self._directory / "configuration").write_text(CONFIGURATION)
+        (self._directory / "configuration").write_text(RESOLVING if resolves else CONFIGURATION)
+        self.resolver_file, self.services_file = self._directory / "resolv.conf", self._directory / "nsswitch.conf"
+        self.resolver_file.touch()
+        self.services_file.write_text("hosts: files dns\n")
+        self._resolves = resolves
         self._memory = self._directory / "memory"
         self._log = self._directory / "log"
         self._log.touch()
@@ -42,7 +50,8 @@ class Client:
 
     def start(self):
         # What other instances on this machine share is hidden: the memory, and the sockets in /run.
-        script = (f"mount --bind {self._memory} /var/lib/dhcpcd && mount -t tmpfs none /run && mkdir /run/dhcpcd && "
+        hidden = f"mount --bind {self.resolver_file} /etc/resolv.conf && " if self._resolves else ""
+        script = (f"{hidden}mount --bind {self._memory} /var/lib/dhcpcd && mount -t tmpfs none /run && mkdir /run/dhcpcd && "
                   f"exec dhcpcd -6 -B -d -f {self._directory}/configuration eth0")
         with open(self._log, "ab") as log:
             self._process = self.namespace.popen(["unshare", "--mount", "sh", "-c", script],
@@ -69,6 +78,9 @@ class Client:
         """`-N` renews, `-k` gives the address back and ends."""
         subprocess.run(["nsenter", f"--target={self._process.pid}", "--mount", "--net", "--", "dhcpcd", "-6", option,
                         "eth0"], check=True, capture_output=True, timeout=20)
+
+    def resolver(self):
+        return self.resolver_file.read_text()
 
     def log(self):
         return self._log.read_text(errors="replace")

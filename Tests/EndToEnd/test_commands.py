@@ -149,6 +149,7 @@ WRONG = [
     (["run", "--onion", NAME, "--mode", "ethernet"], ["--mode", "ethernet", "tun or tap"]),
     (["run", "--onion", NAME, "--no-address"], ["--no-address", "--mode tap"]),
     (["run", "--onion", NAME, "--dhcpv6"], ["--dhcpv6", "--mode tap"]),
+    (["run", "--onion", NAME, "--lan-dns"], ["--lan-dns", "--mode tap"]),
     (["run", "--onion", NAME, "--onion", PEER], ["--onion", "listen=", "--linkable-identities"]),
     (["run", "--onion", NAME, "--onion", NAME], ["--onion", NAME]),
     (["run", "--onion", NAME, "--route", f"fd00::1/64,via={PEER}"], ["--route", "fd00::/64"]),

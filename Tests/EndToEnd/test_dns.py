@@ -53,6 +53,26 @@ def test_dig(served, way):
     assert code(dig(host, *way, "+opcode=status", ALICE, "AAAA")) == "NOTIMP"
 
 
+def test_own_names_and_those_of_acquaintances(daemons, namespaces, proxy):
+    """Each of the host's own identities has its name, and so has a peer that nobody here configured and that called."""
+    first, second, caller = (onion_name(f"own {number}") for number in range(3))
+    ports = [free_port(), free_port()]
+    made = daemons(onion=f"{first},listen=127.0.0.1:{ports[0]}", listen=[], netns=namespaces(), socks=proxy.address,
+                   options=["--onion", f"{second},listen=127.0.0.1:{ports[1]}", "--dns", "127.0.0.1:53"])
+    for name, port in zip((first, second), ports):
+        proxy.connect(name, port)
+    made.wait_for_interface()
+    for name in (first, second):
+        assert f" 60 IN AAAA {overlay_address(name)}\n" in dig(made.host, name, "AAAA"), name
+        assert f" PTR {name}.\n" in dig(made.host, "-x", str(overlay_address(name))), name
+    assert code(dig(made.host, "-x", str(overlay_address(caller)))) == "NXDOMAIN"
+    other = daemons(onion=caller, netns=namespaces(), socks=proxy.address, peers=[first])
+    proxy.connect(caller, other.listen_port)
+    other.wait_for_interface()
+    wait_until(lambda: other.host.can_ping(overlay_address(first)), 15, what="the first identity")
+    assert f" PTR {caller}.\n" in dig(made.host, "-x", str(overlay_address(caller)))
+
+
 def test_programs_of_exec_ask_the_daemon_and_nobody_else(served, pair, proxy):
     def run(*command):
         return oncilla("exec", "--control", served.a.directory / "control.sock", "--user", "nobody", "--", *command)

@@ -136,6 +136,7 @@ struct PrefixOptionTests {
       "--mtu '65522': with --mode tap a number from 1280 to 65521 is accepted"
     ),
     (["--no-address"], "--no-address needs --mode tap"), (["--dhcpv6"], "--dhcpv6 needs --mode tap"),
+    (["--lan-dns"], "--lan-dns needs --mode tap"),
     (
       ["--mode", "tap", "--no-address", "--ipv4", "--ipv4-address", "10.0.0.1/8"],
       "--no-address and --ipv4-address exclude each other: one of them is accepted"

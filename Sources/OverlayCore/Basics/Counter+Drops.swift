@@ -2,7 +2,8 @@ extension Counter {
   /// Whether it counts packets, frames or messages that were dropped or withheld, rather than what else happened.
   var isDrop: Bool {
     switch self {
-    case .answerLimited, .nameAnswerLimited, .queueFull, .queueAged, .lostWithCircuit, .unreachableLimited,
+    case .answerLimited, .nameAnswerLimited, .lanNameMalformed, .lanNameLimited, .queueFull, .queueAged,
+      .lostWithCircuit, .unreachableLimited,
       .peerErrorLimited,
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
       .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .blocked, .remoteDiscovery, .unreadableHeaders,
@@ -16,8 +17,7 @@ extension Counter {
       .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
       .changedClaim, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,
       .routerSolicitation, .searched, .resolved, .searchedInVain, .falseAnswer, .nameAsked, .nameAnswered,
-      .addressAnswered, .noAddressFree,
-      .addressDeclined:
+      .lanNameAnswered, .addressAnswered, .noAddressFree, .addressDeclined:
       false
     }
   }

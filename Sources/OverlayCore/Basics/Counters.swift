@@ -72,6 +72,12 @@ enum Counter: Int, CaseIterable, Sendable {
   case nameAnswered
   /// Questions of peers for a name that were not answered because they came too often.
   case nameAnswerLimited
+  /// Questions of LAN hosts for names and addresses that were answered.
+  case lanNameAnswered
+  /// Packets of LAN hosts to the service for names that are no question.
+  case lanNameMalformed
+  /// Packets of LAN hosts to the service for names that were dropped because there were too many.
+  case lanNameLimited
   /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
   /// Packets from the device for our own address, or for what is behind us.

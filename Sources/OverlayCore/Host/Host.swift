@@ -23,6 +23,7 @@ public struct Host: ~Copyable {
 
   private var nodes = Slots<Node>()
   private var service: AddressService?
+  private var nameService: NameService?
   // In the order in which they were added. The first takes the packets that are of no other.
   private var order: [Identity] = []
   private var identities: [IPv6Address: Identity] = [:]
@@ -97,6 +98,9 @@ public struct Host: ~Copyable {
     self.service = service
   }
 
+  /// Lets a service answer hosts of the LAN about names.
+  public mutating func serve(_ service: NameService) { nameService = service }
+
   private var addresses: [IPv6Address] { order.map { nodes[$0.slot].settings.name.address } }
 
   private mutating func identitiesChanged<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
@@ -138,9 +142,30 @@ public struct Host: ~Copyable {
   public mutating func answer<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeRawBufferPointer, from station: MACAddress, wallClock: Int64, turn: inout Turn<LinkDevice<Wire>>
   ) {
+    if let packet = PacketView(reading: packet), packet.destination == OverlayNetwork.tor.localResponder {
+      answerName(packet, from: station, turn: &turn)
+      return
+    }
     let answer = service?.answer(packet, from: station, at: turn.now, wallClock: wallClock)
     if service?.takeLeasesChanged() == true { events.append(.leasesChanged) }
     if let answer { turn.device.send(answer.packet, to: answer.to) }
+  }
+
+  /// Answers a question for a name with what the identity knows that the asking host has, or else the first.
+  private mutating func answerName<Wire: PacketSink & ~Copyable>(
+    _ packet: PacketView, from station: MACAddress, turn: inout Turn<LinkDevice<Wire>>
+  ) {
+    guard let identity = sender(of: packet.bytes) else { return }
+    let names = nodes[identity.slot].knownNames
+    let received = nameService?.receive(packet, from: station, at: turn.now, names: names)
+    // Two owners of the table would be two tables as soon as a name is learned.
+    _ = consume names
+    guard let outcome = received else { return }
+    for name in outcome.wanted { nodes[identity.slot].learn(name, turn: &turn) }
+    touch(identity)
+    turn.device.count(.lanNameAnswered, outcome.answered)
+    if let drop = outcome.drop { turn.device.count(drop) }
+    if let answer = outcome.packet { turn.device.send(answer, to: station) }
   }
 
   /// Sets the MTU of the device in bytes.

@@ -47,6 +47,11 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     packet.withUnsafeBytes { _ = link?.send($0, to: station, wire: &wire) }
   }
 
+  /// Adds to a counter of the link, if there is one.
+  mutating func count(_ counter: Counter, _ times: Int = 1) {
+    if hasLink { link?.counters[counter] += UInt64(times) }
+  }
+
   /// The counters of the link; `nil` if there is none.
   var linkCounters: Counters? {
     switch link {

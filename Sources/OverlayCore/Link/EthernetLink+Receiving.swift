@@ -41,13 +41,17 @@ extension EthernetLink {
       let offload = ChecksumCompletion.prepare(packet, offload)
     else { return drop(.badFrame) }
     let range = EthernetHeader.size..<EthernetHeader.size + length
-    switch EthernetLink.kind(of: packet) {
+    switch kind(of: packet) {
     case .discovery:
       return discover(packet, range, header, at: now, wire: &wire, isLive: isLive)
     case .addressRequest where packet.destination.isMulticast || packet.destination == linkLocalAddress:
       return request(range, header, at: now)
+    // A question is answered to the station that asks, so that the service limits them by itself and no neighbour is
+    // learned.
+    case .nameRequest where !header.destination.isGroup && !packet.source.isMulticast && packet.source != .unspecified:
+      return offload.segmentation == .none ? .request(range, from: header.source) : drop(.lanNameMalformed)
     case .unreadable: return drop(.badFrame)
-    case .addressRequest, .other: break
+    case .addressRequest, .nameRequest, .other: break
     }
     guard !header.destination.isGroup, LinkSettings.isHost(packet.destination), LinkSettings.isHost(packet.source)
     else {
@@ -101,6 +105,8 @@ extension EthernetLink {
     case discovery
     /// UDP to DHCPv6's port for servers.
     case addressRequest
+    /// UDP or TCP to the service for names, where there is one.
+    case nameRequest
     /// Headers that could hide a message of neighbour discovery.
     case unreadable
     case other
@@ -108,7 +114,7 @@ extension EthernetLink {
 
   private static let addressServicePort: UInt16 = 547
 
-  private static func kind(of packet: PacketView) -> Kind {
+  private func kind(of packet: PacketView) -> Kind {
     let upper: UpperLayer
     switch packet.upper {
     case .whole(let found): upper = found
@@ -117,9 +123,11 @@ extension EthernetLink {
     }
     guard packet.count - upper.offset >= 4 else { return .other }
     if upper.isDiscovery(in: packet.bytes) { return .discovery }
-    switch upper.nextHeader {
-    case NextHeader.udp where upper.offset == IPv6Header.size && packet.count >= IPv6Header.size + UDPHeader.size:
-      return packet.bytes.number(at: upper.offset + 2) == addressServicePort ? .addressRequest : .other
+    guard upper.offset == IPv6Header.size, packet.count >= IPv6Header.size + UDPHeader.size else { return .other }
+    switch (upper.nextHeader, packet.bytes.number(at: upper.offset + 2)) {
+    case (NextHeader.udp, EthernetLink.addressServicePort): return .addressRequest
+    case (NextHeader.udp, NameService.port), (NextHeader.tcp, NameService.port):
+      return settings.answersNames && packet.destination == settings.network.localResponder ? .nameRequest : .other
     default: return .other
     }
   }

@@ -11,8 +11,8 @@ public struct EthernetLink: ~Copyable {
     /// the packet's start.
     case packet(Range<Int>, OffloadHeader)
     /// The frame holds in this range a request of this station for the address service: a router solicitation, which
-    /// was checked, or UDP to port 547 (DHCPv6) of a group or of the link's own address. It is an IPv6 packet with a
-    /// complete checksum.
+    /// was checked, UDP to port 547 (DHCPv6) of a group or of the link's own address, or UDP or TCP to port 53 of the
+    /// local responder, which is the service's for names. It is an IPv6 packet with a complete checksum.
     case request(Range<Int>, from: MACAddress)
     /// The link answered the frame, learned from it, or dropped and counted it.
     case consumed

@@ -16,6 +16,8 @@ public struct LinkSettings: Sendable {
   public var servedIPv4: [IPv4Prefix]
   /// IPv4 prefixes that are behind peers. The link answers ARP for their addresses.
   public var ipv4Routes: [IPv4Prefix]
+  /// Whether hosts of the LAN are answered about names at the local responder's port 53.
+  public var answersNames = false
   /// The MTU of the interface, in bytes. A frame with a longer packet is dropped and counted, unless the packet is
   /// still to be cut.
   var mtu: Int

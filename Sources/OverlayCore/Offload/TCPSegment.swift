@@ -18,6 +18,7 @@ struct TCPSegment {
   var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: packet[headersSize...]) }
   var payloadSize: Int { packet.count - headersSize }
   var sequence: UInt32 { UInt32(bigEndian: load(TCPHeader.sequence)) }
+  var acknowledgement: UInt32 { UInt32(bigEndian: load(TCPHeader.acknowledgement)) }
   var flags: UInt8 { packet[TCPSegment.start + TCPHeader.flags] }
   var isPushed: Bool { flags & TCPHeader.Flag.push != 0 }
 

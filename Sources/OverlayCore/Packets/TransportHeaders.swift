@@ -14,6 +14,8 @@ enum TCPHeader {
   /// Flags of the byte at `flags`.
   enum Flag {
     static let fin: UInt8 = 0x01
+    static let synchronise: UInt8 = 0x02
+    static let reset: UInt8 = 0x04
     static let push: UInt8 = 0x08
     static let acknowledgement: UInt8 = 0x10
     static let congestionEcho: UInt8 = 0x40

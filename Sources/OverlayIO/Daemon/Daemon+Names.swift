@@ -4,25 +4,17 @@ import OverlayCore
 extension Daemon {
   /// Answers where the settings say.
   func answerNames() throws {
-    guard !settings.dns.isEmpty, let server = LocalNameServer(zone: settings.dnsZone) else { return }
+    guard !settings.dns.isEmpty, let server = settings.nameServer else { return }
     nameServer = try NameServer(
       server, at: settings.dns, in: settings.interface.namespace, on: loop, log: log,
-      names: { [unowned self] in KnownNames(peers: settings.peers, pump: pump) },
+      names: { [unowned self] in knownNames },
       wanted: { [unowned self] name in _ = pump?.withEach { node, turn in node.learn(name, turn: &turn) } })
   }
-}
 
-/// The names that a daemon knows: those of its permanent peers, and those that it has learned.
-private struct KnownNames: LocalNames {
-  let peers: [ConfiguredPeer]
-  let pump: Pump?
-
-  func address(of petname: Petname) -> IPv6Address? { peers.first { $0.petname == petname }?.name.address }
-
-  func petname(of address: IPv6Address) -> Petname? { peers.first { $0.name.address == address }?.petname }
-
-  func name(of address: IPv6Address) -> OnionName? {
-    if let peer = peers.first(where: { $0.name.address == address }) { return peer.name }
-    return pump?.withFirst { node, _ in node.name(of: address) } ?? nil
+  /// What is known of names now. This host's programs are no peers: they are told all of its own.
+  private var knownNames: KnownNames {
+    var known = pump?.withFirst { node, _ in node.knownNames } ?? KnownNames(of: settings.peers)
+    if let pump { known.own = pump.names }
+    return known
   }
 }

@@ -8,6 +8,7 @@ extension DaemonSettings {
     var link = LinkSettings(macAddress: station, ownAddresses: addresses, mtu: interface.mtu.bytes)
     setPrefixes(of: &link)
     link.carriesIPv4 = ipv4
+    link.answersNames = lanDNS
     return EthernetLink(link)
   }
 
@@ -30,6 +31,9 @@ extension DaemonSettings {
     if let own = ipv4Address?.address { link.servedIPv4.append(IPv4Prefix(own)) }
   }
 
+  /// What answers about names, here and on the Ethernet side.
+  var nameServer: LocalNameServer? { LocalNameServer(zone: dnsZone) }
+
   /// Returns the address service of the Ethernet side, for the identities with these addresses; `nil` if none is
   /// wanted.
   func addressService(for addresses: [IPv6Address], station: MACAddress) -> AddressServiceSettings? {
@@ -37,6 +41,7 @@ extension DaemonSettings {
     var service = AddressServiceSettings(
       macAddress: station, prefix: interface.prefix, mtu: UInt32(interface.mtu.bytes), addresses: addresses,
       isFirstReserved: hasAddress)
+    service.names = lanDNS ? nameServer : nil
     for (identity, address) in zip(identities, addresses) {
       if let host = identity.macAddress { service.bindings[host] = address }
     }

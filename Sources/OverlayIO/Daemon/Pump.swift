@@ -53,6 +53,7 @@ final class Pump {
       self.places[identity] = place
     }
     if let service { port.host.serve(Pump.makeService(service, keptIn: state, at: loop.now, log: log)) }
+    if settings.lanDNS, let server = settings.nameServer { port.host.serve(NameService(server)) }
     tor.probed = { [unowned self] isReachable in
       forEachIdentity { $0.torProbed(isReachable: isReachable) }
     }
@@ -133,6 +134,9 @@ final class Pump {
     guard let shown = all.first(where: { !$0.readiness.isReady }) ?? all.first else { return nil }
     return (shown.readiness, shown.readiness.sentence(at: shown.place, others: all.count - 1))
   }
+
+  /// The names of the identities.
+  var names: [OnionName] { port.host.all.compactMap { places[$0]?.name } }
 
   /// The status of the host.
   func status() -> HostStatus {

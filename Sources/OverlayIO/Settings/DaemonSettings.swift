@@ -82,6 +82,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var table = RouteTable()
   /// Whether the interface's side is told its addresses by a DHCPv6 server of ours; TAP only.
   public var dhcpv6 = false
+  /// Whether hosts of the LAN are answered about names; TAP only.
+  public var lanDNS = false
   /// How long a circuit that carries nothing stays.
   public var idle: Duration = .seconds(180)
   /// How many circuits a peer gets, 1 to 8.

@@ -181,6 +181,12 @@ extension Setting {
     ) { draft, given throws(SettingValue.Refusal) in
       draft.daemon.dns.append(try SettingValue.nameServerAddress(given.text, after: draft.daemon.dns))
     },
+    .flag(
+      "lan-dns", needsRestart: true,
+      "Answer hosts of the LAN about names by DNS, at fd87:d87e:eb43::dead:beef. Needs --mode tap."
+    ) {
+      $0.daemon.lanDNS = true
+    },
     .form(
       "dns-zone", "NAME", default: LocalNameServer.usualZone, needsRestart: true,
       "Where petnames stand as names of the DNS: alice.NAME."

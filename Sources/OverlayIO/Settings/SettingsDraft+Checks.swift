@@ -90,7 +90,7 @@ extension SettingsDraft {
       }
       return
     }
-    for name in ["no-address", "dhcpv6"] {
+    for name in ["no-address", "dhcpv6", "lan-dns"] {
       if let origin = origins[name] { throw .incomplete(origin, needs: "--mode tap") }
     }
   }

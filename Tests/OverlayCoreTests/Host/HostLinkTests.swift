@@ -68,6 +68,70 @@ struct HostLinkTests {
     #expect(world.host.nextEvent() == nil)
   }
 
+  /// The answers to a question of a host of the LAN, over UDP.
+  private func ask(_ question: [UInt8], _ client: FakeResolver = FakeResolver()) throws -> [String] {
+    _ = world.sent()
+    let frame = EthernetFrame.ip(client.datagram(question), from: client.station)
+    guard case .request(let range, let station) = world.receive(frame) else { return [] }
+    #expect(station == client.station)
+    frame[range].withUnsafeBytes { world.host.answer($0, from: station, wallClock: 0, turn: &world.turn) }
+    let sent = world.sent()
+    #expect(sent.count == 1 && sent.allSatisfy { $0.prefix(6).elementsEqual(client.station.bytes) })
+    return try ReadAnswer(sent.first.map { Array($0[62...]) }, to: question).answers
+  }
+
+  @Test("a host of the LAN is told names, by what its own identity knows, and a name that it asks for is known there")
+  func names() throws {
+    let identities = try world.addTwo()
+    world.host.serve(NameService(try #require(LocalNameServer())))
+    world.turn.device.changeLink { $0.answersNames = true }
+    world.learn(peer, at: identities[1])
+    let pointer = DNSName(of: peer.address).dotted
+    var second = FakeResolver()
+    second.address = try OnionName.sample(2).address
+    let question = try SampleMessage.question(pointer, 12)
+    #expect(try ask(question, second) == ["\(pointer) 60 PTR \(peer)"])
+    #expect(try ask(question).isEmpty)
+    for (number, client) in [(1, FakeResolver()), (2, second)] {
+      let own = try OnionName.sample(UInt64(number))
+      #expect(try ask(SampleMessage.question("\(own)"), client) == ["\(own) 60 AAAA \(own.address)"])
+      let name = DNSName(of: own.address).dotted
+      #expect(try ask(SampleMessage.question(name, 12), client) == ["\(name) 60 PTR \(own)"])
+      let other = DNSName(of: try OnionName.sample(UInt64(3 - number)).address).dotted
+      #expect(try ask(SampleMessage.question(other, 12), client).isEmpty)
+    }
+    let stranger = try OnionName.sample(60)
+    #expect(try ask(SampleMessage.question("\(stranger)"), second) == ["\(stranger) 60 AAAA \(stranger.address)"])
+    let known = identities.map { identity in world.host.with(identity) { $0.name(of: stranger.address) } ?? nil }
+    #expect(known == [nil, stranger])
+    #expect(world.host.status(turn: world.turn).link?.seen.contains { $0 == ("lanNameAnswered", 9) } == true)
+  }
+
+  @Test("without the option, to a group or from nobody, nothing is a question for names")
+  func noNames() throws {
+    _ = try world.addTwo()
+    world.host.serve(NameService(try #require(LocalNameServer())))
+    var client = FakeResolver()
+    let packet = client.datagram(try SampleMessage.question("onion"))
+    func isQuestion(_ frame: [UInt8], _ offload: OffloadHeader = .none) -> Bool {
+      if case .request = world.receive(frame, offload) { true } else { false }
+    }
+    #expect(!isQuestion(EthernetFrame.ip(packet)))
+    world.turn.device.changeLink { $0.answersNames = true }
+    #expect(isQuestion(EthernetFrame.ip(packet)))
+    #expect(isQuestion(EthernetFrame.ip(client.segment(FakeResolver.syn))))
+    #expect(!isQuestion(EthernetFrame.ip(packet, to: MACAddress(group: .allNodes))))
+    var elsewhere = packet
+    elsewhere[39] = 0xee
+    #expect(!isQuestion(EthernetFrame.ip(elsewhere)))
+    for address in [IPv6Address.unspecified, .allNodes] {
+      client.address = address
+      #expect(!isQuestion(EthernetFrame.ip(client.datagram([]))))
+    }
+    client.address = LinkWorld.hostA.linkLocalAddress
+    #expect(isQuestion(EthernetFrame.ip(client.datagram([]))))
+  }
+
   @Test("an address is given out, and that is told of so that it is kept")
   func lease() throws {
     _ = try world.addTwo()

@@ -52,6 +52,7 @@ struct SettingsDraftTests {
     ([:], .nameless), (["mtu": "1280"], .nameless),
     (["onion": alice, "hostname-file": "f"], .conflict(.option("--onion"), .option("--hostname-file"))),
     (["onion": alice, "dhcpv6": ""], .incomplete(.option("--dhcpv6"), needs: "--mode tap")),
+    (["onion": alice, "lan-dns": ""], .incomplete(.option("--lan-dns"), needs: "--mode tap")),
     (["onion": alice, "ipv4-address": "10.0.0.1/8"], .incomplete(.option("--ipv4-address"), needs: "--ipv4")),
     (
       ["onion": alice, "mode": "tap", "no-address": "", "ipv4-address": "10.0.0.1/8"],

@@ -26,7 +26,7 @@ public struct AddressService {
     address = settings.macAddress.linkLocalAddress
     schedule = AdvertisementSchedule(from: now)
     server = DHCPv6Server(
-      identifier: DUID(settings.macAddress), prefix: settings.prefix,
+      identifier: DUID(settings.macAddress), prefix: settings.prefix, zone: settings.names?.zone,
       table: LeaseTable(settings, leases: leases, at: now, wallClock: wallClock))
   }
 
@@ -101,7 +101,7 @@ public struct AddressService {
     guard schedule.takeDue(at: now, random: &random) else { return nil }
     counters[.routerAdvertisement] += 1
     let advertisement = RouterAdvertisement(
-      macAddress: settings.macAddress, prefix: settings.prefix, mtu: settings.mtu)
+      macAddress: settings.macAddress, prefix: settings.prefix, mtu: settings.mtu, zone: settings.names?.zone)
     return (advertisement.packet, MACAddress(group: .allNodes))
   }
 

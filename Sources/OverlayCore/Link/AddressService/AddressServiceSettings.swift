@@ -10,6 +10,8 @@ public struct AddressServiceSettings: Sendable {
   var addresses: [IPv6Address]
   /// Whether the first of them is on the daemon's own interface and not handed out.
   var isFirstReserved: Bool
+  /// What answers about names on the link: hosts are told of it. `nil` if nothing does.
+  public var names: LocalNameServer?
   /// Hosts whose address is configured; nobody else gets it. A host has one, an address one host.
   public var bindings: [MACAddress: IPv6Address]
 

@@ -51,6 +51,10 @@ struct DHCPv6Message: Equatable {
   /// Whether addresses are given without a second exchange.
   var isRapid = false
 
+  /// The zone of the names that the local responder answers for, which a server tells; what clients say of it is not
+  /// read.
+  var zone: DNSName?
+
   /// How many associations one may hold; clients have one an interface.
   static let mostAssociations = 4
 
@@ -76,7 +80,7 @@ struct DHCPv6Message: Equatable {
         associations.append(association)
       case .status(let status): try DHCPv6Message.set(&self.status, status)
       case .rapidCommit: isRapid = true
-      case .address, .other: break
+      case .address, .nameServers, .searchList, .other: break
       }
     }
   }
@@ -90,6 +94,10 @@ struct DHCPv6Message: Equatable {
     if isRapid { bytes += DHCPv6Option.rapidCommit.bytes }
     for association in associations { bytes += DHCPv6Option.association(association).bytes }
     if let status { bytes += DHCPv6Option.status(status).bytes }
+    if let zone {
+      bytes += DHCPv6Option.nameServers([OverlayNetwork.tor.localResponder]).bytes
+      bytes += DHCPv6Option.searchList([zone]).bytes
+    }
     return bytes
   }
 

@@ -18,6 +18,11 @@ enum DHCPv6Option: Equatable {
   case status(DHCPv6Status)
   /// The client takes addresses without a second exchange, or the server has given them so.
   case rapidCommit
+  /// Which name servers there are (RFC 3646 section 3): their addresses, one behind the other.
+  case nameServers([IPv6Address])
+  /// The zones in which a host looks for a name without dots (RFC 3646 section 4): uncompressed, as RFC 1035 section
+  /// 3.1 writes them, one behind the other.
+  case searchList([DNSName])
   /// Anything else, by its code.
   case other(UInt16)
 
@@ -28,6 +33,8 @@ enum DHCPv6Option: Equatable {
     static let address: UInt16 = 5
     static let status: UInt16 = 13
     static let rapidCommit: UInt16 = 14
+    static let nameServers: UInt16 = 23
+    static let searchList: UInt16 = 24
   }
 
   /// Takes the next option; throws if it is cut off, or its value is none of its kind. An association within another is
@@ -61,6 +68,8 @@ enum DHCPv6Option: Equatable {
     case .status(let status):
       DHCPv6Option.bytes(Code.status, [UInt8(status.number >> 8), UInt8(status.number & 0xff)])
     case .rapidCommit: DHCPv6Option.bytes(Code.rapidCommit, [])
+    case .nameServers(let addresses): DHCPv6Option.bytes(Code.nameServers, addresses.flatMap(\.bytes))
+    case .searchList(let zones): DHCPv6Option.bytes(Code.searchList, zones.flatMap(\.wire))
     case .other: []
     }
   }

@@ -24,6 +24,8 @@ struct DHCPv6Server {
   let identifier: DUID
   /// What the link's hosts have on link: of addresses outside the server knows nothing.
   let prefix: IPv6Prefix
+  /// The zone of the names that are answered for on the link; `nil` if none are.
+  let zone: DNSName?
   /// Who has which address.
   var table: LeaseTable
 
@@ -155,6 +157,8 @@ struct DHCPv6Server {
     answer.client = message.client
     answer.server = identifier
     answer.status = status
+    // More may be told than was asked for (RFC 8415 section 18.3.9), but only to who configures itself.
+    if ![.confirm, .release, .decline].contains(message.kind) { answer.zone = zone }
     return answer
   }
 

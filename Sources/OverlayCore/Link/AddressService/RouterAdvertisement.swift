@@ -13,6 +13,25 @@
 ///     |  options: source link-layer address, MTU, prefix information  |
 ///     +---------------------------------------------------------------+
 ///
+/// Where names are answered for, two options follow: the name server (RFC 8106 section 5.1) and the search list
+/// (section 5.2).
+///
+///     +---------------+---------------+-------------------------------+
+///     |   type = 25   |  length = 3   |          reserved = 0         |
+///     +---------------+---------------+-------------------------------+
+///     |                       lifetime, seconds                       |
+///     +---------------------------------------------------------------+
+///     |            address of the name server, 16 bytes               |
+///     +---------------------------------------------------------------+
+///
+///     +---------------+---------------+-------------------------------+
+///     |   type = 31   | length / 8    |          reserved = 0         |
+///     +---------------+---------------+-------------------------------+
+///     |                       lifetime, seconds                       |
+///     +---------------------------------------------------------------+
+///     |  the zone as RFC 1035 section 3.1 writes it, and zeros        |
+///     +---------------------------------------------------------------+
+///
 /// M is 1 and O is 0; zeros elsewhere say nothing. In the prefix's option L is 1 and A is 0: it is on the link, and
 /// nobody is to make an address in it.
 struct RouterAdvertisement {
@@ -23,11 +42,15 @@ struct RouterAdvertisement {
   /// How many bytes a packet on the link may have; `nil` if that is the link's business. Less than IPv6 needs is not
   /// told.
   var mtu: UInt32?
+  /// The zone of the names that are answered for on the link; `nil` if none are.
+  var zone: DNSName?
 
   /// RFC 4861 section 6.2.1, AdvValidLifetime: a LAN that has lost its overlay forgets it in the end.
   private static let validLifetime: UInt32 = 30 * 86_400
   /// The same, AdvPreferredLifetime.
   private static let preferredLifetime: UInt32 = 7 * 86_400
+  /// RFC 8106 section 5.1: three times the longest time between two advertisements, 600 s.
+  private static let nameServerLifetime: UInt32 = 1_800
   private static let managed: UInt8 = 0x80
   private static let onLink: UInt8 = 0x80
   private static let smallestMTU: UInt32 = 1_280
@@ -44,6 +67,15 @@ struct RouterAdvertisement {
     message.append(bigEndian: RouterAdvertisement.validLifetime)
     message.append(bigEndian: RouterAdvertisement.preferredLifetime)
     message += [0, 0, 0, 0] + prefix.address.bytes
+    if let zone {
+      message += [25, 3, 0, 0]
+      message.append(bigEndian: RouterAdvertisement.nameServerLifetime)
+      message += OverlayNetwork.tor.localResponder.bytes
+      let words = (zone.wire.count + 7) / 8
+      message += [31, UInt8(truncatingIfNeeded: 1 + words), 0, 0]
+      message.append(bigEndian: RouterAdvertisement.nameServerLifetime)
+      message += zone.wire + [UInt8](repeating: 0, count: words * 8 - zone.wire.count)
+    }
     let source = macAddress.linkLocalAddress
     message.withUnsafeMutableBytes { bytes in
       var checksum = InternetChecksum(

@@ -31,6 +31,20 @@ struct DHCPv6MessageTests {
     #expect(message.client != nil)
   }
 
+  @Test("name server and search list, byte by byte; a server reads nothing of a client's")
+  func names() throws {
+    var message = DHCPv6Message(.reply, transaction: 0xabcdef)
+    message.zone = DNSName("oncilla.internal")
+    let expected = try hexadecimal(
+      """
+      07 abcdef
+      0017 0010 fd87d87eeb430000 00000000deadbeef
+      0018 0012 07 6f6e63696c6c61 08 696e7465726e616c 00
+      """)
+    #expect(message.bytes == expected)
+    #expect(try Self.parse(expected) == DHCPv6Message(.reply, transaction: 0xabcdef))
+  }
+
   @Test("an answer, byte by byte, and read again")
   func answer() throws {
     var message = DHCPv6Message(.reply, transaction: 0xabcdef)

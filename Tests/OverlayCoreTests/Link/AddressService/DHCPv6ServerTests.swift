@@ -333,6 +333,25 @@ struct DHCPv6ServerTests {
       link.ask(&host, Kind.rebind, both)?.associations == [Self.granted(FakeLink.overlay(1), identifier: 2)])
   }
 
+  @Test("who configures itself is told who answers about names, where somebody does")
+  func names() throws {
+    for names in [nil, LocalNameServer(zone: "home.arpa.test")] {
+      let link = FakeLink(1, names: names)
+      var host = FakeDHCPv6Client(1)
+      let zone: [UInt8]? = names == nil ? nil : [4] + "home".utf8 + [4] + "arpa".utf8 + [4] + "test".utf8 + [0]
+      let server = names == nil ? nil : OverlayNetwork.tor.localResponder.bytes
+      let given = association(FakeLink.overlay(1))
+      for (kind, options, isTold) in [
+        (Kind.solicit, association(), true), (Kind.request, association(), true), (Kind.renew, given, true),
+        (Kind.rebind, given, true), (Kind.informationRequest, [], true), (Kind.confirm, given, false),
+        (Kind.release, given, false),
+      ] {
+        let answer = try #require(link.ask(&host, kind, options), "\(kind)")
+        #expect(answer.nameServers == (isTold ? server : nil) && answer.searchList == (isTold ? zone : nil), "\(kind)")
+      }
+    }
+  }
+
   @Test("a host that has an address by other means is told that there is nothing else to know")
   func information() throws {
     let link = FakeLink(1)

@@ -26,6 +26,8 @@ struct FakeDHCPv6Client {
     var isRapid = false
     var status: UInt16?
     var associations: [Association] = []
+    var nameServers: [UInt8]?
+    var searchList: [UInt8]?
     /// The first address of the first association.
     var address: IPv6Address? { associations.first?.addresses.first?.address }
   }
@@ -108,6 +110,8 @@ struct FakeDHCPv6Client {
       case 3: answer.associations.append(FakeDHCPv6Client.association(value))
       case 13: answer.status = UInt16(value[0]) << 8 | UInt16(value[1])
       case 14: answer.isRapid = true
+      case 23: answer.nameServers = value
+      case 24: answer.searchList = value
       default: return nil
       }
     }

@@ -21,12 +21,17 @@ final class FakeLink {
   private static let start = Instant(nanoseconds: 1_000_000_000_000)
 
   /// A service with the daemon's own address and `count` more to hand out.
-  init(_ count: UInt64, bindings: [MACAddress: IPv6Address] = [:], leases: [Lease] = [], epoch: Int64 = 1_800_000_000) {
+  init(
+    _ count: UInt64, bindings: [MACAddress: IPv6Address] = [:], leases: [Lease] = [], epoch: Int64 = 1_800_000_000,
+    names: LocalNameServer? = nil
+  ) {
     self.epoch = epoch
+    var settings = AddressServiceSettings(
+      macAddress: FakeLink.macAddress, addresses: (0...count).map(FakeLink.overlay), isFirstReserved: true,
+      bindings: bindings)
+    settings.names = names
     service = AddressService(
-      AddressServiceSettings(
-        macAddress: FakeLink.macAddress, addresses: (0...count).map(FakeLink.overlay), isFirstReserved: true,
-        bindings: bindings),
+      settings,
       leases: leases, at: FakeLink.start, wallClock: epoch, random: SeededGenerator(seed: 1))
   }
 

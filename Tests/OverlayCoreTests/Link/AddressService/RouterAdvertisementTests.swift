@@ -39,6 +39,25 @@ struct RouterAdvertisementTests {
     #expect(sum == 0)
   }
 
+  @Test("where names are answered for, name server and search list follow, byte by byte")
+  func names() throws {
+    let plain = RouterAdvertisement(macAddress: Self.macAddress, prefix: OverlayNetwork.tor.prefix, mtu: 1_500)
+    for (zone, search) in [
+      ("oncilla.internal", "1f04 0000 00000708 076f6e63696c6c61 08696e7465726e61 6c00 000000000000"),
+      ("abcdef", "1f02 0000 00000708 0661626364656600"), ("a", "1f02 0000 00000708 0161000000000000"),
+    ] {
+      var told = plain
+      told.zone = DNSName(zone)
+      let expected = try hexadecimal("1903 0000 00000708 fd87d87eeb430000 00000000deadbeef \(search)")
+      #expect(told.packet[6..<42] == plain.packet[6..<42] && told.packet[44..<104] == plain.packet[44...])
+      #expect(Array(told.packet[104...]) == expected && told.packet.count % 8 == 0)
+      let sum = NaiveChecksum.field(
+        source: try .sample("fe80::5eff:fe10:1"), destination: try .sample("ff02::1"), nextHeader: 58,
+        Array(told.packet[40...]))
+      #expect(sum == 0)
+    }
+  }
+
   @Test("an MTU below 1,280 is not told", arguments: [0, 1_279] as [UInt32])
   func smallMTU(_ mtu: UInt32) {
     let plain = RouterAdvertisement(macAddress: Self.macAddress, prefix: OverlayNetwork.tor.prefix, mtu: nil)

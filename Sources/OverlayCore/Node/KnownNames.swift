@@ -1,0 +1,32 @@
+/// What is known of names, for those who ask the daemon: this host's own, those of permanent peers, and those that a node
+/// has learned.
+public struct KnownNames: LocalNames {
+  /// The names of this host's identities.
+  public var own: [OnionName]
+  private let peers: [ConfiguredPeer]
+  private let table: NameTable?
+
+  /// What is known while there is no node: names of permanent peers.
+  public init(of peers: [ConfiguredPeer]) { self.init([], peers, nil) }
+
+  fileprivate init(_ own: [OnionName], _ peers: [ConfiguredPeer], _ table: NameTable?) {
+    (self.own, self.peers, self.table) = (own, peers, table)
+  }
+
+  /// Returns the address of the permanent peer with a petname.
+  public func address(of petname: Petname) -> IPv6Address? { peers.first { $0.petname == petname }?.name.address }
+
+  /// Returns the petname of the permanent peer with an overlay address.
+  public func petname(of address: IPv6Address) -> Petname? { peers.first { $0.name.address == address }?.petname }
+
+  /// Returns the onion name that an overlay address stands for: this host's own before a peer's, and that before a
+  /// learned one.
+  public func name(of address: IPv6Address) -> OnionName? {
+    own.first { $0.address == address } ?? peers.first { $0.name.address == address }?.name ?? table?.name(of: address)
+  }
+}
+
+extension Node {
+  /// What the node knows of names: no other identity's is among them.
+  public var knownNames: KnownNames { KnownNames([settings.name], settings.policy.peers, names) }
+}
