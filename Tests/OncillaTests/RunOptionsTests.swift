@@ -45,7 +45,7 @@ struct RunOptionsTests {
         "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--no-offload", "--idle=86400", "--circuits", "4",
         "--mode", "tap", "--linkable-identities", "--route", "fd00:1::/64,via=BOB", "--serve=fd00:2::/64", "--ipv4",
         "--route=10.20.0.0/16,via=\(RunOptionsTests.own)", "--ipv4-address", "10.30.0.1/24", "--dhcpv6",
-        "--state-dir", "s", "--names=100000",
+        "--state-dir", "s", "--names=100000", "--remember", "yes",
         "--control", "c",
         "--log-level", "debug", "--log", "/var/log/oncilla",
       ]))
@@ -78,6 +78,7 @@ struct RunOptionsTests {
     daemon.idle = .seconds(86400)
     daemon.circuitsPerPeer = 4
     daemon.learnedNames = 100_000
+    daemon.remembersNames = true
     daemon.stateDirectory = "s"
     daemon.control = "c"
     #expect(options == RunSettings(daemon: daemon, logLevel: .debug, logTarget: .file("/var/log/oncilla")))

@@ -8,6 +8,9 @@ public struct Instant: Comparable, Hashable, Sendable {
     self.nanoseconds = min(nanoseconds, UInt64(Int64.max))
   }
 
+  /// The time that has passed since the clock's start.
+  var sinceStart: Duration { Duration(nanoseconds: Int64(bitPattern: nanoseconds)) }
+
   /// The last instant. No event is as late.
   static var distantFuture: Instant { Instant(nanoseconds: .max) }
 

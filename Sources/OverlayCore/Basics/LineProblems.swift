@@ -50,6 +50,9 @@ public struct LineProblems: Equatable, Sendable {
     }
   }
 
+  /// The number of lines that were not understood.
+  var count: Int { told.count + untold }
+
   /// Whether every line was understood.
   public var isEmpty: Bool { told.isEmpty }
 

@@ -23,7 +23,7 @@ public struct KnownName: Equatable, Sendable {
 }
 
 /// Where a name comes from; a greater source is trusted more.
-public enum NameSource: Int, Comparable, Sendable {
+public enum NameSource: Int, CaseIterable, Comparable, Sendable {
   /// An acquaintance that was told it, too.
   case hearsay
   /// The lookup service, or an acquaintance whose operator knows it.

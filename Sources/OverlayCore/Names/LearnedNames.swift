@@ -3,7 +3,7 @@
 /// A name takes at most 160 bytes, of 100,000 names and with all that finds them: the records stand in chunks, which
 /// never move, and an open-addressing table of their places leads to them, filled to three quarters at most. Orders are
 /// lists through the records. Everything takes the same short time, however many names there are.
-struct LearnedNames {
+struct LearnedNames: Sendable {
   /// The order in which a name stands.
   enum Order: UInt8, CaseIterable {
     /// No circuit to it was ever built.
@@ -15,11 +15,12 @@ struct LearnedNames {
   }
 
   /// What is known of a name.
-  struct Record {
+  struct Record: Sendable {
     /// The name.
     fileprivate(set) var name: OnionName
-    /// The time until which it keeps its address.
-    var validUntil: Instant
+    /// The time until which it keeps its address, from the clock's start on. It is negative if that was before, as of a
+    /// name that was remembered.
+    var validUntil: Duration
     /// Of a name that was never reached: the time until which a packet for it is worth a dial.
     var wantedUntil = Instant(nanoseconds: 0)
     fileprivate var previous = LearnedNames.nowhere
@@ -34,12 +35,17 @@ struct LearnedNames {
     var hasFailed = false
 
     /// Makes the record of a name that stands nowhere yet.
-    init(_ name: OnionName, from source: NameSource, validUntil: Instant, order: Order = .unreached) {
+    init(_ name: OnionName, from source: NameSource, validUntil: Duration, order: Order = .unreached) {
       (self.name, self.source, self.validUntil, self.order) = (name, source, validUntil, order)
     }
 
     /// Whether a circuit to it was built.
     var isReached: Bool { order == .reached }
+    /// Whether it is more than the claim of a stranger, to be known to the next run, too.
+    var isWorthRemembering: Bool { isReached || source != .keepalive }
+
+    /// Returns the time until it keeps its address no more; negative if it does not now.
+    func remaining(at now: Instant) -> Duration { validUntil - now.sinceStart }
   }
 
   /// The place of a record, until a name is removed.
@@ -61,6 +67,9 @@ struct LearnedNames {
   // The places of records by the hashes of their addresses. As many as a power of two, or none.
   private var table: [UInt32] = []
   private var lists = [List](repeating: List(), count: Order.allCases.count)
+
+  /// A number that changes when a name that is to be remembered comes or goes.
+  private(set) var changes: UInt64 = 0
 
   /// The number of names.
   var count: Int { lists.reduce(0) { $0 + $1.count } }
@@ -122,10 +131,13 @@ struct LearnedNames {
     }
     link(number, record.order)
     place(number)
+    if record.isWorthRemembering { changes += 1 }
   }
 
   /// Moves a name to the end of an order.
   mutating func move(_ place: Place, toEndOf order: Order) {
+    let old = records[place.number].order
+    if old != order, old == .reached || order == .reached { changes += 1 }
     unlink(place.number)
     records[place.number].order = order
     link(place.number, order)
@@ -140,9 +152,17 @@ struct LearnedNames {
     unlink(number)
     records[number].next = free
     free = number
+    if record.isWorthRemembering { changes += 1 }
     // What a crowd took is given back when it is gone.
-    if count == 0 { self = LearnedNames() }
+    if count == 0 { removeAll() }
     return record
+  }
+
+  /// Removes all names.
+  mutating func removeAll() {
+    let changes = changes + 1
+    self = LearnedNames()
+    self.changes = changes
   }
 
   // MARK: - The lists
@@ -212,7 +232,7 @@ struct LearnedNames {
 
 /// Records by their numbers, which are given from 0 on. A record stays where it is: to copy all into a longer array
 /// would let packets wait, and leave holes in memory.
-private struct Records {
+private struct Records: Sendable {
   private static let chunk: UInt32 = 256
 
   private var chunks: [[LearnedNames.Record]] = []

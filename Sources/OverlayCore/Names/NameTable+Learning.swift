@@ -3,7 +3,7 @@ extension NameTable {
   /// Learns a name from a source that is not this host's operator.
   mutating func learn(_ name: OnionName, from source: Source, at now: Instant) -> Outcome {
     if let given = given(at: name.address) { return given.name == name ? .confirmed : .conflict }
-    let validUntil = now + NameTable.learnedValidity
+    let validUntil = (now + NameTable.learnedValidity).sinceStart
     if let place = learned.find(name.address) {
       let held = learned[place]
       if held.name == name {
@@ -23,9 +23,7 @@ extension NameTable {
     guard !name.isVersion2 else { return .undiallable }
     learned.remove(name.address)
     learned.insert(LearnedNames.Record(name, from: source, validUntil: validUntil))
-    if learned.count(of: .unreached) + learned.count(of: .abandoned) > unreachedLimit {
-      dropFirst(of: learned.first(of: .abandoned) == nil ? .unreached : .abandoned)
-    }
+    keepLimits()
     return .new
   }
 
@@ -76,13 +74,36 @@ extension NameTable {
     let held = learned[place]
     if held.name == name {
       learned[place].hasFailed = false
-      learned[place].validUntil = now + NameTable.learnedValidity
+      learned[place].validUntil = (now + NameTable.learnedValidity).sinceStart
       learned.move(place, toEndOf: .reached)
     } else if !held.isReached || held.hasFailed {
       learned.remove(name.address)
       learned.insert(.init(name, from: .keepalive, validUntil: held.validUntil, order: .reached))
     }
-    if learned.count(of: .reached) > reachedLimit { dropFirst(of: .reached) }
+    keepLimits()
+  }
+
+  /// Notes that the circuit that was built to the name still stands, and brings what the peer sends.
+  mutating func stands(_ name: OnionName, at now: Instant) {
+    if let place = learned.find(name.address), learned[place].name == name, learned[place].isReached {
+      reached(name, at: now)
+    }
+  }
+
+  /// Learns a name again that was remembered from a run before, for as long as it was still to keep its address. Whatever
+  /// is known already stays.
+  mutating func restore(
+    _ name: OnionName, from source: Source, isReached: Bool, remaining: Duration, at now: Instant
+  ) {
+    // A clock that was set back makes no name valid for longer than one that is told now.
+    let remaining = min(remaining, NameTable.learnedValidity)
+    guard source.isLearned, !name.isVersion2, !onThisSide.contains(name.address), self.name(of: name.address) == nil,
+      remaining + NameTable.unreachableLimit >= .zero
+    else { return }
+    learned.insert(
+      LearnedNames.Record(
+        name, from: source, validUntil: now.sinceStart + remaining, order: isReached ? .reached : .unreached))
+    keepLimits()
   }
 
   /// Forgets a name that was learned. It returns false if there is none.
@@ -90,7 +111,7 @@ extension NameTable {
 
   /// Forgets all names that were learned, and returns how many.
   mutating func forgetLearned() -> Int {
-    defer { learned = LearnedNames() }
+    defer { learned.removeAll() }
     return learned.count
   }
 
@@ -99,7 +120,7 @@ extension NameTable {
   mutating func prune(at now: Instant) {
     for order in LearnedNames.Order.allCases {
       while let place = learned.first(of: order),
-        learned[place].validUntil + NameTable.unreachableLimit < now
+        learned[place].remaining(at: now) + NameTable.unreachableLimit < .zero
       {
         let name = learned[place].name
         guard claims[name] != nil else {
@@ -107,7 +128,7 @@ extension NameTable {
           continue
         }
         // It was there all the time, and is looked at again when that ends.
-        learned[place].validUntil = now
+        learned[place].validUntil = now.sinceStart
         learned.move(place, toEndOf: order)
       }
     }
@@ -116,7 +137,7 @@ extension NameTable {
   /// Returns whether a name makes way for another from this source. A name that an open circuit still claims is
   /// tried first.
   private func makesWay(_ held: LearnedNames.Record, to source: Source, at now: Instant) -> Bool {
-    held.source < source || held.hasFailed || held.validUntil < now
+    held.source < source || held.hasFailed || held.remaining(at: now) < .zero
       || held.source == .keepalive && !held.isReached && claims[held.name] == nil
   }
 
@@ -125,6 +146,13 @@ extension NameTable {
       return nil
     }
     return place
+  }
+
+  private mutating func keepLimits() {
+    if learned.count(of: .unreached) + learned.count(of: .abandoned) > unreachedLimit {
+      dropFirst(of: learned.first(of: .abandoned) == nil ? .unreached : .abandoned)
+    }
+    if learned.count(of: .reached) > reachedLimit { dropFirst(of: .reached) }
   }
 
   private mutating func dropFirst(of order: LearnedNames.Order) {

@@ -11,10 +11,18 @@ extension NameTable {
       return KnownName(name: given.name, source: given.source, isReached: false, age: nil, expiry: nil)
     }
     guard let record = learned[address] else { return nil }
-    let expiry = record.validUntil - now
+    let expiry = record.remaining(at: now)
     return KnownName(
       name: record.name, source: record.source, isReached: record.isReached, age: NameTable.learnedValidity - expiry,
       expiry: expiry)
+  }
+
+  /// A number that changes when a learned name comes or goes that is to be remembered.
+  var changes: UInt64 { learned.changes }
+
+  /// The learned names of the identity with this address that are to be remembered.
+  func remembered(of identity: IPv6Address, wallClock: Int64, at now: Instant) -> RememberedNames {
+    RememberedNames(learned, of: identity, wallClock: wallClock, at: now)
   }
 
   private func addresses(limit: Int) -> [IPv6Address] {

@@ -74,11 +74,12 @@ struct NameTable {
   func name(of address: IPv6Address) -> OnionName? { given(at: address)?.name ?? learned[address]?.name }
 
   /// Returns the name that can be dialled at `address`; `nil` if none is known, or only a learned one that is not valid
-  /// any more and could not be reached.
+  /// any more, and was tried in vain. A name to which a circuit was once built is dialled whenever a packet wants it:
+  /// it is a host's, and no other host has its address.
   func diallable(at address: IPv6Address, _ now: Instant) -> OnionName? {
     if let given = given(at: address) { return given.name }
     guard let record = learned[address] else { return nil }
-    return record.hasFailed && record.validUntil < now ? nil : record.name
+    return record.hasFailed && !record.isReached && record.remaining(at: now) < .zero ? nil : record.name
   }
 
   /// Returns the name at `address` that others may be told, and whether it is known from this side; `nil` if there is
@@ -86,7 +87,7 @@ struct NameTable {
   /// goes no further.
   func tellable(at address: IPv6Address, _ now: Instant) -> (name: OnionName, isLocal: Bool)? {
     if let given = given(at: address) { return given.name.isVersion2 ? nil : (given.name, true) }
-    guard let record = learned[address], record.isReached, !record.hasFailed, record.validUntil >= now else {
+    guard let record = learned[address], record.isReached, !record.hasFailed, record.remaining(at: now) >= .zero else {
       return nil
     }
     return (record.name, false)

@@ -25,6 +25,22 @@ extension Node {
   /// Forgets all names that were learned, and returns how many.
   public mutating func forgetNames() -> Int { names.forgetLearned() }
 
+  /// A number that changes when a learned name comes or goes that is to be remembered.
+  public var nameChanges: UInt64 { names.changes }
+
+  /// The learned names that are to be remembered. `wallClock` is the time in seconds since 1970.
+  public func rememberedNames(wallClock: Int64, at now: Instant) -> RememberedNames {
+    names.remembered(of: settings.name.address, wallClock: wallClock, at: now)
+  }
+
+  /// Learns a name again that this identity has remembered, unless something is known of its address.
+  public mutating func remember(_ name: RememberedName, wallClock: Int64, at now: Instant) {
+    guard name.identity == settings.name.address else { return }
+    names.restore(
+      name.name, from: name.source, isReached: name.isReached, remaining: .seconds(name.expiry - max(0, wallClock)),
+      at: now)
+  }
+
   /// The address of this identity.
   public var ownAddress: IPv6Address { settings.name.address }
 

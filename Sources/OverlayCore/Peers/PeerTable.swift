@@ -180,6 +180,7 @@ struct PeerTable: ~Copyable {
     if PeerTable.take(&nextDials, at: now) { dialWaiting(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextSelection, at: now) { selectStranger(names: &names, streams: &streams, out: &out, at: now) }
     if PeerTable.take(&nextTidying, at: now) {
+      confirmNames(&names, at: now)
       tidy(at: now)
       names.prune(at: now)
     }
@@ -231,6 +232,13 @@ struct PeerTable: ~Copyable {
     case .idle, .backoff: redial(peer, names: &names, streams: &streams, out: &out, at: now)
     case .connecting, .resolving: break
     case .up: tendLiveness(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    }
+  }
+
+  /// Confirms the names of peers to which a circuit stands, and that have sent what was to come.
+  private func confirmNames(_ names: inout NameTable, at now: Instant) {
+    for peer in peers.indices where peers[peer].state == .up && peers[peer].unansweredSince == nil {
+      if let name = peers[peer].name { names.stands(name, at: now) }
     }
   }
 

@@ -6,8 +6,8 @@ import OverlayCore
 public struct DaemonPlaces: Equatable, Sendable {
   /// The control socket; `nil` if the daemon is to have none.
   public private(set) var control: String?
-  /// The state directory.
-  public private(set) var stateDirectory: String
+  /// The state directory; `nil` if the daemon is to have none.
+  public private(set) var stateDirectory: String?
 
   /// Those of the daemon with this configuration.
   public init(_ source: ConfigurationSource) {
@@ -29,7 +29,12 @@ public struct DaemonPlaces: Equatable, Sendable {
     switch key {
     case "control":
       if value == "none" { control = nil } else if let path = try? SettingValue.socketPath(value) { control = path }
-    case "state-dir": if let path = try? SettingValue.path(value) { stateDirectory = path }
+    case "state-dir":
+      if value == "none" {
+        stateDirectory = nil
+      } else if let path = try? SettingValue.path(value) {
+        stateDirectory = path
+      }
     default: break
     }
   }

@@ -83,7 +83,7 @@ final class ControlDesk {
     case "name_forget" where request.string("peer") == nil:
       guard request.isTrue("all") else { throw ControlError(.badArgument, "name_forget needs \"peer\" or \"all\"") }
       note(exchange, "all learned names")
-      return pump.forgetNames()
+      return forgotten(pump.forgetNames())
     case "neighbours":
       guard let neighbours = pump.neighbours else {
         throw ControlError(.conflict, "there are no neighbours without --mode tap")
@@ -111,7 +111,7 @@ final class ControlDesk {
     case "name_resolve":
       if let name = peer.name { return KnownName(configured: name).members(petname(of: name)) }
       return try pump.resolve(peer.address, petname)
-    case "name_forget": return try pump.forgetName(peer.address)
+    case "name_forget": return forgotten(try pump.forgetName(peer.address))
     case "peer_remove":
       guard let removed = daemon?.removePeer(peer.address) else {
         throw ControlError(.notFound, "there is no permanent peer \(shown(peer))")
@@ -138,6 +138,12 @@ final class ControlDesk {
     default: throw ControlError(.unknownCommand, "\(command.name) is not done here")
     }
     return ["peer": try pump.members(of: peer, settings) { shown(peer) }]
+  }
+
+  /// What was forgotten is not to be on the disk any longer, either.
+  private func forgotten(_ result: JSONObject) -> JSONObject {
+    daemon?.nameKeeper?.keep()
+    return result
   }
 
   private func add(_ exchange: ControlExchange) throws(ControlError) -> JSONObject {

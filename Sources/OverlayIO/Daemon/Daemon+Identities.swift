@@ -50,9 +50,9 @@ extension Daemon {
       log.warning("a --peer is this host's own name, and left out")
     }
     for name in names { claim(name) }
-    if let obstacle = StateDirectory.obstacle(at: settings.stateDirectory) {
+    if let path = settings.stateDirectory, let obstacle = StateDirectory.obstacle(at: path) {
       log.warning(
-        "nothing can be kept in \(settings.stateDirectory), and what is learned is forgotten at the end: \(obstacle)")
+        "nothing can be kept in \(path), and what is learned is forgotten at the end: \(obstacle)")
     }
     for line in settings.advice(for: try NamespaceSurvey(of: settings.interface.namespace)) { log.warning(line) }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
@@ -75,6 +75,7 @@ extension Daemon {
     pump.refreshService = { [unowned self] name in torControl?.fetch(name) }
     pump.serveLookup = { [unowned lookups] index, number in lookups.serve(upTo: index, of: number) }
     hosts = try watchHosts(for: pump)
+    keepNames()
     desk?.pump = pump
     log.notice("\(first.address) on \(settings.interface.name): interface up")
     hooks?.interfaceUp(as: first)

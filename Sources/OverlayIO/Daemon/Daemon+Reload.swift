@@ -62,6 +62,7 @@ extension Daemon {
     let changes = pump?.apply(settings) ?? []
     hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
     if pump != nil { keepHosts() }
+    if changed.contains("remember") { keepNames() }
     if changed.contains("hosts"), pump != nil { replaceHosts() }
     var report = ReloadReport()
     report.needsRestart = change.needsRestart

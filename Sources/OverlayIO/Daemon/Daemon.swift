@@ -22,6 +22,7 @@ public final class Daemon {
   var hostname: HostnameWatch?
   var hosts: HostsWatch?
   var keptHosts: KeptHosts?
+  var nameKeeper: NameKeeper?
   var desk: ControlDesk?
   var published: PublishedIdentities?
   var lookups: LookupServices?
@@ -93,6 +94,8 @@ public final class Daemon {
     torControl = nil
     hosts = nil
     listeners = nil
+    nameKeeper?.keep()
+    nameKeeper = nil
     pump = nil
     claims = []
     if status == 0 { interface?.forgetConnections() }

@@ -4,8 +4,7 @@ import OverlayCore
 /// Their keys are kept in the state directory, a file each, unless they are ephemeral; then the names are known at
 /// once, whether Tor is there or not.
 final class PublishedIdentities {
-  private let stores: [IdentityStore]
-  private let isEphemeral: Bool
+  private let stores: [IdentityStore?]
   private let log: Log
   private let found: ([OnionName]) -> Void
   private let failed: (_ reason: String) -> Void
@@ -22,11 +21,10 @@ final class PublishedIdentities {
     _ settings: DaemonSettings, log: Log, found: @escaping ([OnionName]) -> Void,
     failed: @escaping (_ reason: String) -> Void
   ) throws(IdentityFiles.Failure) {
-    isEphemeral = settings.isEphemeral
     (self.log, self.found, self.failed) = (log, found, failed)
     let secret = settings.isPrivate ? PublishedIdentities.makeSecret() : nil
     ownSecret = secret
-    var stores: [IdentityStore] = []
+    var stores: [IdentityStore?] = []
     var services: [TorService] = []
     for (number, identity) in settings.identities.enumerated() {
       guard case .madeByTor(let label) = identity.name, let listen = identity.listen.first else { continue }
@@ -35,8 +33,8 @@ final class PublishedIdentities {
           "the Tor at \(control) connects to \(listen) of its own machine: --listen an address of this host that it "
             + "reaches")
       }
-      let store = IdentityStore(in: settings.stateDirectory, label)
-      let kept = settings.isEphemeral ? nil : try store.read()
+      let store = settings.isEphemeral ? nil : settings.stateDirectory.map { IdentityStore(in: $0, label) }
+      let kept = try store?.read()
       let service = TorService(
         number: number, port: settings.servicePort, target: listen.fromThisHost.description, key: kept?.key,
         name: kept?.name, clients: PublishedIdentities.clients(settings, secret))
@@ -79,17 +77,17 @@ final class PublishedIdentities {
   /// Notes that Tor has the service of this number, with the key if Tor has just made it.
   func added(_ number: Int, _ name: OnionName, _ newKey: TorServiceKey?) {
     guard names.indices.contains(number), names[number] == nil else { return }
-    if let newKey, !isEphemeral {
+    if let newKey, let store = stores[number] {
       // A name that somebody was told is not to be lost: it is kept before anybody is.
       do throws(IdentityFiles.Failure) {
-        try stores[number].keep(StoredIdentity(name: name, key: newKey))
+        try store.keep(StoredIdentity(name: name, key: newKey))
       } catch {
         return failed(
           "the key of this host's new name cannot be kept, and the name would be lost: \(error); --state-dir and "
             + "--ephemeral are accepted")
       }
-      let what = stores[number].label.map { "the onion service of the identity \($0)" } ?? "this host's onion service"
-      log.notice("Tor has made \(what); its key is \(stores[number].path): 'oncilla identity backup FILE' keeps a copy")
+      let what = store.label.map { "the onion service of the identity \($0)" } ?? "this host's onion service"
+      log.notice("Tor has made \(what); its key is \(store.path): 'oncilla identity backup FILE' keeps a copy")
     }
     names[number] = name
     authorizeOwn(name)

@@ -29,7 +29,7 @@ final class Pump {
     let state = StateDirectory(settings.stateDirectory, log: log)
     let station = settings.mode == .tap ? state.macAddress() : nil
     let service = station.flatMap { settings.addressService(for: addresses, station: $0) }
-    leaseWriter = try service == nil ? nil : state.leaseWriter(on: loop)
+    leaseWriter = service == nil ? nil : try state.leaseWriter(on: loop)
     port = try HostPort(LinkDevice(device, link: settings.link(for: addresses, station: station)), Host(), on: loop)
     tor = TorWatch(settings.socks, on: loop, changed: torChanged)
     self.log = log

@@ -23,7 +23,8 @@ extension Examination {
 
   /// Whether the daemon can keep what it must remember, and nobody else can change that.
   func stateDirectory() -> Check.Finding {
-    guard let path = settings?.stateDirectory else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let path = settings.stateDirectory else { return .ok("nothing is ever kept (--state-dir none)") }
     let status: stat
     do throws(SystemError) {
       status = try SystemCall.status(at: path)
@@ -85,8 +86,10 @@ extension Examination {
 
   /// Whether somebody has a copy of the key that stands in the state directory.
   private func backupOfKey(_ settings: DaemonSettings) -> Check.Finding {
-    if settings.isEphemeral { return .ok("the name is to be forgotten (--ephemeral)") }
-    let store = IdentityStore(in: settings.stateDirectory)
+    guard !settings.isEphemeral, let directory = settings.stateDirectory else {
+      return .ok("the name is to be forgotten (--ephemeral)")
+    }
+    let store = IdentityStore(in: directory)
     do throws(IdentityFiles.Failure) {
       guard try store.read() != nil else {
         return .skipped("there is no key yet: Tor makes one at the daemon's first start")
@@ -95,12 +98,12 @@ extension Examination {
       if case .system(let error) = error, error.isDenied { return .skipped("only root can tell") }
       return .wrong("\(error)", remedy: "'\(instance.program) identity restore FILE' takes a copy back")
     }
-    if let time = KeptIdentities(in: settings.stateDirectory).lastBackup() {
+    if let time = KeptIdentities(in: directory).lastBackup() {
       return .ok("the key was last backed up at \(time)")
     }
     return .note(
       settings.identities.count > 1
-        ? "a key in \(settings.stateDirectory) was never backed up, and without it its name is gone for good"
+        ? "a key in \(directory) was never backed up, and without it its name is gone for good"
         : "the key \(store.path) was never backed up, and without it the name is gone for good",
       remedy: "'\(instance.program) identity backup FILE' keeps a copy")
   }

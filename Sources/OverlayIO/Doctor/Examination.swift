@@ -95,7 +95,7 @@ struct Examination {
           ?? unit.source(ofCredential: path).flatMap {
             try? HostnameFile.read(paths($0), servicePort: settings.servicePort)
           }
-      case .madeByTor(let label): (try? IdentityStore(in: settings.stateDirectory, label).read())?.name
+      case .madeByTor(let label): settings.stateDirectory.flatMap { try? IdentityStore(in: $0, label).read() }?.name
       }
     }
   }

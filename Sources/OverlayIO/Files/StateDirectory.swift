@@ -6,11 +6,12 @@ import OverlayCore
 /// read or written: what belongs to one file is done in one directory. What cannot be kept is told in the log, and the
 /// daemon goes on without it.
 final class StateDirectory {
-  private let path: String
+  /// Where it is; `nil` if nothing is ever kept.
+  let path: String?
   private let log: Log
 
-  /// The directory at this path, which need not exist; its parent must.
-  init(_ path: String, log: Log) {
+  /// The directory at this path, which need not exist; its parent must. Without a path nothing is kept.
+  init(_ path: String?, log: Log) {
     self.path = path
     self.log = log
   }
@@ -18,12 +19,13 @@ final class StateDirectory {
   /// The daemon's own MAC address on the TAP side, from the file `mac`; one that is missing or unreadable is made at
   /// random and kept. Hosts of the LAN remember it, so that it had better stay the same.
   func macAddress() -> MACAddress {
-    if let text = read("mac", limit: 256) {
+    if let path, let text = read("mac", limit: 256) {
       if let address = MACAddress(text), !address.isGroup, address.value != 0 { return address }
       log.warning("\(path)/mac does not hold one host's MAC address: a new one is made")
     }
     var generator = SystemRandomNumberGenerator()
     let address = MACAddress.random(using: &generator)
+    guard let path else { return address }
     do throws(SystemError) {
       try StateDirectory.replace("mac", in: path, with: "\(address)\n")
     } catch {
@@ -35,12 +37,37 @@ final class StateDirectory {
   /// The text of the file `leases`; empty if there is none.
   func leases() -> String { read("leases", limit: 1 << 20) ?? "" }
 
-  /// What keeps the file `leases` from now on.
-  func leaseWriter(on loop: EventLoop) throws(SystemError) -> StateWriter {
-    let path = path
-    return try StateWriter("\(path)/leases", on: loop, log: log) { text in
+  /// What keeps the file `leases` from now on; `nil` if nothing is kept.
+  func leaseWriter(on loop: EventLoop) throws(SystemError) -> StateWriter? {
+    guard let path else { return nil }
+    return try writer("leases", in: path, on: loop)
+  }
+
+  /// The content of the file `names`; empty if there is none.
+  func names() -> [UInt8] { content("names", limit: NameFile.mostBytes) ?? [] }
+
+  /// What keeps the file `names` from now on; `nil` if nothing is kept.
+  func nameWriter(on loop: EventLoop) throws(SystemError) -> StateWriter? {
+    guard let path else { return nil }
+    return try writer("names", in: path, on: loop)
+  }
+
+  /// Removes the file `names`, and what a write of it may have left behind.
+  func removeNames() {
+    guard let path, let directory = try? OpenDirectory(path) else { return }
+    do throws(SystemError) {
+      try? directory.remove("names.new")
+      try directory.remove("names")
+      log.notice("\(path)/names is removed: names are not remembered")
+    } catch {
+      if error.number != ENOENT { log.warning("the names that were remembered cannot be removed: \(error)") }
+    }
+  }
+
+  private func writer(_ name: String, in path: String, on loop: EventLoop) throws(SystemError) -> StateWriter {
+    try StateWriter("\(path)/\(name)", on: loop, log: log) { text in
       do throws(SystemError) {
-        try StateDirectory.replace("leases", in: path, with: text)
+        try StateDirectory.replace(name, in: path, with: text)
         return nil
       } catch {
         return error
@@ -50,12 +77,17 @@ final class StateDirectory {
 
   /// A file's text without blanks at its ends; `nil` if it is missing or unreadable.
   private func read(_ name: String, limit: Int) -> String? {
+    guard let bytes = content(name, limit: limit) else { return nil }
+    let blanks = Set(" \t\r\n".utf8)
+    let start = bytes.drop { blanks.contains($0) }
+    let end = start.lastIndex { !blanks.contains($0) }.map { $0 + 1 } ?? start.startIndex
+    return String(decoding: start[..<end], as: UTF8.self)
+  }
+
+  private func content(_ name: String, limit: Int) -> [UInt8]? {
+    guard let path else { return nil }
     do throws(SystemError) {
-      let bytes = try OpenDirectory(path).read(name, limit: limit)
-      let blanks = Set(" \t\r\n".utf8)
-      let start = bytes.drop { blanks.contains($0) }
-      let end = start.lastIndex { !blanks.contains($0) }.map { $0 + 1 } ?? start.startIndex
-      return String(decoding: start[..<end], as: UTF8.self)
+      return try OpenDirectory(path).read(name, limit: limit)
     } catch {
       if error.number != ENOENT { log.warning("what was kept in \(path)/\(name) cannot be read: \(error)") }
       return nil

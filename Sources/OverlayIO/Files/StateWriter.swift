@@ -39,7 +39,10 @@ final class StateWriter {
   }
 
   /// Lets the file have this content soon.
-  func keep(_ text: String) { source.file.give(text) }
+  func keep(_ text: String) { keep { text } }
+
+  /// Lets the file have the content that `make`, in the writer's thread, makes soon.
+  func keep(making make: @escaping @Sendable () -> String) { source.file.give(make) }
 
   private func report() {
     guard let outcome = source.file.takeOutcome() else { return }
@@ -93,7 +96,7 @@ private final class WritingTask: Pollable, @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   // With the mutex held:
-  private var text: String?
+  private var text: (@Sendable () -> String)?
   private var isStopping = false
   private var outcome: Outcome?
 
@@ -119,7 +122,7 @@ private final class WritingTask: Pollable, @unchecked Sendable {
     mutex.deallocate()
   }
 
-  func give(_ text: String) {
+  func give(_ text: @escaping @Sendable () -> String) {
     locked { self.text = text }
     pthread_cond_signal(condition)
   }
@@ -139,7 +142,7 @@ private final class WritingTask: Pollable, @unchecked Sendable {
 
   func run() {
     while let text = next() {
-      let error = write(text)
+      let error = write(text())
       locked {
         outcome = Outcome(error: error)
         // It is tried again, and for the last time at the end: nothing newer may ever come.
@@ -151,7 +154,7 @@ private final class WritingTask: Pollable, @unchecked Sendable {
   }
 
   /// The text that is to be written next, as soon as there is one; `nil` when there will be none.
-  private func next() -> String? {
+  private func next() -> (@Sendable () -> String)? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while text == nil, !isStopping { pthread_cond_wait(condition, mutex) }

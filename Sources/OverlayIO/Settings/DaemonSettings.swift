@@ -90,8 +90,10 @@ public struct DaemonSettings: Equatable, Sendable {
   public var circuitsPerPeer = 2
   /// How many learned names there are at most, of all identities together.
   public var learnedNames = 10_000
-  /// Where is kept what must be remembered from one run to the next.
-  public var stateDirectory = "/var/lib/oncilla"
+  /// Whether learned names are kept from one run to the next.
+  public var remembersNames = false
+  /// Where is kept what must be remembered from one run to the next; `nil` for nowhere.
+  public var stateDirectory: String? = "/var/lib/oncilla"
   /// The path of the control socket; `nil` for none.
   public var control: String? = "/run/oncilla/control.sock"
   /// Where programs are answered about names, at most `mostNameServers` loopback addresses and UNIX sockets.

@@ -165,9 +165,14 @@ extension Setting {
       "names", "N", 200...100_000, default: 10_000, needsRestart: true,
       "Names that are learned from others, of all identities together; 200 to 100000.", at: \.daemon.learnedNames,
       as: { $0 }),
-    .form("state-dir", "DIR", default: "/var/lib/oncilla", needsRestart: true, "What is remembered between runs.") {
-      draft, given throws(SettingValue.Refusal) in
-      draft.daemon.stateDirectory = try SettingValue.path(given.text)
+    .word(
+      "remember", [false, true], as: { $0 ? "yes" : "no" }, default: false, needsRestart: false,
+      "Keep learned names on disk, from one run to the next; no removes what was kept.", at: \.daemon.remembersNames),
+    .form(
+      "state-dir", "DIR|none", default: "/var/lib/oncilla", needsRestart: true,
+      "What is remembered between runs; none writes nothing."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.stateDirectory = given.text == "none" ? nil : try SettingValue.path(given.text)
     },
     .form(
       "control", "PATH|none", bytes: 1...SocketAddress.longestPath, default: "/run/oncilla/control.sock",

@@ -7,6 +7,7 @@ extension SettingsDraft {
     settings.identities = try identities()
     settings.peerKeys = try checkedKeys()
     try checkLookup(settings)
+    try checkState()
     try checkMode()
     try checkHosts()
     try checkPorts()
@@ -76,6 +77,21 @@ extension SettingsDraft {
           reason: "the names of this host would be told at \(address), where an identity listens already; another "
             + "--lookup-listen, or ',lookup=HOST:PORT', is accepted")
       }
+    }
+  }
+
+  /// What is to be kept needs a place.
+  private func checkState() throws(SettingError) {
+    guard daemon.stateDirectory == nil else { return }
+    let given = GivenValue("none", from: origins["state-dir"] ?? .table("state-dir"))
+    if daemon.remembersNames {
+      throw .refused(
+        given, reason: "--remember yes keeps learned names there; a directory is accepted, or --remember no")
+    }
+    if daemon.publisher == .tor, !daemon.isEphemeral {
+      throw .refused(
+        given,
+        reason: "--publish tor keeps the key of the onion service there; a directory is accepted, or --ephemeral")
     }
   }
 

@@ -27,7 +27,8 @@ extension Command {
     perform: { instance, arguments throws(CommandError) in
       let parser = OptionParser(command: "oncilla identity", options: IdentityDraft.options)
       let parsed = try parser.parse(
-        arguments, into: IdentityDraft(stateDirectory: DaemonPlaces(ConfigurationSource(instance)).stateDirectory))
+        arguments,
+        into: IdentityDraft(stateDirectory: DaemonPlaces(ConfigurationSource(instance)).stateDirectory ?? ""))
       if parsed.wantsHelp { return nil }
       guard let word = parsed.operands.first else {
         throw .incomplete(command: "identity", needs: IdentityVerb.inWords)
@@ -41,6 +42,9 @@ extension Command {
       }
       if parsed.operands.count > 2 { throw .unexpectedArgument(parsed.operands[2], command: parser.command) }
       try parsed.draft.check(verb)
+      if parsed.draft.stateDirectory.isEmpty {
+        throw .daemon(5, "no key is ever kept ('state-dir = none'): --state-dir DIR is accepted")
+      }
       let path = parsed.operands[1]
       do throws(IdentityFiles.Failure) {
         switch verb {
@@ -79,6 +83,7 @@ enum IdentityVerb: String, CaseIterable {
 
 /// The options of `oncilla identity` while they are being read, and what they are for.
 struct IdentityDraft: ReadingDraft {
+  /// Where the keys are; empty if the daemon keeps none.
   var stateDirectory: String
   var control: String?
   var isJSON = false

@@ -99,7 +99,8 @@ struct OwnInvitation {
     switch settings.identities.first?.name {
     case .onion(let name): return name
     case .hostnameFile(let path): return try? HostnameFile.read(path)
-    case .madeByTor(let label): return try? IdentityStore(in: settings.stateDirectory, label).read()?.name
+    case .madeByTor(let label):
+      return settings.stateDirectory.flatMap { try? IdentityStore(in: $0, label).read() }?.name
     case nil: return nil
     }
   }

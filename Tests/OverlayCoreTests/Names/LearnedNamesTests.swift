@@ -43,7 +43,7 @@ struct LearnedNamesTests {
         }
       } else {
         #expect(model.order(of: name) == nil && table.remove(name.address) == nil)
-        table.insert(.init(name, from: .lookup, validUntil: Self.start, order: order))
+        table.insert(.init(name, from: .lookup, validUntil: Self.start.sinceStart, order: order))
         model.append(name, to: order)
       }
       for order in LearnedNames.Order.allCases {

@@ -41,6 +41,46 @@ struct NamePruningTests {
     #expect(host.node.name(of: name.address) == nil)
   }
 
+  @Test("a name keeps its address for as long as a circuit to it stands and brings something, and two hours more")
+  func standing() throws {
+    let world = FakeWorld()
+    let (alice, bob) = (world.start(FakeHost(try .sample(1))), world.start(FakeHost(try .sample(2))))
+    _ = alice.node.names.learn(bob.name, from: .lookup, at: world.now)
+    for _ in 0..<180 {
+      world.send(alice.packet(to: bob.address), from: alice)
+      world.send(bob.packet(to: alice.address), from: bob)
+      world.pass(.seconds(60))
+    }
+    #expect(alice.node.names.tellable(at: bob.address, world.now)?.name == bob.name)
+    #expect(alice.node.names.learn(bob.name.rival, from: .keepalive, at: world.now) == .conflict)
+    world.pass(.seconds(2 * 3_600 + 300))
+    #expect(alice.node.names.tellable(at: bob.address, world.now) == nil)
+  }
+
+  @Test("a name that is not valid any more is dialled when a packet wants it, and is valid again when a circuit stands")
+  func revalidated() throws {
+    let world = FakeWorld()
+    let (alice, bob) = (world.start(FakeHost(try .sample(1))), world.start(FakeHost(try .sample(2))))
+    _ = alice.node.names.learn(bob.name, from: .lookup, at: world.now)
+    world.send(alice.packet(to: bob.address), from: alice)
+    world.pass(.seconds(3 * 3_600))
+    #expect(alice.node.names.tellable(at: bob.address, world.now) == nil)
+    // It is away, once and again; nobody else has its address, and nobody has to be asked for its name.
+    for _ in 0..<3 {
+      world.outcomes["\(bob.name)"] = .refused(0x5b)
+      world.send(alice.packet(to: bob.address), from: alice)
+      world.pass(.seconds(600))
+      #expect(alice.node.names.tellable(at: bob.address, world.now) == nil)
+    }
+    let dials = alice.dials.count
+    _ = bob.takeDelivered()
+    world.outcomes = [:]
+    world.send(alice.packet(to: bob.address), from: alice)
+    #expect(alice.dials.count == dials + 1 && alice.count(.searched) == 0)
+    #expect(alice.node.names.tellable(at: bob.address, world.now)?.name == bob.name)
+    #expect(!bob.takeDelivered().isEmpty)
+  }
+
   @Test("each name is shown with its source, its age and its time")
   func shown() throws {
     let (own, learned, configured, listed) = (
