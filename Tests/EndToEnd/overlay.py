@@ -13,8 +13,10 @@ import base64
 import collections
 import contextlib
 import ctypes
+import functools
 import hashlib
 import ipaddress
+import itertools
 import os
 import pathlib
 import random
@@ -56,6 +58,17 @@ def onion_name(seed):
 def onion_name_of_key(key):
     checksum = hashlib.sha3_256(b".onion checksum" + key + b"\x03").digest()[:2]
     return base64.b32encode(key + checksum + b"\x03").decode().lower() + ".onion"
+
+
+@functools.cache
+def made_up_name(name):
+    """Another name with a right checksum that maps to the same address: about 2^16 hashes. Nobody has its key."""
+    key = base64.b32decode(name.removesuffix(".onion").upper())[:32]
+    checksum = base64.b32decode(name.removesuffix(".onion").upper())[32:34]
+    for number in itertools.count():
+        other = hashlib.sha256(number.to_bytes(8, "big")).digest()[:25] + key[25:]
+        if hashlib.sha3_256(b".onion checksum" + other + b"\x03").digest()[:2] == checksum:
+            return base64.b32encode(other + checksum + b"\x03").decode().lower() + ".onion"
 
 
 def overlay_address(name):

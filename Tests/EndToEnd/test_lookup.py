@@ -1,9 +1,6 @@
 """A host is reached by its address alone: its name is asked of the lookup service that Tor's directory finds."""
 
 import base64
-import functools
-import hashlib
-import itertools
 import json
 import os
 import re
@@ -16,7 +13,7 @@ import time
 import pytest
 
 import overlay
-from overlay import free_port, oncilla, onion_name, overlay_address, wait_until
+from overlay import free_port, made_up_name, oncilla, onion_name, overlay_address, wait_until
 from private_tor import PrivateTor
 from tor_control import LoneTor, ask
 
@@ -60,17 +57,6 @@ class LookupService:
 
 def lie(connection):
     connection.sendall(f"{onion_name('somebody else')}\n".encode())
-
-
-@functools.cache
-def made_up_name(name):
-    """Another name with a right checksum that maps to the same address: about 2^16 hashes. Nobody has its key."""
-    key = base64.b32decode(name.removesuffix(".onion").upper())[:32]
-    checksum = base64.b32decode(name.removesuffix(".onion").upper())[32:34]
-    for number in itertools.count():
-        other = hashlib.sha256(number.to_bytes(8, "big")).digest()[:25] + key[25:]
-        if hashlib.sha3_256(b".onion checksum" + other + b"\x03").digest()[:2] == checksum:
-            return base64.b32encode(other + checksum + b"\x03").decode().lower() + ".onion"
 
 
 def make_up(connection):
@@ -364,3 +350,48 @@ def test_through_tor_strangers_reach_each_other_by_addresses(tor, daemons, names
            f"{max(seconds):.1f} s, {lost} not found; then {again.median:.0f} ms")
     assert lost <= 2 and median <= 8
     assert again.received == 5
+
+
+@pytest.mark.seconds(400)
+def test_through_tor_a_host_is_found_by_its_lookup_name_by_an_acquaintance_and_by_the_name_that_stayed(tor, daemons,
+                                                                                                     namespaces, report):
+    """C serves its lookup name. A knows nobody and looks it up. Then A looks up nothing and has B as a peer, who knows C.
+    B is gone, and A reaches C all the same."""
+    def run(number, **arguments):
+        client = tor.clients[number]
+        service = client.services[0]
+        daemon = daemons(onion=service.name, netns=namespaces("abc"[number]), socks=f"127.0.0.1:{client.socks}",
+                         listen=[f"127.0.0.1:{service.listen}"], **arguments)
+        daemon.wait_for_interface()
+        return daemon
+
+    a, b, c = [client.services[0].name for client in tor.clients]
+    host = run(2, lookup="serve", options=["--lookup-listen", f"127.0.0.1:{free_port()}", "--tor-control",
+                                           f"unix:{tor.clients[2].control}"])
+    host.wait_for_line("can be looked up", timeout=120)
+    asks = run(0, lookup="ask")
+    asks.wait_for_line(": ready, loop", timeout=120)
+    ping = asks.host.ping(host.address, timeout=40)
+    assert ping.received == 1, ping.text
+    report(f"A reaches C by its lookup name: {ping.milliseconds[0] / 1000:.1f} s")
+    assert asks.counters()["nameAsked"] == 0
+    asks.stop()
+    friend = run(1, lookup="ask", peers=[c])
+    asks = run(0, lookup="off", peers=[b])
+    wait_until(lambda: asks.host.can_ping(friend.address, 5) and friend.host.can_ping(host.address, 5), 150,
+               what="the circuits from A to B and from B to C")
+    ping = asks.host.ping(host.address, timeout=40)
+    assert ping.received == 1, ping.text
+    report(f"A reaches C by B's answer: {ping.milliseconds[0] / 1000:.1f} s")
+    counters = asks.counters()
+    assert counters["nameAsked"] >= 1 and counters["resolved"] == 1 and friend.counters()["nameAnswered"] >= 1
+    friend.stop()
+    assert not asks.host.can_ping(friend.address, 5)
+    ping = asks.host.ping(host.address, count=5, timeout=20)
+    assert ping.received == 5, ping.text
+    # Also by a new circuit.
+    shown = oncilla("peer", "disconnect", c, "--control", asks.directory / "control.sock")
+    assert shown.returncode == 0, shown
+    began = time.monotonic()
+    wait_until(lambda: asks.host.can_ping(host.address, 5), 60, what="A to reach C by another circuit")
+    report(f"B is gone: {ping.median:.0f} ms, and {time.monotonic() - began:.1f} s by another circuit")
