@@ -1,17 +1,18 @@
 """`oncilla setup` on a host without a service manager: what it shows, writes and leaves alone, with Debian's tor itself."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
 import shutil
-import signal
+import stat
 import subprocess
 
 import pytest
 
 import overlay
-from overlay import free_port
+from overlay import free_port, oncilla
 
 
 class Machine:
@@ -74,7 +75,15 @@ def test_a_dry_run_shows_the_files_and_writes_none(machine, socks):
     assert shown.returncode == 0, shown
     assert re.search(r"Would write /etc/tor/oncilla\.conf:\n    HiddenServiceDir /var/lib/tor/oncilla\n", shown.stdout)
     assert "Would write /etc/oncilla/conf.d/10-setup.conf:\n" in shown.stdout
+    assert re.search(r"Would write /etc/tor/oncilla-lookup\.conf:\n    HiddenServiceDir /var/lib/tor/oncilla-lookup\n"
+                     r"    HiddenServicePort 8060 127\.0\.0\.1:\d+\nWould write the key of this host's lookup name, which "
+                     r"follows from its address, for Tor's user:\n    /var/lib/tor/oncilla-lookup/"
+                     r"hs_ed25519_secret_key\n", shown.stdout)
+    assert "Would add these lines to /etc/tor/torrc:\n    %include /etc/tor/oncilla.conf\n    %include " \
+           "/etc/tor/oncilla-lookup.conf\n" in shown.stdout
+    shown = machine.run("setup", "--dry-run", "--torrc", "--lookup", "ask", "--socks", socks)
     assert "Would add this line to /etc/tor/torrc:\n    %include /etc/tor/oncilla.conf\n" in shown.stdout
+    assert "oncilla-lookup" not in shown.stdout
     assert os.listdir(machine.directory / "oncilla") == []
     assert machine.torrc.read_text() == "# the operator's\nLog notice syslog\n"
 
@@ -91,7 +100,7 @@ def test_tor_reads_what_it_has_found_valid(machine, socks):
         try:
             overlay.wait_until(ready.exists, 20, what="what plays Tor")
             (machine.directory / "run/tor.pid").write_text(f"{tor.pid}\n")
-            done = machine.run("setup", "--torrc", "--yes", "--socks", socks, "--timeout", "0")
+            done = machine.run("setup", "--torrc", "--yes", "--lookup", "ask", "--socks", socks, "--timeout", "0")
             assert tor.wait(30) == 7, "it was told by SIGHUP"
         finally:
             tor.kill()
@@ -132,24 +141,83 @@ SYSTEMCTL = """#!/bin/sh
 echo "$*" >> {log}
 case $1 in
   reload-or-restart) echo "Job for $2 failed." >&2; exit 1;;
-  restart) mkdir -p /var/lib/tor/oncilla; echo name > /var/lib/tor/oncilla/hostname;;
+  restart)
+    mkdir -p -m 700 /var/lib/tor/oncilla; echo {name} > /var/lib/tor/oncilla/hostname
+    chown -R --reference=/var/lib/tor /var/lib/tor/oncilla;;
 esac
 """
 
 
-def test_a_tor_that_cannot_be_reloaded_is_restarted_after_that_was_said(machine, socks):
-    """Debian's unit is reloaded by /bin/kill of procps, which a small system lacks."""
-    log = machine.directory / "systemctl.log"
+@pytest.fixture
+def managed(machine):
+    """A machine with systemd, whose Tor makes the onion service of `managed.name` when it is restarted."""
+    machine.log = machine.directory / "systemctl.log"
+    machine.name = overlay.onion_name("managed")
+    machine.lib = machine.directory / "lib"
     # Tor examines its directory as its own user, if there is one.
     with contextlib.suppress(LookupError):
-        shutil.chown(machine.directory / "lib", "debian-tor")
-    (machine.directory / "lib").chmod(0o700)
-    machine.put_program("systemctl", SYSTEMCTL.format(log=log))
-    done = machine.run("setup", "--torrc", "--yes", "--socks", socks, "--timeout", "0", has_systemd=True)
+        shutil.chown(machine.lib, "debian-tor", "debian-tor")
+    machine.lib.chmod(0o700)
+    machine.put_program("systemctl", SYSTEMCTL.format(log=machine.log, name=machine.name))
+    machine.set_up = lambda *options: machine.run("setup", "--torrc", "--yes", "--timeout", "0", *options,
+                                                  has_systemd=True)
+    return machine
+
+
+def test_a_tor_that_cannot_be_reloaded_is_restarted_after_that_was_said(managed, socks):
+    """Debian's unit is reloaded by /bin/kill of procps, which a small system lacks."""
+    done = managed.set_up("--lookup", "ask", "--socks", socks)
     assert "Tor cannot be reloaded here (Job for tor@default.service failed.): it is restarted" in done.stdout, done
-    asked = log.read_text().splitlines()
+    asked = managed.log.read_text().splitlines()
     assert asked[:2] == ["reload-or-restart tor@default.service", "restart tor@default.service"]
     assert "enable --now oncilla.service" in asked, "setup goes on"
+
+
+def test_by_torrc_a_host_is_found_by_its_address_with_nothing_left_to_be_done_by_hand(managed, socks):
+    done = managed.set_up("--socks", socks)
+    assert done.returncode == 6 and "not ready after 0 s" in done.stderr, done
+    told = json.loads(oncilla("lookup-key", managed.name, "--json").stdout)
+    directory = managed.lib / "oncilla-lookup"
+    assert (directory / "hostname").read_text() == told["name"] + "\n"
+    for path, mode in ((directory, 0o700), *((path, 0o600) for path in directory.iterdir())):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o777 == mode, path
+        assert (path.stat().st_uid, path.stat().st_gid) == (managed.lib.stat().st_uid, managed.lib.stat().st_gid), path
+    assert sorted(path.name for path in directory.iterdir()) == ["hostname", "hs_ed25519_public_key",
+                                                                 "hs_ed25519_secret_key"]
+    lines = (managed.directory / "tor/oncilla-lookup.conf").read_text().splitlines()[1:]
+    port = re.fullmatch(r"HiddenServicePort 8060 (127\.0\.0\.1:\d+)", lines[1]).group(1)
+    assert lines[0] == "HiddenServiceDir /var/lib/tor/oncilla-lookup"
+    written = (managed.directory / "oncilla/conf.d/10-setup.conf").read_text()
+    assert f"lookup = serve\nlookup-listen = {port}\n" in written
+    torrc = managed.torrc.read_text()
+    assert re.findall("^%include (.*)$", torrc, re.MULTILINE) == ["/etc/tor/oncilla.conf", "/etc/tor/oncilla-lookup.conf"]
+    # Again, as far as it came and from the beginning: the same.
+    kept = {path: path.read_bytes() for path in directory.iterdir()}
+    assert "configured already" in managed.set_up("--socks", socks).stdout
+    (managed.directory / "oncilla/conf.d/10-setup.conf").unlink()
+    assert managed.set_up("--socks", socks).returncode == 6
+    assert managed.torrc.read_text() == torrc
+    assert {path: path.read_bytes() for path in directory.iterdir()} == kept
+
+
+def test_why_tor_refuses_is_told(managed, socks):
+    (managed.lib / "oncilla").mkdir(mode=0o755)
+    (managed.lib / "oncilla").chmod(0o777)
+    refused = managed.set_up("--socks", socks)
+    assert refused.returncode == 1 and "/var/lib/tor/oncilla" in refused.stderr, refused
+    assert managed.torrc.read_text() == "# the operator's\nLog notice syslog\n"
+
+
+def test_a_directory_with_another_key_is_left_alone(managed, socks):
+    other = overlay.onion_name("other")
+    directory = managed.lib / "oncilla-lookup"
+    assert oncilla("lookup-key", other, "--write", directory).returncode == 0
+    done = managed.set_up("--socks", socks)
+    assert done.returncode == 1 and "not this host's lookup name, and is left alone" in done.stderr, done
+    assert os.listdir(managed.directory / "oncilla") == [], "not configured, so that it can be run again"
+    assert not (managed.directory / "tor/oncilla-lookup.conf").exists()
+    shutil.rmtree(directory)
+    assert managed.set_up("--socks", socks).returncode == 6
 
 
 def test_what_tor_does_not_accept_is_undone(machine, socks):

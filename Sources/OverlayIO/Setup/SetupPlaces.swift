@@ -50,11 +50,15 @@ public struct SetupPlaces: Sendable {
   public var torFile: String { directory(of: torrc) + "/oncilla\(suffix).conf" }
   /// The directory of the onion service.
   public var serviceDirectory: String { "\(torData)/oncilla\(suffix)" }
-  /// The file in it with the service's name.
+  /// The file with Tor's part of the lookup service.
+  public var lookupFile: String { directory(of: torrc) + "/oncilla\(suffix)-lookup.conf" }
+  /// The directory of the lookup service, whose key is no secret.
+  public var lookupDirectory: String { "\(serviceDirectory)-lookup" }
+  /// The file in the directory of the onion service with its name.
   public var hostnameFile: String { "\(serviceDirectory)/hostname" }
 
-  /// Whether Tor has made the onion service.
-  public var hasHostname: Bool { SystemCall.exists(hostnameFile) }
+  /// The name of the onion service that Tor has made; `nil` if it has made none yet.
+  public var name: OnionName? { try? HostnameFile.read(hostnameFile) }
 
   /// Whether Debian's service gives Tor ports of its own.
   public var hasTorDefaults: Bool { SystemCall.exists(torDefaults) }

@@ -47,6 +47,16 @@ public struct SetupPlan: Equatable, Sendable {
     public func remove() throws(SystemError) { try SystemCall.remove(path) }
   }
 
+  /// A file that Tor's own configuration includes.
+  public struct Include: Equatable, Sendable {
+    /// The file.
+    public let file: File
+    /// The line that includes it; `nil` if that is there already.
+    public let line: String?
+    /// Whether it is about the lookup service, whose key has to be there before.
+    public let isLookup: Bool
+  }
+
   /// Who makes the onion service.
   public enum Publisher: Equatable, Sendable {
     /// Tor, told at its control port, which this group may use; `nil` for everybody.
@@ -64,14 +74,18 @@ public struct SetupPlan: Equatable, Sendable {
 
     /// This mode, and this port for it.
     public init(_ mode: LookupMode, port: UInt16) { (self.mode, self.port) = (mode, port) }
+
+    fileprivate var lines: [String] {
+      ["lookup = \(mode.rawValue)"] + (mode == .serve ? ["lookup-listen = 127.0.0.1:\(port)"] : [])
+    }
   }
 
   /// Who makes the onion service.
   public let publisher: Publisher
   /// The files, in the order in which they are written.
   public let files: [File]
-  /// The line that Tor's own configuration lacks; `nil` if it lacks none.
-  public let torrcLine: String?
+  /// Tor's files, each with the line of its configuration that includes it, in the order in which Tor reads them.
+  public let torFiles: [Include]
 
   /// The first port that is tried for the lookup service.
   public static let firstLookupPort: UInt16 = 8_061
@@ -87,15 +101,12 @@ public struct SetupPlan: Equatable, Sendable {
     let group: String? = if case .unix(let path) = control { groupOwner(of: path) } else { nil }
     var lines = ["tor-control = \(control)", "publish = tor", "socks = \(socks)", "listen = 127.0.0.1:\(port)"]
     if isPrivate { lines.append("private = yes") }
-    if let lookup {
-      lines.append("lookup = \(lookup.mode.rawValue)")
-      if lookup.mode == .serve { lines.append("lookup-listen = 127.0.0.1:\(lookup.port)") }
-    }
+    lines += lookup?.lines ?? []
     var files = [File(path: places.setupFile, text: heading + lines.map { $0 + "\n" }.joined())]
     if let group, group != "root", places.hasSystemd {
       files.append(File(path: places.unitFile, text: heading + "[Service]\nSupplementaryGroups=\(group)\n"))
     }
-    return SetupPlan(publisher: .control(control, group: group), files: files, torrcLine: nil)
+    return SetupPlan(publisher: .control(control, group: group), files: files, torFiles: [])
   }
 
   private static func groupOwner(of path: String) -> String? {
@@ -107,7 +118,7 @@ public struct SetupPlan: Equatable, Sendable {
   /// this number for the daemon, beside those that it has, which tells exactly why a peer is not reached; otherwise
   /// `socks` serves.
   public static func torrc(
-    socks: SocketAddress, ownSocks: UInt16?, port: UInt16, _ places: SetupPlaces
+    socks: SocketAddress, ownSocks: UInt16?, port: UInt16, lookup: Lookup? = nil, _ places: SetupPlaces
   ) throws(SystemError) -> SetupPlan {
     let service = places.serviceDirectory
     let socksLine = ownSocks.map { "+SocksPort 127.0.0.1:\($0) OnionTrafficOnly ExtendedErrors\n" } ?? ""
@@ -116,9 +127,16 @@ public struct SetupPlan: Equatable, Sendable {
       heading + socksLine + "HiddenServiceDir \(service)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
       + "HiddenServiceEnableIntroDoSDefense 1\n"
     // Tor 0.4.8 and later know the defence against floods of callers.
-    var files = [
-      File(path: places.torFile, text: torText + "HiddenServicePoWDefensesEnabled 1\n", plainText: torText)
+    var torFiles = [
+      try include(
+        File(path: places.torFile, text: torText + "HiddenServicePoWDefensesEnabled 1\n", plainText: torText), places)
     ]
+    if let lookup, lookup.mode == .serve {
+      let text =
+        heading + "HiddenServiceDir \(places.lookupDirectory)\nHiddenServicePort 8060 127.0.0.1:\(lookup.port)\n"
+      torFiles.append(try include(File(path: places.lookupFile, text: text), isLookup: true, places))
+    }
+    var files: [File] = []
     var hostname = places.hostnameFile
     if places.hasSystemd {
       // Tor's directory is closed to other users: the service manager reads the file as it is at each start.
@@ -126,11 +144,18 @@ public struct SetupPlan: Equatable, Sendable {
         File(path: places.unitFile, text: heading + "[Service]\nLoadCredential=hostname:\(hostname)\n"))
       hostname = "/run/credentials/\(places.unit)/hostname"
     }
-    let lines = ["hostname-file = \(hostname)", "socks = \(socks)", "listen = 127.0.0.1:\(port)"]
+    let lines =
+      ["hostname-file = \(hostname)", "socks = \(socks)", "listen = 127.0.0.1:\(port)"] + (lookup?.lines ?? [])
     files.append(File(path: places.setupFile, text: heading + lines.map { $0 + "\n" }.joined()))
-    let line = "%include \(places.torFile)"
+    return SetupPlan(publisher: .torrc, files: files, torFiles: torFiles)
+  }
+
+  private static func include(
+    _ file: File, isLookup: Bool = false, _ places: SetupPlaces
+  ) throws(SystemError) -> Include {
+    let line = "%include \(file.path)"
     let torrc = String(decoding: try readFile(places.torrc, limit: 1 << 20), as: UTF8.self)
     let isThere = torrc.split(whereSeparator: \.isNewline).contains { PastedName.trimmed($0[...]) == line }
-    return SetupPlan(publisher: .torrc, files: files, torrcLine: isThere ? nil : line)
+    return Include(file: file, line: isThere ? nil : line, isLookup: isLookup)
   }
 }

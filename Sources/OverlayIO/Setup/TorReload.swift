@@ -31,9 +31,10 @@ public struct TorReload {
     }
   }
 
-  /// Appends a line to torrc, unless that is `nil`, and lets Tor read it. What Tor does not accept is undone: the line,
-  /// and `file`, which it includes.
-  public func apply(_ line: String?, including file: SetupPlan.File) throws(Failure) {
+  /// Writes a file, and appends the line to torrc that includes it, unless both are there, and lets Tor read them. What
+  /// Tor does not accept is undone.
+  public func apply(_ include: SetupPlan.Include) throws(Failure) {
+    let (line, file) = (include.line, include.file)
     let before: [UInt8]
     let isNew: Bool
     do throws(SystemError) {
@@ -89,11 +90,14 @@ public struct TorReload {
     }
   }
 
-  /// Returns the last line of Tor that is a warning or an error.
+  /// Returns the last line of Tor that is a warning or an error, and tells more than that there was one before.
   private static func complaint(in output: String) -> String {
     let lines = output.split(separator: "\n").map { $0.split(separator: " ") }
     for mark in ["[warn]", "[err]"] {
-      if let line = lines.last(where: { $0.contains { $0 == mark } }) {
+      let marked = lines.filter { $0.contains { $0 == mark } }
+      if let line = marked.last(where: { !$0.suffix(4).elementsEqual(["See", "logs", "for", "details."]) })
+        ?? marked.last
+      {
         return line.drop { $0 != mark }.dropFirst().joined(separator: " ")
       }
     }

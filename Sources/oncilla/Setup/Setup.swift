@@ -68,15 +68,13 @@ struct Setup {
           + "where it is")
     }
     if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
-    if draft.lookup == .serve {
-      throw .failed("--lookup serve needs Tor's control port here: 'oncilla lookup-key' tells how torrc does it")
-    }
     // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the
     // only.
     let mayAddSocks = draft.socks == nil && places.hasTorDefaults
     let ownSocks = mayAddSocks ? places.freePort(from: SetupPlaces.firstSocksPort) : nil
+    let lookup = try lookup(beside: port)
     do throws(SystemError) {
-      return try .torrc(socks: socks, ownSocks: ownSocks, port: port, places)
+      return try .torrc(socks: socks, ownSocks: ownSocks, port: port, lookup: lookup, places)
     } catch {
       if error.isDenied { throw CommandError(error) }
       throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")
@@ -112,48 +110,81 @@ struct Setup {
   // MARK: - Files
 
   private func write(_ plan: SetupPlan) throws(CommandError) {
+    for include in plan.torFiles {
+      show(include.file)
+      guard include.isLookup else { continue }
+      say(
+        "\(draft.isDryRun ? "Would write" : "Writes") the key of this host's lookup name, which follows from its "
+          + "address, for Tor's user:\n    \(places.lookupDirectory)/\(TorKeyFiles.names.secretKey)")
+    }
     for file in plan.files { show(file) }
-    if let line = plan.torrcLine {
-      say("\(draft.isDryRun ? "Would add" : "Adds") this line to \(places.torrc):\n    \(line)")
+    let lines = plan.torFiles.compactMap(\.line)
+    if !lines.isEmpty {
+      let what = lines.count == 1 ? "this line" : "these lines"
+      say("\(draft.isDryRun ? "Would add" : "Adds") \(what) to \(places.torrc):")
+      for line in lines { say("    \(line)") }
       if !draft.isDryRun, !draft.agrees {
-        try Console.ask("Add it?", otherwise: "whether \(places.torrc) may be changed")
+        try Console.ask(
+          lines.count == 1 ? "Add it?" : "Add them?", otherwise: "whether \(places.torrc) may be changed")
       }
     }
     if draft.isDryRun { return }
     var missing: [SetupPlan.File] = []
     do throws(SystemError) {
-      for file in plan.files {
-        switch try file.standing() {
-        case .same: break
-        case .missing: missing.append(file)
-        case .different:
-          throw SystemError.existing("write \(file.path), which says something else and is left alone")
-        }
-      }
+      for file in plan.torFiles.map(\.file) { _ = try isMissing(file) }
+      for file in plan.files where try isMissing(file) { missing.append(file) }
     } catch {
       throw CommandError(error)
     }
     // Tor first: while it refuses, this host is not configured, and setup may be run again.
-    if plan.publisher == .torrc, let file = plan.files.first(where: { $0.path == places.torFile }) {
+    for include in plan.torFiles {
+      if include.isLookup { try writeLookupKey() }
       do throws(TorReload.Failure) {
-        try TorReload(places, say: say).apply(plan.torrcLine, including: file)
+        try TorReload(places, say: say).apply(include)
       } catch {
         throw CommandError(error)
       }
-      try awaitHostname()
+      // The service manager does not start a unit whose credential is missing, and the lookup name follows from it.
+      if places.hasSystemd || plan.torFiles.count > 1 { _ = try awaitedName() }
     }
     do throws(SystemError) {
-      for file in missing where file.path != places.torFile { try file.write() }
+      for file in missing { try file.write() }
     } catch {
       throw CommandError(error)
     }
   }
 
-  /// Waits until Tor has made the onion service: the service manager does not start a unit whose credential is missing.
-  private func awaitHostname() throws(CommandError) {
-    guard places.hasSystemd else { return }
+  private func isMissing(_ file: SetupPlan.File) throws(SystemError) -> Bool {
+    switch try file.standing() {
+    case .same: return false
+    case .missing: return true
+    case .different: throw SystemError.existing("write \(file.path), which says something else and is left alone")
+    }
+  }
+
+  /// Writes the key of the lookup name where Tor looks for it, unless it is there.
+  private func writeLookupKey() throws(CommandError) {
+    let name = try awaitedName()
+    guard let key = LookupKey(of: name.address, index: 0) else { return }
+    let directory = places.lookupDirectory
+    if let kept = try? IdentityFiles.read(service: directory) {
+      guard kept.name == key.name else {
+        throw .failed(
+          "\(directory) holds the key of \(kept.name), which is not this host's lookup name, and is left alone")
+      }
+      return
+    }
+    do throws(IdentityFiles.Failure) {
+      try IdentityFiles.write(key.identity, toService: directory)
+    } catch {
+      throw CommandError(error)
+    }
+  }
+
+  /// Waits until Tor has made the onion service, and returns its name.
+  private func awaitedName() throws(CommandError) -> OnionName {
     for _ in 0..<100 {
-      if places.hasHostname { return }
+      if let name = places.name { return name }
       SystemCall.sleep(milliseconds: 200)
     }
     throw .failed("Tor has not made \(places.hostnameFile) within 20 s: 'journalctl -u tor@default' tells more")

@@ -33,7 +33,7 @@ struct SetupPlanTests {
     let plan = SetupPlan.control(
       .unix("\(directory.path)/control"), socks: .unix("/run/tor/socks"), port: 8_061, isPrivate: false, places)
     #expect(plan.files.map(\.path) == [places.setupFile])
-    #expect(plan.torrcLine == nil)
+    #expect(plan.torFiles.isEmpty)
     let lines = try #require(plan.files.first?.text).split(separator: "\n").dropFirst()
     #expect(
       Array(lines) == [
@@ -61,18 +61,37 @@ struct SetupPlanTests {
     try write("SocksPort 9050\n", to: places.torrc)
     let plan = try SetupPlan.torrc(
       socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places)
-    #expect(plan.files.map(\.path) == [places.torFile, places.setupFile])
-    #expect(
-      plan.files[0].text.contains(
-        "HiddenServiceDir \(places.serviceDirectory)\nHiddenServicePort 8060 127.0.0.1:8060\n"))
-    #expect(!plan.files[0].text.contains("\nSocksPort"))
-    #expect(plan.files[1].text.contains("hostname-file = \(places.serviceDirectory)/hostname\n"))
-    #expect(plan.torrcLine == "%include \(places.torFile)")
+    #expect(plan.torFiles.map(\.file.path) == [places.torFile] && plan.files.map(\.path) == [places.setupFile])
+    let text = plan.torFiles[0].file.text
+    #expect(text.contains("HiddenServiceDir \(places.serviceDirectory)\nHiddenServicePort 8060 127.0.0.1:8060\n"))
+    #expect(!text.contains("\nSocksPort"))
+    #expect(plan.files[0].text.contains("hostname-file = \(places.serviceDirectory)/hostname\n"))
+    #expect(plan.torFiles[0].line == "%include \(places.torFile)")
     try write("SocksPort 9050\n%include \(places.torFile)\n", to: places.torrc)
     #expect(
       try SetupPlan.torrc(
         socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places
-      ).torrcLine == nil)
+      ).torFiles[0].line == nil)
+  }
+
+  @Test("by torrc the lookup service is another, in a file of its own, if the host is to be found by its address")
+  func torrcLookup() throws {
+    try write("%include \(places.torFile)\n", to: places.torrc)
+    func plan(_ mode: LookupMode) throws -> SetupPlan {
+      try .torrc(
+        socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, lookup: .init(mode, port: 8_070), places)
+    }
+    let serving = try plan(.serve)
+    #expect(serving.torFiles.map(\.isLookup) == [false, true])
+    #expect(serving.torFiles.map(\.line) == [nil, "%include \(places.lookupFile)"])
+    #expect(
+      serving.torFiles[1].file.text.hasSuffix(
+        "\nHiddenServiceDir \(places.lookupDirectory)\nHiddenServicePort 8060 127.0.0.1:8070\n"))
+    #expect(serving.files[0].text.hasSuffix("lookup = serve\nlookup-listen = 127.0.0.1:8070\n"))
+    for mode in [LookupMode.ask, .off] {
+      #expect(try plan(mode).torFiles.count == 1)
+      #expect(try plan(mode).files[0].text.hasSuffix("\nlookup = \(mode.rawValue)\n"))
+    }
   }
 
   @Test("a SOCKS port of its own is added to Tor's, and tells exactly why a peer is not reached")
@@ -80,7 +99,7 @@ struct SetupPlanTests {
     try write("", to: places.torrc)
     let plan = try SetupPlan.torrc(
       socks: .ipv4(.loopback, port: 9_050), ownSocks: 9_060, port: 8_060, places)
-    let file = try #require(plan.files.first)
+    let file = try #require(plan.torFiles.first?.file)
     for text in [file.text, try #require(file.plainText)] {
       #expect(text.contains("\n+SocksPort 127.0.0.1:9060 OnionTrafficOnly ExtendedErrors\n"))
     }
@@ -93,9 +112,9 @@ struct SetupPlanTests {
     try SystemCall.makeDirectory(places.systemd, mode: 0o755)
     let plan = try SetupPlan.torrc(
       socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places)
-    #expect(plan.files.map(\.path) == [places.torFile, places.unitFile, places.setupFile])
-    #expect(plan.files[1].text.hasSuffix("[Service]\nLoadCredential=hostname:\(places.serviceDirectory)/hostname\n"))
-    #expect(plan.files[2].text.contains("hostname-file = /run/credentials/oncilla.service/hostname\n"))
+    #expect(plan.files.map(\.path) == [places.unitFile, places.setupFile])
+    #expect(plan.files[0].text.hasSuffix("[Service]\nLoadCredential=hostname:\(places.serviceDirectory)/hostname\n"))
+    #expect(plan.files[1].text.contains("hostname-file = /run/credentials/oncilla.service/hostname\n"))
   }
 
   @Test("what is there already and says something else is told apart from what is the same or missing")
@@ -114,6 +133,8 @@ struct SetupPlanTests {
     #expect(places.unit == "oncilla@office.service")
     #expect(places.torFile == "/etc/tor/oncilla-office.conf")
     #expect(places.serviceDirectory == "/var/lib/tor/oncilla-office")
+    #expect(places.lookupFile == "/etc/tor/oncilla-office-lookup.conf")
+    #expect(places.lookupDirectory == "/var/lib/tor/oncilla-office-lookup")
   }
 
   @Test("a program that is run tells its status and what it wrote, and one that is not there is an error")
