@@ -4,9 +4,13 @@ import CNettle
 enum Base64 {
   /// The text of `bytes`.
   static func encode(_ bytes: [UInt8]) -> [UInt8] {
-    var text = [CChar](repeating: 0, count: (bytes.count + 2) / 3 * 4)
-    nettle_base64_encode_raw(&text, bytes.count, bytes)
-    return text.map { UInt8(bitPattern: $0) }
+    let count = (bytes.count + 2) / 3 * 4
+    return [UInt8](unsafeUninitializedCapacity: count) { text, written in
+      if let start = text.baseAddress {
+        start.withMemoryRebound(to: CChar.self, capacity: count) { nettle_base64_encode_raw($0, bytes.count, bytes) }
+      }
+      written = count
+    }
   }
 
   /// The bytes that `text` means; `nil` if it is not what `encode` makes of any.
@@ -15,11 +19,19 @@ enum Base64 {
     var bytes = [UInt8](repeating: 0, count: text.count / 4 * 3 + 3)
     var count = bytes.count
     nettle_base64_decode_init(&context)
-    let characters = text.map { CChar(bitPattern: $0) }
-    guard nettle_base64_decode_update(&context, &count, &bytes, characters.count, characters) == 1,
-      nettle_base64_decode_final(&context) == 1
-    else { return nil }
+    let isTaken = text.withUnsafeBytes { characters in
+      nettle_base64_decode_update(
+        &context, &count, &bytes, characters.count, characters.assumingMemoryBound(to: CChar.self).baseAddress) == 1
+    }
+    guard isTaken, nettle_base64_decode_final(&context) == 1 else {
+      bytes.wipe()
+      return nil
+    }
     bytes.removeLast(bytes.count - count)
-    return encode(bytes) == text ? bytes : nil
+    var again = encode(bytes)
+    defer { again.wipe() }
+    if again == text { return bytes }
+    bytes.wipe()
+    return nil
   }
 }

@@ -32,37 +32,35 @@ public struct IdentityBackup: Equatable, Sendable {
 
   /// Reads the text that `text` makes.
   public init(parsing text: [UInt8]) throws(StoredIdentityError) {
-    // What stands before an entry is blank in its text, so that its lines keep their numbers.
-    var parts: [(label: Petname?, line: Int, text: [UInt8])] = [(nil, 0, [])]
-    defer { for index in parts.indices { parts[index].text.wipe() } }
-    for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+    // The entries with their first lines, in place: no key is copied.
+    var parts: [(label: Petname?, first: Int, text: Range<Int>)] = [(nil, 1, 0..<text.count)]
+    let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (number, line) in zip(1..., lines) {
       let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
       if words.count == 2, ControlText.string(words[0]) == "identity" {
         guard let label = Petname(ControlText.string(words[1])), parts.count <= IdentityBackup.mostEntries else {
-          throw .line(number + 1)
+          throw .line(number)
         }
-        parts.append((label, number + 1, [UInt8](repeating: UInt8(ascii: "\n"), count: number + 1)))
-      } else {
-        parts[parts.count - 1].text += line + [UInt8(ascii: "\n")]
+        let last = parts.count - 1
+        parts[last].text = parts[last].text.lowerBound..<line.startIndex
+        parts.append((label, number + 1, min(line.endIndex + 1, text.count)..<text.count))
       }
     }
     var entries: [Entry] = []
     for part in parts {
-      entries.append(Entry(try StoredIdentity(parsing: part.text), label: part.label))
+      entries.append(Entry(try StoredIdentity(parsing: text[part.text], first: part.first), label: part.label))
     }
-    guard let backup = IdentityBackup(entries) else { throw .line(parts.last?.line ?? 1) }
+    guard let backup = IdentityBackup(entries) else { throw .line(max(1, (parts.last?.first ?? 1) - 1)) }
     self = backup
   }
 
   /// The identities as a text: whoever takes it wipes it.
   public var text: [UInt8] {
-    var text: [UInt8] = []
+    var text = SecretText()
     for entry in entries {
-      var one = entry.identity.text
-      defer { one.wipe() }
-      if let label = entry.label { text += Array("identity \(label)\n".utf8) }
-      text += one
+      if let label = entry.label { text.append("identity \(label)\n") }
+      text.append(secret: entry.identity.text)
     }
-    return text
+    return text.take()
   }
 }

@@ -14,23 +14,24 @@ public struct StoredIdentity: Equatable, Sendable {
   }
 
   /// Reads the text that `text` makes: lines `name NAME` and `key KEY`, each once; blank lines and those that begin
-  /// with '#' do not count.
-  public init(parsing text: [UInt8]) throws(StoredIdentityError) {
+  /// with '#' do not count. `first` is the number of the first line.
+  public init(parsing text: some Collection<UInt8>, first: Int = 1) throws(StoredIdentityError) {
     var (name, key): (OnionName?, TorServiceKey?)
-    for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+    let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (number, line) in zip(first..., lines) {
       let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
       guard let first = words.first, first.first != UInt8(ascii: "#") else { continue }
-      guard words.count == 2 else { throw .line(number + 1) }
+      guard words.count == 2 else { throw .line(number) }
       switch ControlText.string(first) {
       case "name" where name == nil:
         guard let found = try? OnionName(ControlText.string(words[1])), !found.isVersion2 else {
-          throw .line(number + 1)
+          throw .line(number)
         }
         name = found
       case "key" where key == nil:
-        guard let found = TorServiceKey(text: words[1]) else { throw .line(number + 1) }
+        guard let found = TorServiceKey(text: words[1]) else { throw .line(number) }
         key = found
-      default: throw .line(number + 1)
+      default: throw .line(number)
       }
     }
     guard let name else { throw .missing("name") }
@@ -40,10 +41,11 @@ public struct StoredIdentity: Equatable, Sendable {
 
   /// The identity as a text: whoever takes it wipes it.
   public var text: [UInt8] {
-    var key = key.text
-    defer { key.wipe() }
-    let start = "# An identity of Oncilla's. Whoever has this key can take the place of the name.\nname \(name)\nkey "
-    return Array(start.utf8) + key + [UInt8(ascii: "\n")]
+    var text = SecretText(
+      "# An identity of Oncilla's. Whoever has this key can take the place of the name.\nname \(name)\nkey ")
+    text.append(secret: key.text)
+    text.append("\n")
+    return text.take()
   }
 }
 

@@ -25,33 +25,42 @@ enum TorControlCommand: Equatable, Sendable {
 
   /// The line of a command, with its end. The nonce is ours; `service` is that of an `add`.
   func line(nonce: [UInt8], service: TorService?) -> [UInt8] {
-    let text: [UInt8] =
-      switch self {
-      case .protocolInfo: Array("PROTOCOLINFO 1".utf8)
-      case .challenge: Array("AUTHCHALLENGE SAFECOOKIE ".utf8) + ControlText.hexadecimal(nonce)
-      case .authenticate(let proof): Array((proof.isEmpty ? "AUTHENTICATE" : "AUTHENTICATE ").utf8) + proof
-      case .events: Array("SETEVENTS STATUS_CLIENT STATUS_GENERAL HS_DESC".utf8)
-      case .information: Array("GETINFO version net/listeners/socks status/bootstrap-phase".utf8)
-      case .look: Array("GETINFO status/bootstrap-phase".utf8)
-      case .add(_, let isDefended): service.map { TorControlCommand.addition(of: $0, isDefended: isDefended) } ?? []
-      case .fetch(let name): Array("HSFETCH \(name.label)".utf8)
-      case .remove(let name): Array("DEL_ONION \(name.label)".utf8)
-      case .authorize(let key): Array("ONION_CLIENT_AUTH_ADD \(key.peer.label) ".utf8) + key.text
-      case .unauthorize(let name): Array("ONION_CLIENT_AUTH_REMOVE \(name.label)".utf8)
-      }
-    return text + Array("\r\n".utf8)
+    var line = SecretText()
+    switch self {
+    case .protocolInfo: line.append("PROTOCOLINFO 1")
+    case .challenge:
+      line.append("AUTHCHALLENGE SAFECOOKIE ")
+      line.append(secret: ControlText.hexadecimal(nonce))
+    case .authenticate(let proof):
+      line.append(proof.isEmpty ? "AUTHENTICATE" : "AUTHENTICATE ")
+      line.append(secret: proof)
+    case .events: line.append("SETEVENTS STATUS_CLIENT STATUS_GENERAL HS_DESC")
+    case .information: line.append("GETINFO version net/listeners/socks status/bootstrap-phase")
+    case .look: line.append("GETINFO status/bootstrap-phase")
+    case .add(_, let isDefended): if let service { line.appendAddition(of: service, isDefended: isDefended) }
+    case .fetch(let name): line.append("HSFETCH \(name.label)")
+    case .remove(let name): line.append("DEL_ONION \(name.label)")
+    case .authorize(let key):
+      line.append("ONION_CLIENT_AUTH_ADD \(key.peer.label) ")
+      line.append(secret: key.text)
+    case .unauthorize(let name): line.append("ONION_CLIENT_AUTH_REMOVE \(name.label)")
+    }
+    line.append("\r\n")
+    return line.take()
   }
+}
+
+extension SecretText {
 
   /// The service is never detached: it goes with the connection. One that stayed would lead strangers to whoever
   /// listens at our port after us, nobody would take it away again, and Tor would refuse it to our next run, whose port
   /// may be another. Tor keeps a proof of work ready, which it asks of callers only while there is a flood of them.
-  private static func addition(of service: TorService, isDefended: Bool) -> [UInt8] {
-    var line = Array("ADD_ONION ".utf8)
-    line += service.key?.text ?? Array("NEW:\(TorServiceKey.kind)".utf8)
-    if !service.clients.isEmpty { line += Array(" Flags=V3Auth".utf8) }
-    line += Array(" Port=\(service.port),\(service.target)".utf8)
-    if isDefended { line += Array(" PoWDefensesEnabled=1".utf8) }
-    for client in service.clients { line += Array(" ClientAuthV3=\(client)".utf8) }
-    return line
+  fileprivate mutating func appendAddition(of service: TorService, isDefended: Bool) {
+    append("ADD_ONION ")
+    append(secret: service.key?.text ?? Array("NEW:\(TorServiceKey.kind)".utf8))
+    if !service.clients.isEmpty { append(" Flags=V3Auth") }
+    append(" Port=\(service.port),\(service.target)")
+    if isDefended { append(" PoWDefensesEnabled=1") }
+    for client in service.clients { append(" ClientAuthV3=\(client)") }
   }
 }

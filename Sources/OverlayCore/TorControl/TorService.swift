@@ -76,7 +76,9 @@ public final class TorClientKey: Equatable, @unchecked Sendable {
   var text: [UInt8] {
     var bytes = Array(memory)
     defer { bytes.wipe() }
-    return Array("x25519:".utf8) + Base64.encode(bytes)
+    var text = SecretText("x25519:")
+    text.append(secret: Base64.encode(bytes))
+    return text.take()
   }
 
   /// Whether both are the same key for the same service.

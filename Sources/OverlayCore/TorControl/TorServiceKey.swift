@@ -1,3 +1,5 @@
+import CNettle
+
 /// The secret key of an onion service of version 3: the 64 bytes of an expanded ed25519 key, as Tor keeps it. Its
 /// memory is overwritten when it is not used any more, and its description tells nothing.
 ///
@@ -19,7 +21,10 @@ public final class TorServiceKey: Equatable, CustomStringConvertible, @unchecked
   /// The key that Tor tells as `ED25519-V3:BASE64`, or that we tell it so.
   public convenience init?(text: some Collection<UInt8>) {
     let start = Array("\(TorServiceKey.kind):".utf8)
-    guard text.starts(with: start), var bytes = Base64.decode(Array(text.dropFirst(start.count))) else { return nil }
+    guard text.starts(with: start) else { return nil }
+    var encoded = Array(text.dropFirst(start.count))
+    defer { encoded.wipe() }
+    guard var bytes = Base64.decode(encoded) else { return nil }
     defer { bytes.wipe() }
     self.init(bytes)
   }
@@ -36,7 +41,9 @@ public final class TorServiceKey: Equatable, CustomStringConvertible, @unchecked
   public var text: [UInt8] {
     var bytes = bytes
     defer { bytes.wipe() }
-    return Array("\(TorServiceKey.kind):".utf8) + Base64.encode(bytes)
+    var text = SecretText("\(TorServiceKey.kind):")
+    text.append(secret: Base64.encode(bytes))
+    return text.take()
   }
 
   /// Nothing of the key.
@@ -45,10 +52,9 @@ public final class TorServiceKey: Equatable, CustomStringConvertible, @unchecked
   /// Whether both are the same key.
   public static func == (left: TorServiceKey, right: TorServiceKey) -> Bool { left.memory.elementsEqual(right.memory) }
 
-  /// Overwrites the bytes. That it is never inlined keeps it from being left out as of no effect.
-  @inline(never)
+  /// Overwrites the bytes.
   static func wipe(_ bytes: UnsafeMutableRawBufferPointer) {
-    for position in bytes.indices { bytes[position] = 0 }
+    if let start = bytes.baseAddress { oncilla_wipe(start, bytes.count) }
   }
 }
 

@@ -8,16 +8,25 @@ func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt
 
 /// As above, of a file that was opened so; `path` names it in an error.
 func content(of file: consuming FileDescriptor, path: String, limit: Int) throws(SystemError) -> [UInt8] {
-  var content: [UInt8] = []
-  var chunk = [UInt8](repeating: 0, count: min(limit + 1, 16_384))
+  var content = [UInt8](repeating: 0, count: min(limit + 1, 16_384))
+  var count = 0
   while true {
-    guard let count = try SystemCall.read(file.number, into: &chunk, "read \(path)") else {
+    guard let more = try SystemCall.read(file.number, into: &content, from: count, "read \(path)") else {
       throw SystemError(call: "read \(path)", number: EAGAIN)
     }
-    if count == 0 { return content }
-    content += chunk.prefix(count)
-    if content.count > limit {
+    count += more
+    if count > limit {
       throw SystemError(call: "read \(path), of which at most \(size(limit)) are accepted", number: EFBIG)
+    }
+    if more == 0 {
+      content.removeLast(content.count - count)
+      return content
+    }
+    if count == content.count {
+      // It may be a key: no copy of it stays behind.
+      var smaller = content
+      content = smaller + [UInt8](repeating: 0, count: min(smaller.count, limit + 1 - count))
+      smaller.wipe()
     }
   }
 }

@@ -21,11 +21,15 @@ extension SystemCall {
     try attempt(act()) { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
   }
 
-  /// As the one above.
+  /// As the one above, into what stands behind the first `start` bytes of the buffer.
   static func read(
-    _ descriptor: Int32, into buffer: inout [UInt8], _ act: @autoclosure () -> String = "read"
+    _ descriptor: Int32, into buffer: inout [UInt8], from start: Int = 0, _ act: @autoclosure () -> String = "read"
   ) throws(SystemError) -> Int? {
-    try attempt(act()) { buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) } }
+    try attempt(act()) {
+      buffer.withUnsafeMutableBytes { bytes in
+        Glibc.read(descriptor, bytes.baseAddress.map { $0 + start }, bytes.count - start)
+      }
+    }
   }
 
   /// Takes what stands behind the first `offset` bytes of a file, as much as `buffer` has room for; how many bytes that
