@@ -17,7 +17,7 @@ enum Main {
     do {
       switch try Command.interpret(arguments) {
       case .output(let text): return Console.print(text)
-      case .verdict(let text, let isGood): return max(Console.print(text), isGood ? 0 : 1)
+      case .verdict(let text, let status): return max(Console.print(text), status)
       case .daemon(let configuration, let source): return runDaemon(configuration, from: source)
       }
     } catch {

@@ -1,5 +1,6 @@
 """The command line: exact lines, exit codes, and one line for whatever is wrong."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -234,6 +235,24 @@ def test_a_right_that_is_missing(ordinary, arguments):
     assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("oncilla: "), result
     if arguments != ("run",):
         assert "sudo oncilla " in result.stderr, result
+
+
+def test_the_doctor_of_who_may_not_read_the_configuration(ordinary):
+    """It was said to be wrong, and so was what stands on it."""
+    result = ordinary("-i", "closed", "doctor")
+    assert result.returncode == 4 and result.stderr == "", result
+    line, = (line for line in result.stdout.splitlines() if " configuration: " in line)
+    assert line.startswith("skip  configuration: ") and "only root and the group oncilla may read it" in line, line
+    assert "\nskip  state directory: it takes the configuration, which this user may not read\n" in result.stdout
+    assert "\nok    clock: " in result.stdout or "\nnote  clock: " in result.stdout, "the rest is looked at"
+    assert result.stdout.endswith(": sudo oncilla -i closed doctor\n"), result.stdout
+    told = json.loads(ordinary("-i", "closed", "doctor", "--json").stdout)
+    assert told["healthy"] is False
+
+
+def test_advice_is_for_the_instance_that_is_meant():
+    result = oncilla("-i", "nowhere", "check-config", "--config", "/dev/null")
+    assert result.returncode == 5 and result.stderr.endswith("; 'oncilla -i nowhere setup' does all that\n"), result
 
 
 def test_the_control_socket_is_where_the_configuration_says(ordinary, tmp_path):

@@ -208,6 +208,49 @@ def test_the_file_of_a_saved_peer_goes_also_after_the_peer(hosts, tmp_path):
     assert save("remove", name, "--save").returncode == 0 and not file.exists()
 
 
+def test_a_peer_is_saved_and_forgotten_where_no_daemon_runs(tmp_path):
+    """The file was not written without one, though it is read at the next start."""
+    (tmp_path / "oncilla").mkdir()
+    own = tmp_path / "oncilla/oncilla.conf"
+    name, other = onion_name("later"), onion_name("other")
+    own.write_text(f"onion = {onion_name('one')}\npeer = other={other}\ncontrol = {tmp_path}/nobody\n")
+    file = tmp_path / "oncilla/peers.d/later.conf"
+
+    def run(*arguments):
+        command = ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path} /etc && exec "$@"', "sh", overlay.BINARY,
+                   *arguments]
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=10)
+
+    later = "; oncilla is not running: it counts from its start on\n"
+    added = run("peer", "add", f"later={name}", "--save")
+    assert (added.returncode, added.stderr) == (0, ""), added
+    assert added.stdout == f"{overlay_address(name)}\nsaved in /etc/oncilla/peers.d/later.conf{later}"
+    assert f"name = {name}" in file.read_text() and "later" in run("check-config", "--show").stdout
+    again = run("peer", "add", f"later={name}", "--save")
+    assert again.returncode == 1 and "saved already" in again.stderr, again
+    twice = run("peer", "add", f"twice={other}", "--save")
+    assert twice.returncode == 5 and "already given" in twice.stderr, twice
+    port = run("peer", "add", f"third={onion_name('third')}:80", "--save")
+    assert port.returncode == 2 and "its port is 80" in port.stderr, port
+    assert [path.name for path in file.parent.iterdir()] == ["later.conf"], "what is refused leaves nothing behind"
+    for who in ("later", name, overlay_address(name)):
+        file.write_text(file.read_text() if file.exists() else text)
+        text = file.read_text()
+        removed = run("peer", "remove", who, "--save")
+        assert (removed.returncode, removed.stdout) == (0, f"removed /etc/oncilla/peers.d/later.conf{later}"), removed
+        assert not file.exists()
+    assert run("peer", "remove", "later", "--save").returncode == 7
+    handmade = run("peer", "remove", "other", "--save")
+    assert handmade.returncode == 7, handmade
+    # Without --save there is nothing to do.
+    assert run("peer", "add", f"later={name}").returncode == 3 and not file.exists()
+    # In the words of an instance.
+    (tmp_path / "oncilla/work/peers.d").mkdir(parents=True)
+    (tmp_path / "oncilla/work/peers.d/later.conf").write_text(text)
+    taken = run("-i", "work", "peer", "add", f"later={other}", "--save")
+    assert taken.returncode == 1 and "saved already" in taken.stderr, taken
+
+
 def test_ping_tells_the_circuit_apart(hosts):
     run(hosts.a, "peer", "disconnect", "alice")
     result = run(hosts.a, "ping", "alice", "-c", "2")
@@ -384,4 +427,9 @@ def test_a_daemon_that_waits_for_its_name(daemons, host, proxy, tmp_path):
     status = shown(one, "status")
     assert status["state"] == "waiting_for_name" and str(tmp_path / "hostname") in status["summary"]
     assert run(one, "peers").returncode == 6
+    name = onion_name("later")
+    assert run(one, "peer", "add", f"later={name}").returncode == 0, "who it is does not matter for that"
+    assert run(one, "peer", "add", f"later={name}").returncode == 1
+    assert run(one, "peer", "remove", "later").returncode == 0
+    assert run(one, "peer", "remove", "later").returncode == 7
     one.signal(signal.SIGTERM)

@@ -328,6 +328,11 @@ def test_an_mtu_that_ipv6_cannot_live_with(patient, daemons):
     daemon = start(daemons, patient)
     patient.host.ip("link set oncilla0 mtu 1400")
     assert patient.check("MTU").startswith("note MTU: that of oncilla0 is 1400, and not 1500")
+    patient.host.ip("link set oncilla0 mtu 1500")
+    patient.settings["mtu"] = 1400
+    line = patient.check("MTU")
+    assert line.startswith("note MTU: that of oncilla0 is 1500, and not 1400; 'systemctl restart "), line
+    del patient.settings["mtu"]
     daemon.stop()
     patient.host.ip("link add oncilla0 type veth peer name far")
     patient.host.ip("link set oncilla0 mtu 1000")

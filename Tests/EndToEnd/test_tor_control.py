@@ -178,6 +178,9 @@ def test_several_identities_have_a_service_an_address_and_a_listener_each(tor, p
     assert [(one["label"], one["name"], one["listen"]) for one in listed] == [
         (label, name, [f"127.0.0.1:{port}"])
         for label, name, port in zip((None, "work", "home"), names, (daemon.listen_port, *ports))], listed
+    status = oncilla("status", "--control", daemon.directory / "control.sock").stdout
+    assert f"\n{overlay.overlay_address(names[0])} is {names[0]}\n" in status, status
+    assert f"\nwork: {overlay.overlay_address(names[1])} is {names[1]}\n" in status, status
     # All of them come back with Tor, and with the daemon.
     mark = daemon.mark()
     tor.kill()
@@ -214,6 +217,7 @@ def test_an_identity_is_added_and_removed(tor, tmp_path):
 
     added = run("identity", "add", "work")
     assert added.returncode == 0 and "systemctl restart oncilla.service" in added.stdout, added
+    text_of_file = file.read_text()
     port = re.search(r"^identity = work,listen=127\.0\.0\.1:(\d+)$", file.read_text(), re.MULTILINE)[1]
     assert int(port) > 8060
     again = run("identity", "add", "work")
@@ -233,6 +237,22 @@ def test_an_identity_is_added_and_removed(tor, tmp_path):
     assert removed.returncode == 0 and str(address) in removed.stdout and str(key) in removed.stdout, removed
     assert not file.exists() and key.exists()
     assert run("identity", "remove", "work", "--yes").returncode == 7
+    # A key that cannot be read is neither overlooked nor said to be kept.
+    kept = key.read_bytes()
+    key.write_text("nonsense\n")
+    refused = run("identity", "add", "work")
+    assert refused.returncode == 1 and str(key) in refused.stderr and not file.exists(), refused
+    file.write_text(text_of_file)
+    removed = run("identity", "remove", "work", "--yes")
+    assert removed.returncode == 0 and f"Whether {key} still holds its key is not known" in removed.stdout, removed
+    file.write_text(text_of_file)
+    removed = run("identity", "remove", "work", "--yes", "--delete-key")
+    assert removed.returncode == 0 and f"{key} is removed, which held no key" in removed.stdout, removed
+    assert not key.exists()
+    file.write_text(text_of_file)
+    removed = run("identity", "remove", "work", "--yes", "--delete-key")
+    assert removed.returncode == 0 and f"There was no key at {key}" in removed.stdout, removed
+    key.write_bytes(kept)
     back = run("identity", "add", "work")
     assert back.returncode == 0 and str(address) in back.stdout, back
     gone = run("identity", "remove", "work", "--yes", "--delete-key")
@@ -245,8 +265,9 @@ def test_an_identity_is_added_and_removed(tor, tmp_path):
     assert run("identity", "add", "work").returncode == 0
     with file.open("a") as more:
         more.write("log-level = info\n")
-    refused = run("identity", "remove", "work", "--yes")
-    assert refused.returncode == 1 and f"{file.name}:2" in refused.stderr, refused
+    for arguments in [["--yes"], []]:
+        refused = run("identity", "remove", "work", *arguments)
+        assert refused.returncode == 1 and f"{file.name}:2" in refused.stderr, "nobody is asked in vain"
     assert file.read_text().endswith("log-level = info\n")
     file.unlink()
     own.write_text(text + "identity = work,listen=127.0.0.1:9000\n")

@@ -64,7 +64,7 @@ struct BugReportTests {
       "identities": [
         [
           "name": .string(BugReportTests.other + ".onion"), "address": "fd87:d87e:eb43:b43b:a82f:74b9:8578:25cd",
-          "counters": ["sent": 12],
+          "label": "workshop", "counters": ["sent": 12],
           "peers": [
             [
               "petname": "alice", "name": .string(BugReportTests.name + ".onion"),
@@ -82,7 +82,7 @@ struct BugReportTests {
     let text = report.text
     for secret in [
       BugReportTests.name, BugReportTests.other, "lmpt67wunx7itgyd", BugReportTests.address, "b43b", "alice", "secret",
-      "hidden", "2026",
+      "hidden", "2026", "workshop",
     ] { #expect(!text.contains(secret), "\(secret)\n\(text)") }
     for kept in ["uptime_seconds: 77", "sent: 12", "state: up", "age_seconds: 3", "name: peer-1.onion", "own-1.onion"] {
       #expect(text.contains(kept), "\(kept)\n\(text)")

@@ -124,6 +124,17 @@ struct CommandTests {
     (["help", "runn"], "unknown command 'runn' (did you mean run?); 'oncilla --help' lists the commands"),
     (["--verison"], "unknown option --verison (did you mean --version?); 'oncilla --help' lists what is accepted"),
     (["address"], "address needs NAME or --hostname-file FILE"),
+    (
+      ["peer", "frob"],
+      "'frob': show, add, remove, block, unblock, connect, disconnect or reconnect is accepted"
+    ),
+    (
+      ["identity", "frob"], "'frob': list, add, remove, backup, restore, import or export is accepted"
+    ),
+    (
+      ["run", "--hook", "frob=/x", "--onion=7fd22jhmqgfl45j6"],
+      "--hook 'frob=/x': EVENT=PATH is accepted, where EVENT is up, down, peer-up or peer-down"
+    ),
     (["address", "abc"], "'abc': an onion name has 56 characters before .onion (16 in version 2), not 3"),
     (
       ["address", "7fd22jhmqgfl45j6", "7fd22jhmqgfl45j1"],
@@ -169,6 +180,28 @@ struct CommandTests {
     #expect(error?.description.contains("'hostname-file = FILE' or 'publish = tor' in /dev/null") == true)
     let run = #expect(throws: CommandError.self) { try Command.interpret(["run", "--config=/dev/null", "--mtu=1400"]) }
     #expect(run?.exitStatus == 5)
+    for command in ["check-config", "run"] {
+      let other = #expect(throws: CommandError.self) {
+        try Command.interpret(["-i", "work", command, "--config", "/dev/null"])
+      }
+      #expect(other?.description.hasSuffix("; 'oncilla -i work setup' does all that") == true)
+    }
+  }
+
+  @Test(
+    "what an error advises is for the daemon that the command line means",
+    arguments: [
+      CommandError.failed("it is so: 'oncilla peer unblock' ends that"), .daemon(1, "so: 'oncilla peer unblock' helps"),
+      .argument("'oncilla x", reason: "'oncilla peer unblock' is meant"),
+      CommandError(PeerFileError.taken("f")), CommandError(IdentityFiles.Failure.nothing("f")),
+      CommandError(IdentityFiles.Failure.taken("f", by: "fd87::")),
+    ])
+  func advice(_ error: CommandError) throws {
+    for isRoot in [false, true] {
+      let helped = error.helped(for: try Instance("work"), "peer", isRoot: isRoot)
+      #expect(helped.description.contains("'oncilla -i work ") && helped.exitStatus == error.exitStatus)
+      for command in ["peer", "run", "identity"] { #expect(!helped.description.contains("'oncilla \(command)")) }
+    }
   }
 
   private static let denied = SystemError(call: "open f", number: 13)
@@ -183,11 +216,11 @@ struct CommandTests {
       CommandError(PrivilegeError.notPermitted(capability: "CAP_NET_ADMIN", act: "look")),
       CommandError(PrivilegeError.tunnelNodeRefused), .setting(.unreadable(denied)),
     ])
-  func lacksRight(_ error: CommandError) {
-    let helped = error.helped(by: "oncilla -i work", "guard", isRoot: false)
+  func lacksRight(_ error: CommandError) throws {
+    let helped = error.helped(for: try Instance("work"), "guard", isRoot: false)
     #expect(helped.exitStatus == 4)
     #expect(helped.description.hasSuffix(": sudo oncilla -i work guard …"))
-    #expect(error.helped(by: "oncilla", "guard", isRoot: true) == error)
+    #expect(error.helped(for: .standard, "guard", isRoot: true) == error)
     #expect(error.exitStatus == 4)
   }
 
@@ -199,7 +232,7 @@ struct CommandTests {
     ])
   func failedOtherwise(_ error: CommandError) {
     #expect(error.exitStatus == 1)
-    #expect(error.helped(by: "oncilla", "guard", isRoot: false) == error)
+    #expect(error.helped(for: .standard, "guard", isRoot: false) == error)
   }
 
   @Test(

@@ -46,7 +46,7 @@ public struct ConfigurationSource: Sendable {
       return Configuration(settings: settings, entries: entries, files: paths, warnings: warnings, instance: instance)
     } catch {
       guard error == .nameless else { throw error }
-      throw .unnamed(file: file ?? "\(directory)/oncilla.conf")
+      throw .unnamed(file: file ?? "\(directory)/oncilla.conf", instance)
     }
   }
 

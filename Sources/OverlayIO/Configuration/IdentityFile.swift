@@ -23,6 +23,9 @@ public struct IdentityFile: Equatable, Sendable {
   /// Returns the line of an identity that listens there.
   public func line(_ listen: SocketAddress) -> String { "identity = \(label),listen=\(listen)" }
 
+  /// Returns whether there is one that is ours, in the configuration in this directory: it has our mark and nothing else.
+  public func isOurs(in directory: String) throws(SystemError) -> Bool { try file.isOurs(in: directory) }
+
   /// Writes the file. Throws EEXIST if there is one already.
   public func write(_ listen: SocketAddress, to directory: String) throws(SystemError) {
     try file.write(line(listen), to: directory)

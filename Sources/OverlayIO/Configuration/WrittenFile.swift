@@ -28,6 +28,17 @@ struct WrittenFile {
     try folder.replace(name, with: "\(mark)\n\(line)\n", for: .everybody)
   }
 
+  /// Whether there is one that is ours.
+  func isOurs(in directory: String) throws(SystemError) -> Bool {
+    do throws(SystemError) {
+      let folder = try OpenDirectory("\(directory)/conf.d")
+      return try folder.readIfThere(name, limit: WrittenFile.mostBytes).map(isOurs) ?? false
+    } catch {
+      if error.number == ENOENT { return false }
+      throw error
+    }
+  }
+
   /// Removes the file; whether there was one that is ours.
   func remove(from directory: String) throws(SystemError) -> Bool {
     do throws(SystemError) {

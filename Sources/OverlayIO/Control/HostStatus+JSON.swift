@@ -19,7 +19,8 @@ extension NodeStatus {
   /// The identity as `status` tells of it.
   func members(at place: ServicePlace) -> JSONObject {
     [
-      "address": .text(name.address), "name": .text(name), "state": .string(readiness.name),
+      "address": .text(name.address), "name": .text(name), "label": .text(place.label),
+      "state": .string(readiness.name),
       "loop_us": readiness.loop.map { .microseconds($0) } ?? .null, "known_names": .count(knownNames),
       "tor": .string("\(tor)"), "accepted_circuits": .count(acceptedCircuits),
       "lookup": lookup.map { .object($0.members(at: place)) } ?? .null, "peers": peerList,

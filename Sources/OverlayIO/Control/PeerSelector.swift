@@ -2,14 +2,14 @@ import OverlayCore
 
 /// A peer as the operator names it: by petname, overlay address, whole onion name, or the 16 characters of the name
 /// that the address holds; in any case and as it is pasted.
-struct PeerSelector: Equatable {
+public struct PeerSelector: Equatable {
   /// The overlay address, which is all that a petname, an address or a short name tells.
-  let address: IPv6Address
+  public let address: IPv6Address
   /// The whole onion name; `nil` if it was not given, or is not known.
-  let name: OnionName?
+  public let name: OnionName?
 
   /// Reads a text, with the peers that have petnames. A port that follows a name has to be `servicePort`.
-  init(_ text: String, among peers: [ConfiguredPeer], servicePort: UInt16) throws(ControlError) {
+  public init(_ text: String, among peers: [ConfiguredPeer], servicePort: UInt16) throws(ControlError) {
     let trimmed = PastedName.trimmed(text[...])
     if let petname = Petname(trimmed), let peer = peers.first(where: { $0.petname == petname }) {
       (address, name) = (peer.name.address, peer.name)
@@ -45,6 +45,7 @@ struct PeerSelector: Equatable {
     let petnames = peers.compactMap(\.petname).map(\.description)
     let start = petnames.filter { $0.hasPrefix(text.lowercased()) || text.lowercased().hasPrefix($0) }
     if start.count == 1 { return " (did you mean \(start[0])?)" }
-    return petnames.isEmpty || petnames.count > 8 ? "" : ": \(petnames.joined(separator: ", ")) are known by petname"
+    if petnames.isEmpty || petnames.count > 8 { return "" }
+    return ": \(petnames.listed(with: "and")) \(petnames.count == 1 ? "is" : "are") known by petname"
   }
 }

@@ -73,11 +73,13 @@ final class ControlDesk {
     case "identities": return ["identities": .array(identities)]
     case "routes": return settings.routesMembers
     case "reload": return try reload(exchange)
+    // Who this host is does not matter here, and may not be known yet.
+    case "peer_add": return try add(exchange)
+    case "peer_remove": return try remove(exchange)
     default: break
     }
     guard let pump else { throw ControlError(.notReady, state.sentence) }
     switch request.command.name {
-    case "peer_add": return try add(exchange)
     case "peers": return pump.status().peersMembers
     case "names": return pump.namesMembers(petname)
     case "name_forget" where request.string("peer") == nil:
@@ -95,9 +97,7 @@ final class ControlDesk {
       for peer in settings.peers { _ = pump.reconnect(peer.name) }
       return ["peers": .count(settings.peers.count)]
     default:
-      let peer = try PeerSelector(
-        request.string("peer") ?? "", among: settings.peers, servicePort: settings.servicePort)
-      return try result(of: exchange, for: peer, pump)
+      return try result(of: exchange, for: try peer(of: exchange), pump)
     }
   }
 
@@ -112,11 +112,6 @@ final class ControlDesk {
       if let name = peer.name { return KnownName(configured: name).members(petname(of: name)) }
       return try pump.resolve(peer.address, petname)
     case "name_forget": return forgotten(try pump.forgetName(peer.address))
-    case "peer_remove":
-      guard let removed = daemon?.removePeer(peer.address) else {
-        throw ControlError(.notFound, "there is no permanent peer \(shown(peer))")
-      }
-      return ["petname": .text(removed.petname), "address": .text(removed.name.address), "name": .text(removed.name)]
     case "peer_block":
       guard !pump.withEach({ node, turn in node.block(peer.address, turn: &turn) }).contains(false) else {
         throw ControlError(.failed, "too many peers are blocked: no more are accepted")
@@ -152,6 +147,21 @@ final class ControlDesk {
       exchange.request.string("peer") ?? "", isKept: exchange.request.isTrue("kept"))
     note(exchange, peer.petname.map { "\($0)" } ?? "\(peer.name.address)")
     return ["petname": .text(peer.petname), "address": .text(peer.name.address), "name": .text(peer.name)]
+  }
+
+  private func remove(_ exchange: ControlExchange) throws(ControlError) -> JSONObject {
+    let peer = try peer(of: exchange)
+    note(exchange, shown(peer))
+    guard let removed = daemon?.removePeer(peer.address) else {
+      throw ControlError(.notFound, "there is no permanent peer \(shown(peer))")
+    }
+    return ["petname": .text(removed.petname), "address": .text(removed.name.address), "name": .text(removed.name)]
+  }
+
+  /// Returns the peer that a request is about.
+  private func peer(of exchange: ControlExchange) throws(ControlError) -> PeerSelector {
+    try PeerSelector(
+      exchange.request.string("peer") ?? "", among: settings.peers, servicePort: settings.servicePort)
   }
 
   private func reload(_ exchange: ControlExchange) throws(ControlError) -> JSONObject {
@@ -217,7 +227,7 @@ final class ControlDesk {
         }
       var members: JSONObject = ["address": .text(name?.address), "name": .text(name)]
       if case .hostnameFile(let path) = identity.name { members["hostname_file"] = .string(path) }
-      if case .madeByTor(let label) = identity.name { members["label"] = .text(label) }
+      if case .madeByTor = identity.name { members["label"] = .text(identity.label) }
       members["listen"] = .array(identity.listen.map { .text($0) })
       members["accepted_circuits"] = nodes.indices.contains(number) ? .count(nodes[number].acceptedCircuits) : 0
       return .object(members)

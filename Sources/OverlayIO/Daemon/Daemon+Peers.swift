@@ -22,7 +22,7 @@ extension Daemon {
       throw ControlError(.conflict, "this is the name of this host, or its address is another peer's")
     }
     hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
-    keepHosts()
+    if pump != nil { keepHosts() }
     if !isKept { runtimePeers.add(setting.peer) }
     return setting.peer
   }
@@ -34,7 +34,7 @@ extension Daemon {
     settings.peers.removeAll { $0 == peer }
     _ = pump?.apply(settings)
     hooks?.apply(settings, up: pump?.configuredPeersUp ?? [])
-    keepHosts()
+    if pump != nil { keepHosts() }
     return peer
   }
 }

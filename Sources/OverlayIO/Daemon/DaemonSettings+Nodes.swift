@@ -5,7 +5,7 @@ extension DaemonSettings {
   func places(of names: [OnionName]) -> [ServicePlace] {
     zip(names, identities).map { name, identity in
       ServicePlace(
-        name: name, listen: identity.listen.first.map { "\($0)" } ?? "the address of --listen",
+        name: name, label: identity.label, listen: identity.listen.first.map { "\($0)" } ?? "the address of --listen",
         port: servicePort, socks: "\(socks)", asksTor: torControl != nil)
     }
   }

@@ -4,7 +4,7 @@ import OverlayCore
 extension Examination {
   /// Whether another program has what this daemon needs for itself: its name and where it listens.
   func secondDaemon() -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     guard !settings.identities.isEmpty else { return .skipped("nothing tells who this host is") }
     let claims = names.compactMap { SocketTable.unixSocket("@" + IdentityClaim.text(of: $0), in: paths) }
     let listening =

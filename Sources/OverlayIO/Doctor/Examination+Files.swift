@@ -13,7 +13,7 @@ extension Examination {
       let rest = configuration.warnings.count - 1
       return .note(text + ", and \(warning)" + (rest > 0 ? ", and \(rest) more such" : ""), remedy: "do so")
     case .failure(.unreadable(let error)) where error.isDenied:
-      return .wrong("\(error)", remedy: "ask as root, or as a member of the group oncilla")
+      return .skipped("\(error): only root and the group oncilla may read it")
     case .failure(.unnamed), .failure(.nameless):
       return .wrong("nothing tells who this host is", remedy: "'\(instance.program) setup' makes it somebody")
     case .failure(let error):
@@ -23,12 +23,13 @@ extension Examination {
 
   /// Whether the daemon can keep what it must remember, and nobody else can change that.
   func stateDirectory() -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     guard let path = settings.stateDirectory else { return .ok("nothing is ever kept (--state-dir none)") }
     let status: stat
     do throws(SystemError) {
       status = try SystemCall.status(at: path)
     } catch {
+      if error.isDenied, !isRoot { return .skipped("only root can tell: \(error)") }
       guard error.number == ENOENT else { return .wrong("\(error)", remedy: "--state-dir names another") }
       return missingStateDirectory(path)
     }
@@ -72,7 +73,7 @@ extension Examination {
 
   /// Whether somebody has a copy of the key, without which the name is gone for good.
   func identityBackup() -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     guard let first = settings.identities.first else { return .skipped("nothing tells who this host is") }
     if case .madeByTor = first.name { return backupOfKey(settings) }
     var place = "the HiddenServiceDir of Tor's"
@@ -110,7 +111,7 @@ extension Examination {
 
   /// Whether the daemon can read the name that Tor has written.
   func hostnameFile() -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     guard let first = settings.identities.first else { return .skipped("nothing tells who this host is") }
     guard case .hostnameFile(let path) = first.name else { return .ok("the name is known without one") }
     if let credential = unit.credential(at: path), !paths.has(path) {

@@ -17,8 +17,13 @@ extension Examination {
             remedy: "'ip link set \(name) mtu \(wanted)' mends it")
         }
         if link.mtu != wanted {
+          let text = "that of \(name) is \(link.mtu), and not \(wanted)"
+          if running.mtu == link.mtu {
+            return .note(text, remedy: "'systemctl restart \(unit.name)' makes it so: it counts from the next start on")
+          }
           return .note(
-            "that of \(name) is \(link.mtu), and not \(wanted)", remedy: "--mtu \(link.mtu) makes it so at each start")
+            text, remedy: "'ip link set \(name) mtu \(wanted)' mends it, or --mtu \(link.mtu) makes it so at each start"
+          )
         }
         return .ok("that of \(name) is \(wanted)")
       } catch {

@@ -14,6 +14,7 @@ extension Examination {
         return .wrong("\(error)", remedy: Examination.containerRemedy)
       case ENOENT, ENODEV, ENXIO:
         return .wrong("\(path) is missing", remedy: "'modprobe tun' loads the kernel's module")
+      case EACCES where !isRoot: return .skipped("only root can tell: \(error)")
       default:
         return .wrong("\(error)", remedy: "root can open it, or 'chmod 666 \(path)' lets every user, as Debian does")
       }

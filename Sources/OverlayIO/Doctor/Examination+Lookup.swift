@@ -7,7 +7,7 @@ extension Examination {
 
   /// The same, with what the daemon found; `nil` if it did not tell.
   func lookup(_ found: RunningDaemon.Lookup?) -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     switch settings.lookup {
     case .off: return .ok("nobody but peers is asked for the names of unknown addresses")
     case .ask: return .ok("unknown addresses are looked up; with 'lookup = serve' this host would be found so, too")
@@ -40,7 +40,8 @@ extension Examination {
         let directory = LookupFinding.directory(of: index)
         return .wrong(
           "no HiddenServiceDir in /etc/tor/torrc has the lookup name \(key.name)\(why)",
-          remedy: "'oncilla lookup-key \(name.address) --index \(index) --write \(directory)' makes its key, "
+          remedy:
+            "'\(instance.program) lookup-key \(name.address) --index \(index) --write \(directory)' makes its key, "
             + "'HiddenServiceDir \(directory)' and '\(line)' serve it, and 'systemctl reload tor@default' tells Tor")
       }
       guard service.ports.contains(where: { $0.number == settings.servicePort && $0.target == target }) else {

@@ -5,7 +5,7 @@ import OverlayCore
 extension Examination {
   /// Compares Tor's configuration with the daemon's.
   func onionService() -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     guard !settings.identities.isEmpty else { return .skipped("nothing tells who this host is") }
     if settings.publisher == .tor { return .ok("Tor makes it at the daemon's word") }
     guard settings.socks.isLoopback else { return .skipped("Tor runs on another machine") }

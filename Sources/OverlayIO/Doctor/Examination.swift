@@ -72,7 +72,7 @@ struct Examination {
   /// Does `body` with the settings, and in the interface's network namespace. Without either there is no ground to
   /// stand on.
   func inNamespace(_ body: (DaemonSettings) -> Check.Finding) -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     if namespaceFailure != nil { return .skipped("the network namespace of the interface cannot be entered") }
     do throws(PrivilegeError) {
       return try NetworkNamespace.run(in: settings.interface.namespace) { () throws(PrivilegeError) in body(settings) }
@@ -82,7 +82,14 @@ struct Examination {
   }
 
   /// Why what needs the configuration is not looked at.
-  static let noConfiguration = "the configuration is wrong"
+  var noConfiguration: String {
+    isConfigurationHidden ? "it takes the configuration, which this user may not read" : "the configuration is wrong"
+  }
+
+  /// Whether this user may not read the configuration.
+  var isConfigurationHidden: Bool {
+    if case .failure(.unreadable(let error)) = configuration { error.isDenied } else { false }
+  }
 
   /// The names of this host's identities, as far as they can be known now.
   var names: [OnionName] {

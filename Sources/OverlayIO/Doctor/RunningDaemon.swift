@@ -46,6 +46,12 @@ enum RunningDaemon {
     return (status["state"]?.string ?? "", status["summary"]?.string ?? "")
   }
 
+  /// The MTU with which it made its interface; `nil` if it does not run.
+  var mtu: Int? {
+    guard case .runs(let status, _, _) = self else { return nil }
+    return status["mtu"]?.integer.flatMap { Int(exactly: $0) }
+  }
+
   /// How many milliseconds the longest loop of an identity took; `nil` if none came back.
   var loopTime: Int64? {
     guard case .runs(let status, _, _) = self else { return nil }

@@ -49,7 +49,7 @@ enum SOCKSProbe {
 extension Examination {
   /// Whether Tor answers at the port at which it is asked for circuits.
   func socksPort() -> Check.Finding {
-    guard let address = settings?.socks else { return .skipped(Examination.noConfiguration) }
+    guard let address = settings?.socks else { return .skipped(noConfiguration) }
     return socksPort(address, SOCKSProbe.ask(address))
   }
 
@@ -69,6 +69,7 @@ extension Examination {
       return .wrong("\(address) takes connections and does not answer as a SOCKS server does", remedy: remedy)
     case .failed(let error) where error.number == ECONNREFUSED || error.number == ENOENT:
       return .wrong("nobody listens at \(address)", remedy: "'systemctl enable --now tor' starts Tor; \(remedy)")
+    case .failed(let error) where error.isDenied && !isRoot: return .skipped("only root can tell: \(error)")
     case .failed(let error): return .wrong("\(error)", remedy: remedy)
     }
   }

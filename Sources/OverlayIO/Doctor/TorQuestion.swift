@@ -65,7 +65,7 @@ enum TorQuestion {
 extension Examination {
   /// How far Tor is with its start.
   func torBootstrap() -> Check.Finding {
-    guard let settings else { return .skipped(Examination.noConfiguration) }
+    guard let settings else { return .skipped(noConfiguration) }
     guard let address = settings.torControl else {
       if running.state?.word == "ready" { return .ok("Tor builds circuits") }
       return .note(
@@ -84,7 +84,11 @@ extension Examination {
           : "'usermod -aG debian-tor \(user.name)' lets it in, from its next start on")
     }
     // The cookie is for the members of a group, too.
-    return torBootstrap(address, user.isKnown ? user.acting { TorQuestion.ask(address) } : TorQuestion.ask(address))
+    let answer = user.isKnown ? user.acting { TorQuestion.ask(address) } : TorQuestion.ask(address)
+    if case .failed(let reason) = answer, !user.isKnown {
+      return .skipped("only root can ask Tor as \(user.name) does: \(address): \(reason)")
+    }
+    return torBootstrap(address, answer)
   }
 
   /// The same for an answer of Tor.

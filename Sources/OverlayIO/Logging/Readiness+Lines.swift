@@ -4,6 +4,8 @@ import OverlayCore
 struct ServicePlace {
   /// The identity's name.
   let name: OnionName
+  /// What the operator calls it; `nil` for the host itself.
+  var label: Petname?
   /// Where its onion service has to lead.
   let listen: String
   /// The port of its onion service.
@@ -15,6 +17,9 @@ struct ServicePlace {
 
   /// The identity's address.
   var address: IPv6Address { name.address }
+
+  /// The same with what it is called.
+  var shown: String { label.map { "\($0), \(address)" } ?? "\(address)" }
 }
 
 extension Readiness {
@@ -33,9 +38,9 @@ extension Readiness {
   func sentence(at place: ServicePlace, others: Int) -> String {
     let more = others > 0 ? " (and \(others) more)" : ""
     guard case .ready(let loop) = self else {
-      return others > 0 ? "\(place.address): \(text(at: place))" : text(at: place)
+      return others > 0 ? "\(place.shown): \(text(at: place))" : text(at: place)
     }
-    return "ready: \(place.address) is \(place.name)\(more), loop \(max(1, Int(loop / .milliseconds(1)))) ms"
+    return "ready: \(place.shown) is \(place.name)\(more), loop \(max(1, Int(loop / .milliseconds(1)))) ms"
   }
 
   /// Whether others can reach an identity, in a word or two.

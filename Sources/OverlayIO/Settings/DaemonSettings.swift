@@ -34,6 +34,9 @@ public struct DaemonSettings: Equatable, Sendable {
     /// others.
     public var lookupListen: SocketAddress?
 
+    /// What the operator calls it; `nil` for the host itself, and where lines of torrc make the onion services.
+    public var label: Petname? { if case .madeByTor(let label) = name { label } else { nil } }
+
     /// The identity of this name that listens there.
     public init(
       _ name: Name, listen: [SocketAddress], macAddress: MACAddress? = nil, lookupListen: SocketAddress? = nil

@@ -2,9 +2,9 @@
 enum HookSetting {
   /// The hook that `text` describes, unless it is one of `earlier`.
   static func read(_ text: String, after earlier: [Hook]) throws(SettingValue.Refusal) -> Hook {
-    let events = HookEvent.allCases.map(\.rawValue).joined(separator: ", ")
+    let events = HookEvent.allCases.map(\.rawValue).listed(with: "or")
     guard let sign = text.firstIndex(of: "="), let event = HookEvent(rawValue: String(text[..<sign])) else {
-      throw SettingValue.Refusal("EVENT=PATH is accepted, where EVENT is one of \(events)")
+      throw SettingValue.Refusal("EVENT=PATH is accepted, where EVENT is \(events)")
     }
     let path = String(text[text.index(after: sign)...])
     guard path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else {

@@ -53,6 +53,25 @@ public struct Instance: Hashable, Sendable {
   /// The program's name, for a command that means this instance: `oncilla -i NAME`.
   public var program: String { name.map { "oncilla -i " + $0 } ?? "oncilla" }
 
+  /// The service that runs it, as systemctl takes it: `oncilla`, or `oncilla@NAME`.
+  public var service: String { name.map { "oncilla@" + $0 } ?? "oncilla" }
+
+  /// Returns a text in which each command that it advises, `'oncilla COMMAND'`, is for this instance.
+  public func advised(_ text: String) -> String {
+    let (general, own) = ("'\(Instance.standard.program) ", "'\(program) ")
+    var (rest, result) = (text[...], "")
+    while let first = rest.first {
+      if !rest.hasPrefix(own), rest.hasPrefix(general) {
+        result += own
+        rest = rest.dropFirst(general.count)
+      } else {
+        result.append(first)
+        rest.removeFirst()
+      }
+    }
+    return result
+  }
+
   /// Returns the value of a setting that counts where none is given, as it would be written; `nil` if there is none.
   public func defaultText(of setting: Setting) -> String? {
     guard name != nil else { return setting.defaultText }

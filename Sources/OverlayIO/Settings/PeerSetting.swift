@@ -5,7 +5,7 @@ public struct PeerSetting {
   /// The peer.
   public let peer: ConfiguredPeer
   /// The port that was given with the name.
-  let port: UInt16?
+  public let port: UInt16?
 
   /// The peer that `text` describes, unless it is in the way of one of `earlier`.
   public static func read(_ text: String, after earlier: [ConfiguredPeer]) throws(SettingValue.Refusal) -> PeerSetting {

@@ -77,8 +77,8 @@ public enum SettingError: Error, Hashable, CustomStringConvertible {
   case repeated(Origin, Origin)
   /// Nothing tells who this host is.
   case nameless
-  /// Nothing tells who this host is, nor does this configuration file, which could.
-  case unnamed(file: String)
+  /// Nothing tells who this host is, nor does this configuration file, which could, for a daemon of this instance.
+  case unnamed(file: String, Instance)
   /// A file is not written as a configuration file is.
   case malformed(Line, reason: String)
   /// A file or directory cannot be read.
@@ -97,9 +97,10 @@ public enum SettingError: Error, Hashable, CustomStringConvertible {
     case .repeated(.option(let option), _): "\(option) is given twice and accepted once"
     case .repeated(let later, let earlier):
       "\(later) is accepted once in a file, and stands at \(earlier.place) already"
-    case .unnamed(let file):
+    case .unnamed(let file, let instance):
       "nothing tells who this host is: --onion NAME, --hostname-file FILE or --publish tor is needed, or a line "
-        + "'onion = NAME', 'hostname-file = FILE' or 'publish = tor' in \(file.quotedLine(limit: 400))"
+        + "'onion = NAME', 'hostname-file = FILE' or 'publish = tor' in \(file.quotedLine(limit: 400)); "
+        + "'\(instance.program) setup' does all that"
     case .malformed(let line, let reason): "\(line): \(reason.quotedLine(limit: 400))"
     case .unreadable(let error): "\(error)"
     case .unplaced(let instance, let needs): "instance \(instance) needs \(needs)"

@@ -21,8 +21,7 @@ public enum SettingValue {
     _ text: String, among values: [Value], as word: (Value) -> String
   ) throws(Refusal) -> Value {
     guard let value = values.first(where: { word($0) == text }) else {
-      let words = values.map(word)
-      throw Refusal("\(words.dropLast().joined(separator: ", ")) or \(words.last ?? "") is accepted")
+      throw Refusal("\(values.map(word).listed(with: "or")) is accepted")
     }
     return value
   }

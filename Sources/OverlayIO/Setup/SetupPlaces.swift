@@ -39,7 +39,7 @@ public struct SetupPlaces: Sendable {
   private var suffix: String { instance.name.map { "-\($0)" } ?? "" }
 
   /// The unit of the daemon.
-  public var unit: String { instance.name.map { "oncilla@\($0).service" } ?? "oncilla.service" }
+  public var unit: String { instance.service + ".service" }
   /// The unit of its guard.
   public var guardUnit: String { instance.name.map { "oncilla-guard@\($0).service" } ?? "oncilla-guard.service" }
   /// The file of the configuration that 'oncilla setup' writes.

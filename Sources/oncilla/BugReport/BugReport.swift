@@ -41,7 +41,10 @@ struct BugReport {
       }
     }
     let identities = status?["identities"]?.array ?? []
-    for identity in identities { if let name = BugReport.name(identity) { learnOwn(name) } }
+    for (number, identity) in identities.enumerated() {
+      if let name = BugReport.name(identity) { learnOwn(name) }
+      if let label = identity["label"]?.string { redactor.know(label, as: "identity-\(number + 1)") }
+    }
     for peer in configuration?.settings.daemon.peers ?? [] { learnPeer(peer.name, peer.petname?.description) }
     for peer in identities.flatMap({ $0["peers"]?.array ?? [] }) {
       learnPeer(BugReport.name(peer), peer["petname"]?.string)

@@ -44,13 +44,13 @@ struct BugReportDraft: ClientDraft, ConfigurationDraft {
       report.add(configuration)
     } else {
       // The line that says what is wrong may quote anything.
-      report.add("Configuration", ["not valid, or not readable: 'oncilla check-config' tells why"])
+      report.add("Configuration", ["not valid, or not readable: '\(instance.program) check-config' tells why"])
     }
     if let status { report.add("Daemon", status) } else { report.addRedacted("Daemon", [reason]) }
     if let routes = ask(instance, "routes").result { report.add("Prefixes", routes) }
     report.addRedacted("Leak guards", guards(configuration))
     report.addRedacted("Doctor", findings(instance))
-    report.addRedacted("Log", log(configuration))
+    report.addRedacted("Log", log(configuration, of: instance))
     return report.text
   }
 
@@ -105,10 +105,10 @@ struct BugReportDraft: ClientDraft, ConfigurationDraft {
     }
   }
 
-  private func log(_ configuration: Configuration?) -> [String] {
+  private func log(_ configuration: Configuration?, of instance: Instance) -> [String] {
     guard let target = configuration?.settings.logTarget else { return ["not known where it goes"] }
     guard case .file(let path) = target else {
-      return ["no file: add what 'journalctl -u oncilla' shows by hand, without names and addresses"]
+      return ["no file: add what 'journalctl -u \(instance.service)' shows by hand, without names and addresses"]
     }
     do throws(SystemError) {
       return try lastLines(of: path, count: BugReport.logLines)

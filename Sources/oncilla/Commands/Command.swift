@@ -6,8 +6,8 @@ struct Command: Sendable {
   enum Outcome {
     /// A text for standard output.
     case output(String)
-    /// As the text, at whose end the exit status tells whether all is well.
-    case verdict(String, isGood: Bool)
+    /// As the text, with this exit status, which tells whether all is well.
+    case verdict(String, status: Int32)
     /// The daemon is to run with this configuration, which can be read again.
     case daemon(Configuration, from: ConfigurationSource)
   }
@@ -59,7 +59,7 @@ struct Command: Sendable {
       do throws(CommandError) {
         return try command.perform(instance, Array(rest)) ?? .output(command.helpText)
       } catch {
-        throw error.helped(by: instance.program, command.name, isRoot: SystemCall.user == 0)
+        throw error.helped(for: instance, command.name, isRoot: SystemCall.user == 0)
       }
     }
   }

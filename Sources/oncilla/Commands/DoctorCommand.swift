@@ -9,7 +9,8 @@ extension Command {
     details: [
       """
       Prints a line for each thing that it looks at, from the ground up: ok, note (it may be well), wrong, or skip (it \
-      cannot be looked at), and what helps. Changes nothing. Root sees most. Exit status 1 if something is wrong.
+      cannot be looked at), and what helps. Changes nothing. Root sees most. Exit status 1 if something is wrong; else 4 \
+      if this user may not read the configuration, on which most stands.
       """
     ],
     optionRows: DoctorDraft.options.map { HelpText.row($0) },
@@ -24,7 +25,7 @@ extension Command {
         if !isJSON { _ = Console.print(DoctorText.line(check, style)) }
       }
       return .verdict(
-        isJSON ? DoctorText.json(checks) : DoctorText.summary(checks), isGood: !checks.contains(where: \.isWrong))
+        isJSON ? DoctorText.json(checks) : DoctorText.summary(checks, of: instance), status: DoctorText.status(checks))
     })
 }
 
@@ -59,18 +60,29 @@ enum DoctorText {
   /// All of them for programs.
   static func json(_ checks: [Check]) -> String {
     let result: JSONObject = [
-      "healthy": .boolean(!checks.contains(where: \.isWrong)), "checks": .array(checks.map(\.json)),
+      "healthy": .boolean(status(checks) == 0), "checks": .array(checks.map(\.json)),
     ]
     return result.line
   }
 
+  /// The exit status: 1 if something is wrong, and else 4 if the configuration could not be looked at.
+  static func status(_ checks: [Check]) -> Int32 {
+    if checks.contains(where: \.isWrong) { return 1 }
+    return isConfigurationHidden(checks) ? 4 : 0
+  }
+
+  private static func isConfigurationHidden(_ checks: [Check]) -> Bool {
+    checks.contains { $0.subject == .configuration && $0.word == "skip" }
+  }
+
   /// The last line.
-  static func summary(_ checks: [Check]) -> String {
+  static func summary(_ checks: [Check], of instance: Instance) -> String {
     let count = { (word: String) in checks.filter { $0.word == word }.count }
     let (wrong, notes, skipped) = (count("wrong"), count("note"), count("skip"))
     let rest = [notes > 0 ? "\(notes) to note" : nil, skipped > 0 ? "\(skipped) not looked at" : nil]
       .compactMap { $0 }.joined(separator: ", ")
     let verdict = wrong == 0 ? "nothing is wrong" : wrong == 1 ? "1 thing is wrong" : "\(wrong) things are wrong"
-    return "\(verdict), of \(checks.count)\(rest.isEmpty ? "" : "; " + rest)\n"
+    let remedy = isConfigurationHidden(checks) ? ": sudo \(instance.program) doctor" : ""
+    return "\(verdict), of \(checks.count)\(rest.isEmpty ? "" : "; " + rest)\(remedy)\n"
   }
 }

@@ -33,6 +33,9 @@ struct IdentityChange {
     if let given = draft.listen, settings.identities.contains(where: { $0.listen.contains(given) }) {
       throw .failed("\(given) is a listener of this host already; each identity needs its own")
     }
+    let store = IdentityStore(in: draft.stateDirectory, label)
+    let key = try KeptKey(store)
+    if case .unreadable(let error) = key { throw CommandError(error) }
     let listen = if let given = draft.listen { given } else { try freeListener(beside: settings) }
     do throws(SystemError) { try file.write(listen, to: directory) } catch { throw CommandError(error) }
     do throws(CommandError) { _ = try load() } catch {
@@ -40,9 +43,8 @@ struct IdentityChange {
       throw error
     }
     var said = "\(file.path(in: directory)): \(file.line(listen))\n"
-    let store = IdentityStore(in: draft.stateDirectory, label)
-    if let kept = try? store.read() {
-      said += "It has the key in \(store.path), and so the address \(kept.name.address), from \(beginning)\n"
+    if let address = key.address {
+      said += "It has the key in \(store.path), and so the address \(address), from \(beginning)\n"
     } else {
       said +=
         "Tor makes its onion service at \(beginning)\n'\(instance.program) identity list' shows its address then.\n"
@@ -68,41 +70,40 @@ struct IdentityChange {
     let configuration = try load()
     let label = try label(text, configuration.settings.daemon)
     let (file, store) = (IdentityFile(label), IdentityStore(in: draft.stateDirectory, label))
-    let kept = try? store.read()
-    let shown = "\(label)\(kept.map { " (\($0.name.address))" } ?? "")"
-    if !draft.agrees {
-      try Console.ask("Remove the identity \(shown)?", otherwise: "whether the identity \(shown) may be removed")
-    }
-    let wasOurs: Bool
-    do throws(SystemError) { wasOurs = try file.remove(from: directory) } catch { throw CommandError(error) }
-    guard wasOurs else {
+    guard try withFile({ () throws(SystemError) in try file.isOurs(in: directory) }) else {
       let place = configuration.place(of: label) ?? file.path(in: directory)
       throw .failed(
         "\(place) was written or changed by hand, and is left alone: take the identity '\(label)' out there")
     }
-    var said = "\(shown) is no identity of this host any more, from \(beginning)\n"
-    if kept != nil {
-      if draft.deletesKey {
-        do throws(IdentityFiles.Failure) { try store.remove() } catch { throw CommandError(error) }
-        said += "\(store.path) is removed, and the address gone for good.\n"
-      } else {
-        said += "\(store.path) still holds its key: '\(instance.program) identity add \(label)' brings it back.\n"
-      }
+    let key = try KeptKey(store, isNeeded: draft.deletesKey)
+    let shown = "\(label)\(key.address.map { " (\($0))" } ?? "")"
+    if !draft.agrees {
+      try Console.ask("Remove the identity \(shown)?", otherwise: "whether the identity \(shown) may be removed")
     }
-    return said
+    _ = try withFile { () throws(SystemError) in try file.remove(from: directory) }
+    let said = "\(shown) is no identity of this host any more, from \(beginning)\n"
+    do throws(IdentityFiles.Failure) {
+      if draft.deletesKey, key.isThere { try store.remove() }
+    } catch {
+      throw .failed("\(error)", after: said)
+    }
+    return said + key.text(store.path, isGone: draft.deletesKey, addition: "\(instance.program) identity add \(label)")
+  }
+
+  private func withFile<Result>(_ body: () throws(SystemError) -> Result) throws(CommandError) -> Result {
+    do throws(SystemError) { return try body() } catch { throw CommandError(error) }
   }
 
   /// Which one is meant: by what it is called, or by the address or onion name that its key has.
   private func label(_ text: String, _ settings: DaemonSettings) throws(CommandError) -> Petname {
-    let labels = settings.identities.compactMap { if case .madeByTor(let label) = $0.name { label } else { nil } }
+    let labels = settings.identities.compactMap(\.label)
     if let label = Petname(text), labels.contains(label) { return label }
     let address = IPv6Address(text) ?? (try? PastedName(text).name.address)
     if let address {
-      let found = labels.first { label in
-        (try? IdentityStore(in: draft.stateDirectory, label).read())?.name.address == address
+      for label in labels where try KeptKey(IdentityStore(in: draft.stateDirectory, label)).address == address {
+        return label
       }
-      if let found { return found }
-      if (try? IdentityStore(in: draft.stateDirectory).read())?.name.address == address {
+      if try KeptKey(IdentityStore(in: draft.stateDirectory)).address == address {
         throw .failed("\(address) is this host's own, which is none without it")
       }
     }
@@ -111,6 +112,41 @@ struct IdentityChange {
 
   private func load() throws(CommandError) -> Configuration {
     do throws(SettingError) { return try ConfigurationSource(instance).load() } catch { throw .setting(error) }
+  }
+}
+
+/// The key of an identity, as the state directory holds it.
+private enum KeptKey {
+  /// There is none.
+  case absent
+  /// It is that of this address.
+  case kept(IPv6Address)
+  /// There is something that is no key, or cannot be read.
+  case unreadable(IdentityFiles.Failure)
+
+  /// Looks for it. Throws if this user may not, where it is needed.
+  init(_ store: IdentityStore, isNeeded: Bool = true) throws(CommandError) {
+    do throws(IdentityFiles.Failure) {
+      self = try store.read().map { .kept($0.name.address) } ?? .absent
+    } catch {
+      if error.isDenied, isNeeded { throw CommandError(error) }
+      self = .unreadable(error)
+    }
+  }
+
+  var address: IPv6Address? { if case .kept(let address) = self { address } else { nil } }
+
+  var isThere: Bool { if case .absent = self { false } else { true } }
+
+  /// What became of it, in lines; `addition` is the command that brings it back.
+  func text(_ path: String, isGone: Bool, addition: String) -> String {
+    switch self {
+    case .absent: isGone ? "There was no key at \(path).\n" : ""
+    case .kept where isGone: "\(path) is removed, and the address gone for good.\n"
+    case .kept: "\(path) still holds its key: '\(addition)' brings it back.\n"
+    case .unreadable(let error) where isGone: "\(path) is removed, which held no key that can be read: \(error)\n"
+    case .unreadable(let error): "Whether \(path) still holds its key is not known: \(error)\n"
+    }
   }
 }
 

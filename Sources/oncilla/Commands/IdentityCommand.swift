@@ -66,9 +66,7 @@ extension Command {
 enum IdentityVerb: String, CaseIterable {
   case add, remove, backup, restore, `import`, export
 
-  static var inWords: String {
-    "list, " + allCases.dropLast().map(\.rawValue).joined(separator: ", ") + " or \(IdentityVerb.export.rawValue)"
-  }
+  static var inWords: String { (["list"] + allCases.map(\.rawValue)).listed(with: "or") }
 
   /// What follows the word.
   var placeholder: String {

@@ -58,7 +58,7 @@ private struct Joining {
           + "configuration first, and 'man oncilla', section SERVICE, tells how the service may use that")
     }
     if known == nil || PeerFile.exists(petname, in: instance.configurationDirectory) {
-      try writeChecked(invitation, petname)
+      try PeerFile(petname, name: invitation.name, key: invitation.key).writeChecked(for: instance)
     } else if let key = invitation.key {
       throw .failed(
         "'\(petname)' is written by hand in the configuration, and is left alone: 'key = \(Invitation.text(ofKey: key))' "
@@ -84,37 +84,8 @@ private struct Joining {
     return try invitation.makeKey(for: petname, as: nil, isAnswer: true)
   }
 
-  /// Writes the file, and removes it again if the configuration is wrong with it and was not without it.
-  private func writeChecked(_ invitation: Invitation, _ petname: Petname) throws(CommandError) {
-    let directory = instance.configurationDirectory
-    let wasThere = PeerFile.exists(petname, in: directory)
-    let before = problem
-    try write(invitation, petname)
-    guard before == nil, let error = problem else { return }
-    if !wasThere { _ = try? PeerFile.remove(petname, from: directory) }
-    throw .setting(error)
-  }
-
   /// The peers of the configuration; none if it is wrong.
   private var configuredPeers: [ConfiguredPeer] {
     (try? ConfigurationSource(instance).loadIfNamed()?.settings.daemon.peers) ?? []
-  }
-
-  /// What is wrong with the configuration; `nil` if nothing is. That nothing tells who this host is does not matter.
-  private var problem: SettingError? {
-    do throws(SettingError) {
-      _ = try ConfigurationSource(instance).loadIfNamed()
-      return nil
-    } catch {
-      return error
-    }
-  }
-
-  private func write(_ invitation: Invitation, _ petname: Petname) throws(CommandError) {
-    do throws(PeerFileError) {
-      try PeerFile(petname, name: invitation.name, key: invitation.key).write(to: instance.configurationDirectory)
-    } catch {
-      throw CommandError(error)
-    }
   }
 }

@@ -16,7 +16,8 @@ extension Command {
       "show prints all that is known of the peer.",
       """
       add makes it a permanent peer, PEER written as [PETNAME=]NAME, until the daemon ends; --save keeps it in a file \
-      of peers.d, for which a petname is needed. remove makes it none; --save removes such a file.
+      of peers.d, for which a petname is needed. remove makes it none; --save removes such a file. Where no daemon runs, \
+      --save changes the file alone, which counts from its start on.
       """,
       "block closes its circuits, dials it no more and refuses what it sends, until unblock or until the daemon ends.",
       "connect dials it now, whatever the pause after a failure says.",
@@ -45,7 +46,7 @@ extension Command {
 enum PeerVerb: String, CaseIterable {
   case show, add, remove, block, unblock, connect, disconnect, reconnect
 
-  static var inWords: String { allCases.map(\.rawValue).joined(separator: ", ") }
+  static var inWords: String { allCases.map(\.rawValue).listed(with: "or") }
 
   /// Asks the daemon, and returns what is to be printed.
   func perform(_ parsed: ParsedArguments<PeerDraft>, _ instance: Instance) throws(CommandError) -> String {
@@ -62,10 +63,11 @@ enum PeerVerb: String, CaseIterable {
     var arguments: JSONObject = [:]
     if draft.isForAll { arguments["all"] = true }
     if let peer = operands.first { arguments["peer"] = .string(peer) }
-    let daemon = try DaemonConnection(instance, draft.control)
     if draft.isSaved, let peer = operands.first {
-      return self == .add ? try save(peer, daemon, instance) : try forget(peer, daemon, instance)
+      let change = SavedPeer(instance, try PeerVerb.runningDaemon(instance, draft.control))
+      return self == .add ? try change.add(peer) : try change.remove(peer)
     }
+    let daemon = try DaemonConnection(instance, draft.control)
     let result = try daemon.ask("peer_" + rawValue, arguments)
     switch self {
     case .show:
@@ -75,58 +77,15 @@ enum PeerVerb: String, CaseIterable {
     }
   }
 
-  /// Writes the file of a peer, and has the daemon add the peer. If it does not, the file is removed again.
-  private func save(_ text: String, _ daemon: borrowing DaemonConnection, _ instance: Instance) throws(CommandError)
-    -> String
-  {
-    let peer: ConfiguredPeer
-    do throws(SettingValue.Refusal) {
-      peer = try PeerSetting.read(text, after: []).peer
-    } catch {
-      throw .argument(text, reason: error.reason)
-    }
-    guard let petname = peer.petname else {
-      throw .argument(text, reason: "--save needs a petname, which names the file: PETNAME=NAME")
-    }
-    let directory = instance.configurationDirectory
-    guard !PeerFile.exists(petname, in: directory) else {
-      throw .failed("'\(petname)' is saved already, in \(PeerFile.path(of: petname, in: directory))")
-    }
-    let path = try withFiles { () throws(PeerFileError) in
-      try PeerFile(petname, name: peer.name).write(to: directory)
-    }
+  /// The daemon; `nil` if none runs.
+  private static func runningDaemon(
+    _ instance: Instance, _ control: String?
+  ) throws(CommandError) -> DaemonConnection? {
     do throws(CommandError) {
-      let result = try daemon.ask("peer_add", ["peer": .string(text), "kept": true])
-      return "\(result["address"]?.string ?? "?")\nsaved in \(path)\n"
+      return try DaemonConnection(instance, control)
     } catch {
-      _ = try? PeerFile.remove(petname, from: directory)
-      throw error
-    }
-  }
-
-  /// Has the daemon leave a peer, and removes its file, which may be there when the daemon does not have the peer any
-  /// more.
-  private func forget(_ text: String, _ daemon: borrowing DaemonConnection, _ instance: Instance) throws(CommandError)
-    -> String
-  {
-    let directory = instance.configurationDirectory
-    var petname = Petname(text)
-    do throws(CommandError) {
-      petname = try daemon.ask("peer_remove", ["peer": .string(text)])["petname"]?.string.flatMap { Petname($0) }
-    } catch {
-      guard case .daemon(7, _) = error, let petname, PeerFile.exists(petname, in: directory) else { throw error }
-    }
-    guard let petname else { return "" }
-    return try withFiles { () throws(PeerFileError) in
-      try PeerFile.remove(petname, from: directory) ? "removed \(PeerFile.path(of: petname, in: directory))\n" : ""
-    }
-  }
-
-  private func withFiles<Result>(_ body: () throws(PeerFileError) -> Result) throws(CommandError) -> Result {
-    do throws(PeerFileError) {
-      return try body()
-    } catch {
-      throw CommandError(error)
+      guard case .daemon(3, _) = error else { throw error }
+      return nil
     }
   }
 }

@@ -89,7 +89,7 @@ struct DaemonConnection {
       if case .unreachable = error, !isGiven, DaemonConnection.isUnconfigured(instance) {
         throw .daemon(
           3,
-          "\(DaemonConnection.unit(instance)) is not running, and nothing tells yet who this host is: sudo "
+          "\(instance.service) is not running, and nothing tells yet who this host is: sudo "
             + "\(instance.program) setup")
       }
       throw DaemonConnection.failure(error, instance, self.path)
@@ -100,8 +100,6 @@ struct DaemonConnection {
   private static func isUnconfigured(_ instance: Instance) -> Bool {
     do throws(SettingError) { return try ConfigurationSource(instance).loadIfNamed() == nil } catch { return false }
   }
-
-  private static func unit(_ instance: Instance) -> String { instance.name.map { "oncilla@\($0)" } ?? "oncilla" }
 
   /// Asks for a command, and returns the result.
   func ask(
@@ -134,13 +132,12 @@ struct DaemonConnection {
   private static func failure(_ error: ControlClientError, _ instance: Instance, _ path: String) -> CommandError {
     switch error {
     case .unreachable:
-      let unit = unit(instance)
       return .daemon(
         3,
-        "\(unit) is not running (no daemon at \(path.quotedLine())): sudo systemctl start \(unit), or "
-          + "\(instance.program) run"
+        "\(instance.service) is not running (no daemon at \(path.quotedLine())): sudo systemctl start "
+          + "\(instance.service), or \(instance.program) run"
       )
-    case .forbidden: return .daemon(4, permissionText(path))
+    case .forbidden: return .daemon(4, permissionText(path, instance))
     case .refused(let error): return .daemon(status(of: error.code), error.description)
     case .timeout: return .daemon(124, "the daemon did not answer in time")
     case .broken(let why): return .daemon(1, why)
@@ -159,10 +156,11 @@ struct DaemonConnection {
   }
 
   /// Who may not use the socket is told how to become somebody who may.
-  private static func permissionText(_ path: String) -> String {
+  private static func permissionText(_ path: String, _ instance: Instance) -> String {
     let user = UserFiles.user(SystemCall.user) ?? "\(SystemCall.user)"
     guard let group = UserFiles.group("oncilla") else {
-      return "only root may use \(path.quotedLine()): sudo oncilla …; with a group oncilla its members may, too: "
+      return
+        "only root may use \(path.quotedLine()): sudo \(instance.program) …; with a group oncilla its members may, too: "
         + "sudo groupadd --system oncilla && sudo usermod -aG oncilla \(user), and start the daemon again"
     }
     if group.members.contains(user) {

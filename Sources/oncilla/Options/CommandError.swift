@@ -60,7 +60,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .unexpectedValue(let option): "\(option) takes no value"
     case .repeated(let option): "\(option) is given twice and accepted once"
     case .misplaced(let option): "\(option) stands before the command: oncilla \(option) INSTANCE COMMAND"
-    case .setting(let error): error.description + CommandError.wayToBegin(error)
+    case .setting(let error): error.description
     case .unexpectedArgument(let argument, let command):
       "unexpected argument '\(argument.quotedLine())'; '\(command) --help' tells what is accepted"
     case .incomplete(let command, let needs): "\(command) needs \(needs)"
@@ -69,11 +69,6 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .denied(let text, let remedy): (text + (remedy.isEmpty ? "" : ": \(remedy)")).quotedLine(limit: 1000)
     case .failed(let text, _), .daemon(_, let text): text.quotedLine(limit: 1000)
     }
-  }
-
-  /// What does all of it for somebody who has not begun.
-  private static func wayToBegin(_ error: SettingError) -> String {
-    if case .unnamed = error { "; 'oncilla setup' does all that" } else { "" }
   }
 
   private func hint(_ suggestion: String?) -> String {
@@ -87,12 +82,16 @@ extension CommandError {
     self = error.isDenied ? .denied("\(error)") : .failed("\(error)")
   }
 
-  /// The same error; where a right is missing, with the command line that has it.
-  func helped(by program: String, _ command: String, isRoot: Bool) -> CommandError {
-    guard !isRoot else { return self }
+  /// The same error, whose advice is for this instance; where a right is missing, with the command line that has it.
+  func helped(for instance: Instance, _ command: String, isRoot: Bool) -> CommandError {
+    let remedy = isRoot ? "" : "sudo \(instance.program) \(command) …"
     switch self {
-    case .denied(let text, ""): return .denied(text, remedy: "sudo \(program) \(command) …")
-    case .setting(let error) where exitStatus == 4: return .denied("\(error)", remedy: "sudo \(program) \(command) …")
+    case .denied(let text, ""): return .denied(instance.advised(text), remedy: remedy)
+    case .denied(let text, let remedy): return .denied(instance.advised(text), remedy: instance.advised(remedy))
+    case .setting(let error) where exitStatus == 4 && !isRoot: return .denied("\(error)", remedy: remedy)
+    case .argument(let argument, let reason): return .argument(argument, reason: instance.advised(reason))
+    case .failed(let text, let output): return .failed(instance.advised(text), after: output)
+    case .daemon(let status, let text): return .daemon(status, instance.advised(text))
     default: return self
     }
   }

@@ -14,6 +14,10 @@ struct StatusText {
     let identities = status["identities"]?.array ?? []
     for identity in identities {
       let peers = identity["peers"]?.array ?? []
+      if identities.count > 1 {
+        let called = identity["label"]?.string.map { "\($0.quotedLine()): " } ?? ""
+        text += "\n\(called)\(identity["address"]?.string ?? "") is \(identity["name"]?.string ?? "")\n"
+      }
       let lookup = identity["lookup"]
       if ["missing", "hidden"].contains(lookup?["finding"]?.string ?? ""), let trouble = lookup?["text"]?.string {
         text += "\(identities.count > 1 ? "" : "\n")\(trouble.quotedLine(limit: 400))\n"

@@ -88,9 +88,9 @@ struct ConfigurationSourceTests {
       let source = ConfigurationSource(.standard, file: "\(directory)/one", directory: directory)
       #expect(try source.load().files == ["\(directory)/one"])
       let none = ConfigurationSource(.standard, file: "/dev/null", directory: directory)
-      #expect(throws: SettingError.unnamed(file: "/dev/null")) { try none.load() }
+      #expect(throws: SettingError.unnamed(file: "/dev/null", .standard)) { try none.load() }
       let missing = ConfigurationSource(.standard, directory: "\(directory)/nowhere")
-      #expect(throws: SettingError.unnamed(file: "\(directory)/nowhere/oncilla.conf")) { try missing.load() }
+      #expect(throws: SettingError.unnamed(file: "\(directory)/nowhere/oncilla.conf", .standard)) { try missing.load() }
       let absent = ConfigurationSource(.standard, file: "\(directory)/absent")
       #expect(throws: SettingError.unreadable(SystemError(call: "open \(directory)/absent", number: ENOENT))) {
         try absent.load()

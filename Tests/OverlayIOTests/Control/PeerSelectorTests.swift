@@ -39,6 +39,17 @@ struct PeerSelectorTests {
     #expect(try PeerSelector(PeerSelectorTests.version3, among: [], servicePort: 8060).name == peers[0].name)
   }
 
+  @Test("who may be meant is listed in words")
+  func listed() throws {
+    let carol = ConfiguredPeer(name: try OnionName("wq52ql3uxgcxqjon"), petname: Petname("carol"))
+    for (peers, words) in [
+      ([carol], ": carol is known by petname"), ([peers[0], carol], ": alice and carol are known by petname"),
+    ] {
+      let error = #expect(throws: ControlError.self) { try PeerSelector("dave", among: peers, servicePort: 8060) }
+      #expect(error?.description == "there is no peer 'dave'\(words)")
+    }
+  }
+
   @Test(
     "anything else is an error that says what is wrong",
     arguments: [

@@ -52,6 +52,23 @@ struct InstanceTests {
   }
 
   @Test(
+    "what a text advises is for it",
+    arguments: [
+      ("say 'oncilla status', or 'oncilla peer add' now", "say 'oncilla -i a status', or 'oncilla -i a peer add' now"),
+      ("'oncilla -i a status'", "'oncilla -i a status'"), ("oncilla, 'oncilla'", "oncilla, 'oncilla'"), ("", ""),
+    ])
+  func advice(text: String, advised: String) throws {
+    #expect(try Instance("a").advised(text) == advised)
+    #expect(Instance.standard.advised(text) == text)
+  }
+
+  @Test("its service is a template's, and that of the standard one is not")
+  func service() throws {
+    #expect(Instance.standard.service == "oncilla")
+    #expect(try Instance("a").service == "oncilla@a")
+  }
+
+  @Test(
     "names that are a path, a file of the standard one, or hard to type are refused",
     arguments: [
       "", "-a", "a-", "A", "a.b", "../etc", "a/b", "mac", "leases", "ä", "a b", String(repeating: "a", count: 33),
