@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import time
+import types
 
 import pytest
 
@@ -119,6 +120,18 @@ def test_dig(lan, way):
             assert f"status: {code}" in dig(host, *way.split(), name, "AAAA"), name
     # Neither is told who the other is.
     assert "status: NXDOMAIN" in dig(first, *way.split(), "-x", second.address)
+
+
+def test_the_daemons_own_host_is_a_host_of_the_link(daemons, namespaces, proxy):
+    """Its kernel leaves checksums to the device."""
+    daemon = daemons(onion=onion_name("lan own"), netns=namespaces(), socks=proxy.address, peers=[f"alice={ALICE}"],
+                     options=["--mode", "tap", "--lan-dns"])
+    daemon.wait_for_interface()
+    host = types.SimpleNamespace(namespace=daemon.host)
+    for way in ("+notcp", "+tcp"):
+        text = dig(host, way, "alice.oncilla.internal", "AAAA", "alice.oncilla.internal", "AAAA")
+        assert text.count(f" 60 IN AAAA {overlay_address(ALICE)}\n") == 2, text
+    assert daemon.host.ping(SERVER).received == 1
 
 
 def test_without_the_option_or_to_a_peer_nothing_is_answered(lan, daemons, namespaces, proxy):

@@ -1,4 +1,4 @@
-/// The link with the hosts of a LAN and the service that gives them addresses, driven by a script of frames, deliveries
+/// The link with the hosts of a LAN and the services that give them addresses and names, driven by a script of frames, deliveries
 /// and time.
 enum LinkTarget {
   static let mac = MACAddress(value: 0x0211_2233_4455)
@@ -31,7 +31,7 @@ enum LinkTarget {
     var type: UInt16 = 0x86dd
     var packet: [UInt8]
     var offload = OffloadHeader.none
-    switch input.choice(8) {
+    switch input.choice(10) {
     case 0, 1: (packet, destination) = discovery(&input)
     case 2:
       let (sender, target) = (address4(input.byte()), address4(input.byte()))
@@ -54,6 +54,7 @@ enum LinkTarget {
     case 6:
       packet = input.bytes(atMost: Int(input.byte()))
       type = input.number()
+    case 7, 8: packet = question(&input, &world)
     default:
       let made = FuzzPacket.version6(&input, from: address6(input.byte()), to: address6(input.byte()), isPartial: true)
       packet = made.bytes
@@ -110,6 +111,26 @@ enum LinkTarget {
     return bytes
   }
 
+  /// A question for a name, or a part of a conversation: mostly the next one after what the service last said.
+  private static func question(_ input: inout FuzzInput, _ world: inout LinkWorld) -> [UInt8] {
+    let client = (address: address6(input.byte()), port: UInt16(input.byte() & 3))
+    let server = (address: OverlayNetwork.tor.localResponder, port: UInt16(53))
+    var message: [UInt8] = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    message += (input.flag() ? DNSName(of: FuzzWorld.names[0].address) : DNSName.onion).wire + [0, 12, 0, 1]
+    if input.byte() > 0xe0 { FuzzPacket.spoil(&message, &input) }
+    guard input.byte() > 0x30 else { return UDPDatagram.packet(from: client, to: server, payload: message) }
+    var stream = [UInt8(message.count >> 8), UInt8(message.count & 0xff)] + message
+    if input.flag() { stream += stream }
+    if input.byte() > 0xc0 { stream.removeLast(min(stream.count, Int(input.byte()))) }
+    if input.byte() > 0xf0 { stream = input.bytes(atMost: 1_200) }
+    let shift = input.byte() > 0xe0 ? UInt32(input.number()) : 0
+    let flags: UInt8 = [0x10, 0x18, 0x11, 0x02, input.byte()][input.choice(5)]
+    let segment = TCPAnswer(
+      sequence: world.next &+ shift, acknowledgement: world.acknowledged, flags: flags,
+      payload: flags & 0x02 == 0 ? stream : [])
+    return segment.packet(from: client, to: server)
+  }
+
   private static func deliver(_ input: inout FuzzInput, _ world: inout LinkWorld) {
     var packet =
       input.flag()
@@ -158,6 +179,10 @@ enum LinkTarget {
   private struct LinkWorld: ~Copyable {
     var link: EthernetLink
     var service: AddressService
+    var names: NameService
+    /// What a client of the service for names sends next, and what it has got.
+    var next: UInt32 = 1
+    var acknowledged: UInt32 = 0
     var wire = FuzzWire()
     private var now = Instant(nanoseconds: 5_000_000_000)
     private let start = Instant(nanoseconds: 5_000_000_000)
@@ -170,7 +195,10 @@ enum LinkTarget {
       settings.routes = [IPv6Prefix(FuzzWorld.routed6, length: 48)].compactMap { $0 }
       settings.servedIPv4 = [IPv4Prefix(IPv4Address(value: 0x0a01_0000), length: 16)].compactMap { $0 }
       settings.ipv4Routes = [IPv4Prefix(IPv4Address(value: 0x0a02_0000), length: 16)].compactMap { $0 }
+      settings.answersNames = shape & 32 == 0
       link = EthernetLink(settings)
+      guard let server = LocalNameServer() else { fatalError("no server") }
+      names = NameService(server, random: FuzzGenerator(seed: 4))
       let bindings = shape & 4 == 0 ? [:] : [host(3): addresses[2]]
       let leases =
         shape & 8 == 0
@@ -197,6 +225,9 @@ enum LinkTarget {
         case .request(let range, let station):
           check(range.lowerBound == 14 && range.upperBound <= memory.count, "a request beyond its frame")
           let packet = UnsafeRawBufferPointer(rebasing: memory[range])
+          if let view = PacketView(reading: packet), view.destination == OverlayNetwork.tor.localResponder {
+            return answer(view, from: station)
+          }
           guard let answer = service.answer(packet, from: station, at: now, wallClock: wallClock) else { return }
           check(
             answer.packet.withUnsafeBytes { PacketView(reading: $0).flatMap { UDPDatagram.read($0) } != nil },
@@ -204,6 +235,21 @@ enum LinkTarget {
           answer.packet.withUnsafeBytes { _ = link.send($0, to: answer.to, wire: &wire) }
         }
       }
+    }
+
+    private mutating func answer(_ question: PacketView, from station: MACAddress) {
+      let outcome = names.receive(question, from: station, at: now, names: NameDecoders.Names())
+      guard var reply = outcome.packet else { return }
+      check(reply.count <= 1_280, "an answer of \(reply.count) bytes")
+      reply.withUnsafeMutableBytes { bytes in
+        guard let packet = PacketView(bytes) else { fatalError("an answer is no packet") }
+        check(packet.destination == question.source, "an answer to somebody else")
+        if UDPDatagram.read(packet) != nil { return }
+        guard let segment = TCPSegment(packet), segment.isIntact else { fatalError("an answer is no segment") }
+        next = segment.acknowledgement
+        acknowledged = segment.sequence &+ UInt32(segment.payloadSize) &+ (segment.flags & 3 == 0 ? 0 : 1)
+      }
+      reply.withUnsafeBytes { _ = link.send($0, to: station, wire: &wire) }
     }
 
     mutating func deliver(_ packet: [UInt8], _ offload: OffloadHeader) {

@@ -2,7 +2,7 @@
 /// of a lookup service.
 enum NameDecoders {
   /// All names of the world are known, and one of them by a petname.
-  private struct Names: LocalNames {
+  struct Names: LocalNames {
     func address(of petname: Petname) -> IPv6Address? {
       petname.description == "alice" ? FuzzWorld.names[0].address : nil
     }
