@@ -9,8 +9,8 @@ int oncilla_separate_mounts(void) {
   return mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
-int oncilla_mount_file(const char *file, const char *path) {
-  return mount(file, path, NULL, MS_BIND, NULL);
+int oncilla_mount_layers(const char *directories, const char *path) {
+  return mount("overlay", path, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, directories);
 }
 
 int oncilla_unmount(const char *path) { return umount2(path, MNT_DETACH); }

@@ -85,6 +85,46 @@ def test_its_mounts_are_its_own(daemon):
     assert pathlib.Path("/proc/self/mounts").read_text() == before
 
 
+@pytest.fixture
+def etc(tmp_path):
+    """A copy of /etc, which the programs of `hosted` have in its place, and a host that has it rewritten there."""
+    copy = tmp_path / "etc"
+    subprocess.run(["cp", "-a", "/etc", copy], check=True)
+    (copy / "resolv.conf").unlink(missing_ok=True)
+    (copy / "resolv.conf").write_text("nameserver 192.0.2.1\n")
+    lines = [line for line in (copy / "nsswitch.conf").read_text().splitlines() if not line.startswith("hosts:")]
+    (copy / "nsswitch.conf").write_text("\n".join([*lines, "hosts: files resolve [!UNAVAIL=return] dns", ""]))
+    return copy
+
+
+def rewrite(path):
+    new = path.with_name("new")
+    new.write_text(path.read_text())
+    new.rename(path)
+
+
+@pytest.mark.parametrize("dns, services", [("127.0.0.1:53", "files dns"), (None, "files oncilla [NOTFOUND=return] dns")])
+def test_no_program_of_the_host_is_asked_about_names_also_when_the_host_changes_its_files(daemons, namespaces, etc, dns, services):
+    daemon = daemons(onion=onion_name("exec"), netns=namespaces(), socks="127.0.0.1:9", options=["--dns", dns] if dns else [])
+    daemon.wait_for_interface()
+    show = "cat /etc/resolv.conf /etc/nsswitch.conf; ls -A /run/nscd 2>/dev/null; stat -c %a /etc"
+    program = f"{show}; echo .; read line; {show}; touch /etc/x"
+    command = [BINARY, "exec", "--control", daemon.directory / "control.sock", "--user", "root", "--", "sh", "-c", program]
+    process = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", f"mount --bind {etc} /etc && mkdir -p /run/nscd && mount -t tmpfs x /run/nscd && touch /run/nscd/socket && exec \"$@\"", "x",
+         *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = []
+    while (line := process.stdout.readline()) not in (".\n", ""):
+        before.append(line)
+    for name in ("resolv.conf", "nsswitch.conf"):
+        rewrite(etc / name)
+    after, errors = process.communicate("\n", timeout=10)
+    assert "".join(before) == after and "socket" not in after, (before, after, errors)
+    assert [line for line in before if line.startswith("hosts:")] == [f"hosts: {services}\n"]
+    assert f"nameserver {'127.0.0.1' if dns else '192.0.2.1'}\n" in before
+    assert before[-1] == "755\n" and "Read-only" in errors and not (etc / "x").exists()
+
+
 def test_what_is_missing_is_told(daemon, daemons, namespaces, tmp_path):
     result = run(daemon, "true", options=())
     assert result.returncode == 2 and "--user" in result.stderr, result

@@ -86,8 +86,9 @@ int oncilla_separate_mounts(void);
 // that cannot be combined. 0, or -1 with errno.
 int oncilla_mount_virtual(const char *kind, const char *path);
 
-// mount(2) of a file over another, for the same reason. 0, or -1 with errno.
-int oncilla_mount_file(const char *file, const char *path);
+// mount(2) of an overlay that shows these directories (`lowerdir=UPPERMOST:…`) and cannot be written to, for the same reason.
+// 0, or -1 with errno.
+int oncilla_mount_layers(const char *directories, const char *path);
 
 // umount2 with MNT_DETACH, for the same reason. 0, or -1 with errno.
 int oncilla_unmount(const char *path);

@@ -8,8 +8,8 @@ public struct OverlayProgram {
   let account: UserFiles.Account
   /// The program and its arguments, one at least.
   let command: [String]
-  /// Whom it asks about names; `nil` for whom the host asks.
-  let resolver: OverlayResolver?
+  /// Whom it asks about names.
+  let resolver: OverlayResolver
 
   /// The reason why it did not start.
   public enum Failure: Error, CustomStringConvertible {
@@ -40,7 +40,7 @@ public struct OverlayProgram {
   }
 
   /// Makes a program of this command; `nil` if the path is none of a network namespace that has a name.
-  public init?(_ command: [String], in path: String, as account: UserFiles.Account, asking resolver: OverlayResolver?) {
+  public init?(_ command: [String], in path: String, as account: UserFiles.Account, asking resolver: OverlayResolver) {
     guard !command.isEmpty, let slash = path.lastIndex(of: "/") else { return nil }
     guard let namespace = NamespaceName(String(path[path.index(after: slash)...])), namespace.path == path else {
       return nil
@@ -50,13 +50,14 @@ public struct OverlayProgram {
 
   /// Starts the program in place of this one, which needs root. It returns the reason alone why that failed.
   ///
-  /// The mounts are the program's own: those of `resolver`, and `/sys` tells of the namespace's interfaces alone. Programs with capabilities in their files, such as ping, keep them.
+  /// The mounts are the program's own: those of `resolver`, and `/sys` tells of the namespace's interfaces alone.
+  /// Programs with capabilities in their files, such as ping, keep them.
   public func start() -> Failure {
     do throws(PrivilegeError) {
       try NetworkNamespace.enter(namespace)
       try OverlayProgram.attempt("prepare the program") { () throws(SystemError) in
         try SystemCall.separateMounts()
-        try resolver?.mount()
+        try resolver.mount()
         try SystemCall.mount("sysfs", at: "/sys")
         try setEnvironment()
         try SystemCall.become(user: account.user, group: account.group, groups: account.groups)

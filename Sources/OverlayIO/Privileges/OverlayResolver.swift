@@ -1,40 +1,66 @@
 /// The files that let a program ask the daemon about names, and nobody else: neither the host's name servers, nor
 /// another program of the host, such as systemd-resolved, at a UNIX socket, which no network namespace keeps apart.
 public struct OverlayResolver {
-  private let address: String
+  private let address: String?
   private let zone: String
 
-  /// A daemon that answers in its namespace at one of `places`, as replies of the control socket tell them; `nil` if it
-  /// does not at port 53, where alone programs look.
-  public init?(_ places: [String], zone: String) {
+  /// A daemon that answers at these places, as replies of the control socket tell them. Programs look at port 53 of its
+  /// namespace alone.
+  public init(_ places: [String], zone: String) {
     let hosts = ["127.0.0.1:53": "127.0.0.1", "[::1]:53": "::1"]
-    guard let address = places.compactMap({ hosts[$0] }).first else { return nil }
-    (self.address, self.zone) = (address, zone)
+    (address, self.zone) = (places.compactMap { hosts[$0] }.first, zone)
   }
 
-  /// The text of resolv.conf(5).
-  var configuration: String { "# Mounted by oncilla exec.\nnameserver \(address)\nsearch \(zone)\n" }
+  /// The text of resolv.conf(5); `nil` for that of the host, where the daemon does not answer. Its name servers are
+  /// reached if a peer leads to them.
+  var configuration: String? {
+    address.map { "# Mounted by oncilla exec.\nnameserver \($0)\nsearch \(zone)\n" }
+  }
 
-  /// The text of nsswitch.conf(5) that has names of hosts looked for in files and by DNS, and is else as it was.
-  static func services(_ text: String) -> String {
+  /// The text of nsswitch.conf(5) that has names of hosts looked for in files and by DNS, and is else as it was. Where
+  /// the daemon does not answer by DNS, the module for the C library does if it is there.
+  func services(_ text: String) -> String {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     lines.removeAll { $0.drop { $0 == " " || $0 == "\t" }.hasPrefix("hosts:") }
     if lines.last?.isEmpty == true { lines.removeLast() }
-    return (lines + ["hosts: files dns"]).map { $0 + "\n" }.joined()
+    let hosts: Substring = address == nil ? "hosts: files oncilla [NOTFOUND=return] dns" : "hosts: files dns"
+    return (lines + [hosts]).map { $0 + "\n" }.joined()
   }
 
-  /// Mounts them over those of the host. The mounts have to be the process's own. `/sys` is taken away meanwhile.
+  /// Shows them in the place of those of the host. The mounts have to be the process's own. `/sys` is taken away
+  /// meanwhile.
+  ///
+  /// They are a layer over the whole directory: a mount over one file is gone once the host replaces that, as it does
+  /// with resolv.conf at each new lease, and the program would ask the host's name servers from then on.
   func mount() throws(SystemError) {
-    let place = "/sys"
-    var files = [("/etc/resolv.conf", configuration)]
-    if let text = try? readFile("/etc/nsswitch.conf") {
-      files.append(("/etc/nsswitch.conf", OverlayResolver.services(String(decoding: text, as: UTF8.self))))
-    }
+    let (place, directory) = ("/sys", "/etc")
+    let layer = place + directory
     try SystemCall.mount("tmpfs", at: place)
-    for (number, (path, text)) in files.enumerated() where SystemCall.exists(path) {
-      try OpenDirectory(place).replace("\(number)", with: text, for: .everybody)
-      try SystemCall.mount("\(place)/\(number)", over: path)
-    }
+    _ = try SystemCall.makeDirectory(layer, mode: 0o755)
+    try SystemCall.setMode(0o755, of: layer)
+    let files = try OpenDirectory(layer)
+    for (name, text) in try texts(in: directory) { try files.replace(name, with: text, for: .everybody) }
+    try SystemCall.mount(layer, over: directory)
+    // The cache of the C library's names asks what the host does.
+    let cache = "/run/nscd"
+    if SystemCall.exists(cache) { try SystemCall.mount("tmpfs", at: cache) }
     try SystemCall.unmount(place)
+  }
+
+  /// The files that are others than those of the directory itself.
+  private func texts(in directory: String) throws(SystemError) -> [String: String] {
+    var texts: [String: String] = [:]
+    // What is mounted in the directory, as in a container, no layer over it shows.
+    for name in ["hosts", "hostname", "resolv.conf"] {
+      let path = "\(directory)/\(name)"
+      guard let status = try SystemCall.look(at: path), status.st_dev != (try SystemCall.status(at: directory)).st_dev,
+        let bytes = try? readFile(path)
+      else { continue }
+      texts[name] = String(decoding: bytes, as: UTF8.self)
+    }
+    if let configuration { texts["resolv.conf"] = configuration }
+    let text = (try? readFile("\(directory)/nsswitch.conf")) ?? []
+    texts["nsswitch.conf"] = services(String(decoding: text, as: UTF8.self))
+    return texts
   }
 }

@@ -13,9 +13,9 @@ extension SystemCall {
     try perform("mount \(path)") { oncilla_mount_virtual(kind, path) }
   }
 
-  /// Mounts a file over another, or over what a link there leads to.
-  static func mount(_ file: String, over path: String) throws(SystemError) {
-    try perform("mount \(path)") { oncilla_mount_file(file, path) }
+  /// Mounts a directory over another, of which the files are still seen that it lacks. Nothing can be written there.
+  static func mount(_ layer: String, over path: String) throws(SystemError) {
+    try perform("mount \(path)") { oncilla_mount_layers("lowerdir=\(layer):\(path)", path) }
   }
 
   /// Takes what is mounted at `path` away, from names; what is open stays.

@@ -12,7 +12,7 @@ extension Command {
       Runs COMMAND in the network namespace of a daemon that was started with --netns, where there is no other \
       network. Needs root, and runs it as the user who called sudo, with that user's groups as /etc/group has them, \
       and without any right of root. Where the daemon answers about names at port 53, by --dns 127.0.0.1:53, the \
-      program asks it and nobody else. The exit status is that of COMMAND, 127 if there is none, and 126 if it \
+      program asks it and nobody else. It cannot write to /etc. The exit status is that of COMMAND, 127 if there is none, and 126 if it \
       cannot be run.
       """
     ],

@@ -13,7 +13,7 @@ struct OverlayResolverTests {
   func places(places: [String], server: String?) {
     let resolver = OverlayResolver(places, zone: "a.test")
     #expect(
-      resolver?.configuration == server.map { "# Mounted by oncilla exec.\nnameserver \($0)\nsearch a.test\n" })
+      resolver.configuration == server.map { "# Mounted by oncilla exec.\nnameserver \($0)\nsearch a.test\n" })
   }
 
   private static let files: [(String, String)] = [
@@ -26,6 +26,8 @@ struct OverlayResolverTests {
 
   @Test("and no other service", arguments: files)
   func services(before: String, after: String) {
-    #expect(OverlayResolver.services(before) == after)
+    #expect(OverlayResolver(["127.0.0.1:53"], zone: "a.test").services(before) == after)
+    let own = after.replacing("files dns", with: "files oncilla [NOTFOUND=return] dns")
+    #expect(OverlayResolver([], zone: "a.test").services(before) == own, "its module, where it answers by no DNS")
   }
 }
