@@ -6,6 +6,13 @@ public protocol LocalNames {
   func petname(of address: IPv6Address) -> Petname?
   /// Returns the onion name that an overlay address stands for.
   func name(of address: IPv6Address) -> OnionName?
+  /// Returns whether an onion name may have its address, or whether that is another host's.
+  func admits(_ name: OnionName) -> Bool
+}
+
+extension LocalNames {
+  /// Returns whether no other name has the address.
+  public func admits(_ name: OnionName) -> Bool { self.name(of: name.address).map { $0 == name } ?? true }
 }
 
 /// What is answered to programs of this host, at a loopback address: the addresses of onion names and of petnames, and
@@ -91,7 +98,7 @@ public struct LocalNameServer: Sendable {
     if zone == .onion {
       guard let onion = OnionName(name), !onion.isVersion2 else { return nil }
       // An address that stands for another name leads to another host, whom nobody asked for.
-      if let other = names.name(of: onion.address), other != onion { return nil }
+      guard names.admits(onion) else { return nil }
       asked = onion
       return Found(value: .ipv6Address(onion.address))
     }

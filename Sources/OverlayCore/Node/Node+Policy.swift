@@ -13,6 +13,10 @@ extension Node {
   /// has to be asked for any more.
   public mutating func learn<Device: PacketDevice & ~Copyable>(_ name: OnionName, turn: inout Turn<Device>) {
     guard !settings.onThisSide.contains(name.address) else { return }
+    // That somebody here asks for it counts for more than what others have said, and nobody has shown.
+    if let other = names.name(of: name.address), other != name, names.isUnreached(other) {
+      _ = names.forgetLearned(name.address)
+    }
     _ = names.learn(name, from: .lookup, at: turn.now)
     endSearches(turn: &turn)
   }

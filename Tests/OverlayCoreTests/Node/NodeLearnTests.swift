@@ -44,6 +44,20 @@ struct NodeLearnTests {
     #expect(host.node.peers.searches.count == 0)
   }
 
+  @Test("takes its address from a name that others have told and that was never reached")
+  func claimed() throws {
+    let (host, other) = (start(.off), world.start(FakeHost(carol)))
+    let liar = try #require(try OnionName.madeUp.first)
+    let call = try #require(world.call(host))
+    world.say(FakeHost(liar).keepalive(to: alice.address), on: call)
+    #expect(host.node.name(of: carol.address) == liar)
+    #expect(host.node.knownNames.admits(carol))
+    learn(carol, at: host)
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(other.takeDelivered().count == 1)
+    #expect(host.node.knownNames.admits(carol) && !host.node.knownNames.admits(liar))
+  }
+
   @Test("takes no address from a host that was reached, nor from this one")
   func held() throws {
     let (host, _) = (start(.off), world.start(FakeHost(carol)))
