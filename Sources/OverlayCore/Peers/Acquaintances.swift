@@ -22,8 +22,8 @@ struct Acquaintances {
 
   /// What an acquaintance made of a question.
   enum Reply: Equatable {
-    /// It told this name, from its own side or not.
-    case name(AcquaintanceQuestion.Answer)
+    /// It told this name, from its own side or not; it was asked so many times.
+    case name(AcquaintanceQuestion.Answer, questions: Int)
     /// It does not know the name of this address, or what it said is not believed; it was asked so many times.
     case nothing(about: IPv6Address, questions: Int, isFalse: Bool)
     /// It guessed, or has said so already.
@@ -67,8 +67,7 @@ struct Acquaintances {
       do throws(AcquaintanceFailure) {
         let answer = try question.answer(message)
         guard !asked[place].isAnswered else { return .ignored(isFalse: false) }
-        _ = close(question.address, of: packet.source)
-        return .name(answer)
+        return .name(answer, questions: close(question.address, of: packet.source))
       } catch {
         // Another question can have had the same port.
         if error == .otherQuestion || error == .notAnswer { continue }

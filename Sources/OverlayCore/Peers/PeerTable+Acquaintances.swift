@@ -26,13 +26,15 @@ extension PeerTable {
   ) -> Bool {
     let reply = acquaintances.take(packet, at: now) ?? acquaintances.takeRefusal(packet, at: now)
     switch reply {
-    case .name(let answer):
+    case .name(let answer, let questions):
+      searches.acquaintanceAnswered(answer.name.address, questions: questions)
       found(
         answer.name, from: answer.isAuthoritative ? .lookup : .hearsay, names: &names, streams: &streams, out: &out,
         at: now)
+      stepSearches(names: &names, streams: &streams, out: &out, at: now)
     case .nothing(let address, let questions, let isFalse):
       if isFalse { out.counters[.falseAnswer] += 1 }
-      searches.acquaintanceDoesNotKnow(address, questions: questions)
+      searches.acquaintanceAnswered(address, questions: questions)
       stepSearches(names: &names, streams: &streams, out: &out, at: now)
     case .ignored(let isFalse):
       if isFalse { out.counters[.falseAnswer] += 1 }

@@ -81,7 +81,7 @@ struct NameSearchesTests {
       #expect(searches.begin(address, at: Self.start) == true)
       #expect(steps(&searches, at: Self.start) == [.askAcquaintances(address)])
       searches.asked(address, acquaintances: 2)
-      for _ in 0..<answers { searches.acquaintanceDoesNotKnow(address) }
+      for _ in 0..<answers { searches.acquaintanceAnswered(address) }
       if answers == 2 {
         #expect(steps(&searches, at: Self.start) == [.fail(address)])
         continue

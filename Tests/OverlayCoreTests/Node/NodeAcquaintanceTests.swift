@@ -88,6 +88,18 @@ struct NodeAcquaintanceTests {
     #expect(host.node.names.name(of: carol.address) == carol)
   }
 
+  @Test("a name that was made up is an answer, too: after a dial in vain nobody waits for another of the same peer")
+  func madeUp() throws {
+    let liar = try #require(try OnionName.madeUp.first)
+    world.outcomes["\(liar)"] = .refused(0x5b)
+    let host = asking([bob])
+    world.send(host.packet(to: carol.address), from: host)
+    let asked = try #require(questions(of: host).first)
+    world.answer(asked.question.answer(liar), on: asked.circuit)
+    #expect(host.takeErrorCodes() == [3])
+    #expect(questions(of: host).count == 1 && host.node.peers.searches.count == 0)
+  }
+
   @Test("what nobody knows is refused once all have said so, and nobody is asked again for a minute")
   func unknown() {
     let (friend, host) = (answering(configured: false), asking([bob]))
