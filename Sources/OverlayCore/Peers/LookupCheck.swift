@@ -3,7 +3,8 @@
 ///
 /// Anybody can serve anybody's lookup name, and the last who did is found. So this host asks as a stranger would: by
 /// the next index where it is told something else than its own name, and no further where Tor knows no such service.
-/// What is not found twice in a row is not found.
+/// What is not found twice in a row is not found. Where Tor says nothing of any of them it reaches nobody, which says
+/// nothing of others.
 ///
 /// Each pause is drawn anew, so that the times of two identities tell nothing of each other.
 struct LookupCheck {
@@ -36,6 +37,8 @@ struct LookupCheck {
   private var index: UInt8 = 0
   private var failures = 0
   private var isTold = false
+  // Whether Tor has said something of a service since the check began with the first.
+  private var isAnswered = false
 
   /// Makes a check that does nothing before `begin`.
   init(interval: Duration = LookupCheck.interval) { self.interval = interval }
@@ -62,6 +65,7 @@ struct LookupCheck {
     case .stopped, .asking: return nil
     case .waiting:
       phase = .refreshed
+      if index == 0 { isAnswered = false }
       nextStep = now + min(LookupCheck.longestFetch, interval / 4)
       return .refresh(index: index)
     case .refreshed:
@@ -82,21 +86,36 @@ struct LookupCheck {
     nextStep = now + interval / 10 * (0.5 + random)
   }
 
-  /// Notes the end of a question, and whether Tor knows no such service. It returns what is found now if that is news.
-  mutating func ended(isAbsent: Bool, at now: Instant, random: Double) -> LookupFinding? {
+  /// How a question ended, if not with this host's own name.
+  enum Answer {
+    /// Tor knows no such service.
+    case absent
+    /// Somebody else, or nobody, was at the service.
+    case other
+    /// Tor has said nothing for all the time.
+    case silence
+  }
+
+  /// Notes the end of a question. It returns what is found now if that is news.
+  mutating func ended(_ answer: Answer, at now: Instant, random: Double) -> LookupFinding? {
     guard phase == .asking else { return nil }
     phase = .waiting
+    isAnswered = isAnswered || isTold || answer != .silence
     let found: LookupFinding
     if isTold {
       found = .found(at: index)
-    } else if isAbsent {
+    } else if answer == .absent {
       found = .missing(index)
     } else if index < LookupKey.indices.upperBound {
       index += 1
       nextStep = now
       return nil
-    } else {
+    } else if isAnswered {
       found = .hidden
+    } else {
+      phase = .asking
+      postpone(at: now, random: random)
+      return nil
     }
     index = 0
     nextStep = now + interval * (0.5 + random)

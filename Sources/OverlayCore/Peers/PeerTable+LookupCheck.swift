@@ -43,8 +43,13 @@ extension PeerTable {
       lookupCheck.postpone(at: now, random: random)
       return torLost(out: &out, at: now)
     }
-    let isAbsent = end == .notBuilt(.notFound)
-    guard let finding = lookupCheck.ended(isAbsent: isAbsent, at: now, random: random) else { return }
+    let answer: LookupCheck.Answer =
+      switch end {
+      case .notBuilt(.notFound): .absent
+      case .notBuilt(.silence): .silence
+      case .notBuilt, .failure, .torUnreachable, .unneeded: .other
+      }
+    guard let finding = lookupCheck.ended(answer, at: now, random: random) else { return }
     if case .missing(let index) = finding { out.perform(.serveLookup(upTo: index)) }
     out.tell(.lookup(finding))
   }

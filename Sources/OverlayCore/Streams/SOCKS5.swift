@@ -52,6 +52,9 @@ struct SOCKS5Question: Equatable {
     self.textLimit = textLimit
   }
 
+  /// Whether Tor has granted the circuit, and the service is to say something.
+  var isGranted: Bool { grant != nil }
+
   /// The first bytes to send.
   var greeting: [UInt8] { [5, 1, 2] }
 

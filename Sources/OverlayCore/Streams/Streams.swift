@@ -175,6 +175,9 @@ struct Streams: ~Copyable {
     }
     while let slot = deadlines.popDue(at: now) {
       guard let circuit = queues.circuits.identifier(inSlot: slot), self[circuit].isBeingBuilt else { continue }
+      if case .asking(let question) = self[circuit].state, question.isGranted {
+        return (circuit, .failure("the service has said nothing"))
+      }
       return (circuit, .notBuilt(.silence(self[circuit].timeout)))
     }
     return nil

@@ -305,6 +305,15 @@ struct NodeSearchTests {
     #expect(host.lookUps.count == asked)
   }
 
+  @Test("who takes all questions and says nothing hides a host that wants to be found")
+  func servingBesideTheSilent() {
+    let host = world.start(
+      FakeHost(NodeSettings(name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(200))))
+    for index in UInt8(0)...3 { world.lookUpServices[name(index)] = .isSilent }
+    world.pass(.seconds(2_000))
+    #expect(host.events.last == .lookup(.hidden))
+  }
+
   @Test("a Tor that is away says nothing of whether this host is found")
   func servingWithoutTor() {
     let host = world.start(

@@ -7,7 +7,7 @@ struct LookupCheckTests {
   private let now = Instant(nanoseconds: 1_000_000_000)
 
   /// What the service with an index says.
-  private enum Answer { case ownName, lie, absent }
+  private enum Answer { case ownName, lie, silence, absent }
 
   /// Does one check, where the services say this by their index, and nobody serves others. Returns when it began, the
   /// indices that were asked, and what is found, if that is news.
@@ -23,8 +23,14 @@ struct LookupCheckTests {
       indices.append(index)
       let answer = answers.indices.contains(Int(index)) ? answers[Int(index)] : .absent
       if answer == .ownName { check.wasTold() }
-      let news = check.ended(isAbsent: answer == .absent, at: time, random: random)
-      if answer != .lie || index == 3 { return (began, indices, news) }
+      let end: LookupCheck.Answer =
+        switch answer {
+        case .ownName, .lie: .other
+        case .silence: .silence
+        case .absent: .absent
+        }
+      let news = check.ended(end, at: time, random: random)
+      if answer == .ownName || answer == .absent || index == 3 { return (began, indices, news) }
       guard news == nil, check.nextStep == time else { return nil }
     }
   }
@@ -51,7 +57,7 @@ struct LookupCheckTests {
     #expect(check.step(at: now + .seconds(10)) == .ask(index: 0))
     #expect(check.nextStep == .distantFuture)
     check.wasTold()
-    #expect(check.ended(isAbsent: false, at: now + .seconds(11), random: 0.5) == .found(at: 0))
+    #expect(check.ended(.other, at: now + .seconds(11), random: 0.5) == .found(at: 0))
     #expect(check.nextStep == now + .seconds(11 + 30 * 60))
     for _ in 0..<100 {
       let next = self.check(&check, [.ownName])
@@ -82,6 +88,22 @@ struct LookupCheckTests {
     }
   }
 
+  @Test("where Tor says nothing of any of them, as without a network, nobody else is blamed")
+  func silence() {
+    var check = LookupCheck()
+    check.begin(at: now, random: 0)
+    for _ in 0..<10 {
+      #expect(self.check(&check, [.silence, .silence, .silence, .silence])?.indices == [0, 1, 2, 3])
+      #expect(check.finding == .unknown)
+    }
+    #expect(self.check(&check, [.ownName])?.news == .found(at: 0))
+    for answers in [[.silence, .lie, .silence, .silence], [.lie, .silence, .silence, .silence]] as [[Answer]] {
+      #expect(self.check(&check, answers)?.news == nil)
+      #expect(self.check(&check, answers)?.news == .hidden)
+      #expect(self.check(&check, [.silence, .ownName])?.news == .found(at: 1))
+    }
+  }
+
   @Test("a question that could not be asked says nothing")
   func postponed() {
     var check = LookupCheck()
@@ -94,7 +116,7 @@ struct LookupCheckTests {
       #expect(check.nextStep == time + .seconds(3 * 60))
     }
     #expect(check.finding == .unknown)
-    #expect(check.ended(isAbsent: true, at: now, random: 0) == nil, "nothing was asked")
+    #expect(check.ended(.absent, at: now, random: 0) == nil, "nothing was asked")
   }
 
   @Test("over 1,000 days the times of two identities that began together have nothing in common")
