@@ -174,10 +174,12 @@ def test_serving_is_switched_on_and_off_by_a_reload(daemons, namespaces, proxy, 
     # Where somebody else listens the configuration is refused whole.
     with socket.create_server(("127.0.0.1", 0)) as other:
         mark = daemon.mark()
-        file.write_text(f"lookup = serve\nlookup-listen = 127.0.0.1:{other.getsockname()[1]}\n")
+        file.write_text(f"lookup = serve\nlookup-listen = 127.0.0.1:{other.getsockname()[1]}\n"
+                        f"route = fd00:9::/48,via={onion_name('other')}\n")
         daemon.signal(1)
         daemon.wait_for_line("not reloaded.* is taken: .*--lookup-listen", since=mark)
     assert is_served()
+    assert not [route for route in daemon.host.routes() if route.startswith("fd00:9::/48 dev oncilla0")]
 
 
 @pytest.mark.parametrize("adversary", [lie, make_up, be_silent, dribble, flood, close])

@@ -49,6 +49,7 @@ extension Daemon {
     do {
       try lookups?.apply(new.daemon)
     } catch {
+      try? interface?.setPrefixes(routes: settings.interface.routes, served: settings.interface.served)
       throw ReloadError(description: "\(error)")
     }
     // Nothing fails from here on.
