@@ -164,7 +164,7 @@ struct TorChecksTests {
     }
     files["/etc/tor/torrc"] = torrc
     let host = try ExaminedHost("onion = \(Self.long)\nlookup = serve", files)
-    let check = Check(subject: .lookup, finding: host.examination.lookup(found))
+    let check = Check(subject: .lookup, finding: host.examination.lookup { _ in found })
     return "\(check.word) \(check.line)"
   }
 
@@ -175,6 +175,9 @@ struct TorChecksTests {
     #expect(
       try lookupLine([8_061], .init(finding: "found", index: 0, text: ""))
         == "ok lookup: /lookup-0 serves this host's lookup name, and the daemon found itself")
+    #expect(
+      try lookupLine([8_061, 8_061], .init(finding: "found", index: 1, text: ""))
+        == "ok lookup: /lookup-0 and /lookup-1 serve this host's lookup names, and the daemon found itself")
     #expect(try lookupLine([8_062]).hasPrefix("wrong lookup: /lookup-0 does not lead to 127.0.0.1:8061; "))
     #expect(try lookupLine([8_061, 9], missing).hasPrefix("wrong lookup: /lookup-1 does not lead to "))
     #expect(
@@ -190,6 +193,35 @@ struct TorChecksTests {
     #expect(next.contains("'HiddenServicePort 8060 127.0.0.1:8061'"))
   }
 
+  @Test("each identity that has a place for it is to be found, at that place")
+  func lookupOfIdentities() throws {
+    let others = try [
+      "mlerrcbp6iandp5rxlkvirdkgnprkmtghwt474tl2tvvy7mp66t3ysad.onion",
+      "jwedeq5v2xcqclsygbnmavyogngupmya2r46obhrrotqmrezmjo6mlid.onion",
+    ].map { try OnionName($0) }
+    let keys = try others.map { try #require(LookupKey(of: $0.address, index: 0)) }
+    let torrc = "HiddenServiceDir /a\nHiddenServicePort 8060 127.0.0.1:8061\n"
+    let files = [
+      "/etc/tor/torrc": torrc, "/a/hostname": Self.lookups[0], "/b/hostname": "\(keys[1].name)",
+    ]
+    let configuration = """
+      onion = \(Self.long),listen=127.0.0.1:1
+      onion = \(others[0]),listen=127.0.0.1:2
+      onion = \(others[1]),listen=127.0.0.1:3,lookup=127.0.0.1:4
+      lookup = serve
+      """
+    let host = try ExaminedHost(configuration, files)
+    if SystemCall.user == 0 { #expect(host.line(.lookup).contains("has the lookup name \(keys[1].name); ")) }
+    try host.put("/etc/tor/torrc", torrc + "HiddenServiceDir /b\nHiddenServicePort 8060 127.0.0.1:5\n")
+    #expect(host.line(.lookup).hasPrefix("wrong lookup: /b does not lead to 127.0.0.1:4; "))
+    try host.put("/etc/tor/torrc", torrc + "HiddenServiceDir /b\nHiddenServicePort 8060 127.0.0.1:4\n")
+    #expect(host.line(.lookup) == "ok lookup: /a and /b serve this host's lookup names")
+    let hidden = host.examination.lookup { address in
+      address == others[1].address ? .init(finding: "hidden", index: nil, text: "all") : nil
+    }
+    #expect(hidden == .note("all", remedy: "tell peers the name, or invite them"))
+  }
+
   @Test("with a control port the daemon serves it")
   func lookupAtControlPort() throws {
     let host = try ExaminedHost("onion = \(Self.long)\nlookup = serve\ntor-control = unix:ROOT/tor")
@@ -198,7 +230,7 @@ struct TorChecksTests {
       (.init(finding: "missing", index: 1, text: "nobody"), "note lookup: nobody; it takes about an hour"),
       (.init(finding: "hidden", index: nil, text: "others"), "note lookup: others; "),
     ] as [(RunningDaemon.Lookup?, String)] {
-      let check = Check(subject: .lookup, finding: host.examination.lookup(found))
+      let check = Check(subject: .lookup, finding: host.examination.lookup { _ in found })
       #expect("\(check.word) \(check.line)".hasPrefix(expected))
     }
   }
