@@ -26,6 +26,18 @@ GUARD = "unreachable fd87:d87e:eb43::/48 dev lo proto 235 metric 4096"
 ROUTED_GUARD = GUARD.replace("fd87:d87e:eb43::/48", "fd00:b::/48")
 
 
+@pytest.mark.parametrize("version, is_taken", [
+    ("5.10.1 (swift-5.10.1-RELEASE)", False), ("6.0.3 (swift-6.0.3-RELEASE)", False), ("6.1 (swift-6.1-RELEASE)", True),
+    ("6.10 (x)", True), ("7.0-dev", True)])
+def test_a_compiler_that_builds_this_is_found(tmp_path, version, is_taken):
+    """Swift 6.0, as Debian 13 has it, was taken, and ended in errors of its own."""
+    swift = tmp_path / "swift"
+    swift.write_text(f"#!/bin/sh\necho 'Swift version {version}'\n")
+    swift.chmod(0o755)
+    found = run([REPOSITORY / "contrib/find-swift"], env={**os.environ, "SWIFT": str(swift)}).stdout.strip()
+    assert (found == str(swift)) is is_taken, found
+
+
 @pytest.fixture(scope="module")
 def shared(package):
     with unpacked(root_archive(PACKAGES + dependencies(package))) as directory:
