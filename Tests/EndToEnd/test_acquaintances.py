@@ -6,6 +6,7 @@ believed, and what hostile ones can do.
 
 import contextlib
 import ipaddress
+import json
 import re
 import socket
 import struct
@@ -16,7 +17,7 @@ import pytest
 
 import packets
 from lan import Identity
-from overlay import made_up_name, onion_name, overlay_address, wait_until
+from overlay import made_up_name, oncilla, onion_name, overlay_address, wait_until
 from wire_peer import WirePeer
 
 RESPONSE, AUTHORITATIVE, POINTER, NAME_ERROR = 0x8000, 0x0400, 12, 3
@@ -215,6 +216,10 @@ def test_a_host_is_found_by_an_acquaintances_answer_and_reached_when_that_one_is
     report(f"first ping {ping.milliseconds[0]:.1f} ms")
     assert own and not [packet for packet in own + others if b"\x03ip6\x04arpa" in packet], "no device saw a question"
     assert proxy.lookups == []
+    resolved = oncilla("resolve", wanted.address, "--json", "--control", host.directory / "control.sock")
+    told = json.loads(resolved.stdout)
+    assert told["told_by"] == {"kind": "acquaintance", "address": str(friend.address), "petname": None}, told
+    assert told["source"] in ("lookup", "keepalive") and 0 <= told["search_ms"] < 5000, told
     assert host.counters()["resolved"] == 1 and friend.counters()["nameAnswered"] == 1
     friend.stop()
     proxy.connect(friend.onion, None)

@@ -116,7 +116,7 @@ def test_a_kill_leaves_the_old_file_or_the_new_one(keeper, report):
     for name in names[:30]:
         before = set(lines(daemon.file))
         assert daemon.forget(overlay_address(name)).returncode == 0
-        time.sleep(chance.random() * 0.02)
+        time.sleep(chance.random() * 0.006)
         daemon.kill()
         after = set(lines(daemon.file))
         assert after in (before, before - {name})

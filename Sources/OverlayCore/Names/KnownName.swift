@@ -12,8 +12,17 @@ public struct KnownName: Equatable, Sendable {
   /// anew; not positive if that is over, and `nil` for what this host's operator gave.
   public let expiry: Duration?
 
-  init(name: OnionName, source: NameSource, isReached: Bool, age: Duration?, expiry: Duration?) {
+  /// Who told it; `nil` for what this host's operator gave, and for what was remembered from a run before.
+  public let teller: NameTeller?
+  /// How long it was searched for; `nil` if it was not.
+  public let search: Duration?
+
+  init(
+    name: OnionName, source: NameSource, isReached: Bool, age: Duration?, expiry: Duration?,
+    teller: NameTeller? = nil, search: Duration? = nil
+  ) {
     (self.name, self.source, self.isReached, self.age, self.expiry) = (name, source, isReached, age, expiry)
+    (self.teller, self.search) = (teller, search)
   }
 
   /// A name that this host's operator gave.

@@ -33,10 +33,24 @@ struct LearnedNames: Sendable {
     fileprivate(set) var order: Order
     /// Whether the last dial to it failed.
     var hasFailed = false
+    /// How long it was searched for, in milliseconds; the greatest number if it was not.
+    private var searchTime = UInt32.max
+    private var packedTeller = PackedTeller(nil)
 
     /// Makes the record of a name that stands nowhere yet.
     init(_ name: OnionName, from source: NameSource, validUntil: Duration, order: Order = .unreached) {
       (self.name, self.source, self.validUntil, self.order) = (name, source, validUntil, order)
+    }
+
+    /// Who told it; `nil` if that is not known.
+    var teller: NameTeller? { packedTeller.teller }
+    /// How long it was searched for; `nil` if it was not.
+    var search: Duration? { searchTime == .max ? nil : .milliseconds(searchTime) }
+
+    /// Notes who has told it, and how long it was searched for.
+    mutating func note(_ teller: NameTeller?, after search: Duration?) {
+      packedTeller = PackedTeller(teller)
+      searchTime = search.map { UInt32(clamping: $0.nanoseconds / 1_000_000) } ?? .max
     }
 
     /// Whether a circuit to it was built.

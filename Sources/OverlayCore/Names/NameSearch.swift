@@ -8,7 +8,7 @@ struct NameSearch {
   static let nameLimit = 10
 
   /// A name that somebody has told.
-  typealias Told = (name: OnionName, source: NameSource)
+  typealias Told = (name: OnionName, source: NameSource, teller: NameTeller?)
 
   let address: IPv6Address
   /// The index of the lookup service that is asked next, and when.
@@ -70,10 +70,12 @@ struct NameSearch {
 
   /// Notes a name that somebody has told. It returns whether it is to be learned and dialled now: it waits while
   /// another one is, and one that was not reached before is not tried again.
-  mutating func note(_ name: OnionName, from source: NameSource) -> Bool {
+  mutating func note(_ name: OnionName, from source: NameSource, by teller: NameTeller?) -> Bool {
     guard !tried.contains(name), tried.count < NameSearch.nameLimit, trial?.name != name else { return false }
     guard isTrying else { return true }
-    if told.count < NameSearch.nameLimit, !told.contains(where: { $0.name == name }) { told.append((name, source)) }
+    if told.count < NameSearch.nameLimit, !told.contains(where: { $0.name == name }) {
+      told.append((name, source, teller))
+    }
     return false
   }
 

@@ -162,9 +162,9 @@ struct NameSearches {
 
   /// Notes a name that somebody has told. It returns whether it is to be learned and dialled now: while another one is
   /// dialled it waits, and one that was not reached is not tried again.
-  mutating func note(_ name: OnionName, from source: NameSource) -> Bool {
+  mutating func note(_ name: OnionName, from source: NameSource, by teller: NameTeller? = nil) -> Bool {
     guard let index = searches.firstIndex(where: { $0.address == name.address }) else { return true }
-    return searches[index].note(name, from: source)
+    return searches[index].note(name, from: source, by: teller)
   }
 
   /// Returns whether the address is searched for, and no name that was told for it is being dialled.

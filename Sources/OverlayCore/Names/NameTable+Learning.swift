@@ -1,13 +1,21 @@
 /// The names that are learned: what is believed, what makes way, and what is forgotten.
 extension NameTable {
-  /// Learns a name from a source that is not this host's operator.
-  mutating func learn(_ name: OnionName, from source: Source, at now: Instant) -> Outcome {
+  /// Learns a name from a source that is not this host's operator: who told it, if that is known, and how long it was
+  /// searched for, if it was, are for the operator to see.
+  mutating func learn(
+    _ name: OnionName, from source: Source, by teller: NameTeller? = nil, after search: Duration? = nil,
+    at now: Instant
+  ) -> Outcome {
     if let given = given(at: name.address) { return given.name == name ? .confirmed : .conflict }
     let validUntil = (now + NameTable.learnedValidity).sinceStart
     if let place = learned.find(name.address) {
       let held = learned[place]
       if held.name == name {
         learned[place].validUntil = validUntil
+        // Of a name that was searched for it stays known who found it, though its host tells it since.
+        if held.teller == nil || source > held.source && held.search == nil {
+          learned[place].note(teller, after: search)
+        }
         learned[place].source = max(held.source, source)
         if source != .keepalive { learned[place].hasFailed = false }
         // A claim alone does not keep a name whose circuits are closed, but that somebody here asked for it does.
@@ -22,7 +30,9 @@ extension NameTable {
     }
     guard !name.isVersion2 else { return .undiallable }
     learned.remove(name.address)
-    learned.insert(LearnedNames.Record(name, from: source, validUntil: validUntil))
+    var record = LearnedNames.Record(name, from: source, validUntil: validUntil)
+    record.note(teller, after: search)
+    learned.insert(record)
     keepLimits()
     return .new
   }

@@ -14,7 +14,7 @@ extension NameTable {
     let expiry = record.remaining(at: now)
     return KnownName(
       name: record.name, source: record.source, isReached: record.isReached, age: NameTable.learnedValidity - expiry,
-      expiry: expiry)
+      expiry: expiry, teller: record.teller, search: record.search)
   }
 
   /// A number that changes when a learned name comes or goes that is to be remembered.

@@ -41,6 +41,9 @@ extension Node {
       at: now)
   }
 
+  /// How often another name was told for an address whose name kept it.
+  public var nameConflicts: UInt64 { out.counters[.nameConflict] }
+
   /// The address of this identity.
   public var ownAddress: IPv6Address { settings.name.address }
 

@@ -17,7 +17,7 @@ extension Node {
     if let other = names.name(of: name.address), other != name, names.isUnreached(other) {
       _ = names.forgetLearned(name.address)
     }
-    _ = names.learn(name, from: .lookup, at: turn.now)
+    _ = names.learn(name, from: .lookup, by: .program, at: turn.now)
     endSearches(turn: &turn)
   }
 

@@ -29,8 +29,8 @@ extension PeerTable {
     case .name(let answer, let questions):
       searches.acquaintanceAnswered(answer.name.address, questions: questions)
       found(
-        answer.name, from: answer.isAuthoritative ? .lookup : .hearsay, names: &names, streams: &streams, out: &out,
-        at: now)
+        answer.name, from: answer.isAuthoritative ? .lookup : .hearsay, by: .acquaintance(packet.source),
+        names: &names, streams: &streams, out: &out, at: now)
       stepSearches(names: &names, streams: &streams, out: &out, at: now)
     case .nothing(let address, let questions, let isFalse):
       if isFalse { out.counters[.falseAnswer] += 1 }

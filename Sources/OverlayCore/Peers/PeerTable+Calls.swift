@@ -219,7 +219,7 @@ extension PeerTable {
     streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
     let name = keepalive.name
-    let outcome = names.learn(name, from: .keepalive, at: now)
+    let outcome = names.learn(name, from: .keepalive, by: .host, at: now)
     if sender.name == nil { names.retain(name) }
     switch outcome {
     case .new:

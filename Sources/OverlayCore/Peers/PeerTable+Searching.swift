@@ -66,13 +66,14 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) {
     if case .ownLookUp = use(of: circuit) { return toldOfSelf(text) }
-    guard case .lookUp(let address, _) = use(of: circuit) else { return }
+    guard case .lookUp(let address, let index) = use(of: circuit) else { return }
     var answer = LookupAnswer(about: address)
     guard let name = try? text.withUnsafeBytes({ try answer.consume($0) }) else {
       out.counters[.falseAnswer] += 1
       return
     }
-    found(name, from: .lookup, names: &names, streams: &streams, out: &out, at: now)
+    found(
+      name, from: .lookup, by: .lookupService(index: index), names: &names, streams: &streams, out: &out, at: now)
   }
 
   /// Handles the end of a question to a lookup service. It is useless to ask further where Tor knows no such service.
@@ -92,11 +93,13 @@ extension PeerTable {
 
   /// Notes a name that was found for an address, and dials it if packets wait for it and no other name is tried.
   mutating func found(
-    _ name: OnionName, from source: NameTable.Source, names: inout NameTable, streams: inout Streams,
-    out: inout Outbox, at now: Instant
+    _ name: OnionName, from source: NameTable.Source, by teller: NameTeller?, names: inout NameTable,
+    streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    guard searches.note(name, from: source) else { return }
-    switch names.learn(name, from: source, at: now) {
+    guard searches.note(name, from: source, by: teller) else { return }
+    var search: Duration?
+    if let peer = peers.find(name.address), case .resolving(let since) = peers[peer].state { search = now - since }
+    switch names.learn(name, from: source, by: teller, after: search, at: now) {
     case .new: out.tell(.learned(name))
     case .confirmed: break
     case .conflict:
@@ -162,7 +165,8 @@ extension PeerTable {
     if let known = names.diallable(at: address, now), known != name {
       nameIsKnown(known, names: &names, streams: &streams, out: &out, at: now)
     } else if let other {
-      found(other.name, from: other.source, names: &names, streams: &streams, out: &out, at: now)
+      found(
+        other.name, from: other.source, by: other.teller, names: &names, streams: &streams, out: &out, at: now)
     }
     stepSearches(names: &names, streams: &streams, out: &out, at: now)
     return true

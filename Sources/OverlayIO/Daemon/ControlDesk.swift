@@ -43,13 +43,17 @@ final class ControlDesk {
   /// Notes an event of a node, and tells it to those who watch.
   func tell(_ event: NodeEvent) {
     pings.note(event)
-    guard let server, server.hasMonitors, let line = event.json(petname: petname) else { return }
+    guard let server, server.hasMonitors, let line = event.json(petname: petname(of:)) else { return }
     server.tell { line }
   }
 
   private var torFailure: String? { daemon?.torFailure?.reason }
 
   private func petname(of name: OnionName) -> Petname? { settings.peers.first { $0.name == name }?.petname }
+
+  private func petname(at address: IPv6Address) -> Petname? {
+    settings.peers.first { $0.name.address == address }?.petname
+  }
 
   // MARK: - What it answers
 
@@ -81,7 +85,7 @@ final class ControlDesk {
     guard let pump else { throw ControlError(.notReady, state.sentence) }
     switch request.command.name {
     case "peers": return pump.status().peersMembers
-    case "names": return pump.namesMembers(petname)
+    case "names": return pump.namesMembers(petname(at:))
     case "name_forget" where request.string("peer") == nil:
       guard request.isTrue("all") else { throw ControlError(.badArgument, "name_forget needs \"peer\" or \"all\"") }
       note(exchange, "all learned names")
@@ -109,8 +113,8 @@ final class ControlDesk {
     switch command.name {
     case "peer_show": break
     case "name_resolve":
-      if let name = peer.name { return KnownName(configured: name).members(petname(of: name)) }
-      return try pump.resolve(peer.address, petname)
+      if let name = peer.name { return KnownName(configured: name).members(petname(at:)) }
+      return try pump.resolve(peer.address, petname(at:))
     case "name_forget": return forgotten(try pump.forgetName(peer.address))
     case "peer_block":
       guard !pump.withEach({ node, turn in node.block(peer.address, turn: &turn) }).contains(false) else {

@@ -6,29 +6,33 @@ extension Pump {
   static let mostNames = 2_000
 
   /// The members of `names`.
-  func namesMembers(_ petname: (OnionName) -> Petname?) -> JSONObject {
+  func namesMembers(_ petname: (IPv6Address) -> Petname?) -> JSONObject {
     var omitted = 0
+    var conflicts: UInt64 = 0
     let all = withEach { node, turn in
       let known = node.knownNames(limit: Pump.mostNames, at: turn.now)
+      conflicts += node.nameConflicts
       omitted += max(0, node.status(at: turn.now).knownNames + 1 - known.count)
       return (node.ownAddress, known)
     }
     let names = all.flatMap { own, known in
       known.sorted { $0.isBefore($1) }.map { name -> JSONValue in
-        var members = name.members(petname(name.name))
+        var members = name.members(petname)
         members["identity"] = .text(own)
         return .object(members)
       }
     }
-    return ["names": .array(names), "names_omitted": .count(omitted)]
+    return [
+      "names": .array(names), "names_omitted": .count(omitted), "conflicts": .integer(Int64(clamping: conflicts)),
+    ]
   }
 
   /// The members of `name_resolve`. The first identity searches.
-  func resolve(_ address: IPv6Address, _ petname: (OnionName) -> Petname?) throws(ControlError) -> JSONObject {
+  func resolve(_ address: IPv6Address, _ petname: (IPv6Address) -> Petname?) throws(ControlError) -> JSONObject {
     let own = withEach { node, _ in node.ownAddress == address ? node.knownOwnName : nil }.compactMap(\.self).first
-    if let own { return own.members(nil) }
+    if let own { return own.members { _ in nil } }
     switch withFirst({ node, turn in node.resolve(address, turn: &turn) }) {
-    case .known(let known): return known.members(petname(known.name))
+    case .known(let known): return known.members(petname)
     case .searching: return ["address": .text(address), "name": .null, "source": "searching"]
     case .unknown, nil:
       throw ControlError(.notFound, "the name of \(address) is not known, and was not found")

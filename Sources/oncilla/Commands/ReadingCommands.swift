@@ -22,12 +22,14 @@ extension Command {
     for name in result["names"]?.array ?? [] {
       table.add([
         name["address"]?.string ?? "?", name["petname"]?.string ?? name["name"]?.string ?? "?",
-        NameText.source(name["source"]?.string), NameText.duration(name["age_seconds"]),
-        NameText.duration(name["expires_seconds"]),
+        name.object.map(NameText.source) ?? "?", NameText.duration(name["age_seconds"]),
+        NameText.expiry(name["expires_seconds"]),
       ])
     }
     let omitted = result["names_omitted"]?.integer ?? 0
+    let conflicts = result["conflicts"]?.integer ?? 0
     return table.text(Console.style) + (omitted > 0 ? "and \(omitted) more names\n" : "")
+      + (conflicts > 0 ? "\(conflicts) time\(conflicts == 1 ? "" : "s") another name was told for one of them\n" : "")
   }
 
   /// `oncilla routes`.

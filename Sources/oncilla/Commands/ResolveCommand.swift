@@ -10,8 +10,9 @@ extension Command {
     details: [
       """
       PEER is an overlay address, an onion name or a petname. A full name, and whatever the configuration has, needs no \
-      daemon; of any other address the daemon knows the name, or searches for it, which takes up to 30 seconds. Where it \
-      is not found the exit status is 7.
+      daemon, nor does what the hosts file has; of any other address the daemon knows the name, or searches for it, which \
+      takes up to 30 seconds. Who told it, and how long it was searched for, is shown. Where it is not found the exit \
+      status is 7.
       """
     ],
     optionRows: ReadingOptions.options.map { HelpText.row($0) },
@@ -40,14 +41,16 @@ enum NameText {
   /// What is known without a daemon; `nil` if that is nothing.
   static func offline(_ text: String, _ instance: Instance) -> JSONObject? {
     let trimmed = PastedName.trimmed(text[...])
-    let peers = (try? ConfigurationSource(instance).load().settings.daemon.peers) ?? []
+    let settings = try? ConfigurationSource(instance).load().settings.daemon
+    let peers = settings?.peers ?? []
     let address = trimmed.hasPrefix("[") ? IPv6Address(trimmed.dropFirst().dropLast()) : IPv6Address(trimmed)
-    if let peer = peers.first(where: {
-      $0.petname != nil && $0.petname == Petname(trimmed) || $0.name.address == address
-    }) {
-      return members(peer.name, peer.petname, "configuration")
+    if let petname = Petname(trimmed), let peer = peers.first(where: { $0.petname == petname }) {
+      return members(peer.name, petname, "configuration")
     }
-    guard address == nil, let name = try? PastedName(text).name, !name.isVersion2 else { return nil }
+    if let address, let (name, source) = settings?.givenName(at: address) {
+      return members(name, peers.first { $0.name == name }?.petname, source == .hostsFile ? "hosts_file" : "\(source)")
+    }
+    guard address == nil, let name = try? PastedName(text).name else { return nil }
     let petname = peers.first { $0.name == name }?.petname
     return members(name, petname, petname == nil ? "given" : "configuration")
   }
@@ -55,7 +58,7 @@ enum NameText {
   private static func members(_ name: OnionName, _ petname: Petname?, _ source: String) -> JSONObject {
     [
       "petname": petname.map { .string("\($0)") } ?? .null, "address": .text(name.address), "name": .text(name),
-      "source": .string(source), "age_seconds": .null, "expires_seconds": .null, "searched_ms": 0,
+      "source": .string(source), "age_seconds": .null, "expires_seconds": .null, "told_by": .null, "search_ms": .null,
     ]
   }
 
@@ -63,11 +66,8 @@ enum NameText {
   static func ask(_ text: String, _ daemon: borrowing DaemonConnection) throws(CommandError) -> JSONObject {
     var waited: UInt32 = 0
     while true {
-      var result = try daemon.ask("name_resolve", ["peer": .string(text)])
-      if result["source"]?.string != "searching" {
-        result["searched_ms"] = .integer(Int64(waited))
-        return result
-      }
+      let result = try daemon.ask("name_resolve", ["peer": .string(text)])
+      if result["source"]?.string != "searching" { return result }
       guard waited < patience else { throw .daemon(124, "the search for the name has not ended in time") }
       SystemCall.sleep(milliseconds: interval)
       waited += interval
@@ -78,24 +78,44 @@ enum NameText {
   static func lines(_ result: JSONObject) -> String {
     var lines = ["address  \(result["address"]?.string ?? "?")", "name     \(result["name"]?.string ?? "?")"]
     if let petname = result["petname"]?.string { lines.append("petname  \(petname)") }
-    lines.append("source   \(source(result["source"]?.string))")
+    lines.append("source   \(source(result))")
+    if let took = result["search_ms"]?.integer { lines.append("found    after \(took) ms") }
     if let age = result["age_seconds"]?.integer { lines.append("age      \(PeerText.duration(age))") }
-    if let expiry = result["expires_seconds"]?.integer { lines.append("expires  in \(PeerText.duration(expiry))") }
-    if let took = result["searched_ms"]?.integer, took > 0 { lines.append("found    after about \(took) ms") }
+    switch result["expires_seconds"]?.integer {
+    case nil: break
+    case 0: lines.append("expired  it is dialled before it is believed again")
+    case let expiry?: lines.append("expires  in \(PeerText.duration(expiry))")
+    }
     return lines.map { $0 + "\n" }.joined()
   }
 
-  /// Where a name comes from, in words.
-  static func source(_ source: String?) -> String {
-    switch source {
-    case "hearsay": "an acquaintance that learned it"
-    case "lookup": "the lookup service, or an acquaintance that was given it"
-    case "hosts_file": "hosts file"
-    case "own": "this host"
-    case let other: other ?? "?"
+  /// Where a name comes from, in words: who told it, if that is known.
+  static func source(_ name: JSONObject) -> String {
+    let source = name["source"]?.string ?? "?"
+    guard let teller = name["told_by"]?.object else {
+      switch source {
+      case "hearsay": return "remembered: an acquaintance"
+      case "lookup": return "remembered: lookup service or acquaintance"
+      case "keepalive": return "remembered: keepalive"
+      case "hosts_file": return "hosts file"
+      case "own": return "this host"
+      default: return source
+      }
+    }
+    let since = source == "keepalive" ? ", and its keepalive since" : ""
+    switch teller["kind"]?.string {
+    case "host": return "keepalive"
+    case "program": return "a program of this host" + since
+    case "lookup_service": return "lookup service, index \(teller["index"]?.integer ?? 0)" + since
+    default:
+      let peer = teller["petname"]?.string ?? teller["address"]?.string ?? "?"
+      return "acquaintance \(peer)" + (source == "hearsay" ? ", which learned it" : since)
     }
   }
 
   /// A length of time of a reply; nothing for none.
   static func duration(_ seconds: JSONValue?) -> String { seconds?.integer.map { PeerText.duration($0) } ?? "" }
+
+  /// The time until a name expires.
+  static func expiry(_ seconds: JSONValue?) -> String { seconds?.integer == 0 ? "expired" : duration(seconds) }
 }
