@@ -1,3 +1,4 @@
+import CLinux
 import OverlayCore
 
 /// Keeps the names that a daemon has learned in its state directory, if the operator wants that (`remember = yes`): they
@@ -23,7 +24,11 @@ final class NameKeeper {
       let lines = "\(count.damaged) line\(count.damaged == 1 ? " is" : "s are")"
       log.warning("the remembered names, \(state.path ?? "")/names: \(lines) damaged, and left out")
     }
-    if count.read > 0 { log.info("\(count.read) names were remembered") }
+    if count.read > 0 {
+      log.info("\(count.read) names were remembered")
+      // What the reading of many took lies between them.
+      oncilla_trim_memory()
+    }
     writer = try state.nameWriter(on: loop)
     kept = pump.nameChanges
     let timer = try TimerSource(on: loop) { [unowned self] in look() }
