@@ -22,6 +22,10 @@ struct NameSearch {
   var openRounds = 0
   var roundsEnd = Instant.distantFuture
 
+  /// Whether it is remembered if nothing is found.
+  var isMiss = true
+
+  private let lastEnd: Instant
   private var end: Instant
   private var trial: (name: OnionName, since: Instant)?
   private var tried: [OnionName] = []
@@ -31,6 +35,7 @@ struct NameSearch {
   init(_ address: IPv6Address, asksLookupService: Bool, disproved: OnionName?, at now: Instant) {
     self.address = address
     end = now + NameSearches.patience
+    lastEnd = end + NameSearches.patience
     nextLookUp = asksLookupService ? now : .distantFuture
     nextRound = now
     if let disproved { tried = [disproved] }
@@ -83,11 +88,11 @@ struct NameSearch {
   mutating func tries(_ name: OnionName, at now: Instant) { trial = (name, now) }
 
   /// Notes that the name that was dialled was not reached. It returns another one that was told meanwhile; `nil` for
-  /// none. The time of the trial does not count.
+  /// none. The time of trials does not count, up to `patience` in all.
   mutating func isDisproved(at now: Instant) -> Told? {
     guard let trial else { return nil }
     tried.append(trial.name)
-    end = end + (now - trial.since)
+    end = min(end + (now - trial.since), lastEnd)
     self.trial = nil
     guard tried.count < NameSearch.nameLimit, !told.isEmpty else { return nil }
     return told.removeFirst()

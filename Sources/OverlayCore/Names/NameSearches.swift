@@ -110,7 +110,7 @@ struct NameSearches {
       let search = searches[index]
       if search.hasEnded(at: now) {
         remove(index)
-        noteMiss(search.address, at: now)
+        if search.isMiss { noteMiss(search.address, at: now) }
         return .fail(search.address)
       }
       guard !search.isTrying else { continue }
@@ -141,6 +141,15 @@ struct NameSearches {
       case .absent: .distantFuture
       case .useless: now
       }
+  }
+
+  /// Notes that there was no room for a question to the lookup service. Others may still tell the name; if nobody does,
+  /// the address may be searched for again at once.
+  mutating func couldNotAsk(_ address: IPv6Address) {
+    openQuestions -= 1
+    guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
+    searches[index].openQuestions -= 1
+    (searches[index].nextLookUp, searches[index].isMiss) = (.distantFuture, false)
   }
 
   /// Notes how many acquaintances were asked in a round. Where there are none, no other round follows.
@@ -188,21 +197,18 @@ struct NameSearches {
 
   // MARK: - Ends
 
-  /// Ends the search for an address that nobody could be asked for. It is no miss.
-  mutating func abandon(_ address: IPv6Address) {
-    if let index = searches.firstIndex(where: { $0.address == address }) { remove(index) }
-  }
-
   /// Ends the search for an address whose name is known now.
   mutating func end(_ address: IPv6Address) {
     misses[address] = nil
-    abandon(address)
+    if let index = searches.firstIndex(where: { $0.address == address }) { remove(index) }
   }
 
   private mutating func remove(_ index: Int) { searches.remove(at: index) }
 
   private mutating func noteMiss(_ address: IPv6Address, at now: Instant) {
-    let count = (misses[address]?.count ?? 0) + 1
+    let last = misses[address]
+    let isOld = last.map { $0.until + NameSearches.pause(afterMisses: .max) < now } ?? true
+    let count = isOld ? 1 : (last?.count ?? 0) + 1
     if misses.updateValue((count, now + NameSearches.pause(afterMisses: count)), forKey: address) == nil {
       oldestMisses.append(address)
     }
@@ -212,6 +218,7 @@ struct NameSearches {
     oldestMisses.removeFirst(NameSearches.missLimit / 2)
   }
 
-  /// Returns the time for which an address is not searched for again after it was not found so many times.
+  /// Returns the time for which an address is not searched for again after it was not found so many times, none of which
+  /// is long after the one before.
   static func pause(afterMisses count: Int) -> Duration { count < 3 ? .seconds(60) : .seconds(600) }
 }

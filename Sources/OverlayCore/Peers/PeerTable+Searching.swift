@@ -26,13 +26,7 @@ extension PeerTable {
     while let step = searches.nextStep(at: now) {
       switch step {
       case .lookUp(let address, let index):
-        if !lookUp(address, index: index, streams: &streams, out: &out, at: now) {
-          searches.lookedUp(address, index: index, .absent, at: now)
-          // What else was asked may still answer.
-          guard let peer = peers.find(address), peers[peer].lookUps.isEmpty else { continue }
-          searches.abandon(address)
-          giveUp(address, names: &names, streams: &streams, out: &out, at: now)
-        }
+        if !lookUp(address, index: index, streams: &streams, out: &out, at: now) { searches.couldNotAsk(address) }
       case .askAcquaintances(let address):
         let count = askAcquaintances(about: address, streams: &streams, out: &out, at: now)
         searches.asked(address, acquaintances: count)

@@ -177,7 +177,7 @@ struct NameSearchesTests {
     searches.lookedUp(address, index: 0, .useless, at: Self.start)
     searches.tries(name, at: Self.start)
     #expect(searches.isTrying(address) && !searches.seeks(address) && searches.addresses.isEmpty)
-    let later = Self.start + .seconds(59)
+    let later = Self.start + .seconds(29)
     #expect(steps(&searches, at: later) == [])
     #expect(searches.isDisproved(address, at: later) == nil)
     #expect(steps(&searches, at: later) == [.lookUp(address, index: 1)])
@@ -212,12 +212,31 @@ struct NameSearchesTests {
     #expect(steps(&searches, at: searches.nextDeadline) == [.fail(address)])
   }
 
-  @Test("a search for which there was no room is no miss")
-  func abandoned() {
-    var searches = begun()
-    searches.lookedUp(address, index: 0, .absent, at: Self.start)
-    searches.abandon(address)
-    #expect(searches.count == 0)
+  @Test("a question for which there was no room is no miss, and acquaintances are asked all the same")
+  func noRoom() {
+    var searches = NameSearches(asksLookupService: true)
     #expect(searches.begin(address, at: Self.start) == true)
+    #expect(searches.nextStep(at: Self.start) == .lookUp(address, index: 0))
+    searches.couldNotAsk(address)
+    #expect(steps(&searches, at: Self.start) == [.askAcquaintances(address)])
+    searches.asked(address, acquaintances: 1)
+    searches.acquaintanceAnswered(address)
+    #expect(steps(&searches, at: Self.start) == [.fail(address)])
+    #expect(searches.begin(address, at: Self.start) == true)
+  }
+
+  @Test("a host that was not found long ago is missed for the first time")
+  func oldMisses() {
+    var searches = NameSearches(asksLookupService: true)
+    for time in 0..<5 {
+      let now = Self.start + .seconds(Int64(3_600 * time))
+      for now in [now, now + .seconds(60)] {
+        #expect(searches.begin(address, at: now) == true, "\(time)")
+        _ = steps(&searches, at: now)
+        searches.asked(address, acquaintances: 0)
+        searches.lookedUp(address, index: 0, .absent, at: now)
+        #expect(steps(&searches, at: now) == [.fail(address)])
+      }
+    }
   }
 }

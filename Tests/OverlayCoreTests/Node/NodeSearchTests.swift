@@ -205,18 +205,24 @@ struct NodeSearchTests {
     #expect(host.node.names.name(of: carol.address) == carol)
   }
 
-  @Test("while a name that was told is dialled in silence the search waits, and goes on where it was")
+  @Test("while a name that was told is dialled the search waits, and goes on where it was, for a minute in all")
   func silentTrial() throws {
     let (host, other) = (asking(), world.start(FakeHost(carol)))
     let liar = try #require(try OnionName.madeUp.first)
     world.outcomes["\(liar)"] = .silence
     world.lookUpServices = [name(0): line(liar), name(1): line(carol)]
     world.send(host.packet(to: carol.address), from: host)
-    world.pass(.seconds(59))
+    world.pass(.seconds(29))
     #expect(host.lookUps.count == 1 && host.takeErrorCodes().isEmpty)
-    world.pass(.seconds(2))
+    let circuit = try #require(world.circuits.last { $0.dialler === host && $0.lookUp == nil })
+    world.answer([0, 0x5b, 0, 0, 0, 0, 0, 0], on: circuit)
     #expect(other.takeDelivered().count == 1 && host.lookUps.count == 2)
     #expect(host.node.peers.searches.count == 0)
+    let late = asking()
+    world.send(late.packet(to: carol.address), from: late)
+    world.pass(.seconds(61))
+    #expect(late.takeErrorCodes() == [3] && late.lookUps.count == 1)
+    #expect(late.node.peers.searches.count == 0)
   }
 
   @Test("a trial that nobody needs any more ends its search: Tor is away, or the operator blocks the address")
