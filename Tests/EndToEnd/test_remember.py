@@ -199,6 +199,9 @@ def test_a_hundred_thousand_names_take_little_memory(keeper, tmp_path, report):
         line = f"{own} {name} keepalive reached {until}"
         text.append(f"{line} {check(line)}\n")
     daemon = keeper("".join(text), "--names", count, state=tmp_path / "full")
+    # The interface is up before the names are read, and the control socket answers after that.
+    found = ["resolve", overlay_address(name), "--control", daemon.directory / "control.sock"]
+    wait_until(lambda: oncilla(*found).returncode == 0, 10, what="the names")
     each = (daemon.anonymous_memory() - few.anonymous_memory()) / len(text)
     report(f"{each:.0f} bytes a name, at most {daemon.peak_rss() >> 20} MiB while they are read")
     started = time.monotonic()
