@@ -20,10 +20,20 @@ public struct KnownNames: LocalNames {
   public func petname(of address: IPv6Address) -> Petname? { peers.first { $0.name.address == address }?.petname }
 
   /// Returns the onion name that an overlay address stands for: this host's own before a peer's, and that before a
-  /// learned one to which a circuit was built. What somebody merely claims is told to no program, which could log it.
+  /// learned one. What a caller merely claims is told to no program, which could log it.
   public func name(of address: IPv6Address) -> OnionName? {
+    given(at: address) ?? table?.name(of: address).flatMap { table?.isStranger($0) == true ? nil : $0 }
+  }
+
+  /// Returns whether no other name has the address of an onion name, but for one that was never reached. Anybody can
+  /// make up such a name, and would hide a host from whoever asks for it by its full name.
+  public func admits(_ name: OnionName) -> Bool {
+    guard let other = given(at: name.address) ?? table?.name(of: name.address), other != name else { return true }
+    return table?.isUnreached(other) ?? false
+  }
+
+  private func given(at address: IPv6Address) -> OnionName? {
     own.first { $0.address == address } ?? peers.first { $0.name.address == address }?.name
-      ?? table?.name(of: address).flatMap { table?.isUnreached($0) == true ? nil : $0 }
   }
 }
 

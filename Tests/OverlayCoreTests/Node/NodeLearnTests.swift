@@ -52,6 +52,7 @@ struct NodeLearnTests {
     world.say(FakeHost(liar).keepalive(to: alice.address), on: call)
     #expect(host.node.name(of: carol.address) == liar)
     #expect(host.node.knownNames.admits(carol))
+    #expect(host.node.knownNames.name(of: carol.address) == nil, "no program is told what somebody claims")
     learn(carol, at: host)
     world.send(host.packet(to: carol.address), from: host)
     #expect(other.takeDelivered().count == 1)
