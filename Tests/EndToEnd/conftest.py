@@ -36,6 +36,26 @@ def pytest_configure(config):
     overlay.delete_stale_namespaces()
 
 
+    config.pluginmanager.register(QuietGateways(config))
+
+
+class QuietGateways:
+    """Keeps the main thread of a worker of xdist for its tests.
+
+    With -v, xdist has a new worker tell its version of Python first. That task is sometimes still in the main thread
+    when the tests are to begin, which then run in another one, where no signal handler, and so no deadline, can be set.
+    """
+
+    def __init__(self, config):
+        self.option = config.option
+
+    @pytest.hookimpl(hookwrapper=True, optionalhook=True)
+    def pytest_xdist_newgateway(self):
+        verbose, self.option.verbose = self.option.verbose, 0
+        yield
+        self.option.verbose = verbose
+
+
 def pytest_collection_modifyitems(items):
     def place(item):
         return _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
