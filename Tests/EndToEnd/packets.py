@@ -46,6 +46,60 @@ def tcp_syn(source, destination, source_port, destination_port):
     return ipv6(source, destination, TCP, segment[:16] + struct.pack("!H", sum_) + segment[18:])
 
 
+SYN, PSH, ACK = 0x02, 0x08, 0x10
+TIMESTAMPS = 8
+
+
+def tcp(source, destination, source_port, destination_port, flags, sequence=7, acknowledgement=0, options=b"",
+        data=b""):
+    """A segment; `options` are a multiple of four bytes."""
+    segment = struct.pack("!HHIIBBHHH", source_port, destination_port, sequence, acknowledgement,
+                          (20 + len(options)) // 4 << 4, flags, 16384, 0, 0) + options + data
+    sum_ = checksum(source, destination, TCP, segment)
+    return ipv6(source, destination, TCP, segment[:16] + struct.pack("!H", sum_) + segment[18:])
+
+
+def timestamps(value, echo=0):
+    """The option, padded in front (RFC 7323)."""
+    return struct.pack("!BBBBII", 1, 1, TIMESTAMPS, 10, value, echo)
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A TCP segment that was taken from a packet."""
+
+    raw: bytes
+
+    @property
+    def ports(self):
+        """(source, destination)"""
+        return struct.unpack_from("!HH", self.raw)
+
+    @property
+    def sequence(self):
+        return struct.unpack_from("!I", self.raw, 4)[0]
+
+    @property
+    def flags(self):
+        return self.raw[13]
+
+    @property
+    def data(self):
+        return self.raw[4 * (self.raw[12] >> 4):]
+
+    @property
+    def options(self):
+        """{kind: value}, without padding"""
+        rest, found = self.raw[20:4 * (self.raw[12] >> 4)], {}
+        while rest and rest[0] != 0:
+            if rest[0] == 1:
+                rest = rest[1:]
+                continue
+            found[rest[0]] = rest[2:rest[1]]
+            rest = rest[rest[1]:]
+        return found
+
+
 def internet_checksum(data):
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))

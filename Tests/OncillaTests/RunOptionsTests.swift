@@ -28,6 +28,7 @@ struct RunOptionsTests {
       name: .standard, namespace: nil, mode: .tun, mtu: .standard, prefix: OverlayNetwork.tor.prefix, offload: true)
     daemon.idle = .seconds(180)
     daemon.circuitsPerPeer = 2
+    daemon.scrubs = true
     daemon.stateDirectory = "/var/lib/oncilla"
     daemon.control = "/run/oncilla/control.sock"
     #expect(try options() == RunSettings(daemon: daemon, logLevel: .notice, logTarget: .standardError))
@@ -45,7 +46,7 @@ struct RunOptionsTests {
         "--interface", "tor0", "--netns", "n", "--mtu", "1280", "--no-offload", "--idle=86400", "--circuits", "4",
         "--mode", "tap", "--linkable-identities", "--route", "fd00:1::/64,via=BOB", "--serve=fd00:2::/64", "--ipv4",
         "--route=10.20.0.0/16,via=\(RunOptionsTests.own)", "--ipv4-address", "10.30.0.1/24", "--dhcpv6",
-        "--state-dir", "s", "--names=100000", "--remember", "yes",
+        "--state-dir", "s", "--names=100000", "--scrub", "off", "--remember", "yes",
         "--control", "c",
         "--log-level", "debug", "--log", "/var/log/oncilla",
       ]))
@@ -77,6 +78,7 @@ struct RunOptionsTests {
     daemon.dhcpv6 = true
     daemon.idle = .seconds(86400)
     daemon.circuitsPerPeer = 4
+    daemon.scrubs = false
     daemon.learnedNames = 100_000
     daemon.remembersNames = true
     daemon.stateDirectory = "s"

@@ -44,7 +44,7 @@ package struct SamplePacket: Sendable, CustomStringConvertible {
   }
 
   package var trafficClass: UInt8 = 0
-  package var flowLabel: UInt32 = 0x12345
+  package var flowLabel: UInt32 = 0
   package var hopLimit: UInt8 = 64
   package var source = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 2)
   package var destination = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 1)

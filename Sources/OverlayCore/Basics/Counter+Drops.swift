@@ -7,6 +7,7 @@ extension Counter {
       .peerErrorLimited,
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
       .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .blocked, .remoteDiscovery, .unreadableHeaders,
+      .unscrubbed,
       .foreignQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame, .foreignFrame, .frameLoop, .taggedFrame,
       .otherFrame, .badNeighbour, .neighbourLimited, .misplacedNeighbour, .neighbourQueueFull,
       .neighbourUnreachable, .linkEventLimit, .addressRequestMalformed, .addressRequestForeign,

@@ -109,6 +109,9 @@ enum Counter: Int, CaseIterable, Sendable {
   /// IPv6 packets from a circuit whose extension headers cannot be read up to what they carry, or not in the first
   /// fragment.
   case unreadableHeaders
+  /// Packets, from the device or a circuit, out of which the clock of the kernel cannot be taken: beginnings of TCP
+  /// connections whose header is cut, and ICMP's questions and answers about the time.
+  case unscrubbed
   /// ICMPv6 errors from a circuit that are not about a packet of whom they are for.
   case foreignQuote
   /// IPv4 packets while IPv4 is not carried.

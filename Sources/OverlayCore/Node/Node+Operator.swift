@@ -69,7 +69,9 @@ extension Node {
     return bytes.withUnsafeMutableBytes { bytes in
       guard let packet = PacketView(bytes) else { return .unreachable }
       defer { tellUnresolved(turn: &turn) }
-      switch peers.send(packet, .none, to: address, names: &names, streams: &streams, out: &out, at: turn.now) {
+      switch peers.send(
+        packet, .none, flow: packet.flow, to: address, names: &names, streams: &streams, out: &out, at: turn.now)
+      {
       case .taken: return .sent
       case .unknownName: return .unknownName
       case .unreachable: return .unreachable

@@ -39,6 +39,7 @@ extension Node {
     if policy.lookup != before.lookup { changes.append(.lookup(policy.lookup)) }
     if policy.idle != before.idle { changes.append(.idle(policy.idle)) }
     if policy.circuitsPerPeer != before.circuitsPerPeer { changes.append(.circuitsPerPeer(policy.circuitsPerPeer)) }
+    if policy.scrubs != before.scrubs { changes.append(.scrub(policy.scrubs)) }
     return changes
   }
 

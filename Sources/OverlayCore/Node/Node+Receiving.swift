@@ -114,6 +114,7 @@ extension Node {
     _ packet: PacketView, from circuit: CircuitIdentifier, _ sample: inout ReadCoalescing.Sample,
     turn: inout Turn<Device>
   ) {
+    guard mayArrive(packet) else { return }
     streams.noteDelivered(packet, out: &out)
     sample.note(packet)
     peers.noteDelivery(on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)

@@ -38,8 +38,12 @@ extension Node {
   private mutating func send<Device: PacketDevice & ~Copyable>(
     _ packet: PacketView, _ offload: OffloadHeader, to address: IPv6Address, turn: inout Turn<Device>
   ) {
+    let flow = packet.flow
+    guard mayLeave(packet, offload) else { return }
     defer { tellUnresolved(turn: &turn) }
-    switch peers.send(packet, offload, to: address, names: &names, streams: &streams, out: &out, at: turn.now) {
+    switch peers.send(
+      packet, offload, flow: flow, to: address, names: &names, streams: &streams, out: &out, at: turn.now)
+    {
     case .taken: return
     case .unreachable: break
     case .unknownName:

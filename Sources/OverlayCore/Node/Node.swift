@@ -13,6 +13,7 @@ public struct Node: ~Copyable {
   var streams: Streams
   var delivery: Delivery
   var services: LocalServices
+  var scrubber: Scrubber
   var refusals = Refusals()
   var refusedInput = RefusedInput()
   var out = Outbox()
@@ -22,6 +23,8 @@ public struct Node: ~Copyable {
     let address = settings.name.address
     let bounds = settings.bounds
     self.settings = settings
+    var numbers = random
+    scrubber = Scrubber(random: &numbers)
     names = NameTable(
       besides: settings.onThisSide, unreachedLimit: bounds.unreachedNames, reachedLimit: bounds.reachedNames)
     peers = PeerTable(settings.peerPolicy, random: random)

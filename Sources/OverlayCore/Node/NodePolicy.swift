@@ -14,19 +14,23 @@ public struct NodePolicy: Sendable {
   }
   /// Whether strangers' names are looked up by their addresses, and this host's can be.
   public var lookup: LookupMode
+  /// Whether habits of kernels are taken out of what goes to peers (`Scrubber`).
+  public var scrubs: Bool
   /// Names that nobody is told: of services that are found with a key alone.
   public var secret: Set<OnionName>
 
   /// Makes a policy.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
-    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, secret: Set<OnionName> = []
+    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true,
+    secret: Set<OnionName> = []
   ) {
     self.peers = peers
     self.table = table
     self.idle = idle
     self.circuitsPerPeer = max(1, circuitsPerPeer)
     self.lookup = lookup
+    self.scrubs = scrubs
     self.secret = secret
   }
 }
@@ -62,4 +66,6 @@ public enum PolicyChange: Equatable, Sendable {
   case circuitsPerPeer(Int)
   /// Names are looked up like this.
   case lookup(LookupMode)
+  /// Habits of kernels are taken out of what goes to peers, or are not.
+  case scrub(Bool)
 }

@@ -3,7 +3,8 @@
 /// checksum. The last one keeps FIN and PSH, and the first CWR.
 ///
 /// Extension headers and the options of IPv4 are copied. The offload header tells where the upper layer's header
-/// begins. Each IPv4 packet gets an identification of its own.
+/// begins. Each IPv4 packet gets an identification of its own, but for those that never need one and come without
+/// (RFC 6864 section 4.1).
 public struct SegmentSplitter {
   private enum Transport {
     case tcp(sequence: UInt32, flags: UInt8)
@@ -121,7 +122,8 @@ public struct SegmentSplitter {
     let index = (offset - headersSize) / segmentSize
     let first = packet.number(at: IPv4Header.Field.identification)
     segment.store(UInt16(truncatingIfNeeded: length), at: IPv4Header.Field.totalLength)
-    segment.store(first &+ UInt16(truncatingIfNeeded: index), at: IPv4Header.Field.identification)
+    let isNeeded = first != 0 || packet.number(at: IPv4Header.Field.fragment) & IPv4Header.Field.mayNotBeFragmented == 0
+    segment.store(isNeeded ? first &+ UInt16(truncatingIfNeeded: index) : 0, at: IPv4Header.Field.identification)
     IPv4Header.complete(UnsafeMutableRawBufferPointer(rebasing: segment[..<start]))
   }
 

@@ -68,8 +68,9 @@ struct IPv4Header: Equatable, Sendable {
     destination = IPv4Header.destination(in: packet)
   }
 
-  /// The offsets of fields in bytes from the header's start, and the bits of the field that tells of fragments.
+  /// The offsets of fields in bytes from the header's start, and the bits of fields that hold several.
   enum Field {
+    static let typeOfService = 1
     static let totalLength = 2
     static let identification = 4
     static let fragment = 6
@@ -78,6 +79,8 @@ struct IPv4Header: Equatable, Sendable {
     static let checksum = 10
     static let source = 12
     static let destination = 16
+    /// The two bits of ECN in the type of service; the others are the code point (RFC 2474 section 3).
+    static let congestion: UInt8 = 0x03
     static let mayNotBeFragmented: UInt16 = 0x4000
     static let hasMoreFragments: UInt16 = 0x2000
     static let fragmentOffset: UInt16 = 0x1fff

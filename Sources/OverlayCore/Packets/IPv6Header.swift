@@ -73,6 +73,9 @@ public struct IPv6Header: Equatable, Sendable {
     static let hopLimit = 7
     static let source = 8
     static let destination = 24
+    /// The bits of the first word that are neither the flow label nor the code point (RFC 2474 section 3): the version,
+    /// and the two of ECN.
+    static let versionAndCongestion: UInt32 = 0xf030_0000
   }
 
   /// Returns the source in the header that `packet` begins with. The 40 bytes must be there, and nothing else about

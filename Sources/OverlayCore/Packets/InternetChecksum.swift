@@ -49,6 +49,11 @@ struct InternetChecksum: Sendable {
     sum += UInt64(~number.bigEndian)
   }
 
+  /// Subtracts what another sum has.
+  mutating func subtract(_ other: InternetChecksum) {
+    sum += UInt64(~other.folded)
+  }
+
   /// The sum, in host byte order: the value of the field of a packet whose checksum is left to the device.
   var folded: UInt16 {
     var folded = sum

@@ -17,14 +17,14 @@ extension PeerTable {
     case unreachable
   }
 
-  /// Sends a packet to the peer with this address, and dials the peer if there is no circuit to it.
+  /// Sends a packet of this flow to the peer with this address, and dials the peer if there is no circuit to it.
   mutating func send(
-    _ packet: PacketView, _ offload: OffloadHeader, to address: IPv6Address, names: inout NameTable,
+    _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, to address: IPv6Address, names: inout NameTable,
     streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> Sending {
     if let peer = peers.find(address), peers[peer].hasCircuit {
       if peers[peer].unansweredSince == nil { awaitAnswer(of: peer, at: now) }
-      enqueue(packet, offload, to: peer, streams: &streams, out: &out, at: now)
+      enqueue(packet, offload, flow, to: peer, streams: &streams, out: &out, at: now)
       return .taken
     }
     let isSelf = address == OverlayNetwork.tor.circuitResponder
@@ -32,14 +32,14 @@ extension PeerTable {
       guard let peer = search(for: address, names: &names, streams: &streams, out: &out, at: now) else {
         return .unknownName
       }
-      enqueue(packet, offload, to: peer, streams: &streams, out: &out, at: now)
+      enqueue(packet, offload, flow, to: peer, streams: &streams, out: &out, at: now)
       return .taken
     }
     guard let peer = dial(name, names: &names, streams: &streams, out: &out, at: now) else {
       hasten(name, at: now)
       return .unreachable
     }
-    enqueue(packet, offload, to: peer, streams: &streams, out: &out, at: now)
+    enqueue(packet, offload, flow, to: peer, streams: &streams, out: &out, at: now)
     return .taken
   }
 
@@ -79,10 +79,9 @@ extension PeerTable {
   }
 
   private mutating func enqueue(
-    _ packet: PacketView, _ offload: OffloadHeader, to peer: PeerSlots.Index, streams: inout Streams,
+    _ packet: PacketView, _ offload: OffloadHeader, _ flow: UInt32, to peer: PeerSlots.Index, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
-    let flow = packet.flow
     let circuit = circuit(for: packet, flow, of: peer, streams: &streams, out: &out, at: now)
     out.counters[.sent] += 1
     streams.enqueue(

@@ -20,6 +20,8 @@ struct PacketStore: ~Copyable {
     var length: Int
     /// The next packet of the list that this one is in.
     var next = Slot.none
+    /// The hash of the packet's flow. It is kept because the packet need not show any more what it was computed from.
+    var flow: UInt32 = 0
     /// The time at which the packet was queued.
     var queued = Instant(nanoseconds: 0)
 

@@ -14,14 +14,13 @@ extension SendQueues {
       let slot = next
       next = store[slot].next
       // Other flows that share the queue do not migrate.
-      let waiting = PacketView(store.room(slot))
-      let own = waiting?.flow ?? 0
-      var goesAlong = own == flow
-      if goesAlong, isFirst, let waiting {
+      let isOwn = store[slot].flow == flow
+      var goesAlong = isOwn
+      if isOwn, isFirst, let waiting = PacketView(store.room(slot)) {
         goesAlong = !migrations.begin(flow, to: new, after: waiting, in: &circuits, at: now)
       }
-      if own == flow { isFirst = false }
-      put(slot, own, on: goesAlong ? new : old, out: &out, at: now)
+      if isOwn { isFirst = false }
+      put(slot, on: goesAlong ? new : old, out: &out, at: now)
     }
     return isFirst && migrations.begin(flow, to: new, after: packet, in: &circuits, at: now) ? old : new
   }
@@ -52,7 +51,7 @@ extension SendQueues {
     _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) {
     while let slot = waiting.popFirst(store) {
-      put(slot, flow(of: slot), on: circuit, out: &out, at: now)
+      put(slot, on: circuit, out: &out, at: now)
     }
   }
 
@@ -65,15 +64,13 @@ extension SendQueues {
     if queue.isWithinPacket { out.counters[.lostWithCircuit] += 1 }
     while let slot = queue.popAny(store: &store) {
       if let circuit {
-        put(slot, flow(of: slot), on: circuit, out: &out, at: now)
+        put(slot, on: circuit, out: &out, at: now)
         circuits[circuit].lastSent = now
       } else {
         out.counters[.queueFull] += UInt64(waiting.append(slot, store: &store))
       }
     }
   }
-
-  private func flow(of slot: PacketStore.Slot) -> UInt32 { PacketView(store.room(slot))?.flow ?? 0 }
 
   /// Drops the packets of a circuit that is gone.
   mutating func discard(_ queue: inout FlowQueue) {

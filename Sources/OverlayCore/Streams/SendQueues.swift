@@ -125,8 +125,9 @@ struct SendQueues: ~Copyable {
       return false
     }
     write(store.room(slot))
+    store[slot].flow = flow
     if let circuit {
-      put(slot, flow, on: circuit, out: &out, at: now)
+      put(slot, on: circuit, out: &out, at: now)
     } else {
       let limit = share(of: waiting.memory + store.size(of: slot))
       out.counters[.queueFull] += UInt64(waiting.append(slot, limit: limit, store: &store))
@@ -136,14 +137,15 @@ struct SendQueues: ~Copyable {
 
   /// Queues a packet that lies in the store on an open circuit.
   mutating func put(
-    _ slot: PacketStore.Slot, _ flow: UInt32, on circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
+    _ slot: PacketStore.Slot, on circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) {
     if circuits[circuit].queue.isEmpty {
       circuits[circuit].lastProgress = now
       deadlines.schedule(circuit.slot, at: now + SendQueues.stallTimeout)
     }
     let limit = share(of: circuits[circuit].queue.memory + store.size(of: slot))
-    let dropped = circuits[circuit].queue.append(slot, flow: flow, limit: limit, at: now, store: &store)
+    let dropped = circuits[circuit].queue.append(
+      slot, flow: store[slot].flow, limit: limit, at: now, store: &store)
     out.counters[.queueFull] += UInt64(dropped)
     noteBacklog(of: circuit, out: &out, at: now)
     requestFlush(circuit, out: &out)

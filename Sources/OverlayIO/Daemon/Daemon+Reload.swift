@@ -122,6 +122,7 @@ extension PolicyChange {
     case .idle(let time): "idle = \(time.wholeSeconds)"
     case .circuitsPerPeer(let count): "circuits = \(count)"
     case .lookup(let mode): "lookup = \(mode.rawValue)"
+    case .scrub(let isOn): "scrub = \(isOn ? "on" : "off")"
     }
   }
 
@@ -134,6 +135,7 @@ extension PolicyChange {
     case .idle: "idle"
     case .circuitsPerPeer: "circuits"
     case .lookup: "lookup"
+    case .scrub: "scrub"
     }
   }
 }

@@ -91,6 +91,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var idle: Duration = .seconds(180)
   /// How many circuits a peer gets, 1 to 8.
   public var circuitsPerPeer = 2
+  /// Whether habits of this host's kernel, and of those behind it, are taken out of what goes to peers.
+  public var scrubs = true
   /// How many learned names there are at most, of all identities together.
   public var learnedNames = 10_000
   /// Whether learned names are kept from one run to the next.

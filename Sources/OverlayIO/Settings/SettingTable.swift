@@ -161,6 +161,10 @@ extension Setting {
     .number(
       "circuits", "N", 1...8, default: 2, needsRestart: false,
       "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.", at: \.daemon.circuitsPerPeer, as: { $0 }),
+    .word(
+      "scrub", [true, false], as: { $0 ? "on" : "off" }, default: true, needsRestart: false,
+      "Take out of packets for peers what tells this host's kernel: TCP timestamps, hop limits, flow labels, DSCP.",
+      at: \.daemon.scrubs),
     .number(
       "names", "N", 200...100_000, default: 10_000, needsRestart: true,
       "Names that are learned from others, of all identities together; 200 to 100000.", at: \.daemon.learnedNames,

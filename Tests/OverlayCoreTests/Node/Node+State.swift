@@ -24,7 +24,8 @@ extension Node {
 }
 
 extension NodeSettings {
-  /// The settings of a node; routes that cannot be in a table together are none.
+  /// The settings of a node that leaves every field of a packet as it is, so that a test can compare it; routes that
+  /// cannot be in a table together are none.
   init(
     name: OnionName, peers: [ConfiguredPeer], siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
     idle: Duration = .seconds(180), circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500,
@@ -33,7 +34,8 @@ extension NodeSettings {
   ) {
     let table = (try? RouteTable(routes: routes, served: served)) ?? RouteTable()
     self.init(
-      name: name, policy: NodePolicy(peers: peers, table: table, idle: idle, circuitsPerPeer: circuitsPerPeer),
+      name: name,
+      policy: NodePolicy(peers: peers, table: table, idle: idle, circuitsPerPeer: circuitsPerPeer, scrubs: false),
       siblings: siblings, dialsPeers: dialsPeers, isOffloading: isOffloading, mtu: mtu, carriesIPv4: carriesIPv4,
       ipv4Address: ipv4Address, egress: egress, bounds: bounds)
   }

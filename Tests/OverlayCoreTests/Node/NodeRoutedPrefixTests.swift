@@ -11,19 +11,19 @@ struct TwoLANs {
 
   init(
     carriesIPv4: Bool = true, aliceAddress: String? = nil, bobAddress: String? = nil, isOffloading: Bool = false,
-    egress: EgressLimit = .none, mtu: Int = 1_500
+    egress: EgressLimit = .none, mtu: Int = 1_500, scrubs: Bool = false
   ) throws {
     func host(_ own: UInt64, _ lan: [String], via other: UInt64, _ otherLAN: [String], _ address: String?) throws
       -> FakeHost
     {
       let peer = try OnionName.sample(other)
-      return FakeHost(
-        NodeSettings(
-          name: try .sample(own), peers: [], isOffloading: isOffloading, mtu: mtu,
-          routes: try otherLAN.map { Route(prefix: try .sample($0), via: peer) },
-          served: try lan.map { try .sample($0) }, carriesIPv4: carriesIPv4,
-          ipv4Address: try address.map { try .sample($0) }, egress: egress),
-        seed: own)
+      var settings = NodeSettings(
+        name: try .sample(own), peers: [], isOffloading: isOffloading, mtu: mtu,
+        routes: try otherLAN.map { Route(prefix: try .sample($0), via: peer) },
+        served: try lan.map { try .sample($0) }, carriesIPv4: carriesIPv4,
+        ipv4Address: try address.map { try .sample($0) }, egress: egress)
+      settings.policy.scrubs = scrubs
+      return FakeHost(settings, seed: own)
     }
     let lans = (alice: ["fd00:a::/64", "10.1.0.0/16"], bob: ["fd00:b::/64", "10.2.0.0/16"])
     alice = world.start(try host(1, lans.alice, via: 2, lans.bob, aliceAddress))

@@ -83,7 +83,7 @@ struct SettingTableTests {
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
           "peer", "invited", "peer-key", "hosts", "lookup", "lookup-listen", "route", "serve", "idle", "circuits",
-          "remember", "hosts-file",
+          "scrub", "remember", "hosts-file",
           "metrics-peers", "hook", "log-level", "log",
         ])
   }
