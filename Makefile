@@ -17,9 +17,7 @@ PREFIX ?= /usr/local
 # Debian's zsh looks for what packages bring here, and for what the administrator brings under /usr/local.
 ZSH_FUNCTIONS = $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 
-# Where gold is missing, as in Debian 13, Swift takes GNU's ld, and that does not make read-only what it has relocated.
-LINKER := $(if $(shell command -v ld.gold || true),,-Xswiftc -use-ld=lld)
-BUILD = $(SWIFT) build -c release --static-swift-stdlib --product oncilla $(LINKER)
+BUILD = $(SWIFT) build -c release --static-swift-stdlib --product oncilla
 BINARY = .build/release/oncilla
 # What root builds is given to the owner of the source, so that the owner's next `make` may write there.
 GIVE_BACK = [ "$$(id -u)" != 0 ] || [ ! -e .build ] || chown -R --reference=Package.swift .build

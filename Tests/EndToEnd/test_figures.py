@@ -92,6 +92,20 @@ def test_the_binary_is_small(tmp_path, report):
     assert size <= STRIPPED_MB * 1e6
 
 
+def test_the_binary_is_hard_to_bend(tmp_path):
+    """It is loaded anywhere, what is relocated is read-only before it runs, no data is code; and it starts like that."""
+    stripped = tmp_path / "oncilla"
+    subprocess.run(["strip", "-o", stripped, overlay.BINARY], check=True)
+    read = lambda *what: subprocess.check_output(["readelf", "--wide", *what, stripped], text=True)  # noqa: E731
+    headers, dynamic = read("--file-header", "--program-headers"), read("--dynamic")
+    assert "DYN (Position-Independent Executable file)" in headers
+    assert "GNU_RELRO" in headers and re.search(r"FLAGS_1\).* NOW", dynamic), headers + dynamic
+    assert re.search(r"GNU_STACK .* RW ", headers), headers
+    # Relocations that are packed need a C library that says that it can read them.
+    assert ("(RELR)" in dynamic) == ("GLIBC_ABI_DT_RELR" in read("--version-info"))
+    assert "oncilla" in subprocess.check_output([stripped, "version"], text=True)
+
+
 def test_the_binary_links_nothing_of_swift(report):
     listing = subprocess.check_output(["readelf", "--dynamic", "--wide", overlay.BINARY], text=True)
     linked = re.findall(r"\(NEEDED\)\s+Shared library: \[(.+)\]", listing)
