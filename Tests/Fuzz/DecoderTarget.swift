@@ -44,7 +44,10 @@ enum DecoderTarget {
       if let length = try? PacketLength.read(bytes) { check((20...65_575).contains(length), "a length of \(length)") }
       let view = PacketView(memory)
       check((view != nil) == (IPv6Header(bytes) != nil || IPv4Header(bytes) != nil), "a view of what is no packet")
-      if let view { look(at: view) }
+      if let view {
+        look(at: view)
+        scrub(view)
+      }
       if bytes.count >= 40, bytes[0] >> 4 == 6 || IPv4Header(bytes) != nil {
         let isRight = IPv4Header(bytes) != nil
         _ = CongestionMark.set(in: memory)
@@ -68,6 +71,16 @@ enum DecoderTarget {
     }
     _ = UDPDatagram.read(packet)
     _ = EchoProbe.reply(packet)
+  }
+
+  /// Without its kernel's habits it is the packet that it was, and a receiver takes it.
+  private static func scrub(_ packet: PacketView) {
+    _ = FuzzWorld.scrubber.scrub(packet)
+    guard let clean = PacketView(packet.memory) else { fatalError("a scrubbed packet is none") }
+    let isSame =
+      clean.source == packet.source && clean.destination == packet.destination && clean.upper == packet.upper
+      && clean.nextHeader == packet.nextHeader
+    check(isSame, "a scrubbed packet is another")
   }
 
   private static func keepalive(_ input: inout FuzzInput) {

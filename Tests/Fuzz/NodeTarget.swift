@@ -137,6 +137,10 @@ enum NodeTarget {
 enum FuzzWorld {
   static let own = OnionName.sample(1)
   static let sibling = OnionName.sample(2)
+  static let scrubber: Scrubber = {
+    var random = FuzzGenerator(seed: 1)
+    return Scrubber(random: &random)
+  }()
   /// Two that are configured, two of the hosts file, some that nobody knows.
   static let names = (10..<20).map { OnionName.sample($0) }
   static let served6 = IPv6Address(high: 0x2001_0db8_0001_0000, low: 0x42)

@@ -24,8 +24,10 @@ enum SegmentTarget {
       : FuzzPacket.version6(&input, from: source, to: destination, isPartial: true)
     let size = UInt16(input.length(atMost: 65_535))
     let offload = FuzzPacket.offload(of: made, size: size, isCut: true)
+    let isScrubbed = input.flag()
     withCopy(of: made.bytes) { packet in
       guard let view = PacketView(packet), let left = ChecksumCompletion.prepare(view, offload) else { return }
+      if isScrubbed, !FuzzWorld.scrubber.scrub(view, left) { return }
       guard left.segmentation != .none else {
         if made.checksumOffset != nil { checkSum(Array(packet), made) }
         return
