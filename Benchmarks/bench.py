@@ -8,6 +8,7 @@
     oncilla plain      the same with --no-offload, if the binary knows it
     oncilla 1 circuit  the same with --circuits 1; only beside flows does that matter
     oncilla unscrubbed the same with --scrub off, if the binary knows it
+    oncilla door       the same behind closed doors: what the other side began passes by a rule, its answers by a flow
     oncilla TAP        the same with --mode tap, if the binary knows it: the address is on the TAP interface itself
 
 Medians of ROUNDS rounds (3) of SECONDS (5) each, in which the contenders take turns; a ratio is the median of the
@@ -149,6 +150,9 @@ def contenders():
         made["oncilla 1 circuit"] = (lambda rate=None: OncillaPair(rate, options=["--circuits", "1"]), False, True)
     if yardstick.daemon_knows("--scrub"):
         made["oncilla unscrubbed"] = (lambda rate=None: OncillaPair(rate, options=["--scrub", "off"]), True, False)
+    if yardstick.daemon_knows("--allow-in"):
+        rules = [f"tcp/{yardstick.IPERF_PORT}"]
+        made["oncilla door"] = (lambda rate=None: OncillaPair(rate, allow_in=rules), True, False)
     if yardstick.daemon_knows("--mode"):
         made["oncilla TAP"] = (lambda rate=None: OncillaPair(rate, options=["--mode", "tap"]), True, False)
     return made
@@ -191,7 +195,7 @@ def ratios(figures):
             if ratio is not None:
                 yield [f"{what}, {title} against {reference}", f"{ratio:.3f}"]
     for column, what in (("one", "one flow"), ("four", "four flows"), ("cpu", "CPU per GB"), ("idle", "idle ping")):
-        for title, reference in (("oncilla TAP", "oncilla"), ("oncilla", "oncilla unscrubbed")):
+        for title, reference in (("oncilla TAP", "oncilla"), ("oncilla door", "oncilla"), ("oncilla", "oncilla unscrubbed")):
             ratio = figures.ratio(column, title, reference)
             if ratio is not None:
                 yield [f"{what}, {title} against {reference}", f"{ratio:.3f}"]

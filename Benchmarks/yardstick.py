@@ -81,9 +81,9 @@ def daemon_knows(option):
     return option in overlay.oncilla("run", "--help").stdout
 
 
-def pair_options():
-    """Options without which two daemons that know only each other's names would not talk freely."""
-    return ["--allow-in", "any"] if daemon_knows("--allow-in") else []
+def rules_of_door(*rules):
+    """What --allow-in lets in, if the binary has a door: everything, unless it is told otherwise."""
+    return (rules or ("any",)) if daemon_knows("--allow-in") else ()
 
 
 class Pair:
@@ -91,9 +91,11 @@ class Pair:
 
     names, listens, socks   an onion name, a listening port and the SOCKS address for each
     first                   more arguments of the first host's daemon
+    allow_in                rules of both doors
     """
 
-    def __init__(self, names, listens, socks, options=(), first=None, environments=({}, {}), patience=20):
+    def __init__(self, names, listens, socks, options=(), first=None, environments=({}, {}), patience=20,
+                 allow_in=()):
         self.addresses = [overlay.overlay_address(name) for name in names]
         self.hosts, self.daemons = [], []
         try:
@@ -101,8 +103,8 @@ class Pair:
                 self.hosts.append(overlay.Namespace("ab"[own]))
                 daemon = overlay.Daemon(
                     onion=names[own], peers=[names[1 - own]], netns=self.hosts[own], socks=socks[own],
-                    listen=[f"127.0.0.1:{listens[own]}"], options=[*options, *pair_options()], log_level="notice",
-                    start=False, **more,
+                    listen=[f"127.0.0.1:{listens[own]}"], options=options, allow_in=rules_of_door(*allow_in),
+                    log_level="notice", start=False, **more,
                 )  # fmt: skip
                 daemon.environment = environments[own]
                 self.daemons.append(daemon.start())

@@ -95,7 +95,9 @@ def demonstrate(stage, stack):
     for who, host, client in zip(NAMES, hosts, tor.clients):
         own = pathlib.Path("/etc/oncilla") / who / "conf.d"
         own.mkdir(parents=True)
-        (own / "00-demo.conf").write_text(f"netns = {host.name}\n")
+        door = "allow-in = tcp/22\n" if who == "bob" else ""
+        (own / "00-demo.conf").write_text(f"netns = {host.name}\n{door}")
+        stage.say(f"{who}'s door is closed but for {'SSH: allow-in = tcp/22' if door else 'pings and answers'}")
         stage.run([binary, "-i", who, "setup", "--yes", "--no-start", "--tor-control", f"unix:{client.control}",
                    "--socks", f"127.0.0.1:{client.socks}"])
         daemon = overlay.Daemon(label=who, start=False)
@@ -167,9 +169,9 @@ def demonstrate(stage, stack):
 FOR_REAL = """
 For real, on each of two machines (README.md has it step by step):
 
-   # apt install tor nftables ./oncilla_*.deb        (make deb builds the package)
-   # install -m 644 contrib/oncilla.nft /etc/oncilla.nft
-   # nft -f /etc/oncilla.nft        (peers may ping and use SSH, nothing else)
+   # apt install tor ./oncilla_*.deb        (make deb builds the package)
+   # mkdir -p /etc/oncilla/conf.d
+   # echo 'allow-in = tcp/22' > /etc/oncilla/conf.d/door.conf        (peers may ping and use SSH, nothing else)
    # oncilla setup
 
 then `oncilla invite` on one of them, `oncilla join` with its line on the other, and ping -6, ssh or copy.

@@ -398,6 +398,7 @@ class Daemon:
 
     onion, hostname_file, hosts, socks   values of the options of the same name, None leaves the option out
     lookup          as these; off unless it is what the test is about: an unknown address is refused at once then
+    allow_in        rules of the door; open unless it is what the test is about
     listen, peers   lists, the option is repeated; without `listen` a free port is taken (`listen_port`)
     netns           a Namespace, the interface goes there; None: it stays where the daemon starts
     within          a Namespace in which the daemon starts, None: where pytest runs
@@ -407,7 +408,7 @@ class Daemon:
 
     def __init__(self, onion=None, hostname_file=None, netns=None, within=None, socks=None, listen=None, peers=(),
                  hosts=None, interface="oncilla0", state_dir=None, options=(), prefix=(), label=None, start=True,
-                 log_level="debug", lookup="off"):
+                 log_level="debug", lookup="off", allow_in=("any",)):
         self.onion = onion
         self.netns = netns
         self.interface = interface
@@ -436,6 +437,8 @@ class Daemon:
             arguments += ["--listen", value]
         for value in peers:
             arguments += ["--peer", value]
+        for value in allow_in:
+            arguments += ["--allow-in", value]
         arguments += ["--state-dir", str(self.state_dir), "--control", str(self.directory / "control.sock")]
         if "--config" not in options:
             # Whatever the machine has in /etc/oncilla.

@@ -97,8 +97,9 @@ def test_status_in_text_and_json(hosts):
     for arguments in (["status"], []):
         result = run(hosts.a, *arguments) if arguments else run(hosts.a, "status")
         assert (result.returncode, result.stderr) == (0, ""), result
-        first, blank, titles, row = result.stdout.splitlines()[:4]
+        first, door, blank, titles, row = result.stdout.splitlines()[:5]
         assert re.fullmatch(rf"ready: {hosts.a.address} is {hosts.a.onion}, loop \d+ ms", first) and blank == ""
+        assert re.fullmatch(r"let in: pings, answers, any \(\d+ packets\); 0 flows of ours", door)
         assert titles.split()[:2] == ["PEER", "STATE"] and row.split()[:2] == ["alice", "up"]
         assert "\x1b" not in result.stdout
     status = shown(hosts.a, "status")
@@ -111,6 +112,7 @@ def test_status_in_text_and_json(hosts):
     assert alice["configured"] is True and alice["state"] == "up" and alice["circuits_out"] >= 1
     assert alice["bytes_sent"] > 100 and alice["bytes_received"] > 100
     assert identity["counters"]["granted"] >= 1
+    assert identity["door"]["refuse"] == "icmp" and identity["door"]["allow_in"][0]["rule"] == "any"
     everything = json.dumps(status)
     assert "." not in re.sub(r'"[^"]*"', "", everything), "numbers are whole"
     assert all(re.fullmatch("[a-z0-9_]+", key) for key in re.findall(r'"([^"]+)": ', everything))

@@ -246,7 +246,9 @@ def test_from_the_package_to_the_first_ping_and_on_to_the_purge(newcomers, packa
     said = alice.type("runuser -u nobody -- oncilla", check=False)
     assert "sudo usermod -aG oncilla" in said, said
 
-    # What they came for
+    # What they came for: the door is closed until bob opens it, as the README says.
+    (bob.root / "/etc/oncilla/conf.d/door.conf").write_text("allow-in = tcp/22\nallow-in = tcp/1024-65535 from alice\n")
+    assert "allow-in changed" in bob.type("oncilla reload")
     with SecureShell(bob.namespace, bob.address) as shell:
         command = ["ssh", "-F", shell.client_config, bob.address, "echo ${SSH_CONNECTION%% *}"]
         assert alice.namespace.run(command, timeout=PATIENCE).stdout.strip() == alice.address

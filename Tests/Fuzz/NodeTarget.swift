@@ -168,7 +168,9 @@ enum FuzzWorld {
   }
 
   /// A policy: the first names are configured.
-  static func policy(peers count: Int, hasRoutes: Bool, circuitsPerPeer: Int) -> NodePolicy {
+  static func policy(
+    peers count: Int, hasRoutes: Bool, circuitsPerPeer: Int, door: DoorPolicy = .open
+  ) -> NodePolicy {
     var routes: [Route] = []
     var served: [IPPrefix] = []
     if hasRoutes {
@@ -180,7 +182,7 @@ enum FuzzWorld {
     let table = (try? RouteTable(routes: routes, served: served)) ?? RouteTable()
     return NodePolicy(
       peers: names.prefix(count).map { ConfiguredPeer(name: $0) }, table: table, circuitsPerPeer: circuitsPerPeer,
-      lookup: .ask)
+      lookup: .ask, door: door)
   }
 
   /// A node's settings: small bounds are reached soon.
@@ -194,7 +196,10 @@ enum FuzzWorld {
     }
     let isWithIPv4 = first & 8 != 0
     return NodeSettings(
-      name: own, policy: policy(peers: 2, hasRoutes: first & 16 != 0, circuitsPerPeer: 1 + Int(second & 7)),
+      name: own,
+      policy: policy(
+        peers: 2, hasRoutes: first & 16 != 0, circuitsPerPeer: 1 + Int(second & 7),
+        door: first & 64 == 0 ? .open : DoorPolicy(rules: [DoorRule(.ports(.tcp, 22...80), from: [names[0].address])])),
       siblings: [own.address, sibling.address], dialsPeers: first & 32 == 0, isOffloading: second & 8 != 0,
       mtu: second & 16 == 0 ? 1_500 : 9_000, carriesIPv4: isWithIPv4,
       ipv4Address: isWithIPv4 && second & 32 != 0 ? served4 : nil, egress: second & 64 != 0 ? .mtu : .none,

@@ -8,7 +8,8 @@ extension Counter {
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
       .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .blocked, .remoteDiscovery, .unreadableHeaders,
       .unscrubbed,
-      .foreignQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame, .foreignFrame, .frameLoop, .taggedFrame,
+      .foreignQuote, .doorClosed, .doorUnreadable, .doorQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame,
+      .foreignFrame, .frameLoop, .taggedFrame,
       .otherFrame, .badNeighbour, .neighbourLimited, .misplacedNeighbour, .neighbourQueueFull,
       .neighbourUnreachable, .linkEventLimit, .addressRequestMalformed, .addressRequestForeign,
       .addressRequestLimited:
@@ -16,7 +17,8 @@ extension Counter {
     case .sent, .delivered, .reflected, .dialled, .granted, .dialFailed, .dialLimit, .strangerLimit, .accepted,
       .circuitLimit, .crowdedOut, .badStream, .reassemblyLimit, .noRoom, .idleClosed, .stalled, .asked, .answered,
       .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
-      .changedClaim, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,
+      .changedClaim, .flowBegun, .flowEvicted, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull,
+      .routerAdvertisement,
       .routerSolicitation, .searched, .resolved, .searchedInVain, .falseAnswer, .nameAsked, .nameAnswered,
       .lanNameAnswered, .addressAnswered, .noAddressFree, .addressDeclined:
       false

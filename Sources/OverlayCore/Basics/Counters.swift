@@ -114,6 +114,16 @@ enum Counter: Int, CaseIterable, Sendable {
   case unscrubbed
   /// ICMPv6 errors from a circuit that are not about a packet of whom they are for.
   case foreignQuote
+  /// Packets from circuits that nobody here asked for and no rule of the door lets in.
+  case doorClosed
+  /// Fragments from circuits, and packets whose headers cannot be read up to what they carry, which the door refuses.
+  case doorUnreadable
+  /// ICMP errors from circuits that are about no packet of ours.
+  case doorQuote
+  /// Flows that this side began, whose answers the door lets in.
+  case flowBegun
+  /// Flows that the door forgot to make room for others.
+  case flowEvicted
   /// IPv4 packets while IPv4 is not carried.
   case ipv4
   /// Keepalives that were read.

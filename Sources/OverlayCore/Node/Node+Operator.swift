@@ -79,7 +79,8 @@ extension Node {
     }
   }
 
-  private mutating func closeCircuits<Device: PacketDevice & ~Copyable>(
+  /// Closes all circuits to and from the peer with this address, and returns their number.
+  mutating func closeCircuits<Device: PacketDevice & ~Copyable>(
     of address: IPv6Address, turn: inout Turn<Device>
   ) -> Int {
     let circuits = peers.circuitsToClose(of: address)

@@ -34,6 +34,7 @@ extension Node {
       idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, names: &names, streams: &streams, out: &out,
       at: turn.now)
     peers.change(lookup: policy.lookup, at: turn.now)
+    door.use(policy.door)
     endSearches(turn: &turn)
     var changes = new.changes(from: old)
     if policy.lookup != before.lookup { changes.append(.lookup(policy.lookup)) }
@@ -68,6 +69,7 @@ extension Node {
     admission.use(configuration.table)
     if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.peer.name)) }
     for name in names.replaceConfiguration(with: configuration.names) { leave(name, turn: &turn) }
+    for address in peers.keep(toGroup: configuration.group) { _ = closeCircuits(of: address, turn: &turn) }
     if settings.dialsPeers {
       for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
     }

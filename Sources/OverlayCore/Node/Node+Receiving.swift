@@ -38,6 +38,7 @@ extension Node {
     let failure = streams.endReading(reading, at: turn.now)
     if hasBroughtPacket { peers.heard(on: circuit, at: turn.now) }
     if let failure { end(circuit, for: failure, turn: &turn) }
+    if peers.call(circuit)?.isUnwelcome == true { close(circuit, .unneeded, turn: &turn) }
     tellUnresolved(turn: &turn)
     while let circuit = streams.circuitInExcess(at: turn.now) {
       out.counters[.reassemblyLimit] += 1
@@ -72,7 +73,7 @@ extension Node {
     case .deliver:
       if let counter = Admission.refusal(of: packet) {
         out.counters[counter] += 1
-      } else if !isForNode(packet, on: circuit, at: turn.now) {
+      } else if !isForNode(packet, on: circuit, at: turn.now), isLetIn(packet, from: circuit, at: turn.now) {
         deliver(packet, from: circuit, &sample, turn: &turn)
       }
     case .reflect:

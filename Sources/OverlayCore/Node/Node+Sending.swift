@@ -44,7 +44,7 @@ extension Node {
     switch peers.send(
       packet, offload, flow: flow, to: address, names: &names, streams: &streams, out: &out, at: turn.now)
     {
-    case .taken: return
+    case .taken: return door.noteSent(packet, to: address, out: &out, at: turn.now)
     case .unreachable: break
     case .unknownName:
       out.counters[.unknownName] += 1
@@ -83,11 +83,14 @@ extension Node {
         switch error {
         case .tooLong(let mtu): .fragmentationNeeded(mtu: UInt16(clamping: max(mtu, IPv4Header.smallestMTU)))
         case .unreachable: .hostUnreachable
+        case .prohibited: .prohibited
         }
       let own = settings.ipv4Address.flatMap {
         router.table.match(IPv6Address(mapping: $0), isIPv4: true) == .served ? $0 : nil
       }
-      ICMPv4Error.withError(reason, about: packet, from: own ?? destination) { tell($0, to: peer, at: now) }
+      ICMPv4Error.withError(reason, about: packet, from: own ?? destination) {
+        tell($0, error, to: peer, at: now)
+      }
       return
     }
     // A later fragment shows no upper layer, and a packet whose headers are cut off is not worth an answer.
@@ -96,10 +99,14 @@ extension Node {
     case .tooLong(let mtu):
       ICMPv6TooBig.withError(
         mtu: UInt32(clamping: max(mtu, ICMPv6TooBig.smallestMTU)), about: packet, from: settings.name.address
-      ) { tell($0, to: peer, at: now) }
+      ) { tell($0, error, to: peer, at: now) }
     case .unreachable:
       ICMPv6Unreachable.withError(.addressUnreachable, about: packet, from: settings.name.address) {
-        tell($0, to: peer, at: now)
+        tell($0, error, to: peer, at: now)
+      }
+    case .prohibited:
+      ICMPv6Unreachable.withError(.prohibited, about: packet, from: settings.name.address) {
+        tell($0, error, to: peer, at: now)
       }
     }
   }
@@ -110,14 +117,16 @@ extension Node {
     return peer(behindOf: address, isIPv4: false)
   }
 
-  private func peer(behindOf address: IPv6Address, isIPv4: Bool) -> IPv6Address? {
+  func peer(behindOf address: IPv6Address, isIPv4: Bool) -> IPv6Address? {
     guard case .peer(let peer) = router.table.match(address, isIPv4: isIPv4) else { return nil }
     return peer
   }
 
-  private mutating func tell(_ error: UnsafeRawBufferPointer, to peer: IPv6Address, at now: Instant) {
-    guard refusals.mayTellPeer(out: &out, at: now) else { return }
-    if peers.sendOwn(error, to: peer, names: &names, streams: &streams, out: &out, at: now) {
+  private mutating func tell(
+    _ packet: UnsafeRawBufferPointer, _ error: DeliveryError, to peer: IPv6Address, at now: Instant
+  ) {
+    guard refusals.mayTellPeer(error, out: &out, at: now) else { return }
+    if peers.sendOwn(packet, to: peer, names: &names, streams: &streams, out: &out, at: now) {
       out.counters[.peerError] += 1
     }
   }

@@ -14,6 +14,7 @@ public struct Node: ~Copyable {
   var delivery: Delivery
   var services: LocalServices
   var scrubber: Scrubber
+  var door: Door
   var refusals = Refusals()
   var refusedInput = RefusedInput()
   var out = Outbox()
@@ -34,7 +35,9 @@ public struct Node: ~Copyable {
     let configuration = NodeConfiguration(settings.policy, onThisSide: settings.onThisSide)
     router = Router(address: address, ipv4Address: settings.ipv4Address, table: configuration.table)
     admission = Admission(address: address, ipv4Address: settings.ipv4Address, table: configuration.table)
+    door = Door(settings.policy.door, flowLimit: bounds.flows, seed: numbers.next())
     _ = names.replaceConfiguration(with: configuration.names)
+    peers.keep(toGroup: configuration.group)
     guard settings.dialsPeers else { return }
     for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
   }
@@ -48,7 +51,7 @@ public struct Node: ~Copyable {
   public mutating func nextAction() -> NodeAction? { out.next() }
 
   /// The time at which `advance` has to be called next; the distant future if nothing waits for a time.
-  public var nextDeadline: Instant { min(streams.nextDeadline, peers.nextDeadline) }
+  public var nextDeadline: Instant { min(streams.nextDeadline, peers.nextDeadline, door.nextDeadline) }
 
   /// Whether packets should stay in the device for now (`Backpressure`).
   public var hasBackpressure: Bool { streams.backpressureCircuit != nil }
@@ -72,7 +75,7 @@ public struct Node: ~Copyable {
       name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness,
       lookup: peers.lookupFinding, peers: shown, otherPeers: others,
       acceptedCircuits: peers.callCount, counters: out.counters, figures: out.figures,
-      circuits: streams.census, traffic: streams.traffic)
+      circuits: streams.census, traffic: streams.traffic, door: door.status)
   }
 
   // MARK: - What happens
@@ -85,6 +88,7 @@ public struct Node: ~Copyable {
 
   /// Does what is due.
   public mutating func advance<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    door.advance(to: turn.now)
     while let (circuit, end) = streams.advance(to: turn.now, out: &out) { close(circuit, end, turn: &turn) }
     while let (circuit, end) = peers.advance(to: turn.now, names: &names, streams: &streams, out: &out) {
       close(circuit, end, turn: &turn)

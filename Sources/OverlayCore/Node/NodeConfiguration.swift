@@ -12,6 +12,9 @@ struct NodeConfiguration {
   /// The names that the operator gave.
   var names: [OnionName] { Array(taken.values) }
 
+  /// The addresses of the only peers that this host has to do with; `nil` if that is anybody.
+  let group: Set<IPv6Address>?
+
   /// Finds the part of a policy that is in effect on a host with these addresses.
   init(_ policy: NodePolicy, onThisSide: Set<IPv6Address>) {
     var taken: [IPv6Address: OnionName] = [:]
@@ -30,6 +33,7 @@ struct NodeConfiguration {
     }
     table = policy.table.keeping { taken[$0.via.address] == $0.via }
     self.taken = taken
+    group = policy.onlyPeers ? Set(taken.keys) : nil
   }
 
   /// Returns the changes from `old` to this.

@@ -18,12 +18,16 @@ public struct NodePolicy: Sendable {
   public var scrubs: Bool
   /// Names that nobody is told: of services that are found with a key alone.
   public var secret: Set<OnionName>
+  /// Whether this host is in a closed group: only the names that the operator gave call, are dialled and are told.
+  public var onlyPeers: Bool
+  /// What comes in that nobody here asked for.
+  public var door: DoorPolicy
 
-  /// Makes a policy.
+  /// Makes a policy. Its door is open unless it is told otherwise; that of a daemon is closed.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
-    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true,
-    secret: Set<OnionName> = []
+    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true, secret: Set<OnionName> = [],
+    door: DoorPolicy = .open, onlyPeers: Bool = false
   ) {
     self.peers = peers
     self.table = table
@@ -32,6 +36,8 @@ public struct NodePolicy: Sendable {
     self.lookup = lookup
     self.scrubs = scrubs
     self.secret = secret
+    self.door = door
+    self.onlyPeers = onlyPeers
   }
 }
 

@@ -24,4 +24,6 @@ public struct NodeStatus: Sendable {
   public let circuits: CircuitCensus
   /// The bytes that went over all circuits.
   public let traffic: Traffic
+  /// What comes in that nobody here asked for.
+  public let door: DoorStatus
 }

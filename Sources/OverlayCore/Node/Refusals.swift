@@ -7,6 +7,8 @@ struct Refusals {
 
   private var toDevice = TokenBucket(rate: 10, burst: 10)
   private var toPeers = TokenBucket(rate: 10, burst: 10)
+  // Whoever tries all ports of this host must not keep others from hearing how long packets may be.
+  private var atDoor = TokenBucket(rate: 10, burst: 10)
   // The addresses without a known name that the log has told of.
   private(set) var unknownTold: Set<IPv6Address> = []
   private var unknownLines = TokenBucket(rate: 1, burst: 20)
@@ -47,8 +49,8 @@ struct Refusals {
   }
 
   /// Returns whether an error may be sent to a peer now, and counts the error if so.
-  mutating func mayTellPeer(out: inout Outbox, at now: Instant) -> Bool {
-    guard toPeers.take(at: now) else {
+  mutating func mayTellPeer(_ error: DeliveryError, out: inout Outbox, at now: Instant) -> Bool {
+    guard error == .prohibited ? atDoor.take(at: now) : toPeers.take(at: now) else {
       out.counters[.peerErrorLimited] += 1
       return false
     }
@@ -71,4 +73,6 @@ public enum DeliveryError: Equatable, Sendable {
   case tooLong(mtu: Int)
   /// Nobody answers for its destination: "address unreachable", or "host unreachable".
   case unreachable
+  /// The door is closed to it: "communication administratively prohibited".
+  case prohibited
 }

@@ -8,6 +8,8 @@ public struct Refusal: Equatable, Sendable {
     case notServed
     /// Packets from a host that is not routed to this peer.
     case notRouted
+    /// What the door is closed to.
+    case closed
   }
 
   /// The operator's name for the peer; `nil` for one that is not configured.
@@ -16,4 +18,6 @@ public struct Refusal: Equatable, Sendable {
   public let kind: Kind
   /// The address that would have to be served or routed, of IPv4 in its mapped form; `nil` if it does not matter.
   public let about: IPv6Address?
+  /// The rule that would let it in past the door, as it is written; `nil` for another kind.
+  public var rule: String?
 }

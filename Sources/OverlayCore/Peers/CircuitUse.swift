@@ -30,6 +30,8 @@ struct Call {
   var wasSelected = false
   /// Whether its standing entitles it to be established among the accepted circuits, and there was no place yet.
   var isWithoutPlace = false
+  /// Whether somebody calls with whom the operator wants nothing to do.
+  var isUnwelcome = false
 }
 
 /// The sender of an accepted circuit. The first packet or keepalive on the circuit decides it for good.

@@ -42,6 +42,9 @@ public struct NodeBounds: Equatable, Sendable {
   public var strangerDials: Int
   /// The greatest number of log lines that strangers can cause in five minutes, and at once: 5, and at least 1.
   public var strangerLines: Int
+  /// The greatest number of flows that this side begins and whose answers the door lets in: 16,384, and at least 256.
+  /// Each takes 80 bytes at most. Past that the peer with the most flows loses its oldest (`DoorFlows`).
+  public var flows: Int
   /// The greatest number of peers in a report beside the configured ones: 50, and at least 1.
   public var reportedPeers: Int
 
@@ -59,6 +62,7 @@ public struct NodeBounds: Equatable, Sendable {
     dialsPerSecond = share(64, atLeast: 8)
     strangerDials = share(10, atLeast: 2)
     strangerLines = share(5, atLeast: 1)
+    flows = share(16_384, atLeast: 256)
     reportedPeers = share(50, atLeast: 1)
   }
 }

@@ -129,7 +129,7 @@ extension PeerTable {
   /// Notes the source address of the first packet of an accepted circuit, which decides its sender.
   mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address, names: borrowing NameTable, at now: Instant)
   {
-    guard mayClaim(source) else { return }
+    guard mayClaim(source) else { return refuseClaim(of: source, by: circuit) }
     setSender(.claimed(source, nil), of: circuit, names)
     if let name = names.name(of: source), let peer = peers.find(source), peers[peer].name == name {
       called(peer, at: now)
@@ -181,6 +181,7 @@ extension PeerTable {
     }
     guard mayClaim(packet.source) else {
       out.counters[.badKeepalive] += 1
+      refuseClaim(of: packet.source, by: circuit)
       return
     }
     guard sender == .unknown || sender == .claimed(packet.source, nil) || sender.name == keepalive.name else {

@@ -3,8 +3,34 @@ extension PeerTable {
   /// The greatest number of blocked addresses.
   static let blockedLimit = 1_024
 
-  /// Returns whether the operator blocked the peer with this address.
-  func isBlocked(_ address: IPv6Address) -> Bool { !blocked.isEmpty && blocked.contains(address) }
+  /// Returns whether the operator wants nothing to do with the peer with this address: he blocked it, or keeps to a
+  /// group that it is not in.
+  func isBlocked(_ address: IPv6Address) -> Bool {
+    !blocked.isEmpty && blocked.contains(address) || !isInGroup(address)
+  }
+
+  private func isInGroup(_ address: IPv6Address) -> Bool {
+    guard let group else { return true }
+    return group.contains(address) || address == policy.name.address
+      || address == OverlayNetwork.tor.circuitResponder
+  }
+
+  /// Keeps to the peers with these addresses; `nil` lets anybody in. It returns the addresses of others whose circuits
+  /// the caller has to close.
+  @discardableResult
+  mutating func keep(toGroup group: Set<IPv6Address>?) -> [IPv6Address] {
+    guard group != self.group else { return [] }
+    self.group = group
+    return peers.indices.map { peers[$0].address }.filter { !isInGroup($0) }
+  }
+
+  /// Notes that an accepted circuit claims an address with which the operator wants nothing to do. The caller closes
+  /// it.
+  mutating func refuseClaim(of address: IPv6Address, by circuit: CircuitIdentifier) {
+    guard isBlocked(address), var call = call(circuit) else { return }
+    call.isUnwelcome = true
+    set(.call(call), of: circuit)
+  }
 
   /// Blocks the peer with this address: it is not dialled, and may not call. The caller closes its circuits. It returns
   /// false if too many are blocked.
@@ -39,6 +65,7 @@ extension PeerTable {
   mutating func connect(
     _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PeerConnection {
+    guard isInGroup(name.address) else { return .notInGroup }
     guard !isBlocked(name.address) else { return .blocked }
     var known = peers.find(name.address)
     if let peer = known, peers[peer].name != name { known = nil }
@@ -88,6 +115,8 @@ public enum PeerConnection: Equatable, Sendable {
   case isUp
   /// The operator blocked the peer.
   case blocked
+  /// The operator keeps to a group that the peer is not in.
+  case notInGroup
   /// Tor's SOCKS port takes no connections.
   case torUnreachable
   /// Too many circuits are open, or being built.

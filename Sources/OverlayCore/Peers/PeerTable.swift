@@ -39,6 +39,8 @@ struct PeerTable: ~Copyable {
   var unresolved: [PacketQueue] = []
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
   var blocked: Set<IPv6Address> = []
+  /// The addresses of the only peers that this host has to do with; `nil` if that is anybody.
+  var group: Set<IPv6Address>?
   /// The source of everything that is random.
   var random: any RandomNumberGenerator
 

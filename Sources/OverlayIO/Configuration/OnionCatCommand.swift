@@ -107,6 +107,9 @@ public struct OnionCatCommand {
   private var pidFile: String { "the service manager knows the process" }
 
   private mutating func finish() {
+    lines.append("# as with OnionCat, whoever knows the name reaches every port that listens here; without this line")
+    lines.append("# pings and answers come in, and what other rules say, such as 'allow-in = tcp/22'")
+    set("allow-in", "any", "i")
     if let hosts { set("hosts", hosts, "g") }
     if let log {
       set("log", log == "syslog" || log.contains("/") ? log : "./" + log, "L")

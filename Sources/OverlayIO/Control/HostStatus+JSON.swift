@@ -25,7 +25,7 @@ extension NodeStatus {
       "tor": .string("\(tor)"), "accepted_circuits": .count(acceptedCircuits),
       "lookup": lookup.map { .object($0.members(at: place)) } ?? .null, "peers": peerList,
       "peers_omitted": .count(otherPeers + max(0, others.count - HostStatus.mostPeers)),
-      "counters": .counters(counters),
+      "door": .object(door.members), "counters": .counters(counters),
     ]
   }
 
@@ -34,6 +34,16 @@ extension NodeStatus {
 
   /// The peers, up to the bound of a reply.
   var peerList: JSONValue { .array(others.prefix(HostStatus.mostPeers).map { .object($0.members) }) }
+}
+
+extension DoorStatus {
+  /// What comes in that nobody here asked for, and how much did.
+  var members: JSONObject {
+    [
+      "allow_in": .array(rules.map { .object(["rule": .string("\($0.rule)"), "packets": .count($0.packets)]) }),
+      "refuse": .string(refusal.rawValue), "flows": .count(flows),
+    ]
+  }
 }
 
 extension LookupFinding {

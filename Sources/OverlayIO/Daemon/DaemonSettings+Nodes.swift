@@ -36,6 +36,6 @@ extension DaemonSettings {
     let lookup = lookup == .serve && servedLookup(of: number) == nil ? .ask : lookup
     return NodePolicy(
       peers: peers, table: number == 0 ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
-      lookup: lookup, scrubs: scrubs, secret: Set(peerKeys.map(\.peer)))
+      lookup: lookup, scrubs: scrubs, secret: Set(peerKeys.map(\.peer)), door: door, onlyPeers: onlyPeers)
   }
 }

@@ -90,6 +90,7 @@ extension PeerConnection {
   var failure: ControlError? {
     switch self {
     case .isUp, .isDialled: nil
+    case .notInGroup: ControlError(.conflict, "only-peers is set, and this is no peer that the configuration has")
     case .blocked: ControlError(.conflict, "the peer is blocked: 'oncilla peer unblock' ends that")
     case .torUnreachable: ControlError(.notReady, "Tor cannot be reached: the peer is dialled when it is back")
     case .noRoom: ControlError(.failed, "too many circuits are open or being built: try again in a second")

@@ -57,21 +57,32 @@ extension Examination {
       let reachable = { (sockets: [SocketTable.Entry]) in
         Set(sockets.filter { $0.address == .unspecified || prefix.contains($0.address) }.map(\.port)).sorted()
       }
-      var ports = [("tcp", reachable(tcp)), ("udp", reachable(udp))]
+      var ports = [("tcp", DoorRule.Transport.tcp, reachable(tcp)), ("udp", .udp, reachable(udp))]
       if settings.ipv4 {
         let ipv4 = SocketTable.entries("tcp", .listening, in: paths) ?? []
-        ports.append(("tcp of IPv4", Set(ipv4.filter { $0.address.mappedAddress?.value == 0 }.map(\.port)).sorted()))
+        let open = Set(ipv4.filter { $0.address.mappedAddress?.value == 0 }.map(\.port)).sorted()
+        ports.append(("tcp of IPv4", .tcp, open))
       }
-      let text = ports.filter { !$0.1.isEmpty }.map { "\($0.0) \(Examination.list($0.1))" }.joined(separator: "; ")
-      if text.isEmpty { return .ok("nothing listens where peers could reach it") }
+      let list = { (isIn: (UInt16, DoorRule.Transport) -> Bool) in
+        let found = ports.map { name, transport, ports in (name, ports.filter { isIn($0, transport) }) }
+        return found.filter { !$0.1.isEmpty }.map { "\($0.0) \(Examination.list($0.1))" }.joined(separator: "; ")
+      }
+      let rules = settings.door.rules.filter { $0.callers == nil }
+      let text = list { port, transport in rules.contains { $0.subject.covers(port, transport) } }
+      guard !text.isEmpty else {
+        let closed = list { _, _ in true }
+        return .ok(
+          closed.isEmpty
+            ? "nothing listens where peers could reach it" : "the door is closed to strangers for \(closed)")
+      }
       // The table of contrib/oncilla.nft is about the interfaces of the standard instance and of others alone.
       let name = settings.interface.name.description
       switch name.hasPrefix("oncilla") || name.hasPrefix("onc-") ? FilterTable.find("oncilla") : .absent {
       case .present: return .ok("the filter table inet oncilla stands before \(text)")
       case .absent, .unknown:
         return .note(
-          "everybody who knows this host's name reaches \(text), unless a filter of yours stands before",
-          remedy: "contrib/oncilla.nft closes what is not meant for peers, and 'ss -6 -l' names the programs")
+          "everybody who knows this host's name reaches \(text) by 'allow-in', unless a filter of yours stands before",
+          remedy: "'allow-in = tcp/PORT from PEER' opens a port to one peer alone, and 'ss -6 -l' names the programs")
       }
     }
   }

@@ -8,6 +8,7 @@ extension NodeStatus {
     lines += peers.map(\.line)
     if otherPeers > 0 { lines.append("and \(otherPeers) more peers") }
     lines.append("accepted circuits: \(acceptedCircuits)")
+    lines.append("door: \(door.text)")
     lines.append("counters: \(counters.summary)")
     return lines
   }
@@ -74,5 +75,14 @@ extension Traffic {
       units.removeFirst()
     }
     return "\(value / 1_000).\(value % 1_000 / 100) \(units.first ?? "")"
+  }
+}
+
+extension DoorStatus {
+  /// What comes in, in words.
+  var text: String {
+    let rules = rules.map { "\($0.rule) (\($0.packets) packets)" }
+    return "pings, answers" + rules.map { ", " + $0 }.joined() + "; \(flows) flows of ours"
+      + (refusal == .silent ? "; the rest is dropped in silence" : "")
   }
 }

@@ -94,6 +94,8 @@ extension Refusal {
     case .notRouted:
       "\(peer) sends from \(address), which is not routed to it: --route PREFIX,via=NAME with a prefix that holds it "
         + "would admit that"
+    case .closed:
+      "\(peer) was refused at the door: --allow-in '\(rule ?? "any")' would let that in"
     }
   }
 }

@@ -83,6 +83,10 @@ public struct DaemonSettings: Equatable, Sendable {
   public var interface = InterfaceSettings(prefix: OverlayNetwork.tor.prefix)
   /// What lies behind peers, and behind this host.
   public var table = RouteTable()
+  /// What comes in from peers that nobody here asked for.
+  public var door = DoorPolicy()
+  /// Whether this host is in a closed group: it has to do with configured peers alone.
+  public var onlyPeers = false
   /// Whether the interface's side is told its addresses by a DHCPv6 server of ours; TAP only.
   public var dhcpv6 = false
   /// Whether hosts of the LAN are answered about names; TAP only.

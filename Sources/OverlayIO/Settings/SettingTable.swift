@@ -91,6 +91,19 @@ extension Setting {
       "How often, about, this host looks itself up, with lookup serve; 1 to 86400.", at: \.daemon.lookupInterval,
       as: { .seconds($0) }),
     .form(
+      "allow-in", "RULE", isRepeatable: true, needsRestart: false,
+      "What peers may begin with this host: tcp/22, udp/5060 from alice,bob, any from alice, any. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.doorRules.append(try DoorSetting.read(given, count: draft.doorRules.count + 1))
+    },
+    .word(
+      "refuse", DoorPolicy.Refusal.allCases, as: \.rawValue, default: .icmp, needsRestart: false,
+      "Whether the sender of what --allow-in does not let in hears of it, or nothing.", at: \.daemon.door.refusal),
+    .flag(
+      "only-peers", needsRestart: false,
+      "A closed group: nobody but --peer may call, and nobody else is dialled or looked up."
+    ) { $0.daemon.onlyPeers = true },
+    .form(
       "socks", "HOST:PORT|unix:PATH", default: "127.0.0.1:9050", needsRestart: true, "Tor's SOCKS port."
     ) { draft, given throws(SettingValue.Refusal) in
       draft.daemon.socks = try SettingValue.socketAddress(given.text)

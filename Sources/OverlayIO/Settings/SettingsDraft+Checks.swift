@@ -15,6 +15,8 @@ extension SettingsDraft {
       isInNamespace: settings.interface.namespace != nil, carriesIPv4: settings.ipv4,
       connections: [settings.socks] + [settings.torControl].compactMap { $0 } + settings.identities.flatMap(\.listen))
     settings.table = try checkedTable(checkedRoutes(rules), checkedServed(rules))
+    settings.door.rules = try checkedDoor()
+    try checkOnlyPeers(&settings)
     settings.interface.routes = settings.routes.map(\.prefix)
     settings.interface.served = settings.served
     if let (given, address) = ipv4Address {
@@ -158,6 +160,25 @@ extension SettingsDraft {
       }
     }
     return checked
+  }
+
+  private func checkedDoor() throws(SettingError) -> [DoorRule] {
+    var rules: [DoorRule] = []
+    for setting in doorRules {
+      try setting.given.reading { () throws(SettingValue.Refusal) in
+        let rule = try setting.resolved(among: daemon.peers, servicePort: daemon.servicePort)
+        guard !rules.contains(rule) else { throw SettingValue.Refusal("this rule is already given") }
+        rules.append(rule)
+      }
+    }
+    return rules
+  }
+
+  /// A closed group asks nobody outside for names, and is found by nobody there.
+  private func checkOnlyPeers(_ settings: inout DaemonSettings) throws(SettingError) {
+    guard settings.onlyPeers, let origin = origins["only-peers"] else { return }
+    if settings.lookup != .off, let lookup = origins["lookup"] { throw .conflict(origin, lookup) }
+    settings.lookup = .off
   }
 
   private func checkedServed(_ rules: PrefixRules) throws(SettingError) -> [IPPrefix] {

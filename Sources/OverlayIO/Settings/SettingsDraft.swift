@@ -23,6 +23,8 @@ public struct SettingsDraft: Sendable {
   var routes: [RouteSetting] = []
   /// What lies behind this host.
   var served: [(given: GivenValue, prefix: IPPrefix)] = []
+  /// What the door lets in.
+  var doorRules: [DoorSetting] = []
   /// The interface's IPv4 address.
   var ipv4Address: (given: GivenValue, value: IPv4InterfaceAddress)?
   /// The least important level that is logged.

@@ -12,6 +12,7 @@ struct StatusText {
   func text(_ style: Style) -> String {
     var text = style.bold((status["summary"]?.string ?? "the daemon runs").quotedLine(limit: 400)) + "\n"
     let identities = status["identities"]?.array ?? []
+    text += StatusText.door(identities)
     for identity in identities {
       let peers = identity["peers"]?.array ?? []
       if identities.count > 1 {
@@ -27,6 +28,18 @@ struct StatusText {
       if let omitted = identity["peers_omitted"]?.integer, omitted > 0 { text += "and \(omitted) more peers\n" }
     }
     return text
+  }
+}
+
+extension StatusText {
+  /// What peers may begin with this host, which is the same for all identities; empty where the daemon tells nothing.
+  private static func door(_ identities: [JSONValue]) -> String {
+    guard let rules = identities.first?["door"]?["allow_in"]?.array else { return "" }
+    let flows = identities.reduce(0) { $0 + ($1["door"]?["flows"]?.integer ?? 0) }
+    let shown = rules.map { rule in
+      "\((rule["rule"]?.string ?? "?").quotedLine()) (\(rule["packets"]?.integer ?? 0) packets)"
+    }
+    return "let in: \((["pings", "answers"] + shown).joined(separator: ", ")); \(flows) flows of ours\n"
   }
 }
 

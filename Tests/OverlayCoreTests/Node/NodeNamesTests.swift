@@ -190,7 +190,8 @@ struct NodeNamesTests {
     let report = host.node.status(at: world.now).lines
     #expect(
       report == [
-        "\(alice.address): 0 names known, Tor is unknown, checking", "accepted circuits: 0", "counters: none",
+        "\(alice.address): 0 names known, Tor is unknown, checking", "accepted circuits: 0",
+        "door: pings, answers, any (0 packets); 0 flows of ours", "counters: none",
       ])
   }
 

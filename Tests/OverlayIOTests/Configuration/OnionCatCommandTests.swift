@@ -7,10 +7,10 @@ import Testing
 struct OnionCatCommandTests {
   static let name = "657g75aboqyljmpstjxnqbse7ek4ud3nk3wajwgnlmpt67wunx7itgyd.onion"
 
-  /// The lines of the configuration that set something.
+  /// The lines of the configuration that set something, but for the door, which is open in all.
   func settings(_ line: String) -> [String] {
     OnionCatCommand(line.split(separator: " ").map(String.init)).text.split(separator: "\n").map(String.init)
-      .filter { !$0.hasPrefix("#") }
+      .filter { !$0.hasPrefix("#") && $0 != "allow-in = any" }
   }
 
   static let hosts = "hosts = /etc/tor/onioncat.hosts"
@@ -38,6 +38,13 @@ struct OnionCatCommandTests {
 
   @Test("it becomes a configuration that does the same", arguments: lines)
   func settings(line: String, expected: [String]) { #expect(settings(line) == expected) }
+
+  @Test("the door is open as OnionCat's is, in so many words and with what that means")
+  func door() {
+    let text = OnionCatCommand(["ocat", OnionCatCommandTests.name]).text
+    #expect(text.contains("\nallow-in = any\n"))
+    #expect(text.contains("# as with OnionCat, whoever knows the name reaches every port that listens here"))
+  }
 
   @Test("it becomes a valid file, and each option without a counterpart a comment with the reason")
   func notes() throws {

@@ -17,9 +17,9 @@ struct SocketTableTests {
   static let any = "00000000000000000000000000000000"
   static let overlay = "7ED887FD000043EB0000000001000000"
 
-  func host(_ files: [String: String]) throws -> ExaminedHost {
+  func host(_ files: [String: String], _ more: String = "") throws -> ExaminedHost {
     try ExaminedHost(
-      "onion = \(ExaminedHost.name)",
+      "onion = \(ExaminedHost.name)\n\(more)",
       Dictionary(uniqueKeysWithValues: files.map { ("/proc/thread-self/net/\($0.key)", Self.head + $0.value) }))
   }
 
@@ -42,11 +42,15 @@ struct SocketTableTests {
   func firewall() throws {
     let closed = try host(["tcp6": Self.row("00000000000000000000000001000000:0019", "0A"), "udp6": ""])
     #expect(closed.line(.firewall) == "ok firewall: nothing listens where peers could reach it")
-    let open = try host([
+    let files = [
       "tcp6": Self.row("\(Self.any):0050", "0A") + Self.row("\(Self.overlay):0016", "0A"),
       "udp6": Self.row("\(Self.any):14E9", "07"),
-    ])
-    #expect(open.line(.firewall).contains("tcp 22, 80; udp 5353"))
+    ]
+    #expect(
+      try host(files).line(.firewall) == "ok firewall: the door is closed to strangers for tcp 22, 80; udp 5353")
+    #expect(try host(files, "allow-in = any").line(.firewall).contains("reaches tcp 22, 80; udp 5353 by"))
+    let some = try host(files, "allow-in = tcp/22\nallow-in = udp/5353 from \(ExaminedHost.other)")
+    #expect(some.line(.firewall).contains("reaches tcp 22 by"))
     #expect(try ExaminedHost().line(.firewall) == "skip firewall: the kernel does not list its sockets")
   }
 

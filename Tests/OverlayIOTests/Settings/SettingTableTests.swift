@@ -82,7 +82,8 @@ struct SettingTableTests {
     #expect(
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
-          "peer", "invited", "peer-key", "hosts", "lookup", "lookup-listen", "route", "serve", "idle", "circuits",
+          "peer", "invited", "peer-key", "hosts", "lookup", "lookup-listen", "allow-in", "refuse", "only-peers",
+          "route", "serve", "idle", "circuits",
           "scrub", "remember", "hosts-file",
           "metrics-peers", "hook", "log-level", "log",
         ])

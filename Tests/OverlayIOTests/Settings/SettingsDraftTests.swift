@@ -77,8 +77,46 @@ struct SettingsDraftTests {
       .refused(
         GivenValue("\(bob):80", from: .option("--peer")),
         reason: "its port is 80, and all peers are dialled at port 8060, which --service-port changes")
+    ), (["onion": alice, "only-peers": "", "lookup": "ask"], .conflict(.option("--only-peers"), .option("--lookup"))),
+    (
+      ["onion": alice, "allow-in": "tcp/22", "allow-in": "TCP/22"],
+      .refused(GivenValue("TCP/22", from: .option("--allow-in")), reason: "this rule is already given")
     ),
   ]
+
+  @Test("rules of the door name peers by petname, address or onion name; the log does not repeat onion names")
+  func door() throws {
+    let settings = try draft([
+      "onion": SettingsDraftTests.alice, "peer": "bob=\(SettingsDraftTests.bob)", "allow-in": "tcp/22 from bob",
+      "allow-in": "udp/53 from \(SettingsDraftTests.bob), fd87:d87e:eb43::9", "allow-in": "tcp/80", "refuse": "silent",
+    ]).settings().daemon
+    #expect(
+      settings.door.rules.map(\.description) == ["tcp/22 from bob", "udp/53 from bob,fd87:d87e:eb43::9", "tcp/80"])
+    let bob = try OnionName(SettingsDraftTests.bob).address
+    #expect(settings.door.rules[1].callers?.map { "\($0)" } == ["\(bob)", "fd87:d87e:eb43::9"])
+    #expect(settings.door.refusal == .silent)
+  }
+
+  @Test(
+    "a rule that cannot be is told with what is accepted",
+    arguments: [
+      ("tcp/22 from carol", "'carol' is neither an onion name nor the petname of a --peer"),
+      (
+        "tcp/22 from fd00::1",
+        "'fd00::1' is no peer's address; what is behind a peer comes from the peer, which is accepted"
+      ), ("tcp/0", "'0' is no port: 1 to 65535 is accepted, or a range such as 6000-6010"),
+    ])
+  func badDoor(_ text: String, _ reason: String) throws {
+    #expect(throws: SettingError.refused(GivenValue(text, from: .option("--allow-in")), reason: reason)) {
+      try draft(["onion": SettingsDraftTests.alice, "allow-in": text]).settings()
+    }
+  }
+
+  @Test("a closed group looks nobody up")
+  func onlyPeers() throws {
+    let settings = try draft(["onion": SettingsDraftTests.alice, "only-peers": ""]).settings().daemon
+    #expect(settings.onlyPeers && settings.lookup == .off)
+  }
 
   @Test("settings that contradict each other are told with the origin of each", arguments: contradictions)
   func contradiction(values: KeyValuePairs<String, String>, expected: SettingError) throws {

@@ -1,0 +1,254 @@
+"""What comes in that nobody here asked for: real kernels on both sides of a door that is closed, or open in part."""
+
+import contextlib
+import errno
+import json
+import re
+import signal
+import socket
+import threading
+
+import pytest
+
+import packets
+from lan import RoutedLAN, bridged_pair
+from overlay import Transfer, oncilla, onion_name, wait_until
+from secure_shell import SecureShell
+
+A, B = onion_name("pair a"), onion_name("pair b")
+
+
+def attempt(source, address, port, timeout=10):
+    """What becomes of a connection: "open", or the name of the error."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with source.socket(family) as connection:
+        connection.settimeout(timeout)
+        try:
+            connection.connect((address, port))
+            return "open"
+        except TimeoutError:
+            return "silence"
+        except OSError as error:
+            return errno.errorcode[error.errno]
+
+
+def datagram(source, address, port, timeout=10, size=8):
+    """What becomes of a datagram: the answer, or the name of the error."""
+    with source.socket(kind=socket.SOCK_DGRAM) as sender:
+        sender.settimeout(timeout)
+        sender.connect((address, port))
+        sender.send(b"x" * size)
+        try:
+            return sender.recv(65536)
+        except TimeoutError:
+            return "silence"
+        except OSError as error:
+            return errno.errorcode[error.errno]
+
+
+@contextlib.contextmanager
+def listening(host, *ports, address="::"):
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            listener = stack.enter_context(host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.listen()
+        yield
+
+
+@contextlib.contextmanager
+def echoing(host, port):
+    """Answers datagrams with themselves, one thread."""
+    with host.socket(kind=socket.SOCK_DGRAM) as server:
+        server.bind(("::", port))
+        server.settimeout(0.1)
+        ends = threading.Event()
+
+        def serve():
+            while not ends.is_set():
+                with contextlib.suppress(TimeoutError):
+                    server.sendto(*server.recvfrom(65536))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        ends.set()
+        thread.join()
+
+
+@pytest.fixture
+def strangers(pair, proxy):
+    """strangers(rules…) makes a pair: B's user knows A, and to A, whose door has these rules, B is a stranger."""
+
+    def make(*rules, peers=(), options=()):
+        hosts = pair(proxy, a={"peers": list(peers), "allow_in": rules, "options": list(options)})
+        wait_until(lambda: hosts.b.host.can_ping(hosts.a.address), 15, what="a stranger's ping")
+        return hosts
+
+    return make
+
+
+# A closed door
+
+
+def test_a_stranger_may_ping_and_gets_answers(strangers):
+    hosts = strangers()
+    a, b = hosts.a.host, hosts.b.host
+    assert b.ping(hosts.a.address, count=5, burst=True).received == 5
+    with listening(a, 22, 80), echoing(a, 53):
+        assert attempt(b, hosts.a.address, 22) == "EACCES", "the sender hears that it is prohibited"
+        assert datagram(b, hosts.a.address, 53) == "EACCES"
+        assert attempt(a, hosts.a.address, 80) == "open", "what does not leave the host has no door"
+    # What A begins is answered: streams both ways, datagrams, pings, and the errors about them.
+    with listening(b, 8080), echoing(b, 53):
+        assert attempt(a, hosts.b.address, 8080) == "open"
+        assert attempt(a, hosts.b.address, 8081) == "ECONNREFUSED"
+        assert datagram(a, hosts.b.address, 53) == b"x" * 8
+        assert datagram(a, hosts.b.address, 54) == "ECONNREFUSED", "port unreachable, about a flow of ours"
+    assert a.ping(hosts.b.address, count=5, burst=True).received == 5
+    Transfer(a, b, hosts.b.address, 20_000_000)
+    assert attempt(b, hosts.a.address, 22) == "EACCES", "and the door stays closed beside that"
+    counters = hosts.a.counters()
+    assert counters["doorClosed"] >= 3 and counters["flowBegun"] >= 6, counters
+    assert "was refused at the door" not in hosts.a.log(), "of strangers nothing is said"
+
+
+def test_a_download_comes_in(strangers, report):
+    hosts = strangers()
+    with hosts.b.host.popen(["iperf3", "-s", "-1", "-B", hosts.b.address]) as server:
+        wait_until(lambda: ":5201 " in hosts.b.host.run("ss -6 -l -n -t").stdout, what="iperf3")
+        result = hosts.a.host.run(["iperf3", "-6", "-R", "-J", "-t", "2", "-c", hosts.b.address], timeout=60)
+        server.wait(10)
+    received = json.loads(result.stdout)["end"]["sum_received"]
+    assert received["bytes"] > 5_000_000, received
+    report(f"{received['bits_per_second'] / 1e6:.0f} Mbit/s through a closed door")
+
+
+def test_fragments_are_refused(strangers):
+    hosts = strangers("udp/53")
+    with echoing(hosts.a.host, 53):
+        assert datagram(hosts.b.host, hosts.a.address, 53, size=1400) == b"x" * 1400
+        assert datagram(hosts.b.host, hosts.a.address, 53, size=4000, timeout=2) in ("silence", "EACCES")
+    assert hosts.b.host.ping(hosts.a.address, size=4000, timeout=1).received == 0
+    assert hosts.a.counters()["doorUnreadable"] >= 2
+
+
+def test_a_silent_door(strangers):
+    hosts = strangers(options=["--refuse", "silent"])
+    with listening(hosts.a.host, 22):
+        assert attempt(hosts.b.host, hosts.a.address, 22, timeout=2) == "silence"
+    assert hosts.a.counters()["peerError"] == 0
+
+
+# Rules
+
+
+def test_a_rule_for_one_peer(strangers):
+    hosts = strangers("tcp/80 from friend", "udp/53", peers=[f"friend={B}"])
+    a, b = hosts.a.host, hosts.b.host
+    with listening(a, 22, 80), echoing(a, 53):
+        assert attempt(b, hosts.a.address, 80) == "open"
+        assert datagram(b, hosts.a.address, 53) == b"x" * 8
+        assert attempt(b, hosts.a.address, 22) == "EACCES"
+    line = hosts.a.wait_for_line("peer friend was refused at the door: .*")[0]
+    assert line.endswith("--allow-in 'tcp/22 from friend' would let that in"), line
+    assert attempt(b, hosts.a.address, 23) == "EACCES"
+    assert len(re.findall("refused at the door", hosts.a.log())) == 1, "one line an hour"
+    shown = oncilla("status", "--control", hosts.a.directory / "control.sock").stdout
+    assert re.search(r"let in: pings, answers, tcp/80 from friend \(\d+ packets\), udp/53 \(1 packets\)", shown), shown
+
+
+def test_ssh_by_a_rule(strangers):
+    hosts = strangers("tcp/22")
+    with SecureShell(hosts.a.host, hosts.a.address) as shell:
+        command = ["ssh", "-F", shell.client_config, hosts.a.address, "echo $SSH_CONNECTION; cat"]
+        lines = hosts.b.host.run(command, input="carried", timeout=60).stdout.splitlines()
+    assert lines[0].split()[0] == hosts.b.address and lines[1] == "carried"
+    Transfer(hosts.b.host, hosts.a.host, hosts.a.address, 5_000_000, port=22)
+
+
+def test_a_rule_counts_after_a_reload(pair, proxy, tmp_path):
+    conf = tmp_path / "a.conf"
+    conf.write_text("")
+    hosts = pair(proxy, a={"peers": [B], "allow_in": (), "options": ["--config", conf]})
+    a, b = hosts.a.host, hosts.b.host
+    wait_until(lambda: b.can_ping(hosts.a.address), 15, what="the peer")
+
+    def reload(text, line):
+        conf.write_text(text)
+        since = hosts.a.mark()
+        hosts.a.signal(signal.SIGHUP)
+        hosts.a.wait_for_line(line, since=since)
+
+    with listening(a, 22), contextlib.ExitStack() as stack:
+        assert attempt(b, hosts.a.address, 22) == "EACCES"
+        reload("allow-in = tcp/22\n", "the configuration was reloaded: allow-in changed")
+        stays = stack.enter_context(b.socket())
+        stays.connect((hosts.a.address, 22))
+        reload("allow-in = tcp/22 from nobody\n", "not reloaded.*allow-in.*'nobody' is neither")
+        assert attempt(b, hosts.a.address, 22) == "open", "what is wrong changes nothing"
+        reload("allow-in = tcp/80\n", "the configuration was reloaded: allow-in changed")
+        assert attempt(b, hosts.a.address, 22) == "EACCES"
+
+
+# Bridged and routed hosts
+
+
+def test_bridged_hosts_stand_behind_the_door(namespaces, daemons, proxy):
+    lans = bridged_pair(namespaces, daemons, proxy)
+    near, far = lans.a.hosts[0], lans.b.hosts[0]
+    lans.a.daemon.stop()
+    lans.a.run(daemons, proxy.address, peers=lans.b.identities, allow_in=["tcp/80"])
+    for source, destination in ((near, far), (far, near)):
+        wait_until(lambda: source.can_ping(destination), 15, what=f"{source} to reach {destination}")
+    with listening(near.namespace, 22, 80), listening(far.namespace, 22):
+        assert attempt(far.namespace, near.address, 22) == "EACCES"
+        assert attempt(far.namespace, near.address, 80) == "open"
+        assert attempt(near.namespace, far.address, 22) == "open"
+    Transfer(near.namespace, far.namespace, far.address, 5_000_000)
+
+
+def test_routed_hosts_stand_behind_the_door(namespaces, daemons, proxy):
+    a = RoutedLAN(namespaces, "a", "fd00:a::/48", ipv4="10.10.0.0/16")
+    b = RoutedLAN(namespaces, "b", "fd00:b::/48", ipv4="10.20.0.0/16")
+    proxy.connect(b.identity.name, b.identity.listen_port)
+    a.run(daemons, proxy, [b], allow_in=["tcp/80 from " + b.address])
+    b.run(daemons, proxy, [a])
+    near, far = a.hosts[0], b.hosts[0]
+    wait_until(lambda: near.can_ping(far) and far.can_ping(near), 15, what="the LANs to reach each other")
+    for mine, theirs, everywhere, error in (
+        (near.address, far.address, "::", "EACCES"), (near.ipv4, far.ipv4, "0.0.0.0", "EHOSTUNREACH"),
+    ):
+        assert far.ping(mine, count=3).received == 3 and near.ping(theirs, count=3).received == 3
+        with listening(near.namespace, 22, 80, address=everywhere), listening(far.namespace, 22, address=everywhere):
+            assert attempt(far.namespace, mine, 22) == error
+            assert attempt(far.namespace, mine, 80) == "open"
+            assert attempt(near.namespace, theirs, 22) == "open"
+        Transfer(near.namespace, far.namespace, theirs, 5_000_000)
+
+
+# A closed group
+
+
+def test_a_closed_group(pair, proxy, wire_peer):
+    hosts = pair(proxy, a={"options": ["--only-peers"], "lookup": None})
+    a, b = hosts.a.host, hosts.b.host
+    wait_until(lambda: b.can_ping(hosts.a.address) and a.can_ping(hosts.b.address), 15, what="the peer")
+    stranger = wire_peer("stranger")
+    assert stranger.call(hosts.a).is_closed(5)
+    bare = stranger.dial(hosts.a)
+    bare.send(packets.echo_request(stranger.address, hosts.a.address))
+    assert bare.is_closed(5)
+    assert a.ping(stranger.address, timeout=2).received == 0
+    assert not stranger.circuits, "nobody else is dialled"
+    assert b.ping(hosts.a.address).received == 1
+
+
+def test_a_blocked_peer_is_hung_up_on(pair, proxy, wire_peer):
+    hosts = pair(proxy)
+    stranger = wire_peer("stranger")
+    assert not stranger.call(hosts.a).is_closed(0.5)
+    control = ["--control", hosts.a.directory / "control.sock"]
+    assert oncilla("peer", "block", stranger.name, *control).returncode == 0
+    assert stranger.call(hosts.a).is_closed(5)
