@@ -1,6 +1,7 @@
 """A host is reached by its address alone: its name is asked of the lookup service that Tor's directory finds."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -198,16 +199,26 @@ def test_who_serves_anothers_lookup_name_is_not_believed(served, stranger, proxy
         assert stranger.anonymous_memory() - before < 2 << 20
 
 
+def test_who_publishes_anothers_lookup_name_and_cannot_be_reached_hides_nobody(served, stranger, proxy):
+    """Tor without ExtendedErrors does not tell that from a name that nobody has published: SOCKS5 code 4."""
+    host = served("hidden")
+    proxy.serve_lookup(lookup_name(host.address, 2), host.lookup_port)
+    ping = stranger.host.ping(host.address, timeout=20)
+    assert ping.received == 1, ping.text
+
+
 def tor_key(address, index, directory):
     """The key of a lookup name as ADD_ONION takes it."""
     assert oncilla("lookup-key", address, "--index", index, "--write", directory).returncode == 0
     return "ED25519-V3:" + base64.b64encode((directory / "hs_ed25519_secret_key").read_bytes()[32:]).decode()
 
 
-@pytest.mark.parametrize("adversary", [lie, make_up, flood, close])
+# None: he publishes the name, and cannot be reached.
+@pytest.mark.parametrize("adversary", [lie, make_up, flood, close, None])
 def test_a_host_notices_that_it_is_hidden_and_is_served_by_the_next_name(served, stranger, proxy, report, tmp_path,
                                                                          adversary):
-    with LoneTor() as tor, LookupService(adversary) as service:
+    with LoneTor() as tor, contextlib.ExitStack() as stack:
+        service = adversary and stack.enter_context(LookupService(adversary))
         host = served("hidden", ["--tor-control", f"unix:{tor.control}", "--lookup-check", "2"])
 
         def is_served(index):
@@ -219,12 +230,12 @@ def test_a_host_notices_that_it_is_hidden_and_is_served_by_the_next_name(served,
         wait_until(lambda: len(proxy.lookups) > 2, 30, what="the host to look itself up")
         assert is_served(0) and not is_served(1)
         before, began = host.anonymous_memory(), time.monotonic()
-        proxy.serve_lookup(lookup_name(host.address), service.port)
+        proxy.serve_lookup(lookup_name(host.address), service and service.port)
         host.wait_for_line("not found by its address: somebody else serves its lookup name 0, and Tor knows nobody at "
                            "its lookup name 1, which the daemon has it serve", timeout=30)
         time.sleep(1)  # who asks too early takes the name himself
         assert is_served(1) and not is_served(2)
-        report(f"{adversary.__name__}: noticed after {time.monotonic() - began:.1f} s of a check every 2 s, memory "
+        report(f"{adversary.__name__ if adversary else 'unreachable'}: noticed after {time.monotonic() - began:.1f} s of a check every 2 s, memory "
                f"+{(host.anonymous_memory() - before) / 1024:.0f} kB")
         assert host.anonymous_memory() - before < 2 << 20
         proxy.serve_lookup(lookup_name(host.address, 1), host.lookup_port)

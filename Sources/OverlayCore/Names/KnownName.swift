@@ -57,6 +57,8 @@ public enum Resolution: Equatable, Sendable {
   case known(KnownName)
   /// It is being searched for.
   case searching
-  /// It is not known, and was not found or cannot be searched for now.
+  /// It is not known, and was not found a short time ago, or nobody may be asked for it.
   case unknown
+  /// It is not known, and cannot be searched for now: Tor is away, or too much is searched for already.
+  case notNow
 }

@@ -89,13 +89,16 @@ struct NameSearches {
   /// Begins to search for the name of an address, which is not `disproved`. It returns false if the address was not
   /// found a short time ago, or if too much is searched for.
   mutating func begin(_ address: IPv6Address, disproved: OnionName? = nil, at now: Instant) -> Bool {
-    guard misses[address].map({ $0.until <= now }) ?? true, searches.count < NameSearches.limit, pace.has(at: now),
+    guard !isMissed(address, at: now), searches.count < NameSearches.limit, pace.has(at: now),
       roundPace.has(at: now)
     else { return false }
     searches.append(
       NameSearch(address, asksLookupService: asksLookupService, disproved: disproved, at: now))
     return true
   }
+
+  /// Returns whether an address was not found a short time ago.
+  func isMissed(_ address: IPv6Address, at now: Instant) -> Bool { misses[address].map { now < $0.until } ?? false }
 
   /// The time of the next step.
   var nextDeadline: Instant {

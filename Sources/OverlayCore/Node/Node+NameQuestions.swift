@@ -5,18 +5,23 @@ extension Node {
     [knownOwnName] + names.known(limit: max(0, limit - 1), at: now)
   }
 
+  /// Returns the name of an address that can be dialled; `nil` if none is known.
+  public func known(at address: IPv6Address, _ now: Instant) -> KnownName? {
+    if address == settings.name.address { return knownOwnName }
+    return names.diallable(at: address, now) == nil ? nil : names.known(at: address, now)
+  }
+
   /// Returns the name of an address, and begins to search for it if it is not known.
   public mutating func resolve<Device: PacketDevice & ~Copyable>(
     _ address: IPv6Address, turn: inout Turn<Device>
   ) -> Resolution {
-    if address == settings.name.address { return .known(knownOwnName) }
-    if names.diallable(at: address, turn.now) != nil, let known = names.known(at: address, turn.now) {
-      return .known(known)
-    }
+    if let known = known(at: address, turn.now) { return .known(known) }
     defer { tellUnresolved(turn: &turn) }
-    let isSearched =
-      peers.search(for: address, names: &names, streams: &streams, out: &out, at: turn.now) != nil
-    return isSearched ? .searching : names.known(at: address, turn.now).map { .known($0) } ?? .unknown
+    if peers.search(for: address, names: &names, streams: &streams, out: &out, at: turn.now) != nil {
+      return .searching
+    }
+    if let known = names.known(at: address, turn.now) { return .known(known) }
+    return peers.maySearchLater(for: address, at: turn.now) ? .notNow : .unknown
   }
 
   /// Forgets a name that was learned. Circuits stay. It returns false if there is none.
@@ -48,7 +53,7 @@ extension Node {
   public var ownAddress: IPv6Address { settings.name.address }
 
   /// The name of this identity, as one that is known.
-  public var knownOwnName: KnownName {
+  var knownOwnName: KnownName {
     KnownName(name: settings.name, source: .own, isReached: false, age: nil, expiry: nil)
   }
 }

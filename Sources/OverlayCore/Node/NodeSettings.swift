@@ -14,6 +14,8 @@ public struct NodeSettings: Sendable {
   public let checksSelf: Bool
   /// The mean time between two checks whether this host is found by its address.
   public let lookupInterval: Duration
+  /// Whether Tor serves this host's lookup names at the daemon's word, and not by torrc.
+  public let tellsTor: Bool
   /// The port of the onion service of every host of the overlay.
   public let servicePort: UInt16
   /// Whether the device exchanges super-packets and packets without a complete checksum.
@@ -32,7 +34,7 @@ public struct NodeSettings: Sendable {
   /// Makes the settings of a node.
   public init(
     name: OnionName, policy: NodePolicy = NodePolicy(), siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
-    checksSelf: Bool = false, lookupInterval: Duration = .seconds(30 * 60),
+    checksSelf: Bool = false, lookupInterval: Duration = .seconds(30 * 60), tellsTor: Bool = false,
     servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false,
     mtu: Int = 1_500,
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
@@ -44,6 +46,7 @@ public struct NodeSettings: Sendable {
     self.dialsPeers = dialsPeers
     self.checksSelf = checksSelf
     self.lookupInterval = lookupInterval
+    self.tellsTor = tellsTor
     self.servicePort = servicePort
     self.isOffloading = isOffloading
     self.mtu = mtu
@@ -61,8 +64,6 @@ public struct NodeSettings: Sendable {
     PeerPolicy(
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
       idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, lookup: policy.lookup,
-      lookupInterval: lookupInterval, isFirst: dialsPeers,
-      checksSelf: checksSelf,
-      bounds: bounds)
+      lookupInterval: lookupInterval, tellsTor: tellsTor, isFirst: dialsPeers, checksSelf: checksSelf, bounds: bounds)
   }
 }

@@ -7,6 +7,9 @@ public enum DialFailure: Error, Equatable, Sendable {
   case refused(code: UInt8)
   /// No directory of Tor has a descriptor of that name.
   case notFound
+  /// No directory of Tor has a descriptor of that name, or it has no introduction point: the SOCKS port has no
+  /// `ExtendedErrors`, and tells no more. Somebody else can have put such a descriptor there.
+  case notFoundOrUseless
   /// The descriptor cannot be used.
   case badDescriptor
   /// The onion service did not answer at its introduction points, or not at the rendezvous point.
@@ -46,7 +49,8 @@ public enum DialFailure: Error, Equatable, Sendable {
     switch code {
     case 0x00: return nil
     case 0x01: self = isExtended ? .nobodyListens : .generalFailure
-    case DialFailure.hostUnreachable, 0xf0: self = .notFound
+    case DialFailure.hostUnreachable: self = .notFoundOrUseless
+    case 0xf0: self = .notFound
     case 0x05: self = .portNotMapped
     case 0xf1: self = .badDescriptor
     case 0xf2, 0xf3, 0xf7: self = .noRendezvous
@@ -66,7 +70,7 @@ extension DialFailure: CustomStringConvertible {
   public var description: String {
     switch self {
     case .refused(let code): "refused by Tor (SOCKS code \(code))"
-    case .notFound: "its Tor is off or the name is wrong (descriptor not found)"
+    case .notFound, .notFoundOrUseless: "its Tor is off or the name is wrong (descriptor not found)"
     case .badDescriptor: "its descriptor cannot be used (perhaps its Tor is much newer than this one)"
     case .noRendezvous: "its Tor does not answer, though its descriptor is there: it went off a short time ago"
     case .keyMissing: "the key of its invitation is missing: it admits only whom it has invited"

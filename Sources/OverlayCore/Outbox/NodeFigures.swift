@@ -103,7 +103,7 @@ extension DialFailure {
   var kind: Kind {
     switch self {
     case .refused: .refused
-    case .notFound: .notFound
+    case .notFound, .notFoundOrUseless: .notFound
     case .badDescriptor: .badDescriptor
     case .noRendezvous: .noRendezvous
     case .keyMissing: .keyMissing

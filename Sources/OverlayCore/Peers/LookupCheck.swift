@@ -3,6 +3,8 @@
 ///
 /// Anybody can serve anybody's lookup name, and the last who did is found. So this host asks as a stranger would: by
 /// the next index where it is told something else than its own name, and no further where Tor knows no such service.
+/// A SOCKS port without `ExtendedErrors` does not tell that from a service that somebody else has published and that
+/// nobody can reach: of a name that Tor serves at this host's word it means the latter.
 /// What is not found twice in a row is not found. Where Tor says nothing of any of them it reaches nobody, which says
 /// nothing of others.
 ///
@@ -28,6 +30,9 @@ struct LookupCheck {
 
   /// The mean time between two checks.
   let interval: Duration
+  /// The greatest index that Tor serves at this host's word; `nil` if it does so by torrc, where nobody knows. Where Tor
+  /// serves a name, and tells no reason why it is not reached, somebody else has made it useless.
+  private(set) var served: UInt8?
   /// What was found last.
   private(set) var finding = LookupFinding.unknown
   /// The time of the next step; the distant future if none is due.
@@ -41,7 +46,12 @@ struct LookupCheck {
   private var isAnswered = false
 
   /// Makes a check that does nothing before `begin`.
-  init(interval: Duration = LookupCheck.interval) { self.interval = interval }
+  ///
+  /// - Parameter tellsTor: Whether Tor serves the names at this host's word, from index 0 on.
+  init(interval: Duration = LookupCheck.interval, tellsTor: Bool = false) {
+    self.interval = interval
+    served = tellsTor ? 0 : nil
+  }
 
   /// Begins to check. `random`, in 0..<1, chooses the time, here and below.
   mutating func begin(at now: Instant, random: Double) {
@@ -56,7 +66,7 @@ struct LookupCheck {
   }
 
   /// Ends the checks, because nothing is served any more.
-  mutating func stop() { self = LookupCheck(interval: interval) }
+  mutating func stop() { self = LookupCheck(interval: interval, tellsTor: served != nil) }
 
   /// Returns what is to be done now; `nil` if nothing is. After `ask`, `ended` or `postpone` follows.
   mutating func step(at now: Instant) -> Step? {
@@ -90,6 +100,8 @@ struct LookupCheck {
   enum Answer {
     /// Tor knows no such service.
     case absent
+    /// Tor knows no such service, or none that answers, and does not tell which.
+    case absentOrUseless
     /// Somebody else, or nobody, was at the service.
     case other
     /// Tor has said nothing for all the time.
@@ -104,7 +116,7 @@ struct LookupCheck {
     let found: LookupFinding
     if isTold {
       found = .found(at: index)
-    } else if answer == .absent {
+    } else if answer == .absent || answer == .absentOrUseless && served.map({ $0 < index }) ?? true {
       found = .missing(index)
     } else if index < LookupKey.indices.upperBound {
       index += 1
@@ -126,6 +138,7 @@ struct LookupCheck {
     }
     guard found != finding else { return nil }
     finding = found
+    if case .missing(let index) = found { served = served.map { max($0, index) } }
     return found
   }
 }

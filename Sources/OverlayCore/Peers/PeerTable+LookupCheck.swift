@@ -46,6 +46,7 @@ extension PeerTable {
     let answer: LookupCheck.Answer =
       switch end {
       case .notBuilt(.notFound): .absent
+      case .notBuilt(.notFoundOrUseless): .absentOrUseless
       case .notBuilt(.silence): .silence
       case .notBuilt, .failure, .torUnreachable, .unneeded: .other
       }

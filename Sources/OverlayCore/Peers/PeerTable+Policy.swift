@@ -75,6 +75,8 @@ struct PeerPolicy {
   var lookup: LookupMode
   /// The mean time between two checks whether this host is found by its address.
   let lookupInterval: Duration
+  /// Whether Tor serves this host's lookup names at the daemon's word, and not by torrc.
+  let tellsTor: Bool
   /// Whether this is the first identity of its host, which checks its service at once.
   let isFirst: Bool
   /// Whether this host's own service is dialled, to find out whether others can reach it.

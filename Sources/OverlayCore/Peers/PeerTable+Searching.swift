@@ -7,16 +7,26 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
     if let peer = peers.find(address), peers[peer].isResolving { return peer }
-    guard tor != .unreachable, LookupKey.mayBelong(to: address),
-      OverlayNetwork.tor.isPeer(address, of: policy.name.address),
-      !policy.siblings.contains(address), !isBlocked(address), searches.begin(address, disproved: disproved, at: now)
-    else { return nil }
+    guard tor != .unreachable, canBeFound(address), searches.begin(address, disproved: disproved, at: now) else {
+      return nil
+    }
     out.counters[.searched] += 1
     let peer = findOrInsert(address, nil)
     peers[peer].resolves(at: now)
     stepSearches(names: &names, streams: &streams, out: &out, at: now)
     // Where there is nobody to ask the search is over already.
     return peers.find(address).flatMap { peers[$0].isResolving ? $0 : nil }
+  }
+
+  /// Returns whether a host other than this one can have the address, and may be looked for.
+  private func canBeFound(_ address: IPv6Address) -> Bool {
+    LookupKey.mayBelong(to: address) && OverlayNetwork.tor.isPeer(address, of: policy.name.address)
+      && !policy.siblings.contains(address) && !isBlocked(address)
+  }
+
+  /// Returns whether an address that `search` refused may be searched for once Tor is there and there is room.
+  func maySearchLater(for address: IPv6Address, at now: Instant) -> Bool {
+    canBeFound(address) && !searches.isMissed(address, at: now)
   }
 
   /// Does what is due of all searches.

@@ -65,7 +65,7 @@ struct PeerTable: ~Copyable {
     strangerLines = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     selfCheck = policy.checksSelf ? SelfCheck() : nil
     searches = NameSearches(asksLookupService: policy.lookup != .off)
-    lookupCheck = LookupCheck(interval: policy.lookupInterval)
+    lookupCheck = LookupCheck(interval: policy.lookupInterval, tellsTor: policy.tellsTor)
   }
 
   // MARK: - Who there is

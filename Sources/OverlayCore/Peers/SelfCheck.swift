@@ -109,7 +109,11 @@ struct SelfCheck {
     nextStep = now + SelfCheck.pauses[min(failures, SelfCheck.pauses.count - 1)]
     failures += 1
     let before = readiness
-    readiness = failure == .notBuilt(.notFound) ? .publishing : .notReady(failure)
+    readiness =
+      switch failure {
+      case .notBuilt(.notFound), .notBuilt(.notFoundOrUseless): .publishing
+      default: .notReady(failure)
+      }
     return readiness != before
   }
 }

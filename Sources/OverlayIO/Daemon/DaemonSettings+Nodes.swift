@@ -24,7 +24,8 @@ extension DaemonSettings {
     return NodeSettings(
       name: name,
       policy: policy(of: number),
-      siblings: siblings, dialsPeers: isFirst, checksSelf: true, lookupInterval: lookupInterval,
+      siblings: siblings, dialsPeers: isFirst, checksSelf: true,
+      lookupInterval: lookupInterval, tellsTor: torControl != nil,
       servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,

@@ -27,13 +27,18 @@ extension Pump {
     ]
   }
 
-  /// The members of `name_resolve`. The first identity searches.
+  /// The members of `name_resolve`. What any identity knows counts; the first one searches.
   func resolve(_ address: IPv6Address, _ petname: (IPv6Address) -> Petname?) throws(ControlError) -> JSONObject {
-    let own = withEach { node, _ in node.ownAddress == address ? node.knownOwnName : nil }.compactMap(\.self).first
-    if let own { return own.members { _ in nil } }
+    let known = withEach { node, turn in node.known(at: address, turn.now) }.compactMap(\.self).first
+    if let known { return known.members(petname) }
     switch withFirst({ node, turn in node.resolve(address, turn: &turn) }) {
     case .known(let known): return known.members(petname)
     case .searching: return ["address": .text(address), "name": .null, "source": "searching"]
+    case .notNow:
+      throw ControlError(
+        .notReady,
+        "the name of \(address) is not known, and cannot be searched for now: Tor is away, or there are too many searches"
+      )
     case .unknown, nil:
       throw ControlError(.notFound, "the name of \(address) is not known, and was not found")
     }

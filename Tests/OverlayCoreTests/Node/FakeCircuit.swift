@@ -14,7 +14,7 @@ enum DialOutcome {
 
 /// What a lookup service does.
 enum LookUpService {
-  /// Tor finds no descriptor of it.
+  /// Tor finds no descriptor of it, and says so, as with `ExtendedErrors`.
   case absent
   /// Tor finds it, and nobody behind it.
   case refused(code: UInt8)
@@ -26,7 +26,7 @@ enum LookUpService {
   /// The code of SOCKS5 that Tor gives.
   var code: UInt8 {
     switch self {
-    case .absent: 4
+    case .absent: 0xf0
     case .refused(let code): code
     case .says, .isSilent: 0
     }

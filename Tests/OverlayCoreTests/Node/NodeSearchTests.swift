@@ -61,6 +61,18 @@ struct NodeSearchTests {
     #expect(host.node.peers.count == 0 && host.node.streams.count == 0)
   }
 
+  @Test(
+    "who publishes a lookup name that nobody can reach hides nobody, where Tor does not tell that from none",
+    arguments: UInt8(1)...3)
+  func useless(served: UInt8) {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    for index in UInt8(0)...3 { world.lookUpServices[name(index)] = .refused(code: 4) }
+    world.lookUpServices[name(served)] = line(carol)
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(other.takeDelivered() == [host.packet(to: carol.address)])
+    #expect(host.lookUps.count == Int(served) + 1)
+  }
+
   @Test("with lookup off, without Tor, and for an address that no host of version 3 has, nobody is asked")
   func nobodyIsAsked() {
     let quiet = asking(.off)
@@ -309,6 +321,18 @@ struct NodeSearchTests {
     _ = host.node.apply(NodePolicy(lookup: .ask), turn: &host.turn)
     world.pass(.seconds(1_000))
     #expect(host.lookUps.count == asked)
+  }
+
+  @Test(
+    "a name that Tor serves at this host's word, and that is not reached, is somebody else's", arguments: [true, false])
+  func servingBesideTheUseless(tellsTor: Bool) {
+    let settings = NodeSettings(
+      name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(100), tellsTor: tellsTor)
+    let host = world.start(FakeHost(settings))
+    for index in UInt8(0)...3 { world.lookUpServices[name(index)] = .refused(code: 4) }
+    world.pass(.seconds(2_000))
+    #expect(host.servedLookups == (tellsTor ? [1, 2, 3] : [0]))
+    #expect(host.events.last == .lookup(tellsTor ? .hidden : .missing(0)))
   }
 
   @Test("who takes all questions and says nothing hides a host that wants to be found")

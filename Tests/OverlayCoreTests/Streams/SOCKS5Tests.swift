@@ -56,7 +56,7 @@ struct SOCKS5Tests {
   @Test("each code has its meaning, and the general one has another where there are none for keys and names")
   func codes() {
     let meanings: [(UInt8, DialFailure?)] = [
-      (0x00, nil), (0x01, .generalFailure), (0x02, .other(code: 2)), (0x04, .notFound), (0x05, .portNotMapped),
+      (0x00, nil), (0x01, .generalFailure), (0x02, .other(code: 2)), (0x04, .notFoundOrUseless), (0x05, .portNotMapped),
       (0xf0, .notFound), (0xf1, .badDescriptor), (0xf2, .noRendezvous), (0xf3, .noRendezvous), (0xf4, .keyMissing),
       (0xf5, .keyWrong), (0xf6, .badName), (0xf7, .noRendezvous),
     ]
