@@ -16,20 +16,29 @@ public final class Log {
   /// How many bytes of a message are written: what a syslog receiver should be able to take (RFC 5424 section 6.1).
   public static let longestLine = 2048
 
+  private let advised: (String) -> String
   private var sink: any LogSink
   private var errorSink: (any LogSink)?
 
-  /// A log that hands its lines to `sink`, and those of errors to `errorSink`, too.
-  init(level: LogLevel, sink: any LogSink, errorSink: (any LogSink)? = nil) {
+  /// A log that hands its lines to `sink`, and those of errors to `errorSink`, too. `advised` makes the commands that a
+  /// line advises those of the daemon's instance.
+  init(
+    level: LogLevel, advised: @escaping (String) -> String = { $0 }, sink: any LogSink,
+    errorSink: (any LogSink)? = nil
+  ) {
     self.level = level
+    self.advised = advised
     self.sink = sink
     self.errorSink = errorSink
   }
 
-  /// A log to `target`; an error if its file cannot be opened.
-  public convenience init(level: LogLevel, target: LogTarget) throws(SystemError) {
+  /// A log to `target`; an error if its file cannot be opened. `advised` makes the commands that a line advises those of
+  /// the daemon's instance.
+  public convenience init(
+    level: LogLevel, advised: @escaping (String) -> String = { $0 }, target: LogTarget
+  ) throws(SystemError) {
     let (sink, errorSink) = try Log.sinks(for: target)
-    self.init(level: level, sink: sink, errorSink: errorSink)
+    self.init(level: level, advised: advised, sink: sink, errorSink: errorSink)
   }
 
   /// Where lines, and those of errors too, go; an error if a file cannot be opened.
@@ -52,7 +61,7 @@ public final class Log {
     if lost > 0, sink.write(.warning, "\(lost) line\(lost == 1 ? "" : "s") of the log could not be written") {
       lost = 0
     }
-    let line = message().cut(toBytes: Log.longestLine).singleLine.cut(toBytes: Log.longestLine)
+    let line = advised(message()).cut(toBytes: Log.longestLine).singleLine.cut(toBytes: Log.longestLine)
     if !sink.write(level, line) { lost += 1 }
     if level == .error { _ = errorSink?.write(level, line) }
   }

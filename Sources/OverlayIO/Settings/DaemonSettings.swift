@@ -60,7 +60,7 @@ public struct DaemonSettings: Equatable, Sendable {
   /// Whether Tor's directory is asked for the names of unknown addresses, and tells this host's.
   public var lookup = LookupMode.ask
   /// Where the first identity tells its name to those who look it up.
-  public var lookupListen = SocketAddress.ipv4(.loopback, port: 8061)
+  public var lookupListen = SocketAddress.standardLookup
   /// The mean time between two checks whether this host is found by its address.
   public var lookupInterval: Duration = .seconds(1_800)
   /// Tor's SOCKS port.
@@ -153,15 +153,25 @@ extension DaemonSettings {
   }
 
   /// Where the identity with this address tells its name to those who look it up, or would; `nil` if it has no place for
-  /// that. An address that no identity is known to have is taken for that of the first, whose name Tor may tell.
-  public func lookupPlace(of address: IPv6Address) -> SocketAddress? {
-    let number = identities.firstIndex { if case .onion(let name) = $0.name { name.address == address } else { false } }
-    guard let number else { return identities.first.map { $0.lookupListen ?? lookupListen } }
-    return identities[number].lookupListen ?? (number == 0 ? lookupListen : nil)
+  /// that, or is not known to be of this daemon: the place of another would tell that one's name.
+  ///
+  /// `running` are the addresses of the daemon's identities, in order, as it tells them. Without them an address that no
+  /// other identity has is that of the only one whose name is not in the configuration.
+  public func lookupPlace(of address: IPv6Address, running: [IPv6Address]) -> SocketAddress? {
+    let told = identities.map { if case .onion(let name) = $0.name { name.address } else { nil as IPv6Address? } }
+    let untold = told.indices.filter { told[$0] == nil }
+    let known = running.count == identities.count ? running : told
+    let number = known.firstIndex(of: address) ?? (known.contains(nil) && untold.count == 1 ? untold[0] : nil)
+    return number.flatMap { identities[$0].lookupListen ?? ($0 == 0 ? lookupListen : nil) }
   }
 
   /// What lies behind peers, at most `mostPrefixes`.
   public var routes: [Route] { table.routes }
   /// What lies behind this host, at most `mostPrefixes`.
   public var served: [IPPrefix] { table.served }
+}
+
+extension SocketAddress {
+  /// Where the lookup service listens if nothing else is said.
+  public static let standardLookup = SocketAddress.ipv4(.loopback, port: 8_061)
 }

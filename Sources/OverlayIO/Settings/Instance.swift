@@ -22,6 +22,10 @@ public struct Instance: Hashable, Sendable {
     guard !Instance.reserved.contains(name) else {
       throw SettingValue.Refusal("this name is reserved: the daemon without a name keeps a file of this name")
     }
+    // "oncilla-NAME-lookup.conf" is the file of instance NAME for Tor.
+    guard name != "lookup", !name.hasSuffix("-lookup") else {
+      throw SettingValue.Refusal("names that end in \"lookup\" are reserved for the lookup services of other instances")
+    }
     self.init(unchecked: name)
   }
 
@@ -58,6 +62,7 @@ public struct Instance: Hashable, Sendable {
 
   /// Returns a text in which each command that it advises, `'oncilla COMMAND'`, is for this instance.
   public func advised(_ text: String) -> String {
+    guard name != nil else { return text }
     let (general, own) = ("'\(Instance.standard.program) ", "'\(program) ")
     var (rest, result) = (text[...], "")
     while let first = rest.first {

@@ -33,9 +33,9 @@ extension Command {
           "the daemon's interface is in no network namespace of its own: sudo ip netns add onions, "
             + "sudo ip -n onions link set lo up, and start the daemon with --netns onions")
       }
-      let resolver = OverlayResolver(
-        (status["dns"]?.array ?? []).compactMap(\.string), zone: status["dns_zone"]?.string ?? LocalNameServer.usualZone
-      )
+      // A zone becomes a line of a file, and who answers may be anybody.
+      let zone = status["dns_zone"]?.string.flatMap { try? SettingValue.zone($0) } ?? LocalNameServer.usualZone
+      let resolver = OverlayResolver((status["dns"]?.array ?? []).compactMap(\.string), zone: zone)
       guard let program = OverlayProgram(parsed.operands, in: path, as: account, asking: resolver) else {
         throw .failed("\(path.quotedLine()) is no network namespace that has a name")
       }

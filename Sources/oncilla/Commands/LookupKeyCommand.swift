@@ -78,7 +78,10 @@ struct LookupKeyDraft: ReadingDraft {
       }
     }
     let settings = (try? ConfigurationSource(instance).loadIfNamed())?.settings.daemon
-    let target = settings?.lookupPlace(of: key.address).map { "\($0)" } ?? "127.0.0.1:8061"
+    let identities = (try? DaemonConnection(instance, control).ask("identities"))?["identities"]?.array ?? []
+    let running = identities.compactMap { $0["address"]?.string.flatMap { IPv6Address($0[...]) } }
+    let place = settings.map { $0.lookupPlace(of: key.address, running: running) } ?? .standardLookup
+    let target = place.map { "\($0)" } ?? "HOST:PORT"
     let lines = [
       "HiddenServiceDir \(directory ?? LookupFinding.directory(of: key.index))",
       "HiddenServicePort \(settings?.servicePort ?? OverlayNetwork.servicePort) \(target)",
@@ -94,8 +97,11 @@ struct LookupKeyDraft: ReadingDraft {
       directory.map {
         "\($0) holds the key of this lookup name of \(key.address), and belongs to \(owner), which has to be Tor's user."
       } ?? "This is the lookup name of \(key.address); --write makes the directory with its key."
+    // The place of another identity would tell who that is.
+    let unknown =
+      place == nil ? "HOST:PORT is the lookup-listen of its own daemon: it is no identity of this one.\n" : ""
     return
-      "\(key.name)\n\(what)\nLines of torrc that serve it, beside those for the lookup names before it, after which "
+      "\(key.name)\n\(what)\n\(unknown)Lines of torrc that serve it, beside those for the lookup names before it, after which "
       + "'systemctl reload tor@default' tells Tor:\n\(lines.map { "    \($0)\n" }.joined())"
   }
 }

@@ -5,7 +5,7 @@ func runDaemon(_ configuration: Configuration, from source: ConfigurationSource)
   let settings = configuration.settings
   let log: Log
   do throws(SystemError) {
-    log = try Log(level: settings.logLevel, target: settings.logTarget)
+    log = try Log(level: settings.logLevel, advised: source.instance.advised, target: settings.logTarget)
   } catch {
     var directory: String?
     if case .file(let path) = settings.logTarget { directory = missingDirectory(of: path) }

@@ -47,6 +47,24 @@ struct DaemonSettingsTests {
     #expect(settings.addressService(for: addresses, station: station)?.bindings == [host: addresses[1]])
   }
 
+  @Test("the place where an identity is looked up is told of no other: it would tell that one's name")
+  func lookupPlaces() throws {
+    let addresses = names.map(\.address)
+    let other = SocketAddress.ipv4(.loopback, port: 9_001)
+    var settings = settings
+    settings.identities[1].lookupListen = other
+    #expect(settings.lookupPlace(of: addresses[0], running: []) == .standardLookup)
+    #expect(settings.lookupPlace(of: addresses[1], running: []) == other)
+    #expect(settings.lookupPlace(of: addresses[2], running: []) == nil)
+    // Names that Tor made are not in the configuration.
+    settings.identities[1].name = .madeByTor(nil)
+    #expect(settings.lookupPlace(of: addresses[2], running: []) == other)
+    #expect(settings.lookupPlace(of: addresses[2], running: [addresses[0], addresses[1]]) == nil)
+    #expect(settings.lookupPlace(of: addresses[1], running: [addresses[0], addresses[1]]) == other)
+    settings.identities[0].name = .madeByTor(nil)
+    #expect(settings.lookupPlace(of: addresses[1], running: []) == nil)
+  }
+
   @Test("what the daemon may take is shared out between its identities, which know each other's addresses")
   func shares() {
     #expect(node(0).bounds == NodeBounds(identities: 2, circuits: 100))

@@ -44,6 +44,13 @@ struct LogTests {
     #expect(sink.lines == ["notice name \\u{1b}[31mx\\nerror: all is lost\\r\\u{0}"])
   }
 
+  @Test("the commands that a line advises are for the daemon's instance")
+  func advice() throws {
+    let instance = try Instance("office")
+    Log(level: .notice, advised: instance.advised, sink: sink).notice("'oncilla lookup-key' makes it")
+    #expect(sink.lines == ["notice 'oncilla -i office lookup-key' makes it"])
+  }
+
   @Test("a line has its longest length")
   func long() {
     let log = Log(level: .notice, sink: sink)

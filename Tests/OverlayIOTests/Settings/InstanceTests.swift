@@ -51,6 +51,13 @@ struct InstanceTests {
     #expect(error?.description.hasPrefix("instance a-long-name-for-one needs --interface NAME") == true)
   }
 
+  @Test("a name that shares a file for Tor with another instance is refused", arguments: ["lookup", "office-lookup"])
+  func lookup(name: String) throws {
+    let error = #expect(throws: SettingValue.Refusal.self) { try Instance(name) }
+    #expect(error?.reason.contains("lookup services of other instances") == true)
+    #expect(try Instance("lookups").name == "lookups")
+  }
+
   @Test(
     "what a text advises is for it",
     arguments: [
