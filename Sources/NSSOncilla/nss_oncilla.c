@@ -30,7 +30,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 static const char socket_path[] = "/run/oncilla/names.sock";
-static const char hosts_path[] = "/run/oncilla/hosts";
+static const char hosts_path[] = "/var/cache/oncilla/hosts";
 static const char zone[] = "oncilla.internal";
 static const unsigned char prefix[6] = {0xfd, 0x87, 0xd8, 0x7e, 0xeb, 0x43};
 

@@ -40,11 +40,13 @@ def getent(module, place, tmp_path):
     names = [ALICE, STRANGER, "alice.oncilla.internal", "bob.oncilla.internal", "x.onion", "onion", "alice",
              "example.com", "oncilla.internal", "a" * 63 + ".onion", "a..onion"]
     (tmp_path / "hosts").write_text(f"{BEHIND} {' '.join(names)}\n{overlay_address(ALICE)} behind.example\n")
-    pathlib.Path("/run/oncilla").mkdir(exist_ok=True)
+    places = ["/run/oncilla", "/var/cache/oncilla"]
+    for path in places:
+        pathlib.Path(path).mkdir(exist_ok=True)
 
     def get(database, name, configuration="nsswitch.conf"):
-        script = (f"mount --bind {place} /run/oncilla && mount --bind {tmp_path}/{configuration} /etc/nsswitch.conf && "
-                  f"mount --bind {tmp_path}/hosts /etc/hosts && exec getent \"$0\" \"$1\"")
+        mounts = {**dict.fromkeys(places, place), "/etc/nsswitch.conf": tmp_path / configuration, "/etc/hosts": tmp_path / "hosts"}
+        script = "".join(f"mount --bind {source} {target} && " for target, source in mounts.items()) + 'exec getent "$0" "$1"'
         began = time.monotonic()
         result = subprocess.run(["unshare", "-m", "sh", "-c", script, database, name], capture_output=True, text=True,
                                 env={**os.environ, "LD_LIBRARY_PATH": str(module)}, timeout=20)

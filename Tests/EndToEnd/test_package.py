@@ -112,7 +112,8 @@ def test_units_give_away_little(unit, report, tmp_path):
     ("oncilla.service", "oncilla@.service"), ("oncilla.oncilla-guard.service", "oncilla-guard@.service")])
 def test_the_unit_of_an_instance_differs_by_its_places_alone(unit, template):
     own, other = ((UNITS / name).read_text() for name in (unit, template))
-    for place, instance in (("/etc/oncilla/", "/etc/oncilla/%i/"), ("Directory=oncilla\n", "Directory=oncilla/%i\n"),
+    for place, instance in (("/etc/oncilla/", "/etc/oncilla/%i/"), ("StateDirectory=oncilla\n", "StateDirectory=oncilla/%i\n"),
+                            ("RuntimeDirectory=oncilla\n", "RuntimeDirectory=oncilla/%i\n"),
                             ("bin/oncilla ", "bin/oncilla -i %i "), ("Description=Oncilla:", "Description=Oncilla, instance %i:"),
                             ("Description=Oncilla's guard:", "Description=Oncilla's guard for instance %i:"),
                             ("oncilla-guard.service", "oncilla-guard.service oncilla-guard@%i.service"),
@@ -245,7 +246,13 @@ def test_every_user_finds_names_by_the_module_as_its_readme_says(installed, pack
         assert find(str(office))[1] == "office.oncilla.internal"
         assert find(stranger)[:1] == ([str(overlay_address(stranger))] if running else [])
         machine.run("systemctl", "stop", "oncilla")
-    assert machine.run("stat", "-c", "%U %a", "/run/oncilla/hosts").stdout == "oncilla 644\n"
+    assert machine.run("stat", "-c", "%U %a", "/var/cache/oncilla/hosts").stdout == "oncilla 644\n"
+    # Nor are known names asked elsewhere between a boot and the daemon's start.
+    machine.run("systemctl", "disable", "oncilla")
+    machine.shut_down()
+    machine = boot(installed)
+    assert find("office")[:1] == [str(office)], machine.journal()
+    assert machine.show("oncilla.service", "ActiveState") == "inactive"
     machine.run("dpkg", "-P", "libnss-oncilla")
     assert find(PEER) == [], "without the module"
 
