@@ -55,8 +55,8 @@ struct LearnedNames: Sendable {
 
     /// Whether a circuit to it was built.
     var isReached: Bool { order == .reached }
-    /// Whether it is more than the claim of a stranger, to be known to the next run, too.
-    var isWorthRemembering: Bool { isReached || source != .keepalive }
+    /// Whether it is more than the claim of a stranger, or what a program asked for, to be known to the next run, too.
+    var isWorthRemembering: Bool { isReached || source != .keepalive && teller != .program }
 
     /// Returns the time until it keeps its address no more; negative if it does not now.
     func remaining(at now: Instant) -> Duration { validUntil - now.sinceStart }

@@ -61,9 +61,10 @@ public enum IdentityFiles {
     }
   }
 
-  /// Writes the identity to new files of a directory as Tor's `HiddenServiceDir` has them. The directory is made, for
-  /// its owner alone, if it is not there; by root it is given to the owner of the one that it is in, who is Tor's user
-  /// below Tor's directory. Returns the name of the user to whom it belongs.
+  /// Writes the identity to new files of a directory as Tor's `HiddenServiceDir` has them; those of them that are there
+  /// already, since a write was cut short, stay. The directory is made, for its owner alone, if it is not there; by root
+  /// it is given to the owner of the one that it is in, who is Tor's user below Tor's directory. Returns the name of the
+  /// user to whom it belongs.
   @discardableResult
   public static func write(_ identity: StoredIdentity, toService directory: String) throws(Failure) -> String {
     var files = TorKeyFiles(identity)
@@ -77,9 +78,9 @@ public enum IdentityFiles {
       if isNew, SystemCall.user == 0 {
         try made.give(toOwnerOf: try OpenDirectory(parent(of: path)))
       }
-      try made.create(names.secretKey, with: files.secretKey)
-      try made.create(names.publicKey, with: files.publicKey)
-      try made.create(names.name, with: files.hostname)
+      try complete(made, names.secretKey, files.secretKey)
+      try complete(made, names.publicKey, files.publicKey)
+      try complete(made, names.name, files.hostname)
       let owner = try made.owner
       return UserFiles.user(owner) ?? "\(owner)"
     } catch {
@@ -122,6 +123,17 @@ public enum IdentityFiles {
     } catch {
       throw .notTors(directory, error)
     }
+  }
+
+  /// Creates a file, unless it is there and says the same.
+  private static func complete(
+    _ directory: borrowing OpenDirectory, _ name: String, _ bytes: [UInt8]
+  ) throws(SystemError) {
+    if case .content(var old) = try directory.readPlain(name, limit: TorKeyFiles.longest) {
+      defer { old.wipe() }
+      if old == bytes { return }
+    }
+    try directory.create(name, with: bytes)
   }
 
   private static func parent(of path: Substring) -> String {

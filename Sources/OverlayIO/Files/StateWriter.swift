@@ -10,6 +10,9 @@ import OverlayCore
 /// A power cut loses what was given in the last second. That is right for leases: a host whose lease is not known is
 /// given the same address when it asks for it by name, as hosts do.
 final class StateWriter {
+  /// The longest time from a write that failed to the next.
+  static let longestPause = Duration.seconds(60)
+
   /// Writes a text as the file's content; what went wrong.
   typealias Write = @Sendable (_ text: String) -> SystemError?
 
@@ -141,15 +144,18 @@ private final class WritingTask: Pollable, @unchecked Sendable {
   }
 
   func run() {
-    while let text = next() {
-      let error = write(text())
+    var pause = interval
+    while let make = next() {
+      let text = make()
+      let error = write(text)
       locked {
         outcome = Outcome(error: error)
         // It is tried again, and for the last time at the end: nothing newer may ever come.
-        if error != nil, !isStopping, self.text == nil { self.text = text }
+        if error != nil, !isStopping, self.text == nil { self.text = { text } }
       }
       try? SystemCall.increment(news.number)
-      rest()
+      rest(pause)
+      pause = error == nil ? interval : min(pause + pause, StateWriter.longestPause)
     }
   }
 
@@ -163,8 +169,8 @@ private final class WritingTask: Pollable, @unchecked Sendable {
   }
 
   /// Waits until the next write may follow the last.
-  private func rest() {
-    let nanoseconds = Int(clamping: (SystemCall.now + interval).nanoseconds)
+  private func rest(_ pause: Duration) {
+    let nanoseconds = Int(clamping: (SystemCall.now + pause).nanoseconds)
     var end = timespec(tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }

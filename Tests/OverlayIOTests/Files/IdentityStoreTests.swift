@@ -74,6 +74,15 @@ struct IdentityStoreTests {
     #expect(try IdentityFiles.readBackup(path) == backup)
   }
 
+  @Test("a write to Tor's directory that was cut short is completed", arguments: ["hostname", "hs_ed25519_public_key"])
+  func cutShort(missing: String) throws {
+    let path = "\(directory)/service"
+    try IdentityFiles.write(try Self.identity(), toService: path)
+    #expect(unlink("\(path)/hostname") == 0 && (missing == "hostname" || unlink("\(path)/\(missing)") == 0))
+    try IdentityFiles.write(try Self.identity(), toService: path)
+    #expect(try IdentityFiles.read(service: path) == (try Self.identity()))
+  }
+
   @Test("Tor's directory is written and read, and overwritten never")
   func serviceDirectory() throws {
     let path = "\(directory)/service"
@@ -81,7 +90,8 @@ struct IdentityStoreTests {
     #expect(Self.mode(path) == 0o700)
     #expect(Self.mode("\(path)/hs_ed25519_secret_key") == 0o600)
     #expect(try IdentityFiles.read(service: path) == (try Self.identity()))
-    #expect(throws: IdentityFiles.Failure.self) { try IdentityFiles.write(try Self.identity(), toService: path) }
+    #expect(throws: IdentityFiles.Failure.self) { try IdentityFiles.write(try Self.identity(1), toService: path) }
+    #expect(try IdentityFiles.read(service: path) == (try Self.identity()))
     #expect(throws: IdentityFiles.Failure.self) { try IdentityFiles.read(service: directory) }
   }
 }
