@@ -130,8 +130,8 @@ enum DecoderTarget {
       destination: destination)
     withCopy(of: header.bytes + message) { memory in
       guard let packet = PacketView(memory) else { return }
-      let isSolicitation = DiscoveryCheck.isRouterSolicitation(packet)
-      check(!isSolicitation || RouterSolicitation.isValid(packet), "two judge a router solicitation differently")
+      let isFirst = message.first == DiscoveryType.routerSolicitation
+      check(!RouterSolicitation.isValid(packet) || isFirst, "another message is a router solicitation")
       guard let message = NeighbourMessage(packet), let address = message.linkLayerAddress else { return }
       var stored = [UInt8](repeating: 0, count: NeighbourMessage.packetSize)
       stored.withUnsafeMutableBytes { message.store(into: $0) }

@@ -45,6 +45,8 @@ struct AcquaintanceQuestion: Equatable, Sendable {
       guard asked == question else { throw .otherQuestion }
     }
     guard isTold else { throw header.code == .nameError ? .unknown : .refused(header.code) }
+    // What serves DNS there, but no names of ours, says so.
+    guard header.answers > 0 || header.isTruncated else { throw .unknown }
     guard header.answers == 1, !header.isTruncated, let target = pointer(in: message, at: offset) else {
       throw .malformed
     }

@@ -16,15 +16,6 @@ enum DiscoveryCheck {
     return checksum.field == 0
   }
 
-  /// Returns whether `packet` is a router solicitation (RFC 4861 section 6.1.1).
-  static func isRouterSolicitation(_ packet: PacketView) -> Bool {
-    guard holds(packet, smallest: 8), packet.memory[IPv6Header.size] == DiscoveryType.routerSolicitation,
-      let found = linkLayerAddress(
-        DiscoveryOption.source, in: UnsafeRawBufferPointer(rebasing: packet.bytes[(IPv6Header.size + 8)...]))
-    else { return false }
-    return packet.source != .unspecified || found == nil
-  }
-
   /// Returns the station's address in the first option of type `wanted`; `.some(nil)` if there is no such option. It is
   /// `nil` if an option is empty or cut off, or if the address is not one station's, because an answer must not go to
   /// many.

@@ -5,7 +5,7 @@ extension EthernetLink {
     wire: inout Wire, isLive: (IPv6Address) -> Bool
   ) -> Inbound {
     guard let message = NeighbourMessage(packet) else {
-      guard DiscoveryCheck.isRouterSolicitation(packet) else { return drop(.badNeighbour) }
+      guard RouterSolicitation.isValid(packet) else { return drop(.badNeighbour) }
       return request(range, header, at: now)
     }
     switch message.kind {

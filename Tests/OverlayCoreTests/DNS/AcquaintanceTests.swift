@@ -126,7 +126,7 @@ struct AcquaintanceTests {
       ("1234 8000 0000 0000 0000 0000", .failure(.malformed)),
       ("1234 8003 0001 0000 0000 0000", .failure(.malformed)),
       ("1234 8600 0001 0001 0000 0000 \(OnionCatMessage.asked) \(OnionCatMessage.record)", .failure(.malformed)),
-      ("1234 8400 0001 0000 0000 0000 \(OnionCatMessage.asked)", .failure(.malformed)),
+      ("1234 8400 0001 0000 0000 0000 \(OnionCatMessage.asked)", .failure(.unknown)),
       (
         "1234 8400 0001 0002 0000 0000 \(OnionCatMessage.asked) \(OnionCatMessage.record) \(OnionCatMessage.record)",
         .failure(.malformed)
@@ -193,13 +193,15 @@ struct AcquaintanceTests {
   func lies() throws {
     let (name, other) = (try Self.name.get(), try OnionName.sample(1))
     let question = AcquaintanceQuestion(address: name.address, identifier: 7)
-    func told(_ text: String) throws -> Result<AcquaintanceQuestion.Answer, AcquaintanceFailure> {
+    func told(_ text: String?) throws -> Result<AcquaintanceQuestion.Answer, AcquaintanceFailure> {
       let asked = DNSQuestion(DNSName(of: name.address), .pointer)
-      let record = DNSReply.Record(name: asked.name, lifetime: 1, value: .pointer(try #require(DNSName(text))))
+      let records = try text.map {
+        [DNSReply.Record(name: asked.name, lifetime: 1, value: .pointer(try #require(DNSName($0))))]
+      }
       guard case .query(let query) = question.message.withUnsafeBytes({ DNSQuery.read($0) }) else {
         throw AcquaintanceFailure.malformed
       }
-      return Self.read(DNSReply(code: .noError, answers: [record]).message(to: query, greatest: 512), question)
+      return Self.read(DNSReply(code: .noError, answers: records ?? []).message(to: query, greatest: 512), question)
     }
     #expect(try told(name.description.uppercased()) == .success(.init(name: name, isAuthoritative: false)))
     #expect(try told(other.description) == .failure(.otherAddress))
@@ -207,6 +209,8 @@ struct AcquaintanceTests {
     #expect(try told(name.rival.description) == .failure(.notName))
     #expect(try told("www.\(name)") == .failure(.notName))
     #expect(try told(name.label) == .failure(.notName))
+    // A name server of the host's own, which has other records alone.
+    #expect(try told(nil) == .failure(.unknown))
     // An answer about another address.
     let elsewhere = AcquaintanceQuestion(address: other.address, identifier: 0x1234)
     #expect(Self.read(try hexadecimal(OnionCatMessage.authoritative), elsewhere) == .failure(.otherQuestion))

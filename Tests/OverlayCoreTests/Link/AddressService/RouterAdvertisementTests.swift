@@ -115,6 +115,7 @@ struct RouterSolicitationTests {
     #expect(!Self.isValid(Self.solicitation(from: Self.host, options: [1, 0, 0, 0, 0, 0, 0, 0])))
     #expect(!Self.isValid(Self.solicitation(from: Self.host, options: Self.link + [14, 0])))
     #expect(!Self.isValid(Self.solicitation(from: Self.host, options: [1, 2, 2, 0, 0, 0, 0, 1])))
+    #expect(!Self.isValid(Self.solicitation(from: Self.host, options: [1, 1, 3, 0, 0, 0, 0, 1])))
     #expect(!Self.isValid(Self.solicitation(from: Self.host, options: [1])))
     #expect(!Self.isValid(Self.solicitation(from: .unspecified, options: Self.link)))
     #expect(!Self.isValid(Self.solicitation(from: IPv6Address(high: 0xff02 << 48, low: 1))))
