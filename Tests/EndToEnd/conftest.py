@@ -196,8 +196,8 @@ def wire_peer(proxy):
     """wire_peer("seed") makes a WirePeer that the proxy knows."""
     made = []
 
-    def make(seed):
-        made.append(WirePeer(seed, proxy))
+    def make(seed, **arguments):
+        made.append(WirePeer(seed, proxy, **arguments))
         return made[-1]
 
     yield make

@@ -399,6 +399,7 @@ class Daemon:
     onion, hostname_file, hosts, socks   values of the options of the same name, None leaves the option out
     lookup          as these; off unless it is what the test is about: an unknown address is refused at once then
     allow_in        rules of the door; open unless it is what the test is about
+    authenticate    as these
     listen, peers   lists, the option is repeated; without `listen` a free port is taken (`listen_port`)
     netns           a Namespace, the interface goes there; None: it stays where the daemon starts
     within          a Namespace in which the daemon starts, None: where pytest runs
@@ -408,7 +409,7 @@ class Daemon:
 
     def __init__(self, onion=None, hostname_file=None, netns=None, within=None, socks=None, listen=None, peers=(),
                  hosts=None, interface="oncilla0", state_dir=None, options=(), prefix=(), label=None, start=True,
-                 log_level="debug", lookup="off", allow_in=("any",)):
+                 log_level="debug", lookup="off", allow_in=("any",), authenticate=None):
         self.onion = onion
         self.netns = netns
         self.interface = interface
@@ -430,7 +431,8 @@ class Daemon:
         arguments = ["run"]
         for option, value in (("--onion", onion), ("--hostname-file", hostname_file), ("--hosts", hosts),
                               ("--socks", socks), ("--netns", netns), ("--interface", interface),
-                              ("--lookup", lookup), ("--log-level", log_level)):
+                              ("--lookup", lookup), ("--authenticate", authenticate),
+                              ("--log-level", log_level)):
             if value is not None:
                 arguments += [option, str(value)]
         for value in self.listen:

@@ -4,6 +4,9 @@ import dataclasses
 import ipaddress
 import struct
 
+# Types of what may follow the name in a keepalive.
+CAPABILITIES, CHALLENGE, RESPONSE = 1, 2, 3
+
 NO_NEXT_HEADER, ICMPV6, UDP, TCP, ICMPV4 = 59, 58, 17, 6, 1
 
 
@@ -129,6 +132,14 @@ def keepalive(source, destination, name, tlvs=b"", flow=0x12345, payload=None):
 
 def tlv(kind, value):
     return bytes([kind, len(value)]) + value
+
+
+def tlvs(packet):
+    """{type: the last value} of a keepalive; empty where it has none, or is none."""
+    try:
+        return dict(packet.keepalive_tlvs) if packet.is_keepalive else {}
+    except AssertionError:
+        return {}
 
 
 @dataclasses.dataclass(frozen=True)

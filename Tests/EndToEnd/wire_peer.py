@@ -2,6 +2,9 @@
 
     daemon --SOCKS4a--> FakeSocks --> WirePeer.port       (`circuits`: what the daemon sends to this peer)
     WirePeer.dial(daemon) --> the daemon's listener       (`Dialled`: what this peer, or an attacker, sends)
+
+A daemon takes in nothing of a circuit before the peer that it claims to be of has proven it. A peer does so, on what it
+began with `call`, as Oncilla does: it repeats the challenge that comes over a circuit that the daemon dialled to it.
 """
 
 import contextlib
@@ -14,9 +17,15 @@ from overlay import onion_name, overlay_address, reset_when_closed, wait_until
 
 
 class WirePeer:
-    """`name` and `address` come from a seed; circuits to it are accepted on `port`."""
+    """`name` and `address` come from a seed; circuits to it are accepted on `port`.
 
-    def __init__(self, seed, proxy=None):
+    proves   how it proves that its calls are its own: by "response", as Oncilla does; by "echo", as the kernel behind an
+             OnionCat does; None: not at all
+    """
+
+    def __init__(self, seed, proxy=None, proves="response"):
+        self.proves = proves
+        self.challenges = {}  # address of a daemon → the challenge that it told last
         self.name = onion_name(seed)
         self.address = overlay_address(self.name)
         self.circuits = []
@@ -46,7 +55,24 @@ class WirePeer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.circuits.append(Accepted(connection))
+            self.circuits.append(Accepted(connection, self._heed))
+
+    def _heed(self, packet):
+        """Answers what a daemon asks, on the calls to it."""
+        if packet.version != 6:
+            return
+        answer = None
+        if packet.is_keepalive:
+            challenge = packets.tlvs(packet).get(packets.CHALLENGE)
+            if challenge is not None:
+                self.challenges[packet.source] = challenge
+                if self.proves == "response":
+                    answer = self.keepalive(packet.source, packets.tlv(packets.RESPONSE, challenge))
+        elif self.proves == "echo" and packet.next_header == packets.ICMPV6 and packet.payload[0] == 128:
+            answer = packets.icmpv6(packet.destination, packet.source, 129, 0, packet.payload[4:])
+        if answer is not None:
+            for call in list(self._dialled):
+                call.answer(packet.source, answer)
 
     def wait_for_circuit(self, number=0, timeout=5):
         """The circuit that was accepted as the `number`th, from 0."""
@@ -66,8 +92,16 @@ class WirePeer:
     def call(self, daemon, tlvs=b""):
         """A circuit to the daemon that begins with this peer's keepalive."""
         dialled = self.dial(daemon)
+        challenge = self.challenges.get(daemon.address)
+        if challenge is not None and self.proves == "response":
+            tlvs += packets.tlv(packets.RESPONSE, challenge)
         dialled.send(self.keepalive(daemon.address, tlvs))
+        dialled.proves_to = daemon.address
         return dialled
+
+    def prove(self, daemon, timeout=10):
+        """Waits until the daemon has told its challenge, which calls answer."""
+        wait_until(lambda: daemon.address in self.challenges, timeout, what="the daemon to challenge the peer")
 
     def keepalive(self, destination, tlvs=b"", **changes):
         return packets.keepalive(self.address, destination, self.name, tlvs, **changes)
@@ -76,8 +110,9 @@ class WirePeer:
 class Accepted:
     """One circuit that the daemon dialled: its bytes are collected until it is closed."""
 
-    def __init__(self, connection):
+    def __init__(self, connection, heed=lambda packet: None):
         self._connection = connection
+        self._heed = heed
         self.data = bytearray()
         self.opened_at = time.monotonic()
         self.closed_at = None
@@ -86,10 +121,14 @@ class Accepted:
         threading.Thread(target=self._collect, daemon=True).start()
 
     def _collect(self):
+        rest = b""
         with contextlib.suppress(OSError):
             while block := self._connection.recv(1 << 16):
                 self._reading.wait()
                 self.data += block
+                whole, rest = packets.split_stream(rest + block)
+                for packet in whole:
+                    self._heed(packet)
         self.closed_at = time.monotonic()
 
     def pause(self):
@@ -136,14 +175,39 @@ class Dialled:
     def __init__(self, port, timeout=10):
         self._connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.proves_to = None  # the address of the daemon, once answers may go out on it
+        self._lock = threading.Lock()
+        self._cut = b""  # what was sent of a packet that is not whole; None: what was sent is no packets
+        self._answers = b""
 
     def send(self, data):
         """Sends all; False when the daemon has closed the circuit before the end."""
+        with self._lock:
+            return self._send(data)
+
+    def _send(self, data):
         try:
             self._connection.sendall(data)
-            return True
         except (BrokenPipeError, ConnectionResetError):
             return False
+        if self._cut is not None:
+            try:
+                self._cut = packets.split_stream(self._cut + bytes(data))[1]
+            except AssertionError:
+                self._cut = None
+        if self._cut == b"" and self._answers:
+            answers, self._answers = self._answers, b""
+            return self._send(answers)
+        return True
+
+    def answer(self, address, data):
+        """Sends what proves to the daemon of this address who this is, between two packets."""
+        with self._lock:
+            if self.proves_to == address and self._cut is not None:
+                self._answers += data
+                if not self._cut:
+                    with contextlib.suppress(OSError):
+                        self._send(b"")
 
     def send_slowly(self, data, pause):
         for value in data:

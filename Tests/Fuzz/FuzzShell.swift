@@ -304,6 +304,9 @@ final class FuzzShell {
     }
     check(cut == node.streams.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.streams.cutPackets.memory)")
     for peer in node.peers.peers.indices { lent += node.peers.peers[peer].waiting.memory }
+    lent += node.peers.claims.memory
+    check(node.peers.claims.memory <= settings.bounds.unprovenBytes, "too much waits for proofs")
+    check(node.peers.admitted.isEmpty, "what is proven still waits")
     checkPeers(there)
     let all = node.streams.store.lentBytes
     check(lent + cut == all, "queues hold \(lent + cut) bytes of \(all) that are lent")

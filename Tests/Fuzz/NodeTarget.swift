@@ -182,7 +182,7 @@ enum FuzzWorld {
     let table = (try? RouteTable(routes: routes, served: served)) ?? RouteTable()
     return NodePolicy(
       peers: names.prefix(count).map { ConfiguredPeer(name: $0) }, table: table, circuitsPerPeer: circuitsPerPeer,
-      lookup: .ask, door: door)
+      lookup: .ask, authentication: circuitsPerPeer % 2 == 0 ? .strict : .off, door: door)
   }
 
   /// A node's settings: small bounds are reached soon.

@@ -25,8 +25,11 @@ public struct OverlayNetwork: Hashable, Sendable {
   /// Returns whether a peer of the host at `own` can have this address. The addresses of that host and of the
   /// responders are no peer's.
   func isPeer(_ address: IPv6Address, of own: IPv6Address) -> Bool {
-    contains(address) && address != own && address != localResponder && address != circuitResponder
+    contains(address) && address != own && !isResponder(address)
   }
+
+  /// Returns whether each host answers at this address itself.
+  func isResponder(_ address: IPv6Address) -> Bool { address == localResponder || address == circuitResponder }
 
   /// Returns the address whose last 80 bits are `hostPart`, in host byte order.
   func address(hostPart: (high: UInt16, low: UInt64)) -> IPv6Address {

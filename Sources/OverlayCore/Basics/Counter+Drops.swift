@@ -6,7 +6,8 @@ extension Counter {
       .lostWithCircuit, .unreachableLimited,
       .peerErrorLimited,
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,
-      .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .blocked, .remoteDiscovery, .unreadableHeaders,
+      .deviceRefused, .tooLong, .foreignDestination, .forgedSource, .impossibleSource,
+      .ownSource, .hopLimit, .unproven, .foreignKeepalive, .blocked, .remoteDiscovery, .unreadableHeaders,
       .unscrubbed,
       .foreignQuote, .doorClosed, .doorUnreadable, .doorQuote, .ipv4, .badKeepalive, .badFrame, .jumboFrame,
       .foreignFrame, .frameLoop, .taggedFrame,
@@ -17,8 +18,8 @@ extension Counter {
     case .sent, .delivered, .reflected, .dialled, .granted, .dialFailed, .dialLimit, .strangerLimit, .accepted,
       .circuitLimit, .crowdedOut, .badStream, .reassemblyLimit, .noRoom, .idleClosed, .stalled, .asked, .answered,
       .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
-      .changedClaim, .flowBegun, .flowEvicted, .neighbourAnswered, .neighbourSolicited, .neighbourTableFull,
-      .routerAdvertisement,
+      .changedClaim, .proven, .provenByEcho, .believed, .falseProof, .flowBegun, .flowEvicted, .neighbourAnswered,
+      .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,
       .routerSolicitation, .searched, .resolved, .searchedInVain, .falseAnswer, .nameAsked, .nameAnswered,
       .lanNameAnswered, .addressAnswered, .noAddressFree, .addressDeclined:
       false

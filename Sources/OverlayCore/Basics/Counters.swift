@@ -102,6 +102,24 @@ enum Counter: Int, CaseIterable, Sendable {
   case foreignDestination
   /// Packets from a circuit that are neither from its peer's address nor from what is behind it.
   case forgedSource
+  /// Packets from a circuit whose source no host can have: unspecified, of a group, of a link, or of this host alone.
+  case impossibleSource
+  /// Packets from a circuit whose source is an address of this host.
+  case ownSource
+  /// Packets from a circuit whose hop limit is spent.
+  case hopLimit
+  /// Packets of circuits whose sender was not proven in time, or of which too many waited for that.
+  case unproven
+  /// Accepted circuits whose sender has proven that it holds the key of its onion name.
+  case proven
+  /// Accepted circuits whose sender is known by an echo reply.
+  case provenByEcho
+  /// Accepted circuits whose sender has proven nothing in time, and was believed all the same.
+  case believed
+  /// Responses to no challenge of this host.
+  case falseProof
+  /// Keepalives for another host than this one.
+  case foreignKeepalive
   /// Packets from circuits whose source is a peer that the operator blocked.
   case blocked
   /// Messages of neighbour discovery from a circuit, which mean nothing beyond their own link.

@@ -35,9 +35,15 @@ extension Node {
       at: turn.now)
     peers.change(lookup: policy.lookup, at: turn.now)
     door.use(policy.door)
+    peers.change(
+      authentication: policy.authentication, of: policy.authentications, names: &names, streams: &streams, out: &out,
+      at: turn.now)
+    admitWaiting(turn: &turn)
     endSearches(turn: &turn)
     var changes = new.changes(from: old)
     if policy.lookup != before.lookup { changes.append(.lookup(policy.lookup)) }
+    if policy.authentication != before.authentication { changes.append(.authentication(policy.authentication)) }
+    if policy.authentications != before.authentications { changes.append(.authentications) }
     if policy.idle != before.idle { changes.append(.idle(policy.idle)) }
     if policy.circuitsPerPeer != before.circuitsPerPeer { changes.append(.circuitsPerPeer(policy.circuitsPerPeer)) }
     if policy.scrubs != before.scrubs { changes.append(.scrub(policy.scrubs)) }

@@ -60,19 +60,24 @@ extension Node {
     _ packet: PacketView, from circuit: CircuitIdentifier, _ sample: inout ReadCoalescing.Sample,
     turn: inout Turn<Device>
   ) {
+    if !packet.isIPv4, !packet.isKeepalive, case .unknown = peers.call(circuit)?.sender {
+      peers.claim(circuit, by: packet.source, names: &names, streams: &streams, out: &out, at: turn.now)
+    }
+    let source = peers.source(of: circuit)
     let decision: Admission.Decision
     if !packet.isIPv4, case .selfCall = peers.call(circuit)?.sender {
       decision = admission.admitSelfCall(packet)
     } else {
-      if !packet.isIPv4, !packet.isKeepalive, case .unknown = peers.call(circuit)?.sender {
-        peers.claim(circuit, by: packet.source, names: names, at: turn.now)
-      }
-      decision = admission.admit(packet, from: peers.source(of: circuit), isBlocked: peers.isBlocked(packet.source))
+      decision = admission.admit(
+        packet, from: source ?? peers.claimant(of: circuit), isBlocked: peers.isBlocked(packet.source))
     }
     switch decision {
     case .deliver:
       if let counter = Admission.refusal(of: packet) {
         out.counters[counter] += 1
+        peers.noteDrop(counter, on: circuit)
+      } else if source == nil {
+        hold(packet, of: circuit, turn: &turn)
       } else if !isForNode(packet, on: circuit, at: turn.now), isLetIn(packet, from: circuit, at: turn.now) {
         deliver(packet, from: circuit, &sample, turn: &turn)
       }
@@ -82,9 +87,36 @@ extension Node {
       answer(packet, .none, from: .ownCircuit, turn: &turn)
     case .keepalive:
       peers.heard(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+      admitWaiting(turn: &turn)
     case .drop(let counter):
       out.counters[counter] += 1
+      peers.noteDrop(counter, on: circuit)
       noteDropped(packet, counter, from: circuit, at: turn.now)
+    }
+  }
+
+  /// Lets a packet wait until the sender of its circuit is proven, unless it is what proves that.
+  private mutating func hold<Device: PacketDevice & ~Copyable>(
+    _ packet: PacketView, of circuit: CircuitIdentifier, turn: inout Turn<Device>
+  ) {
+    if !packet.isIPv4, services.kind(for: packet, from: .peer) == .probes,
+      peers.takesProof(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+    {
+      return admitWaiting(turn: &turn)
+    }
+    peers.hold(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
+  }
+
+  /// Takes in, in order, the packets that have waited until the senders of their circuits were proven.
+  mutating func admitWaiting<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    while let (circuit, held) = peers.takeAdmitted() {
+      var waiting = held
+      var sample = ReadCoalescing.Sample()
+      while let slot = streams.takeFirst(of: &waiting) {
+        if let packet = streams.packet(in: slot) { admit(packet, from: circuit, &sample, turn: &turn) }
+        delivery.flush(out: &out, turn: &turn)
+        streams.takeBack(slot)
+      }
     }
   }
 
@@ -109,6 +141,7 @@ extension Node {
       return true
     }
     return peers.takeAnswer(reply, from: packet.source, out: &out, at: now)
+      || peers.isEchoProof(reply, from: packet.source, at: now)
   }
 
   private mutating func deliver<Device: PacketDevice & ~Copyable>(

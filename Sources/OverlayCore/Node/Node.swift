@@ -93,6 +93,7 @@ public struct Node: ~Copyable {
     while let (circuit, end) = peers.advance(to: turn.now, names: &names, streams: &streams, out: &out) {
       close(circuit, end, turn: &turn)
     }
+    admitWaiting(turn: &turn)
     tellUnresolved(turn: &turn)
   }
 

@@ -16,6 +16,10 @@ public struct NodePolicy: Sendable {
   public var lookup: LookupMode
   /// Whether habits of kernels are taken out of what goes to peers (`Scrubber`).
   public var scrubs: Bool
+  /// What callers have to prove before anything of theirs reaches the device.
+  public var authentication: Authentication
+  /// What these have to prove instead, by their names.
+  public var authentications: [OnionName: Authentication]
   /// Names that nobody is told: of services that are found with a key alone.
   public var secret: Set<OnionName>
   /// Whether this host is in a closed group: only the names that the operator gave call, are dialled and are told.
@@ -23,11 +27,13 @@ public struct NodePolicy: Sendable {
   /// What comes in that nobody here asked for.
   public var door: DoorPolicy
 
-  /// Makes a policy. Its door is open unless it is told otherwise; that of a daemon is closed.
+  /// Makes a policy. Its door is open, and callers have to prove nothing, unless it is told otherwise; the door of a
+  /// daemon is closed.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
-    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true, secret: Set<OnionName> = [],
-    door: DoorPolicy = .open, onlyPeers: Bool = false
+    circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true,
+    authentication: Authentication = .off, authentications: [OnionName: Authentication] = [:],
+    secret: Set<OnionName> = [], door: DoorPolicy = .open, onlyPeers: Bool = false
   ) {
     self.peers = peers
     self.table = table
@@ -35,6 +41,8 @@ public struct NodePolicy: Sendable {
     self.circuitsPerPeer = max(1, circuitsPerPeer)
     self.lookup = lookup
     self.scrubs = scrubs
+    self.authentication = authentication
+    self.authentications = authentications
     self.secret = secret
     self.door = door
     self.onlyPeers = onlyPeers
@@ -74,4 +82,8 @@ public enum PolicyChange: Equatable, Sendable {
   case lookup(LookupMode)
   /// Habits of kernels are taken out of what goes to peers, or are not.
   case scrub(Bool)
+  /// Callers have to prove this.
+  case authentication(Authentication)
+  /// Some peers have to prove something else than before.
+  case authentications
 }

@@ -63,7 +63,8 @@ public struct NodeSettings: Sendable {
   var peerPolicy: PeerPolicy {
     PeerPolicy(
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
-      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, lookup: policy.lookup,
-      lookupInterval: lookupInterval, tellsTor: tellsTor, isFirst: dialsPeers, checksSelf: checksSelf, bounds: bounds)
+      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, authentication: policy.authentication,
+      authentications: policy.authentications, lookup: policy.lookup, lookupInterval: lookupInterval,
+      tellsTor: tellsTor, isFirst: dialsPeers, checksSelf: checksSelf, bounds: bounds)
   }
 }

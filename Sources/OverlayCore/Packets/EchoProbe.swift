@@ -12,6 +12,8 @@ enum EchoProbe {
   struct Reply {
     /// The request's identifier.
     let identifier: UInt16
+    /// The request's sequence number.
+    let sequence: UInt16
     /// The request's token.
     let token: Slice<UnsafeRawBufferPointer>
   }
@@ -19,11 +21,12 @@ enum EchoProbe {
   private static let requestType: UInt8 = 128
   private static let replyType: UInt8 = 129
   private static let identifierOffset = IPv6Header.size + 4
+  private static let sequenceOffset = IPv6Header.size + 6
   private static let tokenOffset = IPv6Header.size + 8
 
   /// Makes a request. `token` has 16 bytes.
   static func request(
-    from source: IPv6Address, to destination: IPv6Address, identifier: UInt16, token: [UInt8]
+    from source: IPv6Address, to destination: IPv6Address, identifier: UInt16, sequence: UInt16 = 0, token: [UInt8]
   ) -> [UInt8] {
     var packet = [UInt8](repeating: 0, count: tokenOffset) + token
     packet.withUnsafeMutableBytes { bytes in
@@ -34,6 +37,7 @@ enum EchoProbe {
       ).store(into: bytes)
       icmp[0] = requestType
       bytes.store(identifier, at: identifierOffset)
+      bytes.store(sequence, at: sequenceOffset)
       var checksum = InternetChecksum(
         source: source, destination: destination, length: icmp.count, nextHeader: NextHeader.icmp)
       checksum.add(UnsafeRawBufferPointer(icmp))
@@ -48,6 +52,8 @@ enum EchoProbe {
     guard !packet.isIPv4, packet.nextHeader == NextHeader.icmp, bytes.count == size,
       bytes[IPv6Header.size] == replyType
     else { return nil }
-    return Reply(identifier: bytes.number(at: identifierOffset), token: bytes[tokenOffset...])
+    return Reply(
+      identifier: bytes.number(at: identifierOffset), sequence: bytes.number(at: sequenceOffset),
+      token: bytes[tokenOffset...])
   }
 }

@@ -35,6 +35,10 @@ struct Keepalive: Equatable, Sendable {
 
     /// The capabilities of the sender: a set of bits in 1 to 4 bytes, in network byte order.
     static let capabilities: UInt8 = 0x01
+    /// "Send these back on the circuits that you dialled to me": 16 random bytes.
+    static let challenge: UInt8 = 0x02
+    /// The 16 bytes of a challenge.
+    static let response: UInt8 = 0x03
     /// "I am your own call": 16 random bytes by which a daemon recognises a circuit that it dialled to itself.
     static let selfCall: UInt8 = 0x06
     /// "Are you there": 16 random bytes, which the answer repeats.
@@ -89,6 +93,11 @@ struct Keepalive: Equatable, Sendable {
   /// Returns the value of the first extension of this type; `nil` if there is none.
   func value(of type: UInt8) -> [UInt8]? {
     extensions.first { $0.type == type }?.value
+  }
+
+  /// The challenges that the keepalive answers.
+  var responses: [ProofToken] {
+    extensions.compactMap { $0.type == Extension.response ? ProofToken($0.value) : nil }
   }
 
   private static let version: UInt8 = 1

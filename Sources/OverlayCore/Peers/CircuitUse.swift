@@ -33,27 +33,3 @@ struct Call {
   /// Whether somebody calls with whom the operator wants nothing to do.
   var isUnwelcome = false
 }
-
-/// The sender of an accepted circuit. The first packet or keepalive on the circuit decides it for good.
-enum Sender: Equatable {
-  /// Nothing has come that tells the sender.
-  case unknown
-  /// A host with this overlay address, and with this name if it has told one. Packets from the address are admitted.
-  case claimed(IPv6Address, OnionName?)
-  /// This host: the circuit is the other end of one that it dialled to its own service.
-  case selfCall
-  /// A host with this name, whose address belongs to another name. No packet is admitted.
-  case refused(OnionName)
-
-  /// The only source address that packets may have; `nil` if none may come.
-  var address: IPv6Address? { if case .claimed(let address, _) = self { address } else { nil } }
-
-  /// The name that the sender has told; `nil` for none.
-  var name: OnionName? {
-    switch self {
-    case .claimed(_, let name): name
-    case .refused(let name): name
-    case .unknown, .selfCall: nil
-    }
-  }
-}

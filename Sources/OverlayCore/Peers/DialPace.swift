@@ -26,6 +26,7 @@ struct DialPace {
   // Whether one attempt beyond the window's limit is permitted, and when the last such attempt was made.
   private var hasExtraAttempt = false
   private var lastExtraAttempt: Instant?
+  private var lastClaim: Instant?
 
   /// Makes the pace of a peer that was not dialled yet. No pause is shorter than `shortestPause`.
   init(shortestPause: Duration = .zero) {
@@ -43,7 +44,8 @@ struct DialPace {
 
   /// Returns whether a new pace would permit the same, so that this one can be forgotten.
   func isForgettable(at now: Instant) -> Bool {
-    pauseEnd <= now && (attempts + [lastExtraAttempt].compactMap(\.self)).allSatisfy { $0 + DialPace.window <= now }
+    pauseEnd <= now
+      && (attempts + [lastExtraAttempt, lastClaim].compactMap(\.self)).allSatisfy { $0 + DialPace.window <= now }
   }
 
   /// Counts an attempt.
@@ -78,6 +80,17 @@ struct DialPace {
   mutating func showedLife(at now: Instant) {
     forgive()
     hasExtraAttempt = lastExtraAttempt.map { $0 + DialPace.window <= now } ?? true
+  }
+
+  /// Notes that somebody claims to be the peer, which permits an attempt at once, once in a window, so that the peer can
+  /// prove it. Whoever it is: the failures stay, and with them the length of the next pause. It returns whether an
+  /// attempt is permitted.
+  mutating func wasClaimed(at now: Instant) -> Bool {
+    if let lastClaim, lastClaim + DialPace.window > now { return false }
+    lastClaim = now
+    pauseEnd = min(pauseEnd, now)
+    hasExtraAttempt = true
+    return true
   }
 
   /// Ends the pause after the first failure in a row, because Tor says that another attempt would succeed. It returns

@@ -79,7 +79,9 @@ struct Liveness {
   private var isCallNew = false
   private var lastQuestion: Instant?
   private var lastReplacement: Instant?
+  // When the peer, and when whoever merely claims to be it, was last answered: neither keeps the other from an answer.
   private var lastAnswer: Instant?
+  private var lastAnswerToClaim: Instant?
   private var vainQuestions = 0
 
   /// Returns what has to be done now. `unansweredSince` is the time since which something was sent and nothing came,
@@ -190,9 +192,10 @@ struct Liveness {
   }
 
   /// Returns whether a question of the peer may be answered now, and counts the answer if so.
-  mutating func takeAnswer(at now: Instant) -> Bool {
-    if let lastAnswer, lastAnswer + Liveness.answerInterval > now { return false }
-    lastAnswer = now
+  mutating func takeAnswer(isBelieved: Bool, at now: Instant) -> Bool {
+    let last = isBelieved ? lastAnswer : lastAnswerToClaim
+    if let last, last + Liveness.answerInterval > now { return false }
+    if isBelieved { lastAnswer = now } else { lastAnswerToClaim = now }
     return true
   }
 

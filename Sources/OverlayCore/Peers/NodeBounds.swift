@@ -24,6 +24,9 @@ public struct NodeBounds: Equatable, Sendable {
   /// to be sent leave this memory free. The floor is four of the longest packets, so that two peers may send such
   /// packets on two circuits each and lose none: 32 MiB for 128 identities.
   public var reassemblyBytes: Int
+  /// The part of it that packets take which wait until the sender of their circuit is proven, in bytes: 2 MiB, and at
+  /// least as much as one circuit's. Past that, and past a bound of each circuit, they are dropped (`Claims`).
+  public var unprovenBytes: Int
   /// The greatest number of learned names to which no circuit was ever built: 2,000 of 10,000, and at least 32. Past
   /// that the names whose circuits are closed make room first.
   public var unreachedNames: Int
@@ -56,6 +59,7 @@ public struct NodeBounds: Equatable, Sendable {
     reassemblyBytes = share(CutPackets.memoryLimit, atLeast: 4 * PacketStore.largeSize)
     packetBytes = share(
       PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + CutPackets.slack)
+    unprovenBytes = share(2 << 20, atLeast: Claims.packetLimit * PacketStore.smallSize)
     unreachedNames = share(NameTable.unreachedLimit(of: names), atLeast: 32)
     reachedNames = share(names - NameTable.unreachedLimit(of: names), atLeast: 128)
     dials = share(64, atLeast: 8)

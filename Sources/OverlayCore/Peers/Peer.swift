@@ -40,7 +40,7 @@ struct Peer: ~Copyable {
   var sparse: Lane
   /// The lanes for bulk: number 1 and up.
   var bulk: [Lane] = []
-  /// The accepted circuits that claim to be of this peer.
+  /// The accepted circuits that claim to be of this peer, whether or not they have proven it.
   var incoming: [CircuitIdentifier] = []
   /// The packets that wait for the first circuit.
   var waiting = PacketQueue()
@@ -76,6 +76,21 @@ struct Peer: ~Copyable {
   var lookUps: [CircuitIdentifier] = []
   /// The pace at which its questions for names are answered: ten a second, and as many as a host asks at once.
   var namePace = TokenBucket(rate: 10, burst: 40)
+  /// The challenge of this identity to the peer.
+  var challenge = Challenge()
+  /// The challenges of the peer that later circuits to it answer.
+  var responses = Responses()
+  /// The echo requests by which a peer without extensions proves its circuits.
+  var echoProofs = EchoProofs()
+  /// Whether anything came from the peer on a circuit that this host dialled. An echo reply does not prove another
+  /// circuit then: the peer answers whoever calls it with this host's address.
+  var answersWhereDialled = false
+  /// Whether the peer has ever proven a circuit, so that it can.
+  var hasProven = false
+  /// Whether the peer was believed without a proof, as `Authentication.legacy` permits.
+  var isBelieved = false
+  /// The packets of the peer that were dropped, by the reason: one number for each counter that there is.
+  var drops: [Counter: UInt64] = [:]
   /// Whether the peer takes TCP super-packets.
   var takesSuperPackets = false
   /// Whether the operator wants no circuit to the configured peer until a packet does.
@@ -148,11 +163,13 @@ struct Peer: ~Copyable {
     bulkPace = DialPace()
     liveness = Liveness()
     forgetPast()
+    (challenge, responses, echoProofs) = (Challenge(), Responses(), EchoProofs())
+    (answersWhereDialled, hasProven, isBelieved) = (false, false, false)
   }
 
   // What Tor answers to a question about the time before concerns nobody.
   private mutating func forgetPast() {
-    (traffic, lastError, reachability, question) = (Traffic(), nil, .unknown, nil)
+    (traffic, lastError, reachability, question, drops) = (Traffic(), nil, .unknown, nil, [:])
     state = .idle
   }
 
@@ -245,6 +262,13 @@ struct Peer: ~Copyable {
   mutating func showedLife(at now: Instant) {
     pace.showedLife(at: now)
     endBackoff()
+  }
+
+  /// Notes that somebody claims to be the peer. It returns whether the peer may be dialled, so that it can prove it.
+  mutating func wasClaimed(at now: Instant) -> Bool {
+    guard pace.wasClaimed(at: now) else { return false }
+    endBackoff()
+    return true
   }
 
   /// Notes that Tor would grant a circuit that it has just refused. It returns whether the peer may be dialled at once.

@@ -24,6 +24,24 @@ public struct PeerStatus: Sendable {
     case up(Duration, bulkCircuits: Int)
   }
 
+  /// What is known of the sender of the circuits that claim to be of a peer: the best of them counts.
+  public enum Authenticity: String, Sendable {
+    /// It holds the key of the peer's onion name.
+    case proven
+    /// An echo reply of the peer came over it.
+    case weak
+    /// It has proven nothing.
+    case unproven
+
+    init(_ proof: Proof?) {
+      switch proof {
+      case .full: self = .proven
+      case .weak: self = .weak
+      case .belief, nil: self = .unproven
+      }
+    }
+  }
+
   /// The full onion name of the peer.
   public let name: OnionName
   /// The label of the peer where its name must not be seen: its petname, its number or its address.
@@ -42,6 +60,10 @@ public struct PeerStatus: Sendable {
   public let dialledCircuits: Int
   /// The number of accepted circuits that claim to be of the peer.
   public let acceptedCircuits: Int
+  /// Whether these circuits are really of the peer; `nil` if there is none.
+  public let authentication: Authenticity?
+  /// How many packets of the peer were dropped for which reason, by the names of the counters.
+  public let drops: [(name: String, count: UInt64)]
   /// The time that its last answer took; `nil` if it has not answered yet.
   public let roundTrip: Duration?
   /// The same, smoothed over the last answers.

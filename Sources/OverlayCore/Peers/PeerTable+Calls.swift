@@ -63,7 +63,7 @@ extension PeerTable {
   mutating func noteDelivery(
     on circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    guard streams[circuit].standing == .unproven, let source = source(of: circuit) else { return }
+    guard streams[circuit].standing == .unproven, let source = claimant(of: circuit) else { return }
     let standing: Standing = names.isKnown(source) ? .known : .stranger
     raise(circuit, to: standing, names: &names, streams: &streams, out: &out, at: now)
   }
@@ -89,7 +89,7 @@ extension PeerTable {
     for circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
     guard var call = call(circuit) else { return }
-    let others = call.sender.address.flatMap { peers.find($0) }.map { peers[$0].incoming } ?? []
+    let others = call.sender.claimedAddress.flatMap { peers.find($0) }.map { peers[$0].incoming } ?? []
     let placement = calls.establish(
       circuit, beside: others, limit: callLimit(in: streams), at: now, using: &random, in: streams.circuits)
     call.isWithoutPlace = placement == .none
@@ -110,9 +110,9 @@ extension PeerTable {
   func end(of call: Call, _ circuit: borrowing Circuit) -> Instant {
     let isUsable =
       switch call.sender {
-      case .selfCall, .claimed(_, .some): true
+      case .selfCall, .claimed(_, .some), .admitted(_, .some, _): true
       case .refused: false
-      case .unknown, .claimed(_, .none): circuit.standing != .unproven
+      case .unknown, .claimed(_, .none), .admitted(_, .none, _): circuit.standing != .unproven
       }
     guard isUsable else { return circuit.began + PeerTable.firstPacketTimeout }
     return circuit.lastReceived + max(policy.idle, PeerTable.keepaliveInterval) + PeerTable.acceptedGrace
@@ -127,10 +127,14 @@ extension PeerTable {
   }
 
   /// Notes the source address of the first packet of an accepted circuit, which decides its sender.
-  mutating func claim(_ circuit: CircuitIdentifier, by source: IPv6Address, names: borrowing NameTable, at now: Instant)
-  {
+  mutating func claim(
+    _ circuit: CircuitIdentifier, by source: IPv6Address, names: inout NameTable, streams: inout Streams,
+    out: inout Outbox, at now: Instant
+  ) {
     guard mayClaim(source) else { return refuseClaim(of: source, by: circuit) }
-    setSender(.claimed(source, nil), of: circuit, names)
+    setSender(sender(claiming: source, nil, before: .unknown), of: circuit, names)
+    beginClaim(of: circuit, at: now)
+    prove(circuit, names: &names, streams: &streams, out: &out, at: now)
     if let name = names.name(of: source), let peer = peers.find(source), peers[peer].name == name {
       called(peer, at: now)
     }
@@ -142,7 +146,7 @@ extension PeerTable {
     let before = caller(call.sender)
     call.sender = sender
     set(.call(call), of: circuit)
-    if let address = sender.address { _ = findOrInsert(address, names.name(of: address)) }
+    if let address = sender.claimedAddress { _ = findOrInsert(address, names.name(of: address)) }
     let after = caller(sender)
     guard before != after else { return }
     if let after { peers[after].incoming.append(circuit) }
@@ -170,8 +174,8 @@ extension PeerTable {
       }
       // The keepalive of an old OnionCat says that it is still there, and no more.
       if sender == .unknown {
-        claim(circuit, by: packet.source, names: names, at: now)
-      } else if sender.address != packet.source {
+        claim(circuit, by: packet.source, names: &names, streams: &streams, out: &out, at: now)
+      } else if sender.claimedAddress != packet.source {
         out.counters[.changedClaim] += 1
       }
       return
@@ -184,16 +188,19 @@ extension PeerTable {
       refuseClaim(of: packet.source, by: circuit)
       return
     }
-    guard sender == .unknown || sender == .claimed(packet.source, nil) || sender.name == keepalive.name else {
+    let isNameless = sender.claimedAddress == packet.source && sender.name == nil
+    guard sender == .unknown || isNameless || sender.name == keepalive.name else {
       out.counters[.changedClaim] += 1
       return
     }
     learn(keepalive, from: circuit, sender, names: &names, streams: &streams, out: &out, at: now)
-    guard call(circuit)?.sender.address == packet.source, let peer = peers.find(packet.source) else { return }
+    guard call(circuit)?.sender.claimedAddress == packet.source, let peer = peers.find(packet.source) else { return }
     if sender == .unknown, peers[peer].name == keepalive.name { called(peer, at: now) }
     // A name that the table does not hold is not called back.
     guard names.name(of: packet.source) == keepalive.name else { return }
-    converse(keepalive, names: &names, streams: &streams, out: &out, at: now)
+    takeProofs(of: keepalive, on: circuit, names: &names, streams: &streams, out: &out, at: now)
+    let isBelieved = call(circuit)?.sender.proof != nil
+    converse(keepalive, isBelieved: isBelieved, names: &names, streams: &streams, out: &out, at: now)
   }
 
   /// Handles a keepalive with this host's own name. It is this host if it has the token that this host sent to itself
@@ -230,6 +237,7 @@ extension PeerTable {
       break
     case .conflict:
       out.counters[.nameConflict] += 1
+      endClaim(of: circuit, streams: &streams, out: &out)
       setSender(.refused(name), of: circuit, names)
       streams.rank(circuit, as: .unproven)
       schedule(circuit, at: now + PeerTable.firstPacketTimeout)
@@ -243,16 +251,18 @@ extension PeerTable {
       // The name of an old peer is a hash that nobody can dial: the peer is known by its address.
       out.counters[.undiallableName] += 1
       names.release(name)
-      setSender(.claimed(name.address, nil), of: circuit, names)
+      setSender(self.sender(claiming: name.address, nil, before: sender), of: circuit, names)
+      beginClaim(of: circuit, at: now)
       return
     }
-    setSender(.claimed(name.address, name), of: circuit, names)
+    setSender(self.sender(claiming: name.address, name, before: sender), of: circuit, names)
+    beginClaim(of: circuit, at: now)
     raise(circuit, to: standing(of: name.address, names), names: &names, streams: &streams, out: &out, at: now)
-    names.note(keepalive.capabilities, of: name)
-    guard let peer = peers.find(name.address), peers[peer].name == name else { return }
-    peers[peer].takesSuperPackets = keepalive.capabilities?.contains(.superPackets) == true
-    // This is a sign of life, which permits another attempt at once.
-    peers[peer].showedLife(at: now)
-    redial(peer, names: &names, streams: &streams, out: &out, at: now)
+    // What anybody can claim says nothing of the peer.
+    guard let proof = call(circuit)?.sender.proof, proof > .belief || authentication(of: name.address) == .off,
+      let peer = peers.find(name.address), peers[peer].name == name
+    else { return }
+    note(keepalive.capabilities, of: name, peer, &names)
+    isThere(peer, names: &names, streams: &streams, out: &out, at: now)
   }
 }

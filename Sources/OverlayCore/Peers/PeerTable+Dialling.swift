@@ -71,7 +71,8 @@ extension PeerTable {
     streams.rank(circuit, as: standing(of: name.address, names))
     peers[peer].takesSuperPackets = names.capabilities(of: name)?.contains(.superPackets) == true
     peers[peer].open(use)
-    streams.use(circuit, greeting: keepalive(on: circuit, to: peer, name), out: &out, at: now)
+    let proofs = proofs(for: peer, at: now)
+    streams.use(circuit, greeting: keepalive(on: circuit, to: peer, name, saying: proofs), out: &out, at: now)
     switch use {
     case .successor: successorGranted(circuit, to: peer, names: names, streams: &streams, out: &out, at: now)
     case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
@@ -85,6 +86,7 @@ extension PeerTable {
       if let change = change(of: peer, to: .connected) { out.tell(.connected(change)) }
       streams.release(&peers[peer].waiting, to: circuit, out: &out, at: now)
     }
+    proveCalls(of: peer, streams: &streams, out: &out, at: now)
     schedule(circuit, at: now)
   }
 

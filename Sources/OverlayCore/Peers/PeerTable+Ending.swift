@@ -13,7 +13,7 @@ extension PeerTable {
     case .ownLookUp: ownLookUpEnded(end, out: &out, at: now)
     case .lane, .successor, .call, nil: break
     }
-    guard let use = use(of: circuit), var gone = takeOut(circuit, names: &names, streams: &streams) else {
+    guard let use = use(of: circuit), var gone = takeOut(circuit, names: &names, streams: &streams, out: &out) else {
       return PacketQueue()
     }
     switch use {
@@ -35,9 +35,10 @@ extension PeerTable {
   /// Removes a circuit, with everything that is known of it elsewhere, and returns it. The caller gives its packets
   /// back to the store.
   mutating func takeOut(
-    _ identifier: CircuitIdentifier, names: inout NameTable, streams: inout Streams
+    _ identifier: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox
   ) -> Circuit? {
     guard let use = use(of: identifier), let circuit = streams.remove(identifier) else { return nil }
+    endClaim(of: identifier, streams: &streams, out: &out)
     set(nil, of: identifier)
     switch use {
     case .lane(let peer, _), .successor(let peer):
@@ -48,8 +49,9 @@ extension PeerTable {
       calls.remove(identifier)
       if let name = call.sender.name { names.release(name) }
       if let peer = caller(call.sender) {
-        if peers[peer].isReported { peers[peer].traffic.add(circuit.traffic) }
+        if peers[peer].isReported, call.sender.isBelieved { peers[peer].traffic.add(circuit.traffic) }
         peers[peer].incoming.removeAll { $0 == identifier }
+        peers[peer].responses.forget(identifier)
         forgetIfUnknown(peer)
       }
     }
@@ -61,7 +63,7 @@ extension PeerTable {
     _ circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox
   ) {
     out.perform(.close(circuit))
-    guard var gone = takeOut(circuit, names: &names, streams: &streams) else { return }
+    guard var gone = takeOut(circuit, names: &names, streams: &streams, out: &out) else { return }
     streams.discard(&gone.queue)
   }
 
@@ -218,7 +220,7 @@ extension PeerTable {
       guard let bulk = peers[peer].bulk[index].current?.circuit else { continue }
       peers[peer].bulk[index].current = nil
       out.perform(.close(bulk))
-      guard var gone = takeOut(bulk, names: &names, streams: &streams) else { continue }
+      guard var gone = takeOut(bulk, names: &names, streams: &streams, out: &out) else { continue }
       streams.rescue(&gone.queue, to: circuit, waiting: &peers[peer].waiting, out: &out, at: now)
     }
   }

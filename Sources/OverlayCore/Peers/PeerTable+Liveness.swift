@@ -14,6 +14,7 @@ extension PeerTable {
   /// Notes that a packet came over a circuit, so that its sender is there.
   mutating func heard(on circuit: CircuitIdentifier, at now: Instant) {
     guard let source = source(of: circuit), let peer = peers.find(source), peers[peer].hasCircuit else { return }
+    if call(circuit) == nil, !peers[peer].answersWhereDialled { answersWhereDialled(peer, at: now) }
     peers[peer].lastHeard = now
     peers[peer].unansweredSince = nil
     if peers[peer].awaitsSignOfLife { schedule(peer, at: now) }
@@ -36,7 +37,8 @@ extension PeerTable {
 
   /// Takes the question and the answer out of a keepalive on an accepted circuit.
   mutating func converse(
-    _ keepalive: Keepalive, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+    _ keepalive: Keepalive, isBelieved: Bool, names: inout NameTable, streams: inout Streams, out: inout Outbox,
+    at now: Instant
   ) {
     let name = keepalive.name
     if let token = keepalive.value(of: Keepalive.Extension.answer), let peer = peers.find(name.address) {
@@ -46,7 +48,7 @@ extension PeerTable {
       let peer = way(to: name.address, names: &names, streams: &streams, out: &out, at: now),
       peers[peer].name == name, let circuit = peers[peer].sparse.current?.circuit
     else { return }
-    guard peers[peer].liveness.takeAnswer(at: now) else {
+    guard peers[peer].liveness.takeAnswer(isBelieved: isBelieved, at: now) else {
       out.counters[.answerLimited] += 1
       return
     }
@@ -183,7 +185,7 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) {
     guard let name = peers[peer].name, let successor = peers[peer].sparse.successor, successor.isOpen,
-      var old = takeOut(circuit, names: &names, streams: &streams)
+      var old = takeOut(circuit, names: &names, streams: &streams, out: &out)
     else { return }
     out.counters[.replaced] += 1
     out.perform(.close(circuit))

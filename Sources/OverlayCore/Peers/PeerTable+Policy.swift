@@ -25,6 +25,16 @@ extension PeerTable {
     changeLookupCheck(at: now)
   }
 
+  /// Changes what callers have to prove. Circuits that stand are judged anew.
+  mutating func change(
+    authentication: Authentication, of others: [OnionName: Authentication], names: inout NameTable,
+    streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard (authentication, others) != (policy.authentication, policy.authentications) else { return }
+    (policy.authentication, policy.authentications) = (authentication, others)
+    judgeCalls(names: &names, streams: &streams, out: &out, at: now)
+  }
+
   /// Changes the idle time of circuits and the number of circuits of a peer, and then dials configured peers.
   mutating func change(
     idle: Duration, circuitsPerPeer: Int, names: inout NameTable, streams: inout Streams, out: inout Outbox,
@@ -71,6 +81,10 @@ struct PeerPolicy {
   var idle: Duration
   /// The greatest number of circuits to a peer: one for sparse flows, the others for bulk.
   var circuitsPerPeer: Int
+  /// What callers have to prove.
+  var authentication: Authentication
+  /// What these have to prove instead.
+  var authentications: [OnionName: Authentication]
   /// What is asked of Tor's directory, and served there.
   var lookup: LookupMode
   /// The mean time between two checks whether this host is found by its address.

@@ -173,12 +173,13 @@ extension PeerTable {
     switch use {
     case .successor, .question, .lookUp, .ownLookUp: return nil
     case .call(let call):
-      let due = end(of: call, streams[circuit])
+      let next = tendClaim(of: circuit, names: &names, streams: &streams, out: &out, at: now)
+      let due = end(of: self.call(circuit) ?? call, streams[circuit])
       guard due > now else {
         out.counters[.idleClosed] += 1
         return .unneeded
       }
-      schedule(circuit, at: due)
+      schedule(circuit, at: min(due, next))
     case .lane(let peer, let lane):
       guard streams[circuit].isOpen else { return nil }
       if lane == Lane.sparse, peers[peer].isPermanent {

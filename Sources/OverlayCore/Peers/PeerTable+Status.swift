@@ -49,14 +49,18 @@ extension PeerTable {
     var traffic = peers[peer].traffic
     let (dialled, accepted) = (peers[peer].dialled, peers[peer].incoming)
     var rate = Traffic()
-    for circuit in dialled + accepted {
+    let believed = accepted.filter { call($0)?.sender.isBelieved == true }
+    for circuit in dialled + believed {
       traffic.add(streams[circuit].traffic)
       rate.add(streams[circuit].meter.rate(at: now))
     }
     return PeerStatus(
       name: name, label: label(of: peer), petname: petnames[name], isConfigured: peers[peer].isPermanent,
       state: state(of: peer, in: streams, at: now), traffic: traffic, rate: rate, dialledCircuits: dialled.count,
-      acceptedCircuits: accepted.count, roundTrip: peers[peer].roundTrip,
+      acceptedCircuits: accepted.count,
+      authentication: accepted.isEmpty ? nil : .init(proof(of: peer)),
+      drops: peers[peer].drops.sorted { $0.key.rawValue < $1.key.rawValue }.map { ("\($0.key)", $0.value) },
+      roundTrip: peers[peer].roundTrip,
       smoothedRoundTrip: peers[peer].smoothedRoundTrip,
       lastError: peers[peer].lastError.map { ($0.reason, now - $0.time) },
       nextTry: peers[peer].hasCircuit ? nil : nextTry(of: peer, at: now))

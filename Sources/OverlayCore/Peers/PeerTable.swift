@@ -41,6 +41,10 @@ struct PeerTable: ~Copyable {
   var blocked: Set<IPv6Address> = []
   /// The addresses of the only peers that this host has to do with; `nil` if that is anybody.
   var group: Set<IPv6Address>?
+  /// The claims of accepted circuits that are not proven yet.
+  var claims: Claims
+  /// The accepted circuits whose senders are believed now, with the packets that waited on them, until `takeAdmitted`.
+  var admitted: [(circuit: CircuitIdentifier, waiting: PacketQueue)] = []
   /// The source of everything that is random.
   var random: any RandomNumberGenerator
 
@@ -66,6 +70,7 @@ struct PeerTable: ~Copyable {
     selfCheck = policy.checksSelf ? SelfCheck() : nil
     searches = NameSearches(asksLookupService: policy.lookup != .off)
     lookupCheck = LookupCheck(interval: policy.lookupInterval, tellsTor: policy.tellsTor)
+    claims = Claims(memoryLimit: bounds.unprovenBytes)
   }
 
   // MARK: - Who there is
@@ -137,7 +142,7 @@ struct PeerTable: ~Copyable {
   /// Returns the peer that dialled an accepted circuit, as far as that is known. This host itself is one, too.
   func caller(_ sender: Sender) -> PeerSlots.Index? {
     switch sender {
-    case .claimed(let address, _): peers.find(address)
+    case .claimed(let address, _), .admitted(let address, _, _): peers.find(address)
     case .selfCall: peers.find(OverlayNetwork.tor.circuitResponder)
     case .unknown, .refused: nil
     }
@@ -147,16 +152,22 @@ struct PeerTable: ~Copyable {
   func source(of circuit: CircuitIdentifier) -> IPv6Address? {
     switch use(of: circuit) {
     case .lane(let peer, _), .successor(let peer): peers[peer].source
-    case .call(let call): call.sender.address
+    case .call(let call): call.sender.admittedAddress
     case .question, .lookUp, .ownLookUp, nil: nil
     }
   }
 
-  /// Returns whether the peer with this address is there now: a circuit to it is open, or an accepted one claims to be
-  /// of it.
+  /// Returns the address that the sender of a circuit claims to have, whether or not that is proven; `nil` if there is
+  /// none.
+  func claimant(of circuit: CircuitIdentifier) -> IPv6Address? {
+    call(circuit).map { $0.sender.claimedAddress } ?? source(of: circuit)
+  }
+
+  /// Returns whether the peer with this address is there now: a circuit to it is open, or an accepted one of it was
+  /// admitted.
   func isLive(_ address: IPv6Address) -> Bool {
     guard let peer = peers.find(address), !peers[peer].isSelf else { return false }
-    return peers[peer].state == .up || !peers[peer].incoming.isEmpty
+    return peers[peer].state == .up || proof(of: peer) != nil
   }
 
   // MARK: - Time
@@ -233,7 +244,9 @@ struct PeerTable: ~Copyable {
     switch peers[peer].state {
     case .idle, .backoff: redial(peer, names: &names, streams: &streams, out: &out, at: now)
     case .connecting, .resolving: break
-    case .up: tendLiveness(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    case .up:
+      tendLiveness(of: peer, names: &names, streams: &streams, out: &out, at: now)
+      tendChallenge(to: peer, streams: &streams, out: &out, at: now)
     }
   }
 

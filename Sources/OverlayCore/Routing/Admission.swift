@@ -33,7 +33,7 @@ struct Admission {
   /// Returns the decision for a packet on a circuit of `sender`, which is `nil` while the sender is unknown, as that of
   /// a peer stays whom the operator blocked (`isBlocked`).
   func admit(_ packet: PacketView, from sender: IPv6Address?, isBlocked: Bool = false) -> Decision {
-    if packet.isKeepalive { return .keepalive }
+    if packet.isKeepalive { return packet.destination == address ? .keepalive : .drop(.foreignKeepalive) }
     let own = packet.isIPv4 ? ipv4Address.map { IPv6Address(mapping: $0) } : address
     guard packet.destination == own || table.match(packet.destination, isIPv4: packet.isIPv4) == .served else {
       return .drop(.foreignDestination)
@@ -42,15 +42,21 @@ struct Admission {
     guard let sender, isPeer(sender), packet.source != own,
       packet.source == sender || table.match(packet.source, isIPv4: packet.isIPv4) == .peer(sender)
     else {
-      return .drop(.forgedSource)
+      return .drop(reason(against: packet.source, own: own))
     }
-    return .deliver
+    return packet.hopLimit > 0 ? .deliver : .drop(.hopLimit)
+  }
+
+  /// Returns why a source is not its circuit's peer.
+  private func reason(against source: IPv6Address, own: IPv6Address?) -> Counter {
+    if source == own || network.isResponder(source) { return .ownSource }
+    return source.mappedAddress?.isHost ?? source.isHost ? .forgedSource : .impossibleSource
   }
 
   /// Returns the decision for a packet on a circuit that this host dialled to itself. There is no IPv4 on it.
   func admitSelfCall(_ packet: PacketView) -> Decision {
     guard !packet.isIPv4 else { return admit(packet, from: nil) }
-    if packet.isKeepalive { return .keepalive }
+    if packet.isKeepalive { return packet.destination == address ? .keepalive : .drop(.foreignKeepalive) }
     guard packet.source == address || table.match(packet.source, isIPv4: false) == .served,
       packet.destination == network.circuitResponder
     else {

@@ -306,6 +306,18 @@ struct Streams: ~Copyable {
   /// Drops the packets of a circuit that is gone.
   mutating func discard(_ queue: inout FlowQueue) { queues.discard(&queue) }
 
+  /// Copies a packet to the end of `waiting`. It returns false if the store has no room.
+  mutating func hold(_ packet: PacketView, in waiting: inout PacketQueue) -> Bool {
+    guard let slot = queues.store.lend(packet.count, leaving: queues.reserve) else { return false }
+    queues.store.room(slot).copyMemory(from: packet.bytes)
+    return waiting.append(slot, store: &queues.store) == 0
+  }
+
+  /// Gives all packets of a queue back to the store.
+  mutating func discard(_ waiting: inout PacketQueue) {
+    while let slot = takeFirst(of: &waiting) { takeBack(slot) }
+  }
+
   /// Removes the first packet of `waiting` and returns it; `nil` if there is none. The caller gives it back with
   /// `takeBack`.
   mutating func takeFirst(of waiting: inout PacketQueue) -> PacketStore.Slot? { waiting.popFirst(queues.store) }

@@ -1,7 +1,7 @@
 import OverlayCore
 
 /// Reads one configuration file: settings by their names, and then `[peer PETNAME]` headings, below which `name` is the
-/// peer's onion name and `route` a prefix behind it.
+/// peer's onion name, `route` a prefix behind it, and `authenticate` what it has to prove.
 struct ConfigurationFile {
   /// The largest file in bytes.
   static let mostBytes = 1 << 20
@@ -89,12 +89,15 @@ struct ConfigurationFile {
       }
       try add("route", "\(value),via=\(peer.petname)", origin)
     case "key": try add("peer-key", "\(peer.petname)=\(value)", origin)
+    case "authenticate": try add("peer-authenticate", "\(peer.petname)=\(value)", origin)
     case _ where Setting.all.contains { $0.name == key }:
       throw malformed(line, "'\(key)' is no key of [peer \(peer.petname)]: it stands before the first heading")
     default:
-      let hint = Suggestion.nearest(to: key, among: ["name", "route", "key"]).map { "did you mean \($0)?" }
+      let keys = ["name", "route", "key", "authenticate"]
+      let hint = Suggestion.nearest(to: key, among: keys).map { "did you mean \($0)?" }
       throw malformed(
-        line, "'\(key.quotedLine(limit: 60))' is no key of a peer; \(hint ?? "name, route and key are accepted")")
+        line,
+        "'\(key.quotedLine(limit: 60))' is no key of a peer; \(hint ?? "\(keys.listed(with: "and")) are accepted")")
     }
   }
 

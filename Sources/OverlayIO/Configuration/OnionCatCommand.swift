@@ -117,6 +117,9 @@ public struct OnionCatCommand {
       set("log", "syslog", "L")
     }
     name()
+    lines.append("# OnionCat believes whoever calls. So does this, after a minute without a proof: anybody can claim")
+    lines.append("# to be a peer then. 'strict' lets in what is proven alone; an OnionCat answers pings for that")
+    set("authenticate", "legacy", "i")
     for extra in names.dropFirst() { lines.append("# '\(extra.quotedLine())': OnionCat takes one name") }
   }
 

@@ -93,6 +93,8 @@ extension PeerStatus {
       "bytes_sent": .count(traffic.sent), "bytes_received": .count(traffic.received),
       "sent_bytes_per_second": .count(rate.sent), "received_bytes_per_second": .count(rate.received),
       "circuits_out": .count(dialledCircuits), "circuits_in": .count(acceptedCircuits),
+      "authentication": authentication.map { .string($0.rawValue) } ?? .null,
+      "dropped": .object(JSONObject(drops.map { (JSONValue.snakeCase($0.name), .count($0.count)) })),
     ]
   }
 

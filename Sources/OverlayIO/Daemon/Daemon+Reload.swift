@@ -123,6 +123,8 @@ extension PolicyChange {
     case .circuitsPerPeer(let count): "circuits = \(count)"
     case .lookup(let mode): "lookup = \(mode.rawValue)"
     case .scrub(let isOn): "scrub = \(isOn ? "on" : "off")"
+    case .authentication(let authentication): "authenticate = \(authentication.rawValue)"
+    case .authentications: "what single peers have to prove"
     }
   }
 
@@ -136,6 +138,8 @@ extension PolicyChange {
     case .circuitsPerPeer: "circuits"
     case .lookup: "lookup"
     case .scrub: "scrub"
+    case .authentication: "authenticate"
+    case .authentications: "peer-authenticate"
     }
   }
 }

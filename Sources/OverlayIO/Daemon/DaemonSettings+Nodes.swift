@@ -37,6 +37,7 @@ extension DaemonSettings {
     let lookup = lookup == .serve && servedLookup(of: number) == nil ? .ask : lookup
     return NodePolicy(
       peers: peers, table: number == 0 ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
-      lookup: lookup, scrubs: scrubs, secret: Set(peerKeys.map(\.peer)), door: door, onlyPeers: onlyPeers)
+      lookup: lookup, scrubs: scrubs, authentication: authentication, authentications: authentications,
+      secret: Set(peerKeys.map(\.peer)), door: door, onlyPeers: onlyPeers)
   }
 }

@@ -55,6 +55,10 @@ public struct DaemonSettings: Equatable, Sendable {
   public var linkableIdentities = false
   /// The peers that are dialled at start and for ever after; no two share a name, an address or a petname.
   public var peers: [ConfiguredPeer] = []
+  /// What callers have to prove before anything of theirs reaches the device.
+  public var authentication = Authentication.off
+  /// What these have to prove instead.
+  public var authentications: [OnionName: Authentication] = [:]
   /// A file of further names, read again when it changes.
   public var hostsFile: String?
   /// Whether Tor's directory is asked for the names of unknown addresses, and tells this host's.

@@ -72,6 +72,18 @@ extension Setting {
       let (petname, key) = try KeySetting.read(given.text)
       draft.peerKeys.append((given, petname, key))
     },
+    .word(
+      "authenticate", Authentication.ofAll, as: \.rawValue, default: .off, needsRestart: false,
+      "Nothing of a caller gets in before it has proven who it is (strict), or a minute is over (legacy); or all does "
+        + "(off).",
+      at: \.daemon.authentication),
+    .form(
+      "peer-authenticate", "PETNAME=strict|legacy|off|full", isRepeatable: true, needsRestart: false,
+      "The same for one peer, 'authenticate' of its file; full: an echo reply is no proof. Repeatable."
+    ) { draft, given throws(SettingValue.Refusal) in
+      let (petname, authentication) = try AuthenticationSetting.read(given.text)
+      draft.peerAuthentications.append((given, petname, authentication))
+    },
     .form("hosts", "FILE", needsRestart: false, "More names: lines 'address name'. Re-read when it changes.") {
       draft, given throws(SettingValue.Refusal) in
       draft.daemon.hostsFile = try SettingValue.path(given.text)

@@ -6,6 +6,7 @@ extension SettingsDraft {
     var settings = daemon
     settings.identities = try identities()
     settings.peerKeys = try checkedKeys()
+    settings.authentications = try checkedAuthentications()
     try checkLookup(settings)
     try checkState()
     try checkMode()
@@ -64,6 +65,22 @@ extension SettingsDraft {
       }
     }
     return keys
+  }
+
+  /// What single peers have to prove, by their names.
+  private func checkedAuthentications() throws(SettingError) -> [OnionName: Authentication] {
+    var checked: [OnionName: Authentication] = [:]
+    for (given, petname, authentication) in peerAuthentications {
+      try given.reading { () throws(SettingValue.Refusal) in
+        guard let peer = daemon.peers.first(where: { $0.petname == petname }) else {
+          throw SettingValue.Refusal("no --peer is called '\(petname)'")
+        }
+        guard checked.updateValue(authentication, forKey: peer.name) == nil else {
+          throw SettingValue.Refusal("it is already said what '\(petname)' has to prove")
+        }
+      }
+    }
+    return checked
   }
 
   /// Who asks for one name learns no other, and a lookup service takes no packets. A private host is not found.

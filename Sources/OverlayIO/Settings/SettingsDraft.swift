@@ -19,6 +19,8 @@ public struct SettingsDraft: Sendable {
   var listen: [(origin: Origin, address: SocketAddress)] = []
   /// The keys of private peers.
   var peerKeys: [(given: GivenValue, petname: Petname, key: [UInt8])] = []
+  /// What single peers have to prove.
+  var peerAuthentications: [(given: GivenValue, petname: Petname, authentication: Authentication)] = []
   /// What lies behind peers.
   var routes: [RouteSetting] = []
   /// What lies behind this host.

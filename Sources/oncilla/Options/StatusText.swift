@@ -69,11 +69,19 @@ enum PeerText {
       ("sent", traffic(peer["bytes_sent"], now: peer["sent_bytes_per_second"])),
       ("received", traffic(peer["bytes_received"], now: peer["received_bytes_per_second"])),
       ("circuits", peer["circuits_out"]?.integer.map { "\($0) out, \(peer["circuits_in"]?.integer ?? 0) in" }),
+      ("callers", peer["authentication"]?.string),
+      ("dropped", dropped(peer)),
       (peer["last_error"]?["text"] == nil ? "next try" : "last error", trouble(peer).isEmpty ? nil : trouble(peer)),
     ]
     return rows.compactMap { name, value in
       value.map { (name + ":").padded(to: 12) + $0.quotedLine(limit: 400) + "\n" }
     }.joined()
+  }
+
+  private static func dropped(_ peer: JSONValue) -> String? {
+    let drops = peer["dropped"]?.object?.members ?? []
+    let shown = drops.compactMap { drop in drop.value.integer.map { "\(drop.name)=\($0)" } }
+    return shown.isEmpty ? nil : shown.joined(separator: " ")
   }
 
   /// Returns why a peer was last lost or not reached, with its age, and when it is tried again; empty if there is

@@ -63,14 +63,17 @@ final class FakeHost {
 
   init(
     _ name: OnionName, peers: [ConfiguredPeer] = [], idle: Duration = .seconds(180), circuitLimit: Int = 1_000,
-    circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, checksSelf: Bool = false, seed: UInt64 = 1
+    circuitsPerPeer: Int = 1, isOffloading: Bool = false, mtu: Int = 1_500, checksSelf: Bool = false,
+    authentication: Authentication = .off,
+    seed: UInt64 = 1
   ) {
     self.name = name
     var bounds = NodeBounds()
     bounds.circuits = circuitLimit
     node = Node(
       NodeSettings(
-        name: name, policy: NodePolicy(peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer),
+        name: name,
+        policy: NodePolicy(peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, authentication: authentication),
         checksSelf: checksSelf, isOffloading: isOffloading, mtu: mtu, bounds: bounds),
       random: SeededGenerator(seed: seed))
   }

@@ -69,7 +69,7 @@ struct NodeIPv4Tests {
     let packet = try Sample.ipv4(from: "10.2.0.1", to: "10.2.0.254")
     lans.world.say(lans.bob.keepalive(to: lans.alice.address) + forged + packet, on: circuit)
     #expect(lans.alice.takeDelivered() == [packet])
-    #expect(lans.alice.count(.forgedSource) == 1)
+    #expect(lans.alice.count(.ownSource) == 1)
   }
 
   @Test("what is not well formed is dropped, from both sides")

@@ -151,14 +151,14 @@ struct NodeRoutedPrefixTests {
     arguments: [
       ("fd00:b::1", "fd00:a::1", nil), ("fd00:b::1", "own", nil), ("peer", "fd00:a::1", nil), ("peer", "own", nil),
       ("fd00:c::1", "fd00:a::1", .forgedSource), ("fd00:a::2", "fd00:a::1", .forgedSource),
-      ("own", "fd00:a::1", .forgedSource), ("fd87:d87e:eb43:1::1", "fd00:a::1", .forgedSource),
-      ("fe80::1", "fd00:a::1", .forgedSource), ("::1", "own", .forgedSource), ("::", "own", .forgedSource),
+      ("own", "fd00:a::1", .ownSource), ("fd87:d87e:eb43:1::1", "fd00:a::1", .forgedSource),
+      ("fe80::1", "fd00:a::1", .impossibleSource), ("::1", "own", .impossibleSource), ("::", "own", .impossibleSource),
       ("fd00:b::1", "fd00:b::2", .foreignDestination), ("fd00:b::1", "fd00:c::1", .foreignDestination),
       ("fd00:b::1", "2001:db8::1", .foreignDestination), ("fd00:b::1", "ff02::1", .foreignDestination),
       ("fd00:b::1", "fe80::1", .foreignDestination), ("fd00:b::1", "::1", .foreignDestination),
       ("fd00:b::1", "peer", .foreignDestination), ("fd00:b::1", "fd87:d87e:eb43:1::1", .foreignDestination),
       ("10.2.0.1", "10.1.0.1", nil), ("10.3.0.1", "10.1.0.1", .forgedSource), ("10.1.0.2", "10.1.0.1", .forgedSource),
-      ("127.0.0.1", "10.1.0.1", .forgedSource), ("0.0.0.0", "10.1.0.1", .forgedSource),
+      ("127.0.0.1", "10.1.0.1", .impossibleSource), ("0.0.0.0", "10.1.0.1", .impossibleSource),
       ("10.2.0.1", "10.2.0.2", .foreignDestination), ("10.2.0.1", "224.0.0.1", .foreignDestination),
       ("10.2.0.1", "255.255.255.255", .foreignDestination), ("10.2.0.1", "127.0.0.1", .foreignDestination),
     ] as [(String, String, Counter?)], [true, false])

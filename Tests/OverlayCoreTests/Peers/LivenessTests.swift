@@ -211,7 +211,7 @@ struct LivenessTests {
   @Test("a peer's questions are answered once a second")
   func answerLimit() {
     var liveness = Liveness()
-    let answered = (0..<40).count { liveness.takeAnswer(at: Stage.start + .milliseconds(100 * $0)) }
+    let answered = (0..<40).count { liveness.takeAnswer(isBelieved: true, at: Stage.start + .milliseconds(100 * $0)) }
     #expect(answered == 4)
   }
 

@@ -63,14 +63,14 @@ struct AdmissionTests {
       (peer, "ff02::1", .drop(.foreignDestination)),
       (peer, "2001:db8::1", .drop(.foreignDestination)),
       (other, own, .drop(.forgedSource)),
-      (own, own, .drop(.forgedSource)),
-      (localResponder, own, .drop(.forgedSource)),
-      (circuitResponder, own, .drop(.forgedSource)),
+      (own, own, .drop(.ownSource)),
+      (localResponder, own, .drop(.ownSource)),
+      (circuitResponder, own, .drop(.ownSource)),
       ("2001:db8::1", own, .drop(.forgedSource)),
-      ("ff02::1", own, .drop(.forgedSource)),
-      ("fe80::1", own, .drop(.forgedSource)),
-      ("::", own, .drop(.forgedSource)),
-      ("::1", own, .drop(.forgedSource)),
+      ("ff02::1", own, .drop(.impossibleSource)),
+      ("fe80::1", own, .drop(.impossibleSource)),
+      ("::", own, .drop(.impossibleSource)),
+      ("::1", own, .drop(.impossibleSource)),
     ] as [(String, String, Admission.Decision)])
   func known(_ source: String, _ destination: String, _ decision: Admission.Decision) throws {
     let admission = Admission(address: try .sample(own))
@@ -81,20 +81,23 @@ struct AdmissionTests {
 
   @Test(
     "a sender that cannot be a peer's delivers nothing",
-    arguments: [own, localResponder, circuitResponder, "::1"])
-  func impossible(_ sender: String) throws {
+    arguments: [
+      (own, .ownSource), (localResponder, .ownSource), (circuitResponder, .ownSource), ("::1", .impossibleSource),
+    ] as [(String, Counter)])
+  func impossible(_ sender: String, _ counter: Counter) throws {
     let admission = Admission(address: try .sample(own))
     #expect(admission.isPeer(try .sample(sender)) == false)
-    #expect(try of(sender, own) { admission.admit($0, from: try .sample(sender)) } == .drop(.forgedSource))
+    #expect(try of(sender, own) { admission.admit($0, from: try .sample(sender)) } == .drop(counter))
   }
 
   @Test(
-    "a keepalive is read, whoever it is from and for, and never delivered",
+    "a keepalive for us is read, whoever it is from, one for somebody else is not, and none is delivered",
     arguments: [peer, own, "::", "ff02::1"])
   func keepalive(_ address: String) throws {
     let admission = Admission(address: try .sample(own))
     #expect(try of(address, own, nextHeader: 59) { admission.admit($0, from: try .sample(peer)) } == .keepalive)
-    #expect(try of(peer, address, nextHeader: 59) { admission.admit($0, from: nil) } == .keepalive)
+    let read: Admission.Decision = address == own ? .keepalive : .drop(.foreignKeepalive)
+    #expect(try of(peer, address, nextHeader: 59) { admission.admit($0, from: nil) } == read)
     #expect(try of(address, own, nextHeader: 59) { admission.admitSelfCall($0) } == .keepalive)
   }
 

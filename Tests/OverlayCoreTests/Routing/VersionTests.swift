@@ -54,8 +54,8 @@ struct VersionTests {
     let decisions: [(String, String, Admission.Decision)] = [
       ("10.0.0.1", "192.168.1.1", .deliver), ("10.0.0.1", "172.16.0.1", .deliver), ("8.8.8.8", "172.16.0.1", .deliver),
       ("10.0.0.1", "10.0.0.2", .drop(.foreignDestination)), ("10.0.0.1", "224.0.0.1", .drop(.foreignDestination)),
-      ("192.168.1.1", "192.168.1.2", .drop(.forgedSource)), ("172.16.0.1", "192.168.1.1", .drop(.forgedSource)),
-      ("127.0.0.1", "192.168.1.1", .drop(.forgedSource)),
+      ("192.168.1.1", "192.168.1.2", .drop(.forgedSource)), ("172.16.0.1", "192.168.1.1", .drop(.ownSource)),
+      ("127.0.0.1", "192.168.1.1", .drop(.impossibleSource)),
     ]
     for (source, destination, decision) in decisions {
       for number in [17, 59] as [UInt8] {

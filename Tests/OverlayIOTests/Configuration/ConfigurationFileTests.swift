@@ -67,7 +67,10 @@ struct ConfigurationFileTests {
       "f:3: 'mtu' is no key of [peer alice]: it stands before the first heading"
     ),
     ("[peer alice]\nnaem = x", "f:2: 'naem' is no key of a peer; did you mean name?"),
-    ("[peer alice]\nPublicKey = x", "f:2: 'PublicKey' is no key of a peer; name, route and key are accepted"),
+    (
+      "[peer alice]\nPublicKey = x",
+      "f:2: 'PublicKey' is no key of a peer; name, route, key and authenticate are accepted"
+    ),
     (
       "[peer alice]\nname = bob=\(alice)",
       "f:2: name 'bob=\(alice)': [ADDRESS/]ONION is accepted; the petname is that above"

@@ -82,9 +82,8 @@ struct SettingTableTests {
     #expect(
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
-          "peer", "invited", "peer-key", "hosts", "lookup", "lookup-listen", "allow-in", "refuse", "only-peers",
-          "route", "serve", "idle", "circuits",
-          "scrub", "remember", "hosts-file",
+          "peer", "invited", "peer-key", "authenticate", "peer-authenticate", "hosts", "lookup", "lookup-listen",
+          "allow-in", "refuse", "only-peers", "route", "serve", "idle", "circuits", "scrub", "remember", "hosts-file",
           "metrics-peers", "hook", "log-level", "log",
         ])
   }
