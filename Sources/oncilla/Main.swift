@@ -1,4 +1,5 @@
 import Glibc
+import OverlayIO
 
 /// The program: reads the command line and does what it says.
 @main
@@ -10,6 +11,7 @@ enum Main {
       Console.complain("what was typed cannot be read: /proc has to be mounted")
       exit(1)
     }
+    if CommandLine.arguments[0] == RoomHelper.name { exit(runHelper(Array(CommandLine.arguments.dropFirst()))) }
     exit(status(of: Array(CommandLine.arguments.dropFirst())))
   }
 
@@ -18,7 +20,8 @@ enum Main {
       switch try Command.interpret(arguments) {
       case .output(let text): return Console.print(text)
       case .verdict(let text, let status): return max(Console.print(text), status)
-      case .daemon(let configuration, let source): return runDaemon(configuration, from: source)
+      case .daemon(let configuration, let source, let helper):
+        return runDaemon(configuration, from: source, helper: helper)
       }
     } catch {
       if !error.output.isEmpty { _ = Console.print(error.output) }

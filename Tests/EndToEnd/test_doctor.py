@@ -89,7 +89,7 @@ def test_a_healthy_host(patient, daemons):
     daemon.wait_for_line(": ready, loop")
     result = patient.doctor()
     assert result.returncode == 0 and "wrong" not in result.stdout.replace("nothing is wrong", ""), result.stdout
-    assert result.stdout.splitlines()[-1].startswith("nothing is wrong, of 23"), result.stdout
+    assert result.stdout.splitlines()[-1].startswith("nothing is wrong, of 24"), result.stdout
     for subject in ("tun device", "SOCKS port", "onion service", "second daemon", "guard", "routes", "MTU", "daemon",
                     "published", "loop"):
         assert re.search(rf"^ok    {subject}: ", result.stdout, re.MULTILINE), (subject, result.stdout)
@@ -137,7 +137,7 @@ def test_json(patient):
     assert len(result.stdout.splitlines()) == 1 and found["healthy"] is (result.returncode == 0)
     by_name = {check["check"]: check for check in found["checks"]}
     assert found["schema"] == 1 and list(found) == ["schema", "healthy", "checks"]
-    assert len(by_name) == 23 and by_name["guard"]["finding"] == "wrong" and "guard on" in by_name["guard"]["remedy"]
+    assert len(by_name) == 24 and by_name["guard"]["finding"] == "wrong" and "guard on" in by_name["guard"]["remedy"]
     assert all(set(check) == {"check", "finding", "text", "remedy"} for check in found["checks"])
     assert {check["finding"] for check in found["checks"]} <= {"ok", "note", "wrong", "skipped"}
 

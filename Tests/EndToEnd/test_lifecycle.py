@@ -18,10 +18,21 @@ from test_proxy_traffic import send_datagrams
 
 
 @pytest.fixture
-def standing(daemons, host, proxy, wire_peer):
-    """A daemon with two peers that stand; `.peers`."""
+def stand(daemons, host, proxy, wire_peer):
+    """stand(option, …) starts a daemon with two peers that stand; `.peers`."""
+    return lambda *options: start_standing(daemons, host, proxy, wire_peer, options)
+
+
+@pytest.fixture
+def standing(stand):
+    """The same without options."""
+    return stand()
+
+
+def start_standing(daemons, host, proxy, wire_peer, options):
     peers = [wire_peer(f"w{number}") for number in range(2)]
-    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[peer.name for peer in peers])
+    one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[peer.name for peer in peers],
+                  options=options)
     one.wait_for_interface()
     one.wait_for_line("Tor is there at")
     for peer in peers:
@@ -525,7 +536,9 @@ def test_a_socks_port_that_cannot_be_reached_is_told_with_the_reason(daemons, ho
     one.wait_for_line(rf"waiting for Tor at 127\.0\.0\.1:{port}$")
 
 
-def test_a_process_without_descriptors_says_so_and_goes_on_later(standing):
+def test_a_process_without_descriptors_says_so_and_goes_on_later(stand):
+    # Root without CAP_SYS_RESOURCE, as in a container, sets the limits of its own processes alone.
+    standing = stand("--user", "root")
     soft, hard = resource.prlimit(standing.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(standing.pid, resource.RLIMIT_NOFILE, (3, hard))
     with socket.create_connection(("127.0.0.1", standing.listen_port)):

@@ -201,7 +201,12 @@ def test_the_service_makes_its_interface_without_root(installed, boot, host, mod
     user = machine.run("id", "-u", "oncilla").stdout.strip()
     assert re.search(r"^Uid:(\t\d+){4}$", status, re.MULTILINE).group(0).split()[1:] == [user] * 4
     net_admin = f"{1 << 12:016x}"
-    assert {value for value in re.findall(r"^Cap\w+:\t(\w+)$", status, re.MULTILINE)} == {net_admin}
+    # What is left is a bound, and nothing that the daemon has.
+    assert dict(re.findall(r"^Cap(\w+):\t(\w+)$", status, re.MULTILINE)) == {
+        "Inh": f"{0:016x}", "Prm": f"{0:016x}", "Eff": f"{0:016x}", "Amb": f"{0:016x}", "Bnd": net_admin}
+    helper, = machine.run("cat", f"/proc/{pid}/task/{pid}/children").stdout.split()
+    rights = machine.run("cat", f"/proc/{helper}/status").stdout
+    assert {value for value in re.findall(r"^Cap\w+:\t(\w+)$", rights, re.MULTILINE)} == {net_admin}
     assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE) and re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
 
     # A hook has that right, so that ip works in it, and nothing that raises it, as the manual says.

@@ -108,7 +108,8 @@ def test_an_ephemeral_key_is_written_nowhere(tor, publish):
 def test_a_cookie_that_cannot_be_read_is_told_with_the_remedy(tor, publish):
     os.chown(tor.cookie, 1, 1)
     os.chmod(tor.cookie, 0o600)
-    daemon = publish(tor.control, prefix=["setpriv", "--bounding-set", "-dac_override,-dac_read_search"])
+    daemon = publish(tor.control, "--user", "root",
+                     prefix=["setpriv", "--bounding-set", "-dac_override,-dac_read_search"])
     daemon.wait_for_line(r"control_auth_cookie: Permission denied: 'usermod -aG debian-tor USER'")
 
 

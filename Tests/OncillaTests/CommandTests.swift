@@ -78,7 +78,7 @@ struct CommandTests {
     arguments: [["-i", "office"], ["--instance", "office"], ["--instance=office"]])
   func instance(arguments: [String]) throws {
     let run = ["run", "--onion", "7fd22jhmqgfl45j6,listen=127.0.0.1:8061"]
-    guard case .daemon(let configuration, _) = try Command.interpret(arguments + run) else {
+    guard case .daemon(let configuration, _, _) = try Command.interpret(arguments + run) else {
       Issue.record("it does not run")
       return
     }
@@ -107,7 +107,7 @@ struct CommandTests {
 
   @Test("run is handed to the daemon with its options")
   func run() throws {
-    guard case .daemon(let configuration, _) = try Command.interpret(["run", "--hostname-file", "h", "--mtu=1280"])
+    guard case .daemon(let configuration, _, _) = try Command.interpret(["run", "--hostname-file", "h", "--mtu=1280"])
     else {
       Issue.record("run printed something")
       return

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <linux/fib_rules.h>
+#include <linux/filter.h>
 #include <linux/genetlink.h>
 #include <linux/if_tun.h>
 #include <linux/netfilter/nf_tables.h>
@@ -95,5 +96,44 @@ int oncilla_unmount(const char *path);
 
 // malloc_trim, because <malloc.h> is not part of Swift's Glibc: gives freed memory back to the system.
 void oncilla_trim_memory(void);
+
+// socketpair(2) of SOCK_SEQPACKET, whose ends no other program inherits, because Swift's Glibc gives the flags types that
+// do not combine. 0, or -1 with errno.
+int oncilla_channel(int ends[2]);
+
+// sendmsg(2) and recvmsg(2) of a message with at most two descriptors (SCM_RIGHTS), because Swift imports none of the
+// CMSG macros. Bytes that were sent or received, 0 at the end of a channel, or -1 with errno: EMSGSIZE for a message that
+// is larger, of which nothing is kept. No other program inherits the descriptors that are received.
+ptrdiff_t oncilla_send_message(int socket, const void *bytes, size_t count, const int *descriptors, int number);
+ptrdiff_t oncilla_receive_message(int socket, void *buffer, size_t size, int descriptors[2], int *number);
+
+// O_PATH, because it is a GNU extension, which Swift's Glibc hides.
+int oncilla_place_flag(void);
+
+// capget(2), capset(2) and the operations of prctl(2) on capabilities and rights, because the C library has none of the
+// first two, and Swift does not import the variadic prctl. 0, or -1 with errno.
+int oncilla_capabilities(uint64_t *permitted);
+int oncilla_set_capabilities(uint64_t capabilities, bool is_inherited);
+void oncilla_drop_bounding_capabilities(void);
+int oncilla_clear_ambient_capabilities(void);
+int oncilla_refuse_new_privileges(void);
+int oncilla_refuse_dumps(void);
+int oncilla_end_with_parent(int signal);
+void oncilla_set_process_name(const char *name);
+
+// AUDIT_ARCH_… of this machine, because the macro is an expression that Swift does not import; 0 where the numbers of its
+// calls were never looked at.
+extern const uint32_t oncilla_audit_architecture;
+
+// The number of the system call of this name on this machine, because Swift imports few of the macros; -1 where it has
+// none.
+int oncilla_call_number(const char *name);
+
+// CLONE_THREAD, because it is a GNU extension, which Swift's Glibc hides.
+uint32_t oncilla_clone_thread_flag(void);
+
+// PR_SET_SECCOMP for the calling thread, because Swift does not import the variadic prctl. 0, or -1 with errno: EINVAL
+// where the kernel has no filters.
+int oncilla_install_filter(const struct sock_filter *instructions, uint16_t count);
 
 #endif

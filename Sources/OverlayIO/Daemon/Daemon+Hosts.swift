@@ -12,7 +12,7 @@ extension Daemon {
       self.keptHosts = nil
     }
     guard let path = settings.keptHostsFile else { return }
-    let kept = keptHosts ?? KeptHosts(path, owner: "\(settings.interface.name)", log: log)
+    let kept = keptHosts ?? KeptHosts(path, owner: "\(settings.interface.name)", log: log, by: room)
     keptHosts = kept
     kept.keep(settings.hostsLines)
   }

@@ -52,9 +52,9 @@ extension Daemon {
     for name in names { claim(name) }
     if let path = settings.stateDirectory, let obstacle = StateDirectory.obstacle(at: path) {
       log.warning(
-        "nothing can be kept in \(path), and what is learned is forgotten at the end: \(obstacle)")
+        "nothing can be kept in \(path), and what is learned is forgotten at the end: \(stateObstacle ?? obstacle)")
     }
-    for line in settings.advice(for: try NamespaceSurvey(of: settings.interface.namespace)) { log.warning(line) }
+    for line in settings.advice(for: try survey()) { log.warning(line) }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
     let pump = try Pump(
       settings, as: names, device: device, on: loop, log: log,
@@ -86,6 +86,12 @@ extension Daemon {
     control?.start()
     sayState()
     notifier?.ready()
+  }
+
+  /// What the namespace of the interface is like.
+  func survey() throws(PrivilegeError) -> NamespaceSurvey {
+    if let room { return try room.survey() }
+    return try NamespaceSurvey(of: settings.interface.namespace)
   }
 
   private func claim(_ name: OnionName) {

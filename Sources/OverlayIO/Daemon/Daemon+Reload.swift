@@ -10,6 +10,12 @@ extension Daemon {
     do throws(ReloadError) {
       let new: Configuration
       do throws(SettingError) { new = try source.load() } catch { throw ReloadError(description: "\(error)") }
+      // It allows what it has read itself.
+      do throws(PrivilegeError) {
+        try room?.configurationChanged()
+      } catch {
+        throw ReloadError(description: "\(error)")
+      }
       let report = try apply(ConfigurationChange(from: running, to: new), from: source)
       for line in new.warnings { log.warning(line) }
       tell(report)
@@ -34,7 +40,7 @@ extension Daemon {
       }
     }
     do throws(HookError) {
-      for hook in new.daemon.hooks { try hook.check() }
+      for hook in new.daemon.hooks { try hooks?.starter.check(hook) }
     } catch {
       throw ReloadError(description: "\(error)")
     }
@@ -88,11 +94,9 @@ extension Daemon {
     return report
   }
 
-  /// What cannot work of what is served now and was not before. Another namespace is not looked into: that takes a
-  /// right which a daemon need not keep.
+  /// What cannot work of what is served now and was not before.
   private func adviceOnServing(_ new: DaemonSettings) -> [String] {
-    guard new.interface.namespace == nil, new.served != settings.served, let survey = try? NamespaceSurvey(of: nil)
-    else { return [] }
+    guard new.served != settings.served, let survey = try? survey() else { return [] }
     let old = settings.advice(for: survey)
     return new.advice(for: survey).filter { !old.contains($0) }
   }

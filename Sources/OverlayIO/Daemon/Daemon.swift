@@ -29,6 +29,11 @@ public final class Daemon {
   var torControl: TorControlPort?
   var notifier: ServiceNotifier?
   private(set) var hooks: DaemonHooks?
+  /// The process that has the rights which this one gives up; `nil` for a daemon that keeps its own.
+  private(set) var room: RoomLink?
+  private var helperArguments: [String]?
+  /// Why the state directory could not be given to the user that the daemon became.
+  private(set) var stateObstacle: SystemError?
   private var isStopping = false
   private let began = Timestamp.now
   private var metricsPage: MetricsServer?
@@ -38,13 +43,17 @@ public final class Daemon {
   var hasSeenTorAway = false
 
   /// Makes a daemon that has opened nothing yet; `nil` if the system has no way to wait for events. Without a `source`
-  /// it has nothing to read again.
-  public convenience init?(_ configuration: Configuration, from source: ConfigurationSource, log: Log) {
+  /// it has nothing to read again. It keeps no rights: a helper does, which is this program once more, and finds the
+  /// source by `arguments`.
+  public convenience init?(
+    _ configuration: Configuration, from source: ConfigurationSource, helper arguments: [String], log: Log
+  ) {
     self.init(configuration.settings.daemon, log: log)
     self.configuration = (configuration, source)
+    helperArguments = arguments
   }
 
-  /// Makes a daemon with these settings, for ever.
+  /// Makes a daemon with these settings and the rights that it has, for ever.
   public init?(_ settings: DaemonSettings, log: Log) {
     guard let loop = EventLoop() else { return nil }
     self.settings = settings
@@ -58,7 +67,12 @@ public final class Daemon {
     notifier = ServiceNotifier(.take(), on: loop, log: log)
     awaitSignals()
     do {
-      hooks = try DaemonHooks(settings, on: loop, log: log)
+      room = try helperArguments.map { arguments in
+        try RoomLink(arguments, settings.interface, on: loop) { [unowned self] in
+          fail("the helper, which keeps the interface, has ended: start the daemon again")
+        }
+      }
+      hooks = try DaemonHooks(settings, by: room ?? OwnHookStarter(), on: loop, log: log)
       desk = try ControlDesk(settings, on: loop, log: log)
       desk?.daemon = self
       desk?.metrics = { [unowned self] withPeers in metrics(withPeers: withPeers) }
@@ -71,9 +85,12 @@ public final class Daemon {
         accept: { [unowned self] stream, identity in pump?.accept(stream, for: identity) },
         acceptAddressed: { [unowned self] stream, address in pump?.accept(stream, to: address) })
       interface = try OverlayInterface(
-        settings.interface, on: loop, log: log, mtuChanged: { [unowned self] bytes in pump?.mtuChanged(to: bytes) },
+        settings.interface, by: room, on: loop, log: log,
+        mtuChanged: { [unowned self] bytes in pump?.mtuChanged(to: bytes) },
         failed: { [unowned self] in stop(status: 1) })
       try answerNames()
+      // Nothing that anybody sends was read before this.
+      try shutRoom()
       try findIdentities()
     } catch {
       fail(error)
@@ -100,6 +117,8 @@ public final class Daemon {
     claims = []
     if status == 0 { interface?.forgetConnections() }
     interface = nil
+    SystemCall.use(nil)
+    room = nil
     signals = []
     if status == 0 { log.notice("stopped") }
   }
@@ -129,6 +148,18 @@ public final class Daemon {
     log.error(reason)
     notifier?.stopping(because: reason)
     stop(status: status)
+  }
+
+  /// Gives up what rights the process has, where it has a helper.
+  private func shutRoom() throws(PrivilegeError) {
+    guard let room else { return }
+    let account = try RoomLock.account(settings.user)
+    if let account, let path = settings.stateDirectory {
+      do throws(SystemError) { try RoomLock.give(path, to: account) } catch { stateObstacle = error }
+    }
+    SystemCall.use(room)
+    try RoomLock.shut(as: account)
+    log.info("the daemon goes on without rights\(account.map { ", as user \($0.name)" } ?? "")")
   }
 
   private func awaitSignals() {

@@ -3,6 +3,8 @@ import OverlayCore
 /// The hooks of a daemon: what they are run for, and what they get to know. Only configured peers are told of, for
 /// strangers could have as many programs run as they like.
 final class DaemonHooks {
+  /// Who starts the programs.
+  let starter: any HookStarter
   private let runner: HookRunner
   private var settings: DaemonSettings
   private var place: HookOccasion.Place?
@@ -10,9 +12,12 @@ final class DaemonHooks {
   private var up: Set<OnionName> = []
 
   /// Throws if a hook cannot be run.
-  init(_ settings: DaemonSettings, on loop: EventLoop, log: Log) throws(HookError) {
-    for hook in settings.hooks { try hook.check() }
-    runner = HookRunner(settings.hooks, on: loop, log: log)
+  init(
+    _ settings: DaemonSettings, by starter: any HookStarter, on loop: EventLoop, log: Log
+  ) throws(HookError) {
+    for hook in settings.hooks { try starter.check(hook) }
+    self.starter = starter
+    runner = HookRunner(settings.hooks, by: starter, on: loop, log: log)
     self.settings = settings
   }
 
@@ -21,10 +26,7 @@ final class DaemonHooks {
 
   /// Notes that the interface stands, with this first identity.
   func interfaceUp(as name: OnionName) {
-    let interface = settings.interface
-    let place = HookOccasion.Place(
-      interface: interface.name.description,
-      namespace: interface.namespace.flatMap { $0.path.split(separator: "/").last }.map { String($0) }, name: name)
+    let place = HookOccasion.Place(settings.interface, as: name)
     self.place = place
     runner.run(HookOccasion(event: .up, place: place))
   }

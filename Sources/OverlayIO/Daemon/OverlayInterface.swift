@@ -7,7 +7,7 @@ final class OverlayInterface {
   private let log: Log
   private let mtuChanged: (_ bytes: Int) -> Void
   private let failed: () -> Void
-  private var privileges: Privileges
+  private var privileges: any PrivilegeKeeper
   private var keeper: InterfaceKeeper
   private let monitor: EventSource<InterfaceMonitor>
   private var timer: TimerSource?
@@ -16,19 +16,20 @@ final class OverlayInterface {
   private var overridingRules: Set<UInt32> = []
   private var overridingRoutes: Set<IPPrefix> = []
 
-  /// Gets the privilege to make the interface, and installs and watches the leak guard. `mtuChanged` is called when
+  /// Gets the privilege to make the interface, from `keeper` if there is one, and installs and watches the leak guard.
+  /// `mtuChanged` is called when
   /// somebody else sets the interface's MTU, and `failed` when the interface is gone for ever; the log tells why.
   init(
-    _ settings: InterfaceSettings, on loop: EventLoop, log: Log, mtuChanged: @escaping (_ bytes: Int) -> Void,
-    failed: @escaping () -> Void
+    _ settings: InterfaceSettings, by keeper: (any PrivilegeKeeper)? = nil, on loop: EventLoop, log: Log,
+    mtuChanged: @escaping (_ bytes: Int) -> Void, failed: @escaping () -> Void
   ) throws {
     self.loop = loop
     self.log = log
     self.mtuChanged = mtuChanged
     self.failed = failed
-    privileges = try Privileges(settings)
+    privileges = try keeper ?? OwnPrivileges(settings)
     monitor = EventSource(try privileges.openMonitor(), on: loop)
-    keeper = InterfaceKeeper(
+    self.keeper = InterfaceKeeper(
       interface: settings.name.description, mtu: settings.mtu.bytes, prefix: settings.prefix,
       hasAddress: settings.hasAddress)
     monitor.handle(.readable) { [unowned self] in observe() }

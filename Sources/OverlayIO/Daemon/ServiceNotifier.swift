@@ -17,6 +17,8 @@ final class ServiceNotifier {
 
   private let socket: FileDescriptor
   private let address: [UInt8]
+  // Whether the socket knows the manager's: a daemon that has given up its rights may not find that by name any more.
+  private let isConnected: Bool
   private let loop: EventLoop
   private let log: Log
   private let watchdogInterval: Duration?
@@ -32,6 +34,7 @@ final class ServiceNotifier {
     guard let address = invitation.address else { return nil }
     do throws(SystemError) {
       socket = try SystemCall.socket(AF_UNIX, SOCK_DGRAM)
+      isConnected = ServiceNotifier.connect(socket.number, to: address)
       self.address = address
       self.loop = loop
       self.log = log
@@ -83,6 +86,23 @@ final class ServiceNotifier {
     tell()
   }
 
+  private static func connect(_ socket: Int32, to address: [UInt8]) -> Bool {
+    let isConnected = try? SystemCall.lend(unixName: address) { pointer, size throws(SystemError) in
+      try SystemCall.connect(socket, to: pointer, size, "connect to the service manager")
+    }
+    return isConnected == true
+  }
+
+  /// Whether the message was taken; `nil` if the socket that the manager had is gone.
+  private func sendConnected(_ message: String) throws(SystemError) -> Bool? {
+    do throws(SystemError) {
+      return try SystemCall.send(socket.number, Array(message.utf8)[...]) != nil
+    } catch {
+      if error.number == ECONNREFUSED { return nil }
+      throw error
+    }
+  }
+
   private func tick() {
     if watchdogInterval != nil { _ = send("WATCHDOG=1") }
     if !isTold { tell() }
@@ -114,6 +134,7 @@ final class ServiceNotifier {
   /// Whether the message needs no second attempt.
   private func send(_ message: String) -> Bool {
     do throws(SystemError) {
+      if isConnected, let isTaken = try sendConnected(message) { return isTaken }
       return try SystemCall.send(socket.number, Array(message.utf8), to: address, "tell the service manager")
     } catch {
       if !hasComplained { log.warning("\(error)") }

@@ -13,7 +13,8 @@ public struct TunnelDevice: ~Copyable {
   public let mode: InterfaceMode
   /// The kernel's own address on it, if it carries Ethernet.
   public let hardwareAddress: MACAddress?
-  private let framing: TunnelFraming
+  /// What stands before each packet.
+  let framing: TunnelFraming
   private let file: FileDescriptor
   private let runLimit: Int
   // The vectors of a write: the header, and then the runs.

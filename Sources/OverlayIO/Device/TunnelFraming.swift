@@ -1,5 +1,5 @@
 /// The header before each packet that is exchanged with the tunnel.
-enum TunnelFraming: Equatable {
+enum TunnelFraming: String, Equatable {
   /// Nothing.
   case bare
   /// The driver's header, which always says that nothing is left to be done: the kernel has the header, and refused

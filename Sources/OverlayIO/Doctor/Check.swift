@@ -19,6 +19,7 @@ public struct Check: Equatable, Sendable {
     case onionService = "onion service"
     case secondDaemon = "second daemon"
     case daemon
+    case room = "locked room"
     case published
     case loop
     case lookup

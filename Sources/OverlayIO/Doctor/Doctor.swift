@@ -37,6 +37,7 @@ extension Examination {
     case .onionService: onionService()
     case .secondDaemon: secondDaemon()
     case .daemon: daemonItself()
+    case .room: room()
     case .published: published()
     case .loop: loop()
     case .lookup: lookup()

@@ -34,10 +34,15 @@ enum RunningDaemon {
     }
   }
 
-  /// The user that it runs as; `nil` if it does not run, or that cannot be told.
+  /// The user with whose rights files are opened for it: its helper's, and its own if it has none; `nil` if it does not
+  /// run, or that cannot be told.
   func user(in paths: DoctorPaths) -> DaemonUser? {
     guard case .runs(_, _, let process?) = self else { return nil }
-    return DaemonUser(ofProcess: process, in: paths)
+    let children = paths.read("/proc/\(process)/task/\(process)/children")?.split(separator: " ") ?? []
+    let helper = children.compactMap { Int32($0) }.first { child in
+      paths.read("/proc/\(child)/status")?.hasPrefix("Name:\t\(RoomHelper.name)\n") == true
+    }
+    return DaemonUser(ofProcess: helper ?? process, in: paths)
   }
 
   /// Whether others can reach it: a word, and a sentence; `nil` if it does not run.
@@ -73,7 +78,8 @@ extension Examination {
       return .note(
         "version \(version) runs, and this is \(ProgramVersion.current)", remedy: "'systemctl restart \(unit.name)'")
     case .runs(_, _, let process):
-      return .ok("it runs as \(user.name)\(process.map { " (process \($0))" } ?? "")")
+      let name = process.flatMap { DaemonUser(ofProcess: $0, in: paths) }?.name ?? user.name
+      return .ok("it runs as \(name)\(process.map { " (process \($0))" } ?? "")")
     }
   }
 

@@ -1,6 +1,12 @@
 import Glibc
 import OverlayCore
 
+/// Who writes hosts files for a daemon that may not.
+protocol HostsWriter: AnyObject {
+  /// Lets the daemon's block in the file at `path` have these lines.
+  func keepHosts(_ lines: [String], in path: String) throws(KeptHosts.Obstacle)
+}
+
 /// Keeps the block of a daemon in a hosts file. The file is replaced as a whole, with the owner and the mode that it had,
 /// and only where its content changes.
 final class KeptHosts {
@@ -14,6 +20,8 @@ final class KeptHosts {
     case block(HostsBlock.Problem)
     /// A call failed.
     case system(SystemError)
+    /// What the process says that writes it.
+    case reported(String)
 
     /// The reason, with what is accepted.
     var description: String {
@@ -24,6 +32,7 @@ final class KeptHosts {
       case .system(let error) where error.number == EBUSY:
         "\(error) (it is mounted, as in a container: the path of another file is accepted)"
       case .system(let error): "\(error)"
+      case .reported(let reason): reason
       }
     }
   }
@@ -31,18 +40,24 @@ final class KeptHosts {
   /// The path of the file.
   let path: String
   private let owner: String
+  private let writer: (any HostsWriter)?
   private let log: Log
   private var complaint: Obstacle?
 
-  /// The keeper of the file at `path`, for the daemon that `owner`, a word, stands for.
-  init(_ path: String, owner: String, log: Log) {
-    (self.path, self.owner, self.log) = (path, owner, log)
+  /// The keeper of the file at `path`, for the daemon that `owner`, a word, stands for. Where there is a `writer`, that
+  /// writes it.
+  init(_ path: String, owner: String, log: Log, by writer: (any HostsWriter)? = nil) {
+    (self.path, self.owner, self.log, self.writer) = (path, owner, log, writer)
   }
 
   /// Lets the block have these lines. Why it has not is told once.
   func keep(_ lines: [String]) {
     do throws(Obstacle) {
-      try KeptHosts.put(HostsBlock(lines, of: owner), into: path)
+      if let writer {
+        try writer.keepHosts(lines, in: path)
+      } else {
+        try KeptHosts.put(HostsBlock(lines, of: owner), into: path)
+      }
       if complaint != nil { log.notice("\(path) is kept up to date again") }
       complaint = nil
     } catch {

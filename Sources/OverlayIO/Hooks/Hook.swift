@@ -101,6 +101,9 @@ public struct Hook: Hashable, Sendable {
 struct HookError: Error, Equatable, CustomStringConvertible {
   let description: String
 
+  /// An error whose line is known.
+  init(described description: String) { self.description = description }
+
   init(_ hook: Hook, _ reason: String) {
     description = "hook \(hook.event.rawValue)=\(hook.path.quotedLine(limit: 400)): \(reason)"
   }

@@ -13,6 +13,18 @@ struct HookOccasion: Equatable {
     let namespace: String?
     /// The first identity.
     let name: OnionName
+
+    /// A daemon with this interface.
+    init(_ interface: InterfaceSettings, as name: OnionName) {
+      self.init(
+        interface: interface.name.description,
+        namespace: interface.namespace.flatMap { $0.path.split(separator: "/").last }.map { String($0) }, name: name)
+    }
+
+    /// A daemon with this interface, in this namespace.
+    init(interface: String, namespace: String?, name: OnionName) {
+      (self.interface, self.namespace, self.name) = (interface, namespace, name)
+    }
   }
 
   /// The event.

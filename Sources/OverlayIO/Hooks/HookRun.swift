@@ -15,6 +15,7 @@ final class HookRun {
   /// The event.
   let occasion: HookOccasion
 
+  private let starter: any HookStarter
   private let process: Int32
   private let watch: EventSource<FileDescriptor>
   private var pipe: EventSource<FileDescriptor>?
@@ -26,26 +27,19 @@ final class HookRun {
 
   /// Starts a hook, which may run for so long. `write` gets the lines that it writes, and `ended` is called once.
   init(
-    _ hook: Hook, for occasion: HookOccasion, within limit: Duration, on loop: EventLoop,
-    write: @escaping (String) -> Void, ended: @escaping (HookRun, Outcome) -> Void
+    _ hook: Hook, for occasion: HookOccasion, by starter: any HookStarter, within limit: Duration,
+    on loop: EventLoop, write: @escaping (String) -> Void, ended: @escaping (HookRun, Outcome) -> Void
   ) throws(SystemError) {
     self.hook = hook
     self.occasion = occasion
+    self.starter = starter
     self.write = write
     self.ended = ended
-    let ends = try SystemCall.pipe()
-    let reading = FileDescriptor(owning: ends.reading)
-    let writing = FileDescriptor(owning: ends.writing)
-    process = try SystemCall.start(hook.path, environment: occasion.environment, output: writing.number)
-    // It is open until here.
-    _ = consume writing
-    do throws(SystemError) {
-      watch = EventSource(try SystemCall.watchProcess(process), on: loop)
-    } catch {
-      HookRun.end(process)
-      throw error
-    }
-    let source = EventSource(reading, on: loop)
+    let started = try starter.start(hook, for: occasion)
+    process = started.process
+    let sources = started.watched(on: loop)
+    watch = sources.watch
+    let source = sources.output
     pipe = source
     // Where this fails, `deinit` ends the process.
     timer = try TimerSource(on: loop) { [unowned self] in finish(.killed) }
@@ -57,17 +51,11 @@ final class HookRun {
   }
 
   deinit {
-    if !isOver { HookRun.end(process) }
-  }
-
-  private static func end(_ process: Int32) {
-    SystemCall.killGroup(of: process)
-    // It is gone at once; without the call it would stay as a zombie.
-    _ = try? SystemCall.ending(of: process, waits: true)
+    if !isOver { starter.end(process) }
   }
 
   private func look() {
-    guard !isOver, let ending = (try? SystemCall.ending(of: process)) ?? nil else { return }
+    guard !isOver, let ending = (try? starter.ending(of: process)) ?? nil else { return }
     isOver = true
     finish(.ended(ending))
   }
@@ -76,7 +64,7 @@ final class HookRun {
     timer = nil
     if !isOver {
       isOver = true
-      HookRun.end(process)
+      starter.end(process)
     }
     // What a program that it left behind writes later is not waited for.
     while pipe != nil, read() {}

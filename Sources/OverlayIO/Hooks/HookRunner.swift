@@ -32,6 +32,7 @@ final class HookRunner {
 
   private let loop: EventLoop
   private let log: Log
+  private let starter: any HookStarter
   private let limit: Duration
   private var runs: [HookRun] = []
   private var waiting: [(hook: Hook, occasion: HookOccasion)] = []
@@ -39,8 +40,12 @@ final class HookRunner {
   private var last: (timer: TimerSource?, done: () -> Void)?
 
   /// Makes a runner that runs nothing yet.
-  init(_ hooks: [Hook], on loop: EventLoop, log: Log, limit: Duration = HookRunner.limit) {
+  init(
+    _ hooks: [Hook], by starter: any HookStarter = OwnHookStarter(), on loop: EventLoop, log: Log,
+    limit: Duration = HookRunner.limit
+  ) {
     self.hooks = hooks
+    self.starter = starter
     self.loop = loop
     self.log = log
     self.limit = limit
@@ -110,7 +115,7 @@ final class HookRunner {
     do throws(SystemError) {
       runs.append(
         try HookRun(
-          hook, for: occasion, within: limit, on: loop,
+          hook, for: occasion, by: starter, within: limit, on: loop,
           write: { [log] line in log.notice("\(name): \(line)") },
           ended: { [unowned self] run, outcome in ended(run, outcome, name) }))
       log.debug("\(name) runs for \(occasion.text)")

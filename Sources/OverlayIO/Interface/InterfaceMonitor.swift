@@ -11,7 +11,8 @@ public struct InterfaceMonitor: Pollable, ~Copyable {
   // The number of the interface, and what was last heard of it.
   private var index: Int32?
   private var link: LinkRecord?
-  private var loopbackIsUp: Bool
+  /// Whether `lo` was up when it was last heard of.
+  private(set) var loopbackIsUp: Bool
   private var asksForLinks = false
   // Where our rules stand that have been added since, by where they stand by themselves.
   private var rules: [PolicyRule: PolicyRule] = [:]

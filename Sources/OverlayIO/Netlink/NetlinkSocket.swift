@@ -36,6 +36,9 @@ struct NetlinkSocket: ~Copyable {
     self.socket = socket
   }
 
+  /// Takes over a socket that another process opened.
+  init(owning socket: consuming FileDescriptor) { self.socket = socket }
+
   /// Sends a message without waiting for what comes of it.
   func send(_ message: NetlinkMessage, sequence: UInt32) throws(SystemError) {
     try SystemCall.send(socket.number, message.encoded(sequence: sequence), message.purpose)

@@ -28,6 +28,10 @@ public enum PrivilegeError: PermissionError, Equatable {
   case routeTaken(IPPrefix, metric: UInt32)
   /// The tunnel or the monitor was handed out already, or there is no interface yet.
   case outOfOrder(PrivilegedRequest)
+  /// There is no such user for the daemon to be.
+  case noUser(String)
+  /// What the process says that does it, and whether it lacks a right.
+  case reported(String, isDenied: Bool)
   /// Any other failure, with what was being done.
   case failed(act: String, SystemError)
 
@@ -36,6 +40,7 @@ public enum PrivilegeError: PermissionError, Equatable {
     switch self {
     case .notPermitted, .tunnelNodeRefused: true
     case .failed(_, let error): error.isDenied
+    case .reported(_, let isDenied): isDenied
     default: false
     }
   }
@@ -74,6 +79,10 @@ public enum PrivilegeError: PermissionError, Equatable {
         + "'\(prefix.command) route del'"
     case .outOfOrder(let request):
       "the privileged request \(request) came at the wrong time"
+    case .noUser(let name):
+      "there is no user \(name.quotedLine()): --user accepts one of /etc/passwd"
+    case .reported(let text, _):
+      text
     case .failed(let act, let error):
       "cannot \(act): \(error)"
     }

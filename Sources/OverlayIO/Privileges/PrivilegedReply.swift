@@ -44,8 +44,27 @@ public enum LeakGuardState: Equatable, Sendable {
   }
 }
 
+/// Who fulfils requests: `Privileges` in this process, or another process that has kept the rights for it.
+public protocol PrivilegeKeeper: ~Copyable {
+  /// Fulfils one request.
+  mutating func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply
+}
+
+/// `Privileges` where several own them.
+final class OwnPrivileges: PrivilegeKeeper {
+  private var privileges: Privileges
+
+  /// Opens what they need.
+  init(_ settings: InterfaceSettings) throws(PrivilegeError) { privileges = try Privileges(settings) }
+
+  /// Fulfils one request.
+  func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply {
+    try privileges.perform(request)
+  }
+}
+
 /// The requests whose answer is more than that it is done, with that answer unpacked.
-extension Privileges {
+extension PrivilegeKeeper where Self: ~Copyable {
   /// Performs `installLeakGuard`.
   public mutating func installLeakGuard() throws(PrivilegeError) -> LeakGuardReport {
     let reply = try perform(.installLeakGuard)

@@ -4,7 +4,7 @@ import OverlayCore
 
 /// The one room in which the program uses rights: it opens what needs them once, in the interface's network namespace,
 /// and fulfils a closed set of requests. The program itself stays in the namespace it was started in.
-public struct Privileges: ~Copyable {
+public struct Privileges: PrivilegeKeeper, ~Copyable {
   /// How many packets an interface that offloads holds that were not read yet: what waits there, no queue of ours can
   /// put into another order, and the kernel's 500 can be 32 MB; bursts of datagrams need some. Without offload 500
   /// packets are less than one of our queues holds, and fewer lose a fast flow's.

@@ -107,6 +107,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var remembersNames = false
   /// Where is kept what must be remembered from one run to the next; `nil` for nowhere.
   public var stateDirectory: String? = "/var/lib/oncilla"
+  /// The user that a daemon of root's is once it has opened what needs root; `nil` for the usual one.
+  public var user: String?
   /// The path of the control socket; `nil` for none.
   public var control: String? = "/run/oncilla/control.sock"
   /// Where programs are answered about names, at most `mostNameServers` loopback addresses and UNIX sockets.

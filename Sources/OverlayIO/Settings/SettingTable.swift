@@ -204,6 +204,12 @@ extension Setting {
       draft.daemon.stateDirectory = given.text == "none" ? nil : try SettingValue.path(given.text)
     },
     .form(
+      "user", "NAME", bytes: 1...32, needsRestart: true,
+      "The user that a daemon of root's becomes at its start; oncilla by itself, or nobody where there is none."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.user = try SettingValue.user(given.text)
+    },
+    .form(
       "control", "PATH|none", bytes: 1...SocketAddress.longestPath, default: "/run/oncilla/control.sock",
       needsRestart: true, "The control socket, at which the other commands find the daemon."
     ) { draft, given throws(SettingValue.Refusal) in

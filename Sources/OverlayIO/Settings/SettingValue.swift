@@ -144,6 +144,14 @@ public enum SettingValue {
     return name
   }
 
+  /// The name of a user of this host.
+  static func user(_ text: String) throws(Refusal) -> String {
+    guard (1...32).contains(text.utf8.count),
+      text.utf8.allSatisfy({ (0x21...0x7e).contains($0) && !":/,".utf8.contains($0) })
+    else { throw Refusal("the name of a user is accepted, as /etc/passwd has it") }
+    return text
+  }
+
   /// The name of a network namespace.
   public static func namespace(_ text: String) throws(Refusal) -> NamespaceName {
     guard let name = NamespaceName(text) else {

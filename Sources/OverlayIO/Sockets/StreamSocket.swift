@@ -57,8 +57,15 @@ struct StreamSocket: Pollable, ~Copyable {
   /// Begins to connect.
   func connect(to address: SocketAddress) throws(SystemError) -> Connection {
     let number = file.number
-    return try address.withSocketAddress { pointer, size throws(SystemError) in
-      try SystemCall.connect(number, to: pointer, size, "connect to \(address)") ? .established : .pending
+    do throws(SystemError) {
+      return try address.withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.connect(number, to: pointer, size, "connect to \(address)") ? .established : .pending
+      }
+    } catch {
+      guard case .unix(let path) = address else { throw error }
+      return try SystemCall.ask(after: error) { broker throws(SystemError) in
+        try broker.connect(number, toPath: path) ? .established : .pending
+      }
     }
   }
 

@@ -1,10 +1,15 @@
+import CLinux
 import Glibc
 
 /// Files and directories.
 extension SystemCall {
   /// Opens the file at `path` with `O_…` flags, and with `mode` where it is made.
   static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
-    try FileDescriptor("open \(path)") { Glibc.open(path, flags | O_CLOEXEC, mode) }
+    do throws(SystemError) {
+      return try FileDescriptor("open \(path)") { Glibc.open(path, flags | O_CLOEXEC, mode) }
+    } catch {
+      return try ask(after: error) { broker throws(SystemError) in try broker.open(path, flags) }
+    }
   }
 
   /// Opens the file of this name in a directory; `path` names it in an error.
@@ -12,6 +17,11 @@ extension SystemCall {
     _ name: String, in directory: Int32, _ flags: Int32, mode: mode_t = 0, path: @autoclosure () -> String
   ) throws(SystemError) -> FileDescriptor {
     try FileDescriptor("open \(path())") { Glibc.openat(directory, name, flags | O_CLOEXEC, mode) }
+  }
+
+  /// One more number for what an open descriptor stands for, which no other program inherits.
+  static func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {
+    try perform("fcntl F_DUPFD_CLOEXEC") { Glibc.fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
   }
 
   /// Takes up to as many bytes as `buffer` has room for; 0 at the end, `nil` where none are there yet.
@@ -106,7 +116,11 @@ extension SystemCall {
 
   /// Fails where nothing stands at `path`, or not for this user to see.
   static func find(_ path: String) throws(SystemError) {
-    try perform("access \(path)") { Glibc.access(path, F_OK) }
+    do throws(SystemError) {
+      try perform("access \(path)") { Glibc.access(path, F_OK) }
+    } catch {
+      _ = try ask(after: error) { broker throws(SystemError) in try broker.open(path, placeFlag) }
+    }
   }
 
   /// Whether something stands at `path`, as far as this user sees.
@@ -114,8 +128,9 @@ extension SystemCall {
 
   /// The names in the directory at `path`, in any order. More than `limit` are EFBIG.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String] {
-    let descriptor = try perform("open \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    // It owns the descriptor from here on.
+    let file = try open(path, O_RDONLY | O_DIRECTORY)
+    let descriptor = try duplicate(file.number)
+    // It owns that descriptor from here on.
     guard let directory = Glibc.fdopendir(descriptor) else {
       close(descriptor)
       throw SystemError(call: "read \(path)", number: ENOMEM)
@@ -146,7 +161,8 @@ extension SystemCall {
       try perform("mkdir \(path)") { Glibc.mkdir(path, mode) }
       return true
     } catch {
-      if error.number != EEXIST { throw error }
+      if error.number == EEXIST { return false }
+      _ = try ask(after: error) { broker throws(SystemError) in try broker.open(path, O_RDONLY | O_DIRECTORY) }
       return false
     }
   }
@@ -178,8 +194,13 @@ extension SystemCall {
   /// What stands at `path`, where links lead to.
   static func status(at path: String) throws(SystemError) -> stat {
     var found = stat()
-    try perform("stat \(path)") { fstatat(AT_FDCWD, path, &found, 0) }
-    return found
+    do throws(SystemError) {
+      try perform("stat \(path)") { fstatat(AT_FDCWD, path, &found, 0) }
+      return found
+    } catch {
+      let place = try ask(after: error) { broker throws(SystemError) in try broker.open(path, placeFlag) }
+      return try status(place.number)
+    }
   }
 
   /// Waits until what was written stands on the disk; `path` names the file in an error.

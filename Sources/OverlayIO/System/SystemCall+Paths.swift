@@ -10,8 +10,11 @@ extension SystemCall {
     do throws(SystemError) {
       try perform("lstat \(path)") { Glibc.lstat(path, &status) }
       return status
-    } catch  where error.number == ENOENT {
-      return nil
+    } catch {
+      if error.number == ENOENT { return nil }
+      let flags = O_NOFOLLOW | placeFlag
+      let place = try ask(after: error) { broker throws(SystemError) in try broker.open(path, flags) }
+      return try self.status(place.number)
     }
   }
 
@@ -29,7 +32,11 @@ extension SystemCall {
 
   /// Removes the file at `path`.
   static func remove(_ path: String) throws(SystemError) {
-    try perform("unlink \(path)") { Glibc.unlink(path) }
+    do throws(SystemError) {
+      try perform("unlink \(path)") { Glibc.unlink(path) }
+    } catch {
+      try ask(after: error) { broker throws(SystemError) in try broker.remove(path) }
+    }
   }
 
   /// Sets who may use the file at `path`.

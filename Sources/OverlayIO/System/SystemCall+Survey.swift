@@ -6,7 +6,13 @@ extension SystemCall {
   /// Fails if the user may not do that (`R_OK`, `W_OK`, `X_OK`) with what stands at `path`.
   static func requireAccess(_ path: String, _ access: Int32) throws(SystemError) {
     // AT_EACCESS: it is the user whose rights count that is asked for, and not who called.
-    try perform("use \(path)") { Glibc.faccessat(AT_FDCWD, path, access, AT_EACCESS) }
+    do throws(SystemError) {
+      try perform("use \(path)") { Glibc.faccessat(AT_FDCWD, path, access, AT_EACCESS) }
+    } catch {
+      // It may be the way there that is closed to this user, and not the place.
+      let place = try ask(after: error) { broker throws(SystemError) in try broker.open(path, O_RDONLY | O_DIRECTORY) }
+      try perform("use \(path)") { Glibc.faccessat(place.number, ".", access, AT_EACCESS) }
+    }
   }
 
   /// How many bytes, and how many files, users can put into the file system at `path`.

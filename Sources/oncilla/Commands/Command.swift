@@ -8,8 +8,8 @@ struct Command: Sendable {
     case output(String)
     /// As the text, with this exit status, which tells whether all is well.
     case verdict(String, status: Int32)
-    /// The daemon is to run with this configuration, which can be read again.
-    case daemon(Configuration, from: ConfigurationSource)
+    /// The daemon is to run with this configuration, which can be read again, and by its helper with these arguments.
+    case daemon(Configuration, from: ConfigurationSource, helper: [String])
   }
 
   /// The word that calls it.

@@ -1,7 +1,7 @@
 import OverlayIO
 
 /// Runs the daemon until it is told to stop or cannot go on; the process's exit status.
-func runDaemon(_ configuration: Configuration, from source: ConfigurationSource) -> Int32 {
+func runDaemon(_ configuration: Configuration, from source: ConfigurationSource, helper arguments: [String]) -> Int32 {
   let settings = configuration.settings
   let log: Log
   do throws(SystemError) {
@@ -14,9 +14,18 @@ func runDaemon(_ configuration: Configuration, from source: ConfigurationSource)
   }
   for file in configuration.files { log.info("configuration: \(file)") }
   for line in configuration.warnings { log.warning(line) }
-  guard let daemon = Daemon(configuration, from: source, log: log) else {
+  guard let daemon = Daemon(configuration, from: source, helper: arguments, log: log) else {
     Console.complain("libevent finds no way to wait for events")
     return 1
   }
   return daemon.run()
+}
+
+/// Runs the daemon's helper, which the daemon alone starts: with the name of the instance, empty for the standard one,
+/// and the options of `oncilla run`; the process's exit status.
+func runHelper(_ arguments: [String]) -> Int32 {
+  let name = arguments.first ?? ""
+  let instance = name.isEmpty ? Instance.standard : try? Instance(name)
+  guard let instance, let source = try? RunOptions.source(arguments.dropFirst(), for: instance) else { return 2 }
+  return RoomHelper.run(source)
 }

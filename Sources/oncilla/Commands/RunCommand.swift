@@ -22,7 +22,7 @@ extension Command {
     perform: { instance, arguments throws(CommandError) in
       guard let source = try RunOptions.source(arguments, for: instance) else { return nil }
       do throws(SettingError) {
-        return .daemon(try source.load(), from: source)
+        return .daemon(try source.load(), from: source, helper: [instance.name ?? ""] + arguments)
       } catch {
         throw .setting(error)
       }

@@ -1,0 +1,147 @@
+import OverlayCore
+
+/// What the helper may be asked for: what the configuration says that it read itself, and what it said before that, which
+/// a daemon goes on with that could not do all of the new.
+struct RoomCharter {
+  private let source: ConfigurationSource
+  private var configurations: [Configuration]
+  private var addresses: [IPv6Address]?
+
+  /// The charter of a daemon whose configuration is read from `source`, and says this.
+  init(_ configuration: Configuration, from source: ConfigurationSource) {
+    configurations = [configuration]
+    self.source = source
+  }
+
+  /// Reads the configuration again.
+  mutating func readAgain() throws(SettingError) {
+    configurations = [try source.load()] + configurations.prefix(1)
+  }
+
+  private var settings: [DaemonSettings] { configurations.map(\.settings.daemon) }
+
+  // MARK: - The interface
+
+  /// Whether the interface may be asked for this. The first addresses that it is given are those that it keeps, and of
+  /// the overlay.
+  mutating func allows(_ request: PrivilegedRequest) -> Bool {
+    switch request {
+    case .installLeakGuard, .openTunnel, .openMonitor, .restoreInterface, .lookForSourceAddress, .forgetConnections,
+      .becomeMulticastRouterPort:
+      return true
+    case .removeLeakGuards, .lookForLeakGuards:
+      return false
+    case .configureInterface(let addresses):
+      guard addresses.allSatisfy({ OverlayNetwork.tor.prefix.contains($0) }) else { return false }
+      guard (self.addresses ?? addresses) == addresses else { return false }
+      self.addresses = addresses
+      return true
+    case .setPrefixes(let routes, let served):
+      return settings.contains { ($0.interface.routes, $0.interface.served) == (routes, served) }
+    }
+  }
+
+  // MARK: - Paths
+
+  /// Whether the path may be opened for this use.
+  func allows(_ path: String, _ use: RoomRequest.Use) -> Bool {
+    switch use {
+    case .read, .readPlain: isReadable(path)
+    case .directory: isDirectory(path)
+    case .place, .placePlain:
+      isReadable(path) || isDirectory(path) || isDirectory(String(path.dropLast())) || allowsRemoval(of: path)
+        || allowsWatch(path)
+    case .log: configurations.contains { $0.settings.logTarget == .file(path) }
+    }
+  }
+
+  /// Whether changes at the path may be watched: of a file that is read, or of a directory on the way to it.
+  func allowsWatch(_ path: String) -> Bool {
+    watchedFiles.contains { file in
+      path == file || path == "/" || path == "." || file.hasPrefix(path.hasSuffix("/") ? path : path + "/")
+    }
+  }
+
+  /// Whether Tor has a UNIX socket there.
+  func allowsConnection(to path: String) -> Bool {
+    settings.contains { $0.socks == .unix(path) || $0.torControl == .unix(path) }
+  }
+
+  /// Whether the daemon makes a socket there.
+  func allowsRemoval(of path: String) -> Bool {
+    settings.contains { settings in
+      settings.control == path || settings.dns.contains(.unix(path))
+    }
+  }
+
+  /// The directory and the name of a file of the state directory; `nil` if the path is none.
+  func kept(_ path: String) -> (directory: String, name: String)? {
+    let directory = StateDirectory.parent(of: path)
+    guard settings.contains(where: { $0.stateDirectory == directory }) else { return nil }
+    let name = String(decoding: path.utf8.dropFirst(directory.utf8.count + 1), as: UTF8.self)
+    return name.isEmpty || name == "." || name == ".." ? nil : (directory, name)
+  }
+
+  private var watchedFiles: [String] {
+    settings.flatMap { settings -> [String] in
+      let names = settings.identities.compactMap { identity -> String? in
+        if case .hostnameFile(let path) = identity.name { path } else { nil }
+      }
+      return names + [settings.hostsFile].compactMap(\.self)
+    }
+  }
+
+  /// Whether Tor's control port is used, whose cookie is read.
+  var usesTorControl: Bool { settings.contains { $0.torControl != nil } }
+
+  private func isReadable(_ path: String) -> Bool { source.mayHold(path) || watchedFiles.contains(path) }
+
+  private func isDirectory(_ path: String) -> Bool {
+    source.directories.contains(path) || settings.contains { $0.stateDirectory == path }
+  }
+
+  // MARK: - Hosts and hooks
+
+  /// The owner and the zone of the block that is kept in the hosts file at this path; `nil` if there is to be none.
+  func hosts(at path: String) -> (owner: String, zone: String)? {
+    settings.first { $0.keptHostsFile == path }.map { ("\($0.interface.name)", $0.dnsZone) }
+  }
+
+  /// Whether this is the line of a peer, as the block has it.
+  static func isHostsLine(_ line: String, zone: String) -> Bool {
+    let fields = line.split(separator: " ")
+    guard let last = fields.last, let name = try? OnionName(last) else { return false }
+    var petname: Petname?
+    if fields.count > 2 {
+      guard fields[1].hasSuffix("." + zone) else { return false }
+      petname = Petname(fields[1].dropLast(zone.utf8.count + 1))
+    }
+    return HostsBlock.Entry(name, petname: petname).line(zone: zone) == line
+  }
+
+  /// Whether the configuration has this hook.
+  func allows(_ hook: Hook) -> Bool { settings.contains { $0.hooks.contains(hook) } }
+
+  /// The interface of the daemon.
+  var interface: InterfaceSettings { configurations[0].settings.daemon.interface }
+}
+
+extension ConfigurationSource {
+  /// Whether a file at this path would be one of the configuration's.
+  fileprivate func mayHold(_ path: String) -> Bool {
+    if let file { return path == file }
+    if path == "\(directory)/oncilla.conf" { return true }
+    return ["conf.d", "peers.d"].contains { folder in
+      let start = "\(directory)/\(folder)/"
+      guard path.hasPrefix(start), path.hasSuffix(".conf") else { return false }
+      let name = path.dropFirst(start.count)
+      return !name.contains("/") && !name.hasPrefix(".")
+    }
+  }
+
+  /// The directories that its files are in.
+  fileprivate var directories: [String] {
+    if let file { return [StateDirectory.parent(of: file)] }
+    return [directory, "\(directory)/conf.d", "\(directory)/peers.d"]
+  }
+}

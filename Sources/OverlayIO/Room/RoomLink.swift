@@ -1,0 +1,187 @@
+import Glibc
+import OverlayCore
+
+/// The daemon's end of the channel to its helper, which does what the daemon has no right to do any more. Each request
+/// waits for its reply.
+///
+/// `@unchecked Sendable`: what changes is touched with the mutex held alone, and the rest never changes. Only requests
+/// about paths come from a thread that writes files.
+final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @unchecked Sendable {
+  private let settings: InterfaceSettings
+  private let process: Int32
+  private var channel: FileDescriptor?
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private var watch: EventSource<FileDescriptor>?
+
+  /// Starts a helper with the arguments that it finds the configuration by, and waits until it has opened what it needs.
+  /// `ended` is called when it ends, which it does before the daemon only when something is wrong.
+  init(
+    _ arguments: [String], _ settings: InterfaceSettings, on loop: EventLoop, ended: @escaping () -> Void
+  ) throws {
+    self.settings = settings
+    let ends = try SystemCall.channel()
+    let other = FileDescriptor(owning: ends.other)
+    channel = FileDescriptor(owning: ends.own)
+    pthread_mutex_init(mutex, nil)
+    process = try SystemCall.startAnew([RoomHelper.name] + arguments, channel: other.number)
+    _ = consume other
+    let source = EventSource(try SystemCall.watchProcess(process), on: loop)
+    source.handle(.readable, by: ended)
+    source.start(.readable)
+    watch = source
+    var descriptors: [Int32] = []
+    try RoomLink.check(try receive(&descriptors))
+  }
+
+  deinit {
+    watch = nil
+    // It is the end of the channel that ends the helper.
+    channel = nil
+    _ = try? SystemCall.ending(of: process, waits: true)
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
+  }
+
+  // MARK: - Requests
+
+  private func receive(_ descriptors: inout [Int32]) throws(SystemError) -> RoomReply {
+    let (bytes, received) = try SystemCall.receive(channel?.number ?? -1, limit: RoomMessage.mostBytes)
+    descriptors = received
+    guard let reply = RoomMessage(bytes).flatMap({ RoomReply($0) }) else {
+      for descriptor in received { SystemCall.close(descriptor) }
+      throw SystemError(call: "ask the helper", number: bytes.isEmpty ? EPIPE : EBADMSG)
+    }
+    return reply
+  }
+
+  /// Asks; the numbers of the descriptors that come with the reply are the caller's to close.
+  private func ask(
+    _ request: RoomRequest, with descriptor: Int32? = nil
+  ) throws(SystemError) -> (reply: RoomReply, descriptors: [Int32]) {
+    guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    try SystemCall.send(channel?.number ?? -1, bytes, with: descriptor.map { [$0] } ?? [])
+    var descriptors: [Int32] = []
+    let reply = try receive(&descriptors)
+    if case .failed(let error) = reply { throw error }
+    return (reply, descriptors)
+  }
+
+  private static func check(_ reply: RoomReply) throws(PrivilegeError) {
+    if case .refused(let reason, let isDenied) = reply { throw .reported(reason, isDenied: isDenied) }
+  }
+
+  private func askAboutInterface(
+    _ request: RoomRequest
+  ) throws(PrivilegeError) -> (reply: RoomReply, descriptors: [Int32]) {
+    let answer: (reply: RoomReply, descriptors: [Int32])
+    do throws(SystemError) { answer = try ask(request) } catch { throw .failed(act: "ask the helper", error) }
+    try RoomLink.check(answer.reply)
+    return answer
+  }
+
+  // MARK: - The interface
+
+  /// Has a request about the interface fulfilled.
+  func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply {
+    let (reply, descriptors) = try askAboutInterface(.privileged(request))
+    switch (reply, descriptors.count) {
+    case (.done, 0): return .done
+    case (.leakGuard(let report), 0): return .leakGuard(report)
+    case (.line(let line), 0): return .missingSourceAddress(line.isEmpty ? nil : line)
+    case (.tunnel(let index, let framing, let hardwareAddress), 1):
+      return .tunnel(
+        TunnelDevice(
+          attached: FileDescriptor(owning: descriptors[0]), name: settings.name.description, index: index,
+          mode: settings.mode, framing: framing, hardwareAddress: hardwareAddress))
+    case (.number(let loopback), 1):
+      let socket = NetlinkSocket(owning: FileDescriptor(owning: descriptors[0]))
+      return .monitor(InterfaceMonitor(socket: socket, settings: settings, link: nil, loopbackIsUp: loopback == 1))
+    default:
+      for descriptor in descriptors { SystemCall.close(descriptor) }
+      throw .outOfOrder(request)
+    }
+  }
+
+  /// What the namespace of the interface is like.
+  func survey() throws(PrivilegeError) -> NamespaceSurvey {
+    guard case .survey(let survey) = try askAboutInterface(.survey).reply else { return NamespaceSurvey() }
+    return survey
+  }
+
+  /// Lets the helper read the configuration again.
+  func configurationChanged() throws(PrivilegeError) { _ = try askAboutInterface(.configurationChanged) }
+
+  // MARK: - Paths
+
+  /// Opens what stands at a path of the configuration's.
+  func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor {
+    guard let use = RoomRequest.Use(flags: flags) else { throw SystemError(call: "open \(path)", number: EACCES) }
+    let answer = try ask(.open(path, use))
+    guard answer.descriptors.count == 1 else { throw SystemError(call: "open \(path)", number: EACCES) }
+    return FileDescriptor(owning: answer.descriptors[0])
+  }
+
+  /// Lets a queue hear of changes at a path.
+  func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {
+    guard case .number(let number) = try ask(.watch(path, mask), with: queue).reply else {
+      throw SystemError(call: "inotify_add_watch \(path)", number: EACCES)
+    }
+    return number
+  }
+
+  /// Begins to connect a socket to Tor's UNIX socket.
+  func connect(_ socket: Int32, toPath path: String) throws(SystemError) -> Bool {
+    guard case .number(let number) = try ask(.connect(path), with: socket).reply else {
+      throw SystemError(call: "connect to unix:\(path)", number: EACCES)
+    }
+    return number == 1
+  }
+
+  /// Removes a socket of the daemon's.
+  func remove(_ path: String) throws(SystemError) { _ = try ask(.remove(path)) }
+
+  /// Puts a block into a hosts file.
+  func keepHosts(_ lines: [String], in path: String) throws(KeptHosts.Obstacle) {
+    let reply: RoomReply
+    do throws(SystemError) {
+      for start in stride(from: 0, to: lines.count, by: RoomRequest.mostLines) {
+        _ = try ask(.addHosts(Array(lines[start...].prefix(RoomRequest.mostLines))))
+      }
+      reply = try ask(.keepHosts(path)).reply
+    } catch {
+      throw .system(error)
+    }
+    if case .line(let reason) = reply, !reason.isEmpty { throw .reported(reason) }
+  }
+
+  // MARK: - Hooks
+
+  /// Throws if the program cannot be run, or if somebody else could replace it.
+  func check(_ hook: Hook) throws(HookError) {
+    let reply: RoomReply
+    do throws(SystemError) { reply = try ask(.checkHook(hook)).reply } catch { throw HookError(hook, error.reason) }
+    if case .line(let reason) = reply, !reason.isEmpty { throw HookError(described: reason) }
+  }
+
+  /// Starts the program.
+  func start(_ hook: Hook, for occasion: HookOccasion) throws(SystemError) -> StartedHook {
+    let answer = try ask(.startHook(hook, occasion.place.name, occasion.peer))
+    guard case .number(let process) = answer.reply, answer.descriptors.count == 2 else {
+      throw SystemError(call: "start \(hook.path)", number: EBADMSG)
+    }
+    return StartedHook(
+      process: process, watch: FileDescriptor(owning: answer.descriptors[0]),
+      output: FileDescriptor(owning: answer.descriptors[1]))
+  }
+
+  /// How a program ended.
+  func ending(of process: Int32) throws(SystemError) -> SystemCall.Ending? {
+    guard case .ending(let ending) = try ask(.hookEnding(process)).reply else { return nil }
+    return ending
+  }
+
+  /// Ends a program.
+  func end(_ process: Int32) { _ = try? ask(.endHook(process)) }
+}

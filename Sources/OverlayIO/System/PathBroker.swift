@@ -1,0 +1,32 @@
+/// Who does for this process what concerns paths and what it may not do itself: another process, which decides by its
+/// own rules whether that is allowed.
+protocol PathBroker: AnyObject, Sendable {
+  /// Opens what stands at `path`, as these `O_…` flags say. Throws EACCES where that is not allowed.
+  func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor
+  /// Lets a queue of inotify(7) tell of these events of what stands at `path`; the number of that watch.
+  func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32
+  /// Begins to connect a socket to the UNIX socket at `path`; whether the connection stands already.
+  func connect(_ socket: Int32, toPath path: String) throws(SystemError) -> Bool
+  /// Removes the socket at `path`.
+  func remove(_ path: String) throws(SystemError)
+}
+
+extension SystemCall {
+  /// Whoever is asked where a call that concerns a path is refused; `nil`, as everywhere but in a daemon that gave up its
+  /// rights, for nobody.
+  ///
+  /// `nonisolated(unsafe)`: the main thread sets it before there is another thread, and takes it away when there is none
+  /// any more.
+  nonisolated(unsafe) static private(set) var broker: (any PathBroker)?
+
+  /// Has a broker asked from now on, or nobody.
+  static func use(_ broker: (any PathBroker)?) { self.broker = broker }
+
+  /// Has the broker do what was refused with `error`; throws that where there is none, or it is another one.
+  static func ask<Result: ~Copyable>(
+    after error: SystemError, _ body: (any PathBroker) throws(SystemError) -> Result
+  ) throws(SystemError) -> Result {
+    guard error.isDenied, let broker else { throw error }
+    return try body(broker)
+  }
+}

@@ -1,0 +1,138 @@
+import CLinux
+import Glibc
+
+/// What two processes of the daemon need that share no rights.
+extension SystemCall {
+  /// A capability (capabilities(7)), by the kernel's number.
+  enum Capability: UInt64, CaseIterable {
+    case changeOwner = 0
+    case overridePermissions = 1
+    case readEverything = 2
+    case changeModes = 3
+    case signalOthers = 5
+    case administerNetwork = 12
+    case enterNamespaces = 21
+
+    /// The bit of it in a set.
+    var bit: UInt64 { 1 << rawValue }
+  }
+
+  /// The flag of open(2) for what is looked at from outside and not opened: O_PATH.
+  static let placeFlag = oncilla_place_flag()
+
+  /// Both ends of a channel of whole messages, which is at its end once the other end is closed.
+  static func channel() throws(SystemError) -> (own: Int32, other: Int32) {
+    var ends: [Int32] = [-1, -1]
+    try perform("socketpair") { oncilla_channel(&ends) }
+    return (ends[0], ends[1])
+  }
+
+  /// Sends a message, and copies of descriptors with it, at most two.
+  static func send(_ channel: Int32, _ bytes: [UInt8], with descriptors: [Int32]) throws(SystemError) {
+    try perform("send a message") {
+      oncilla_send_message(channel, bytes, bytes.count, descriptors, Int32(descriptors.count))
+    }
+  }
+
+  /// Waits for a message of at most `limit` bytes; the numbers of the descriptors that came with it are the caller's to
+  /// close. No bytes are the end of the channel.
+  static func receive(
+    _ channel: Int32, limit: Int
+  ) throws(SystemError) -> (bytes: [UInt8], descriptors: [Int32]) {
+    var buffer = [UInt8](repeating: 0, count: limit)
+    var descriptors: [Int32] = [-1, -1]
+    var number: Int32 = 0
+    let count = try perform("receive a message") {
+      oncilla_receive_message(channel, &buffer, limit, &descriptors, &number)
+    }
+    return (Array(buffer.prefix(count)), Array(descriptors.prefix(Int(number))))
+  }
+
+  /// Starts this program anew, whatever file it was, with these arguments, the first of which is its name, and one
+  /// descriptor beside standard output and error: `channel`, as number 3. The number of the process.
+  static func startAnew(_ arguments: [String], channel: Int32) throws(SystemError) -> Int32 {
+    var process: pid_t = 0
+    var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+    defer { for text in words { free(text) } }
+    var actions = posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+    }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
+    posix_spawn_file_actions_adddup2(&actions, 0, 1)
+    posix_spawn_file_actions_adddup2(&actions, channel, 3)
+    try perform("posix_spawn_file_actions_addclosefrom_np") { oncilla_close_from(&actions, 4) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+    try perform("start /proc/self/exe") { () -> Int32 in
+      let number = Glibc.posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &words, environ)
+      errno = number
+      return number == 0 ? 0 : -1
+    }
+    return process
+  }
+
+  /// The capabilities that the process may use, a bit each.
+  static func capabilities() throws(SystemError) -> UInt64 {
+    var permitted: UInt64 = 0
+    try perform("capget") { oncilla_capabilities(&permitted) }
+    return permitted
+  }
+
+  /// Leaves the calling thread these capabilities of those that it has. A program that it starts may have them, too, if
+  /// `isInherited` says so and they were inherited themselves.
+  static func keepCapabilities(_ set: UInt64, isInherited: Bool = false) throws(SystemError) {
+    if !isInherited { try perform("prctl PR_CAP_AMBIENT") { oncilla_clear_ambient_capabilities() } }
+    try perform("capset") { oncilla_set_capabilities(set, isInherited) }
+  }
+
+  /// Keeps every program that this process starts from having capabilities, as far as it may say so.
+  static func dropBoundingCapabilities() { oncilla_drop_bounding_capabilities() }
+
+  /// Keeps this process and those that it starts from gaining rights by the files of programs, for good.
+  static func refuseNewPrivileges() throws(SystemError) {
+    try perform("prctl PR_SET_NO_NEW_PRIVS") { oncilla_refuse_new_privileges() }
+  }
+
+  /// The number of the system call of this name; `nil` where this machine's kernel has none.
+  static func callNumber(_ name: String) -> UInt32? { UInt32(exactly: oncilla_call_number(name)) }
+
+  /// This machine as the kernel names it to a filter of system calls (`AUDIT_ARCH_…`); `nil` where its calls' numbers were
+  /// never looked at.
+  static var filterArchitecture: UInt32? { oncilla_audit_architecture == 0 ? nil : oncilla_audit_architecture }
+
+  /// The flag of clone(2) that makes a thread and no process.
+  static var threadFlag: UInt32 { oncilla_clone_thread_flag() }
+
+  /// Has the kernel run a program before each call of the calling thread, and of those that it begins, for good. EINVAL
+  /// where it has no filters.
+  static func install(_ filter: [sock_filter]) throws(SystemError) {
+    try perform("prctl PR_SET_SECCOMP") { oncilla_install_filter(filter, UInt16(filter.count)) }
+  }
+
+  /// Keeps other processes of the same user from looking into this one.
+  static func refuseDumps() throws(SystemError) {
+    try perform("prctl PR_SET_DUMPABLE") { oncilla_refuse_dumps() }
+  }
+
+  /// Lets the process be killed when the thread ends that started it.
+  static func endWithParent() throws(SystemError) {
+    try perform("prctl PR_SET_PDEATHSIG") { oncilla_end_with_parent(SIGKILL) }
+  }
+
+  /// Sets the name of the process that lists of processes show, of 15 bytes at most.
+  static func setProcessName(_ name: String) { oncilla_set_process_name(name) }
+
+  /// Ignores the signals with which people and service managers end or ask the daemon: its helper ends when it does.
+  static func ignoreEndings() {
+    for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1] { _ = Glibc.signal(number, SIG_IGN) }
+  }
+}

@@ -1,0 +1,119 @@
+import OverlayCore
+import Testing
+
+@testable import OverlayIO
+
+@Suite("What the helper may be asked for")
+struct RoomCharterTests {
+  private static let name = String(repeating: "a", count: 16) + ".onion"
+
+  /// A charter of a configuration in a directory, with these further lines.
+  private func withCharter(
+    _ lines: String, _ body: (inout RoomCharter, TemporaryDirectory) throws -> Void
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("oncilla.conf")
+    try directory.write("oncilla.conf", "onion = \(RoomCharterTests.name)\n\(lines)\n")
+    let source = ConfigurationSource(.standard, file: path)
+    var charter = RoomCharter(try source.load(), from: source)
+    try body(&charter, directory)
+  }
+
+  @Test("the interface gets addresses of the overlay alone, and no others later")
+  func addresses() throws {
+    try withCharter("") { charter, _ in
+      let (own, other) = (
+        try OnionName(RoomCharterTests.name).address, try OnionName(String(repeating: "b", count: 16))
+      )
+      #expect(charter.allows(.configureInterface([try #require(IPv6Address("2001:db8::1"))])) == false)
+      #expect(charter.allows(.configureInterface([own])) == true)
+      #expect(charter.allows(.configureInterface([other.address])) == false)
+      #expect(charter.allows(.configureInterface([own])) == true)
+    }
+  }
+
+  @Test("what the daemon never asks for is refused: a guard stays")
+  func guards() throws {
+    try withCharter("") { charter, _ in
+      #expect(charter.allows(.removeLeakGuards) == false)
+      #expect(charter.allows(.lookForLeakGuards) == false)
+      #expect(charter.allows(.installLeakGuard) == true)
+    }
+  }
+
+  @Test("prefixes are those of the configuration, as it was read or as it was before")
+  func prefixes() throws {
+    try withCharter("serve = fd00:a::/64") { charter, directory in
+      let (first, second) = (try #require(IPPrefix("fd00:a::/64")), try #require(IPPrefix("fd00:b::/64")))
+      #expect(charter.allows(.setPrefixes(routes: [], served: [first])) == true)
+      #expect(charter.allows(.setPrefixes(routes: [first], served: [])) == false)
+      #expect(charter.allows(.setPrefixes(routes: [], served: [second])) == false)
+      try directory.write("oncilla.conf", "onion = \(RoomCharterTests.name)\nserve = fd00:b::/64\n")
+      try charter.readAgain()
+      #expect(charter.allows(.setPrefixes(routes: [], served: [second])) == true)
+      #expect(charter.allows(.setPrefixes(routes: [], served: [first])) == true)
+      try charter.readAgain()
+      #expect(charter.allows(.setPrefixes(routes: [], served: [first])) == false)
+    }
+  }
+
+  @Test("files are opened that the configuration names, each for its use")
+  func files() throws {
+    let lines = "hosts = /etc/tor/onioncat.hosts\nlog = /var/log/o.log\nstate-dir = /var/lib/o\nhosts-file = /etc/hosts"
+    try withCharter(lines) { charter, directory in
+      #expect(charter.allows("/etc/tor/onioncat.hosts", .read))
+      #expect(charter.allows(directory.file("oncilla.conf"), .read))
+      #expect(charter.allows("/var/lib/o", .directory))
+      #expect(charter.allows("/var/log/o.log", .log))
+      for path in ["/etc/shadow", "/var/log/o.log", "/var/lib/o", "/etc/hosts", "/etc/tor/../shadow", ""] {
+        #expect(!charter.allows(path, .read), "\(path)")
+      }
+      #expect(!charter.allows("/etc/tor/onioncat.hosts", .log))
+      #expect(!charter.allows("/etc", .directory))
+      #expect(charter.allowsWatch("/etc/tor") && charter.allowsWatch("/"))
+      #expect(!charter.allowsWatch("/etc/to") && !charter.allowsWatch("/root"))
+    }
+  }
+
+  @Test("of a directory of configuration, the files that are read of it alone")
+  func directory() throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("oncilla.conf", "onion = \(RoomCharterTests.name)\n")
+    let source = ConfigurationSource(.standard, directory: directory.path)
+    let charter = RoomCharter(try source.load(), from: source)
+    for name in ["oncilla.conf", "conf.d/a.conf", "peers.d/bob.conf"] {
+      #expect(charter.allows("\(directory.path)/\(name)", .read), "\(name)")
+    }
+    for name in ["other.conf", "conf.d/../../shadow.conf", "conf.d/.a.conf", "conf.d/a", "peers.d/a/b.conf"] {
+      #expect(!charter.allows("\(directory.path)/\(name)", .read), "\(name)")
+    }
+  }
+
+  @Test("sockets are Tor's to connect to, and ours to remove")
+  func sockets() throws {
+    try withCharter("socks = unix:/run/tor/socks\ncontrol = /run/o.sock\ndns = unix:/run/dns") { charter, _ in
+      #expect(charter.allowsConnection(to: "/run/tor/socks") && !charter.allowsConnection(to: "/run/docker.sock"))
+      #expect(charter.allowsRemoval(of: "/run/o.sock") && charter.allowsRemoval(of: "/run/dns"))
+      #expect(!charter.allowsRemoval(of: "/run/tor/socks"))
+    }
+  }
+
+  @Test("a hosts file gets lines of peers, each exactly as one is written")
+  func hosts() throws {
+    try withCharter("hosts-file = /etc/hosts\nhook = up=/bin/true") { charter, _ in
+      #expect(charter.hosts(at: "/etc/hosts")?.owner == "oncilla0" && charter.hosts(at: "/etc/passwd") == nil)
+      let name = try OnionName(RoomCharterTests.name)
+      let zone = LocalNameServer.usualZone
+      for petname in [nil, Petname("bob"), Petname("localhost")] {
+        #expect(RoomCharter.isHostsLine(HostsBlock.Entry(name, petname: petname).line(zone: zone), zone: zone))
+      }
+      for line in ["", "127.0.0.1 bank.example", "\(name.address) bank.example \(name)", "\(name.address) bob \(name)"]
+      {
+        #expect(!RoomCharter.isHostsLine(line, zone: zone), "\(line)")
+      }
+      #expect(!RoomCharter.isHostsLine("\(name.address) \(name)\n::1 a", zone: zone))
+      #expect(charter.allows(Hook(.up, "/bin/true")) && !charter.allows(Hook(.down, "/bin/true")))
+      #expect(!charter.allows(Hook(.up, "/bin/sh")))
+    }
+  }
+}

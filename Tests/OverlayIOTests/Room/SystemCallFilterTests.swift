@@ -1,0 +1,97 @@
+import CLinux
+import Glibc
+import Testing
+
+@testable import OverlayIO
+
+@Suite("The list of system calls as a program of the kernel's")
+struct SystemCallFilterTests {
+  private static let architecture: UInt32 = 0xc000_003e
+
+  /// What the kernel would make of a call: the few instructions that the generator uses, run one after the other.
+  private func result(
+    _ filter: SystemCallFilter, _ number: UInt32, _ arguments: [UInt64] = [], architecture: UInt32 = architecture
+  ) throws -> UInt32 {
+    var data = [number, architecture, 0, 0]
+    for argument in arguments + Array(repeating: 0, count: 6 - arguments.count) {
+      data += [UInt32(truncatingIfNeeded: argument), UInt32(argument >> 32)]
+    }
+    let program = filter.instructions
+    var (place, value) = (0, UInt32(0))
+    while true {
+      let instruction = try #require(program.indices.contains(place) ? program[place] : nil)
+      place += 1
+      switch instruction.code {
+      case 0x20:
+        value = try #require(data.indices.contains(Int(instruction.k) / 4) ? data[Int(instruction.k) / 4] : nil)
+      case 0x15: place += Int(value == instruction.k ? instruction.jt : instruction.jf)
+      case 0x35: place += Int(value >= instruction.k ? instruction.jt : instruction.jf)
+      case 0x45: place += Int(value & instruction.k != 0 ? instruction.jt : instruction.jf)
+      case 0x54: value &= instruction.k
+      case 0x06: return instruction.k
+      default: Issue.record("an instruction of code \(instruction.code)")
+      }
+    }
+  }
+
+  private let filter = SystemCallFilter(
+    rules: [
+      .init(number: 1, verdict: .allowed), .init(number: 2, verdict: .fails(38)),
+      .init(number: 3, verdict: .allowedIf(.oneOf(argument: 0, [1, 2, 10]))),
+      .init(number: 4, verdict: .allowedIf(.all(argument: 1, bits: 0x10100))),
+      .init(number: 5, verdict: .allowedIf(.none(argument: 2, bits: 4))),
+    ], architecture: architecture)
+
+  @Test("what is on the list is made, and everything else kills")
+  func plain() throws {
+    #expect(try result(filter, 1) == SystemCallFilter.allow)
+    for number: UInt32 in [0, 6, 59, 1_000] { #expect(try result(filter, number) == SystemCallFilter.kill) }
+    #expect(try result(filter, 2) == SystemCallFilter.fail | 38)
+  }
+
+  @Test("another architecture's numbers mean other calls, and kill, as those of x32 do")
+  func architectures() throws {
+    #expect(try result(filter, 1, architecture: 0x4000_0003) == SystemCallFilter.kill)
+    #expect(try result(filter, 0x4000_0001) == SystemCallFilter.kill)
+  }
+
+  @Test("arguments are looked at")
+  func arguments() throws {
+    for value: UInt64 in [1, 2, 10] { #expect(try result(filter, 3, [value]) == SystemCallFilter.allow) }
+    for value: UInt64 in [0, 3, 17] { #expect(try result(filter, 3, [value]) == SystemCallFilter.kill) }
+    #expect(try result(filter, 4, [0, 0x1_0100]) == SystemCallFilter.allow)
+    #expect(try result(filter, 4, [0, 0x1_0000]) == SystemCallFilter.kill)
+    #expect(try result(filter, 5, [0, 0, 3]) == SystemCallFilter.allow)
+    #expect(try result(filter, 5, [0, 0, 7]) == SystemCallFilter.kill)
+  }
+
+  @Test("no call of the daemon's list is one that starts a program, traces, mounts or changes who one is")
+  func list() throws {
+    let filter = try #require(RoomCalls.filter)
+    let architecture = filter.architecture
+    for number in RoomCalls.plain.compactMap({ SystemCall.callNumber($0) }) {
+      let found = try result(filter, number, architecture: architecture)
+      #expect(found == SystemCallFilter.allow)
+    }
+    for number in ["execve", "setns", "prctl", "kill", "vfork"].compactMap({ SystemCall.callNumber($0) }) {
+      #expect(try result(filter, number, architecture: architecture) == SystemCallFilter.kill)
+    }
+    let socket = try #require(SystemCall.callNumber("socket"))
+    #expect(try result(filter, socket, [UInt64(AF_INET)], architecture: architecture) == SystemCallFilter.allow)
+    for family in [AF_PACKET, AF_NETLINK] {
+      #expect(try result(filter, socket, [UInt64(family)], architecture: architecture) == SystemCallFilter.kill)
+    }
+    let clone = try #require(SystemCall.callNumber("clone"))
+    #expect(try result(filter, clone, [UInt64(SIGCHLD)], architecture: architecture) == SystemCallFilter.kill)
+    #expect(filter.instructions.count < 4_096, "the kernel takes no more (BPF_MAXINSNS)")
+  }
+
+  @Test("every name of the list is one that some architecture has")
+  func names() {
+    #if arch(x86_64)
+      for name in RoomCalls.plain + RoomCalls.conditional.map(\.name) {
+        #expect(SystemCall.callNumber(name) != nil, "\(name)")
+      }
+    #endif
+  }
+}
