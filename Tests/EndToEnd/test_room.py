@@ -2,11 +2,14 @@
 
 import os
 import pathlib
+import platform
 import re
 import signal
+import socket
 
 import pytest
 
+import takeover
 from overlay import free_port, oncilla, onion_name, overlay_address, wait_until
 
 NAME = onion_name("room")
@@ -29,7 +32,7 @@ def assert_locked(daemon, user=NOBODY):
     found = status(daemon.pid)
     assert found["Uid"].split() == [str(user)] * 4 and found["Gid"].split() == [str(user)] * 4
     assert {found[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Amb")} == {NO_RIGHTS}
-    assert found["NoNewPrivs"] == "1"
+    assert found["NoNewPrivs"] == "1" and found["Seccomp"] == "2"
     # The kernel gives the files in /proc of a process that may be looked into to its user.
     assert os.stat(f"/proc/{daemon.pid}/environ").st_uid == 0
 
@@ -165,3 +168,23 @@ def test_a_hook_has_the_rights_of_who_started_the_daemon(namespaces, daemons, pr
     found = dict(line.split(":\t", 1) for line in (tmp_path / "rights").read_text().splitlines() if ":\t" in line)
     assert found["Uid"].split() == ["0"] * 4 and found["CapEff"] == status(os.getpid())["CapEff"]
     assert_locked(daemon)
+
+
+PROT_READ_EXEC, SOCK_RAW, CLONE_NEWUSER = 5, 3, 0x10000000
+FORBIDDEN = [
+    ("execve", "/bin/sh", 0, 0), ("fork",), ("ptrace", 16, 1, 0, 0), ("process_vm_readv", 1, 0, 0, 0, 0, 0), ("kill", 1, 0),
+    ("socket", socket.AF_PACKET, SOCK_RAW, 0), ("socket", socket.AF_NETLINK, SOCK_RAW, 0), ("setuid", 0),
+    ("mmap", 0, 4096, PROT_READ_EXEC, 0x22, -1, 0), ("mprotect", 0, 0, PROT_READ_EXEC), ("mount", 0, 0, 0, 0, 0),
+    ("unshare", CLONE_NEWUSER), ("setns", 0, 0), ("prctl", 4, 1, 0, 0, 0), ("bpf", 0, 0, 0), ("io_uring_setup", 1, 0),
+    ("init_module", 0, 0, 0),
+]
+
+
+# The registers, and the numbers of the calls, are those of this machine alone.
+if platform.machine() == "x86_64":
+
+    @pytest.mark.parametrize("call", FORBIDDEN, ids=[" ".join(map(str, call[:3])) for call in FORBIDDEN])
+    def test_who_takes_the_daemon_over_dies_at_a_forbidden_call(locked, call):
+        assert takeover.call(locked.pid, "getpid") == locked.pid, "a call of the list is made"
+        with pytest.raises(takeover.Killed, match="SIGSYS"):
+            takeover.call(locked.pid, *call)

@@ -158,7 +158,12 @@ public final class Daemon {
       do throws(SystemError) { try RoomLock.give(path, to: account) } catch { stateObstacle = error }
     }
     SystemCall.use(room)
-    try RoomLock.shut(as: account)
+    let missing = try RoomLock.shut(as: account)
+    if !missing.isEmpty {
+      log.notice(
+        "this kernel lacks \(missing.joined(separator: " and ")): whoever takes the daemon over is left with more than need be"
+      )
+    }
     log.info("the daemon goes on without rights\(account.map { ", as user \($0.name)" } ?? "")")
   }
 

@@ -23,8 +23,10 @@ enum RoomLock {
     return account
   }
 
-  /// Gives up all rights, for good. The process has one thread.
-  static func shut(as account: UserFiles.Account?) throws(PrivilegeError) {
+  /// Gives up all rights, for good, and all system calls but those of `RoomCalls`. The process has one thread. What the
+  /// kernel lacks for that is returned, in words.
+  static func shut(as account: UserFiles.Account?) throws(PrivilegeError) -> [String] {
+    var missing: [String] = []
     do throws(SystemError) {
       SystemCall.dropBoundingCapabilities()
       if let account, account.user != 0 {
@@ -33,8 +35,23 @@ enum RoomLock {
       try SystemCall.keepCapabilities(0)
       try SystemCall.refuseNewPrivileges()
       try SystemCall.refuseDumps()
+      // Last: it takes away what the calls before it need.
+      if try !bound() { missing.append("filters of system calls (seccomp)") }
     } catch {
       throw .failed(act: "give up the rights of the daemon", error)
+    }
+    return missing
+  }
+
+  /// Leaves the process the system calls of its list; whether the kernel can, and has the calls that the list knows.
+  private static func bound() throws(SystemError) -> Bool {
+    guard let filter = RoomCalls.filter else { return false }
+    do throws(SystemError) {
+      try SystemCall.install(filter.instructions)
+      return true
+    } catch {
+      if error.number == EINVAL || error.number == ENOSYS { return false }
+      throw error
     }
   }
 
