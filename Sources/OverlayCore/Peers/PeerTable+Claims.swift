@@ -90,16 +90,18 @@ extension PeerTable {
   mutating func judgeCalls(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    for peer in peers.indices {
-      for circuit in peers[peer].incoming {
-        switch authentication(of: peers[peer].address) {
-        case .off: admit(circuit, for: .belief, names: &names, streams: &streams, out: &out, at: now)
-        case .legacy: break
-        case .strict: doubt(circuit, unless: .weak, at: now)
-        case .full: doubt(circuit, unless: .full, at: now)
-        }
-        prove(circuit, isAgain: true, names: &names, streams: &streams, out: &out, at: now)
+    // A peer that is dialled to prove a claim may take the place of a circuit, and with it the last that is known of its
+    // caller.
+    let circuits = peers.indices.flatMap { peers[$0].incoming }
+    for circuit in circuits {
+      guard let address = call(circuit)?.sender.claimedAddress else { continue }
+      switch authentication(of: address) {
+      case .off: admit(circuit, for: .belief, names: &names, streams: &streams, out: &out, at: now)
+      case .legacy: break
+      case .strict: doubt(circuit, unless: .weak, at: now)
+      case .full: doubt(circuit, unless: .full, at: now)
       }
+      prove(circuit, isAgain: true, names: &names, streams: &streams, out: &out, at: now)
     }
   }
 

@@ -174,6 +174,8 @@ extension PeerTable {
     case .successor, .question, .lookUp, .ownLookUp: return nil
     case .call(let call):
       let next = tendClaim(of: circuit, names: &names, streams: &streams, out: &out, at: now)
+      // A peer that is dialled for the claim may need this circuit's place.
+      guard streams.contains(circuit) else { return nil }
       let due = end(of: self.call(circuit) ?? call, streams[circuit])
       guard due > now else {
         out.counters[.idleClosed] += 1

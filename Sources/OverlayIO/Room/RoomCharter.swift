@@ -49,8 +49,8 @@ struct RoomCharter {
     case .read, .readPlain: isReadable(path)
     case .directory: isDirectory(path)
     case .place, .placePlain:
-      isReadable(path) || isDirectory(path) || isDirectory(String(path.dropLast())) || allowsRemoval(of: path)
-        || allowsWatch(path)
+      isReadable(path) || isDirectory(path) || path.hasSuffix("/") && isDirectory(String(path.dropLast()))
+        || allowsRemoval(of: path) || allowsWatch(path)
     case .log: configurations.contains { $0.settings.logTarget == .file(path) }
     }
   }
