@@ -112,7 +112,8 @@ def internet_checksum(data):
 
 
 def ipv4(source, destination, protocol, payload=b"", ttl=64, dont_fragment=True):
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0x4000 * dont_fragment, ttl, protocol, 0) \
+    # What is never cut has no use for an identification (RFC 6864), and leaves a daemon without one.
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), not dont_fragment, 0x4000 * dont_fragment, ttl, protocol, 0) \
         + ipaddress.IPv4Address(source).packed + ipaddress.IPv4Address(destination).packed
     return header[:10] + struct.pack("!H", internet_checksum(header)) + header[12:] + payload
 
