@@ -11,7 +11,7 @@ import pytest
 import overlay
 from capture import Capture
 from overlay import onion_name, overlay_address, wait_until
-from test_lifecycle import standing  # noqa: F401  a fixture
+from test_lifecycle import stand, standing  # noqa: F401  a fixture
 
 OVERLAY = ipaddress.ip_network("fd87:d87e:eb43::/48")
 GATEWAY = "2001:db8::2"

@@ -50,9 +50,11 @@ def run(pair, proxy, tmp_path, module):
     wait_until(lambda: made.a.host.run(page, check=False).stdout == PAGE, 15, what="the peer's page")
     (tmp_path / "files").write_text("hosts: files\n")
     (tmp_path / "module").write_text("hosts: oncilla [NOTFOUND=return] files\n")
-    pathlib.Path("/run/oncilla").mkdir(exist_ok=True)
+    for path in ("/run/oncilla", "/var/cache/oncilla"):
+        pathlib.Path(path).mkdir(exist_ok=True)
     mounts = {"hosts-file": f"mount --bind {tmp_path}/files /etc/nsswitch.conf && mount --bind {place}/hosts /etc/hosts",
-              "libnss-oncilla": f"mount --bind {tmp_path}/module /etc/nsswitch.conf && mount --bind {place} /run/oncilla"}
+              "libnss-oncilla": f"mount --bind {tmp_path}/module /etc/nsswitch.conf && "
+                                f"mount --bind {place} /run/oncilla && mount --bind {place} /var/cache/oncilla"}
     environment = {**os.environ, "LD_LIBRARY_PATH": str(module), "HOME": str(tmp_path), "GIT_TERMINAL_PROMPT": "0"}
 
     def start(way, command):
