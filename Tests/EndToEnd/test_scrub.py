@@ -202,13 +202,13 @@ def collected(daemons, namespaces, wire_peer, proxy):
                 for connection in dial(host, identity, peer, count):
                     stack.callback(connection.close)
                 collector.begin(identity, range(10000, 10000 + count))
-                wait_until(lambda: collector.answer(identity) == 2 * count, 30, 0.2, what="all connections to stand")
+                wait_until(lambda: collector.answer(identity) == 2 * count, 60, 0.2, what="all connections to stand")
 
                 def spoken():
                     """The connections of the identity on which something came behind the handshake."""
                     return {segment.ports for _, segment in collector.seen(identity) if not segment.flags & SYN}
 
-                wait_until(lambda: len(spoken()) == 2 * count, 30, 0.2, what="all connections to speak")
+                wait_until(lambda: len(spoken()) == 2 * count, 60, 0.2, what="all connections to speak")
                 seen[identity.name] = collector.seen(identity)
         return seen
 
@@ -226,6 +226,7 @@ def habits(seen):
     return {kind: values for kind, values in found.items() if values}
 
 
+@pytest.mark.seconds(300)
 def test_a_peer_finds_no_habit_in_a_thousand_connections_of_two_identities(collected, report):
     seen = collected("on", 250)
     connections = {(name, segment.ports) for name, all_ in seen.items() for _, segment in all_}
