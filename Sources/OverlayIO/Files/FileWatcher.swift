@@ -32,6 +32,7 @@ final class FileWatcher: Pollable {
   func drain() throws(SystemError) -> Bool {
     var hasChanged = false
     var isStale = false
+    var isCreated = false
     var buffer = [UInt8](repeating: 0, count: 4096)
     // Bounded, so that a busy directory cannot hold up the loop: what is left makes the descriptor readable again.
     for _ in 0..<16 {
@@ -45,7 +46,12 @@ final class FileWatcher: Pollable {
           hasChanged = true
           isStale = isStale || isLoss || event.mask & UInt32(IN_ATTRIB) != 0
         } else if event.watch == directoryWatch, isLoss || event.name == names[depth] {
-          hasChanged = hasChanged || isLoss || depth == directories.count - 1
+          let isFile = depth == directories.count - 1
+          if isFile, event.mask & UInt32(IN_CREATE) != 0, isBeingWritten {
+            isCreated = true
+          } else {
+            hasChanged = hasChanged || isLoss || isFile
+          }
           isStale = true
         }
       }
@@ -53,9 +59,16 @@ final class FileWatcher: Pollable {
     if isStale {
       let before = (depth, fileWatch)
       try arm()
-      hasChanged = hasChanged || before != (depth, fileWatch)
+      hasChanged = hasChanged || (before != (depth, fileWatch) && !isCreated)
     }
     return hasChanged
+  }
+
+  /// Whether what was created at `path` will be told again, when its writer closes it: a file that has no other name. A
+  /// link, symbolic or not, is there at once.
+  private var isBeingWritten: Bool {
+    guard let found = try? SystemCall.look(at: path) else { return false }
+    return found.st_mode & S_IFMT == S_IFREG && found.st_nlink == 1
   }
 
   /// Watches the innermost directory there is, and the file. Each directory is watched before the next is looked

@@ -138,6 +138,32 @@ struct FileWatcherTests {
     #expect(try watcher.drain())
   }
 
+  @Test("a new file is told once, when its writer closes it, and not half-written")
+  func created() throws {
+    let watcher = try FileWatcher(path: directory.file("file"))
+    do {
+      let file = try FileDescriptor("open") { open(directory.file("file"), O_WRONLY | O_CREAT, 0o600) }
+      let number = file.number
+      #expect(try !watcher.drain())
+      try SystemCall.perform("write") { write(number, "half", 4) }
+      #expect(try !watcher.drain())
+    }
+    #expect(try watcher.drain())
+    #expect(try !watcher.drain())
+  }
+
+  @Test("a new name of a file that exists is told at once, since nobody writes to it")
+  func linked() throws {
+    try directory.write("other", "x")
+    let watcher = try FileWatcher(path: directory.file("file"))
+    #expect(Glibc.link(directory.file("other"), directory.file("file")) == 0)
+    #expect(try watcher.drain())
+    unlink(directory.file("file"))
+    #expect(try watcher.drain())
+    #expect(symlink(directory.file("other"), directory.file("file")) == 0)
+    #expect(try watcher.drain())
+  }
+
   @Test("a file in the working directory is watched too")
   func relative() throws {
     let watcher = try FileWatcher(path: "oncilla-no-such-file")
