@@ -81,48 +81,53 @@ def test_it_is_switched_while_the_daemon_runs(pair, proxy, tmp_path):
 
 class Collector:
     """A hostile peer: it calls the services of a host, answers the host's own calls, and writes down every segment.
-    In each handshake it asks for timestamps, and pretends that it was asked for them."""
+    In each handshake it asks for timestamps, and pretends that it was asked for them.
 
-    def __init__(self, peer, daemon):
+    As the host's kernel drops what its interface has no place for, each of its steps is repeated until it is answered.
+    """
+
+    def __init__(self, peer):
         self.peer = peer
         self._calls = {}
-        self._daemon = daemon
-        self._answered = set()
 
-    def _call(self, identity):
+    def _send(self, identity, segments):
         if identity.address not in self._calls:
             self._calls[identity.address] = self.peer.call(identity)
-        return self._calls[identity.address]
-
-    def begin(self, identity, ports):
-        """Calls a service of the host from each of these ports."""
-        syn = [packets.tcp(self.peer.address, identity.address, port, PORT, SYN, options=packets.timestamps(port))
-               for port in ports]
-        assert self._call(identity).send(b"".join(syn))
+        assert not segments or self._calls[identity.address].send(b"".join(segments))
 
     def seen(self, identity):
         """[(packet, segment)] of an identity so far."""
         return [(packet, Segment(packet.payload)) for packet in self.peer.received()
                 if packet.next_header == packets.TCP and packet.source == identity.address]
 
-    def answer(self, identity):
-        """Answers each segment that wants it: a call, and the answer to one; returns how many connections stand."""
-        answers = []
-        for _, segment in self.seen(identity):
-            theirs, ours = segment.ports
-            key = (identity.address, theirs, ours)
-            if not segment.flags & SYN or key in self._answered:
-                continue
-            self._answered.add(key)
-            arguments = {"options": packets.timestamps(ours), "acknowledgement": segment.sequence + 1 & 0xFFFFFFFF}
-            address = self.peer.address, identity.address, ours, theirs
-            if segment.flags & ACK:
-                answers.append(packets.tcp(*address, ACK | PSH, sequence=8, data=b"?", **arguments))
-            else:
-                answers.append(packets.tcp(*address, SYN | ACK, **arguments))
-        if answers:
-            assert self._call(identity).send(b"".join(answers))
-        return sum(key[0] == identity.address for key in self._answered)
+    def converse(self, identity, ports, dialled):
+        """Calls a service of the host from each of these ports, answers as many calls of the host as it `dialled`, and
+        returns once there came something on each connection behind its handshake."""
+
+        def step():
+            begun, spoken = {}, set()
+            for _, segment in self.seen(identity):
+                if segment.flags & SYN:
+                    begun[segment.ports] = segment
+                else:
+                    spoken.add(segment.ports)
+            called = [port for port in ports if (PORT, port) not in begun]
+            self._send(identity, [
+                packets.tcp(self.peer.address, identity.address, port, PORT, SYN, options=packets.timestamps(port))
+                for port in called])
+            self._send(identity, [self._answer(identity, segment) for key, segment in begun.items() if key not in spoken])
+            return not called and len(begun) == len(ports) + dialled and len(spoken) == len(begun)
+
+        wait_until(step, 60, 0.5, what="all connections to speak")
+
+    def _answer(self, identity, segment):
+        """What answers the host's part of a handshake."""
+        theirs, ours = segment.ports
+        address = self.peer.address, identity.address, ours, theirs
+        arguments = {"options": packets.timestamps(ours), "acknowledgement": segment.sequence + 1 & 0xFFFFFFFF}
+        if segment.flags & ACK:
+            return packets.tcp(*address, ACK | PSH, sequence=8, data=b"?", **arguments)
+        return packets.tcp(*address, SYN | ACK, **arguments)
 
 
 class Service(threading.Thread):
@@ -195,20 +200,13 @@ def collected(daemons, namespaces, wire_peer, proxy):
             wait_until(lambda: any(shown.startswith(identity.address) for shown in host.addresses("oncilla0")), 5)
         # An administrator's habit, by which one host is known among many.
         host.sysctl("net.ipv6.conf.oncilla0.hop_limit", 137)
-        collector = Collector(peer, daemon)
+        collector = Collector(peer)
         seen = {}
         with Service(host, [identity.address for identity in identities]), contextlib.ExitStack() as stack:
             for identity in identities:
                 for connection in dial(host, identity, peer, count):
                     stack.callback(connection.close)
-                collector.begin(identity, range(10000, 10000 + count))
-                wait_until(lambda: collector.answer(identity) == 2 * count, 60, 0.2, what="all connections to stand")
-
-                def spoken():
-                    """The connections of the identity on which something came behind the handshake."""
-                    return {segment.ports for _, segment in collector.seen(identity) if not segment.flags & SYN}
-
-                wait_until(lambda: len(spoken()) == 2 * count, 60, 0.2, what="all connections to speak")
+                collector.converse(identity, range(10000, 10000 + count), count)
                 seen[identity.name] = collector.seen(identity)
         return seen
 
