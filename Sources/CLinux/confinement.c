@@ -33,9 +33,6 @@ static const struct {
 #ifdef SYS_access
     {"access", SYS_access},
 #endif
-#ifdef SYS_arch_prctl
-    {"arch_prctl", SYS_arch_prctl},
-#endif
 #ifdef SYS_bind
     {"bind", SYS_bind},
 #endif
@@ -246,9 +243,6 @@ static const struct {
 #ifdef SYS_openat
     {"openat", SYS_openat},
 #endif
-#ifdef SYS_pidfd_open
-    {"pidfd_open", SYS_pidfd_open},
-#endif
 #ifdef SYS_pipe2
     {"pipe2", SYS_pipe2},
 #endif
@@ -269,9 +263,6 @@ static const struct {
 #endif
 #ifdef SYS_pwrite64
     {"pwrite64", SYS_pwrite64},
-#endif
-#ifdef SYS_pwritev2
-    {"pwritev2", SYS_pwritev2},
 #endif
 #ifdef SYS_read
     {"read", SYS_read},
@@ -338,9 +329,6 @@ static const struct {
 #endif
 #ifdef SYS_set_robust_list
     {"set_robust_list", SYS_set_robust_list},
-#endif
-#ifdef SYS_set_tid_address
-    {"set_tid_address", SYS_set_tid_address},
 #endif
 #ifdef SYS_setns
     {"setns", SYS_setns},

@@ -82,13 +82,18 @@ def test_forged_sources_of_every_kind_stay_out(stage):
     assert after["ownSource"] - before["ownSource"] >= 6
 
 
-def test_a_proof_for_somebody_else_is_none(stage):
-    """The challenge that mallory was told for its own name, and what it makes up, prove nothing of another's."""
+def proven_and_impostor(stage):
+    """Mallory's own circuit, proven; the challenge that a told it; and a circuit of mallory that claims to be of b."""
     own = stage.mallory.call(stage.a)
     stage.mallory.prove(stage.a)
-    told = stage.mallory.challenges[stage.a.address]
     circuit = impostor(stage)
     circuit.send(forged(stage))
+    return own, stage.mallory.challenges[stage.a.address], circuit
+
+
+def test_a_proof_for_somebody_else_is_none(stage):
+    """The challenge that mallory was told for its own name, and what it makes up, prove nothing of another's."""
+    own, told, circuit = proven_and_impostor(stage)
     for token in (told, bytes(16), told[:15]):
         circuit.send(packets.keepalive(
             stage.b.address, stage.a.address, stage.b.onion, packets.tlv(packets.RESPONSE, token)))
@@ -99,11 +104,7 @@ def test_a_proof_for_somebody_else_is_none(stage):
 
 def test_a_proof_cannot_be_relayed_through_a_third_peer(stage):
     """Mallory hands b the challenge that a gave mallory, and claims to be a: b answers a alone, for b alone."""
-    own = stage.mallory.call(stage.a)
-    stage.mallory.prove(stage.a)
-    told = stage.mallory.challenges[stage.a.address]
-    circuit = impostor(stage)
-    circuit.send(forged(stage))
+    own, told, _ = proven_and_impostor(stage)
     relay = stage.mallory.dial(stage.b)
     relay.send(packets.keepalive(
         stage.a.address, stage.b.address, stage.a.onion, packets.tlv(packets.CHALLENGE, told)))

@@ -28,15 +28,7 @@ struct LongestMatch<Key: FixedWidthInteger & UnsignedInteger & Sendable>: Sendab
   }
 
   /// Returns the match of an address.
-  func match(_ key: Key) -> RouteTable.Match {
-    var low = 0
-    var high = starts.count
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if starts[middle] <= key { low = middle } else { high = middle }
-    }
-    return matches[low]
-  }
+  func match(_ key: Key) -> RouteTable.Match { matches[starts.lastIndex(atMost: key)] }
 
   private mutating func close(_ open: inout [Entry]) {
     let inner = open.removeLast()
@@ -51,5 +43,18 @@ struct LongestMatch<Key: FixedWidthInteger & UnsignedInteger & Sendable>: Sendab
       starts.append(start)
       matches.append(match)
     }
+  }
+}
+
+extension Array where Element: Comparable {
+  /// Returns the index of the last element that is not greater than `key`, of elements that ascend; 0 if there is none.
+  func lastIndex(atMost key: Element) -> Int {
+    var low = 0
+    var high = count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if self[middle] <= key { low = middle } else { high = middle }
+    }
+    return low
   }
 }

@@ -29,10 +29,27 @@ extension SystemCall {
   /// process. It has these variables and no others, reads nothing, writes to `output`, and inherits no other
   /// descriptor, no handler of a signal and none that is blocked.
   static func start(_ path: String, environment: [String], output: Int32) throws(SystemError) -> Int32 {
-    var process: pid_t = 0
-    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(path), nil]
     var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-    defer { for text in arguments + variables { free(text) } }
+    defer { for text in variables { free(text) } }
+    return try start(
+      path, [path], variables: &variables, descriptors: [nil, output, output], flags: POSIX_SPAWN_SETPGROUP)
+  }
+
+  /// Starts this program anew, whatever file it was, with these arguments, the first of which is its name, and one
+  /// descriptor beside standard error: `channel`, as number 3. The number of the process.
+  static func startAnew(_ arguments: [String], channel: Int32) throws(SystemError) -> Int32 {
+    try start("/proc/self/exe", arguments, variables: environ, descriptors: [nil, nil, 2, channel])
+  }
+
+  /// Starts a program with the `descriptors` as numbers 0 to their count, `nil` for /dev/null, and no others; with no
+  /// handler of a signal, and none that is blocked.
+  private static func start(
+    _ path: String, _ arguments: [String], variables: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
+    descriptors: [Int32?], flags: Int32 = 0
+  ) throws(SystemError) -> Int32 {
+    var process: pid_t = 0
+    var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+    defer { for text in words { free(text) } }
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
     posix_spawn_file_actions_init(&actions)
@@ -41,21 +58,24 @@ extension SystemCall {
       posix_spawn_file_actions_destroy(&actions)
       posix_spawnattr_destroy(&attributes)
     }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, output, 1)
-    posix_spawn_file_actions_adddup2(&actions, output, 2)
+    for (number, descriptor) in descriptors.enumerated() {
+      if let descriptor {
+        posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
+      } else {
+        posix_spawn_file_actions_addopen(&actions, Int32(number), "/dev/null", O_RDWR, 0)
+      }
+    }
     // What the daemon itself inherited is not marked to be closed.
-    try perform("posix_spawn_file_actions_addclosefrom_np") { oncilla_close_from(&actions, 3) }
+    try perform("posix_spawn_file_actions_addclosefrom_np") { oncilla_close_from(&actions, Int32(descriptors.count)) }
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)
     sigfillset(&signals)
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(
-      &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+    posix_spawnattr_setflags(&attributes, Int16(flags | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
     try perform("start \(path)") { () -> Int32 in
-      let number = Glibc.posix_spawn(&process, path, &actions, &attributes, &arguments, &variables)
+      let number = Glibc.posix_spawn(&process, path, &actions, &attributes, &words, variables)
       errno = number
       return number == 0 ? 0 : -1
     }

@@ -48,38 +48,6 @@ extension SystemCall {
     return (Array(buffer.prefix(count)), Array(descriptors.prefix(Int(number))))
   }
 
-  /// Starts this program anew, whatever file it was, with these arguments, the first of which is its name, and one
-  /// descriptor beside standard output and error: `channel`, as number 3. The number of the process.
-  static func startAnew(_ arguments: [String], channel: Int32) throws(SystemError) -> Int32 {
-    var process: pid_t = 0
-    var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-    defer { for text in words { free(text) } }
-    var actions = posix_spawn_file_actions_t()
-    var attributes = posix_spawnattr_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-      posix_spawn_file_actions_destroy(&actions)
-      posix_spawnattr_destroy(&attributes)
-    }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
-    posix_spawn_file_actions_adddup2(&actions, 0, 1)
-    posix_spawn_file_actions_adddup2(&actions, channel, 3)
-    try perform("posix_spawn_file_actions_addclosefrom_np") { oncilla_close_from(&actions, 4) }
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    posix_spawnattr_setsigmask(&attributes, &signals)
-    sigfillset(&signals)
-    posix_spawnattr_setsigdefault(&attributes, &signals)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-    try perform("start /proc/self/exe") { () -> Int32 in
-      let number = Glibc.posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &words, environ)
-      errno = number
-      return number == 0 ? 0 : -1
-    }
-    return process
-  }
-
   /// The capabilities that the process may use, a bit each.
   static func capabilities() throws(SystemError) -> UInt64 {
     var permitted: UInt64 = 0

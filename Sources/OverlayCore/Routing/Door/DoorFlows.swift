@@ -154,9 +154,6 @@ struct DoorFlows: ~Copyable {
     if count == 0 { release() }
   }
 
-  /// Returns the number of flows with a peer.
-  func count(with peer: IPv6Address) -> Int { ownerOf[peer].map { owners[$0].count } ?? 0 }
-
   // MARK: - Order
 
   private func isOver(_ number: Int32, at now: Instant) -> Bool {

@@ -88,13 +88,5 @@ private struct PortRanges {
     rules[0] = ranges.first { $0.ports.contains(0) }?.rule
   }
 
-  func rule(at port: UInt16) -> Int? {
-    var low = 0
-    var high = starts.count
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if starts[middle] <= port { low = middle } else { high = middle }
-    }
-    return rules[low]
-  }
+  func rule(at port: UInt16) -> Int? { rules[starts.lastIndex(atMost: port)] }
 }
