@@ -27,13 +27,12 @@ public struct NodePolicy: Sendable {
   /// What comes in that nobody here asked for.
   public var door: DoorPolicy
 
-  /// Makes a policy. Its door is open, and callers have to prove nothing, unless it is told otherwise; the door of a
-  /// daemon is closed.
+  /// Makes a policy. Unless it is told otherwise its door is closed, and callers have to prove who they are.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
     circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true,
-    authentication: Authentication = .off, authentications: [OnionName: Authentication] = [:],
-    secret: Set<OnionName> = [], door: DoorPolicy = .open, onlyPeers: Bool = false
+    authentication: Authentication = .strict, authentications: [OnionName: Authentication] = [:],
+    secret: Set<OnionName> = [], door: DoorPolicy = DoorPolicy(), onlyPeers: Bool = false
   ) {
     self.peers = peers
     self.table = table

@@ -102,7 +102,7 @@ struct NameFileTests {
 
   @Test("what is remembered displaces nothing that is known, and belongs to one identity alone")
   func precedence() throws {
-    let policy = NodePolicy(peers: [ConfiguredPeer(name: names[0].rival)])
+    let policy = NodePolicy.trusting(peers: [ConfiguredPeer(name: names[0].rival)])
     var node = try Node(NodeSettings(name: .sample(1), policy: policy, siblings: [names[2].address]))
     _ = node.names.replaceHosts(with: HostNames([names[1].rival]))
     for name in read(Array(text().utf8)).names { node.remember(name, wallClock: Self.wallClock, at: Self.start) }

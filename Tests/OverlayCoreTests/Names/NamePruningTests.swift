@@ -86,7 +86,7 @@ struct NamePruningTests {
     let (own, learned, configured, listed) = (
       try OnionName.sample(1), try OnionName.sample(2), try OnionName.sample(3), try OnionName.sample(4)
     )
-    var node = Node(NodeSettings(name: own, policy: NodePolicy(peers: [ConfiguredPeer(name: configured)])))
+    var node = Node(NodeSettings(name: own, policy: NodePolicy.trusting(peers: [ConfiguredPeer(name: configured)])))
     _ = node.names.replaceHosts(with: HostNames([listed]))
     _ = node.names.learn(learned, from: .hearsay, at: Self.start)
     let known = node.knownNames(limit: 10, at: Self.start + .seconds(60))

@@ -51,7 +51,7 @@ struct NameTellerTests {
   func searched() throws {
     let world = FakeWorld()
     let carol = try OnionName.sample(3)
-    let host = world.start(FakeHost(NodeSettings(name: try .sample(1), policy: NodePolicy(lookup: .ask))))
+    let host = world.start(FakeHost(NodeSettings(name: try .sample(1), policy: NodePolicy.trusting(lookup: .ask))))
     _ = world.start(FakeHost(carol))
     for (index, service) in [LookUpService.isSilent, .says(Array("\(carol)\n".utf8))].enumerated() {
       let key = try #require(LookupKey(of: carol.address, index: UInt8(index)))

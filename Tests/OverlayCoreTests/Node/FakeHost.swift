@@ -73,7 +73,8 @@ final class FakeHost {
     node = Node(
       NodeSettings(
         name: name,
-        policy: NodePolicy(peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, authentication: authentication),
+        policy: NodePolicy.trusting(
+          peers: peers, idle: idle, circuitsPerPeer: circuitsPerPeer, authentication: authentication),
         checksSelf: checksSelf, isOffloading: isOffloading, mtu: mtu, bounds: bounds),
       random: SeededGenerator(seed: seed))
   }

@@ -35,7 +35,8 @@ extension NodeSettings {
     let table = (try? RouteTable(routes: routes, served: served)) ?? RouteTable()
     self.init(
       name: name,
-      policy: NodePolicy(peers: peers, table: table, idle: idle, circuitsPerPeer: circuitsPerPeer, scrubs: false),
+      policy: NodePolicy.trusting(
+        peers: peers, table: table, idle: idle, circuitsPerPeer: circuitsPerPeer, scrubs: false),
       siblings: siblings, dialsPeers: dialsPeers, isOffloading: isOffloading, mtu: mtu, carriesIPv4: carriesIPv4,
       ipv4Address: ipv4Address, egress: egress, bounds: bounds)
   }

@@ -18,7 +18,7 @@ struct NodeAcquaintanceTests {
   /// Alice, who looks up nothing, with circuits to so many peers.
   private func asking(_ peers: [OnionName], _ lookup: LookupMode = .off) -> FakeHost {
     let peers = peers.map { ConfiguredPeer(name: $0) }
-    return world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy(peers: peers, lookup: lookup))))
+    return world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(peers: peers, lookup: lookup))))
   }
 
   /// Bob, who knows Carol.
@@ -26,7 +26,7 @@ struct NodeAcquaintanceTests {
     _ lookup: LookupMode = .ask, configured: Bool = true, secret: Set<OnionName> = []
   ) -> FakeHost {
     let peers = configured ? [ConfiguredPeer(name: carol)] : []
-    let policy = NodePolicy(peers: peers, lookup: lookup, secret: secret)
+    let policy = NodePolicy.trusting(peers: peers, lookup: lookup, secret: secret)
     return world.start(FakeHost(NodeSettings(name: bob, policy: policy)))
   }
 
@@ -276,7 +276,7 @@ struct NodeAcquaintanceTests {
     let friend = answering(secret: [carol])
     let host = asking([bob])
     #expect(reply(of: friend, to: host, about: carol.address)?[3] == 3)
-    _ = friend.node.apply(NodePolicy(peers: [ConfiguredPeer(name: carol)], lookup: .ask), turn: &friend.turn)
+    _ = friend.node.apply(NodePolicy.trusting(peers: [ConfiguredPeer(name: carol)], lookup: .ask), turn: &friend.turn)
     world.settle()
     #expect(name(in: reply(of: friend, to: host, about: carol.address), about: carol.address) != nil)
     #expect(friend.node.block(carol.address, turn: &friend.turn))
@@ -307,7 +307,7 @@ struct NodeAcquaintanceTests {
   func identities() throws {
     let sibling = try OnionName.sample(6)
     let settings = NodeSettings(
-      name: bob, policy: NodePolicy(peers: [ConfiguredPeer(name: sibling)], lookup: .ask),
+      name: bob, policy: NodePolicy.trusting(peers: [ConfiguredPeer(name: sibling)], lookup: .ask),
       siblings: [bob.address, sibling.address])
     let friend = world.start(FakeHost(settings))
     let host = asking([bob])
@@ -318,7 +318,7 @@ struct NodeAcquaintanceTests {
   func operatorsNames() throws {
     let (dave, erin) = (try OnionName.sample(4), try OnionName.sample(5))
     let settings = NodeSettings(
-      name: bob, policy: NodePolicy(peers: [ConfiguredPeer(name: carol)], lookup: .ask),
+      name: bob, policy: NodePolicy.trusting(peers: [ConfiguredPeer(name: carol)], lookup: .ask),
       siblings: [bob.address, try OnionName.sample(6).address], dialsPeers: false)
     let (friend, host) = (world.start(FakeHost(settings)), asking([bob]))
     world.replaceHosts(of: friend, with: [dave])

@@ -18,7 +18,7 @@ struct NodeDoorTests {
     _ door: DoorPolicy = DoorPolicy(), peers: [ConfiguredPeer] = [], onlyPeers: Bool = false
   ) -> FakeHost {
     world.start(
-      FakeHost(NodeSettings(name: alice, policy: NodePolicy(peers: peers, door: door, onlyPeers: onlyPeers))))
+      FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(peers: peers, door: door, onlyPeers: onlyPeers))))
   }
 
   private var bobAsPeer: ConfiguredPeer { ConfiguredPeer(name: bob.name, petname: Petname("bob")) }
@@ -110,7 +110,7 @@ struct NodeDoorTests {
     world.say(segment(to: 22), on: call)
     #expect(host.takeDelivered().isEmpty)
     let rule = DoorRule(.ports(.tcp, 22...22), from: [bob.address])
-    _ = host.node.apply(NodePolicy(door: DoorPolicy(rules: [rule])), turn: &host.turn)
+    _ = host.node.apply(NodePolicy.trusting(door: DoorPolicy(rules: [rule])), turn: &host.turn)
     world.say(segment(to: 22), on: call)
     #expect(host.takeDelivered().count == 1)
     #expect(host.node.status(at: world.now).door.rules.map(\.packets) == [1])
@@ -164,7 +164,7 @@ struct NodeDoorTests {
     let stranger = FakeHost(try .sample(3))
     let calls = try (call(host), call(host, as: stranger))
     #expect(!calls.1.isClosed)
-    _ = host.node.apply(NodePolicy(peers: [bobAsPeer], onlyPeers: true), turn: &host.turn)
+    _ = host.node.apply(NodePolicy.trusting(peers: [bobAsPeer], onlyPeers: true), turn: &host.turn)
     world.settle()
     #expect(!calls.0.isClosed)
     #expect(calls.1.isClosed)

@@ -14,7 +14,7 @@ struct NodeLearnTests {
   }
 
   private func start(_ lookup: LookupMode) -> FakeHost {
-    world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy(lookup: lookup))))
+    world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(lookup: lookup))))
   }
 
   private func learn(_ name: OnionName, at host: FakeHost) {

@@ -19,7 +19,7 @@ struct NodePolicyTests {
   private func policy(_ peers: [OnionName], _ routes: [(String, OnionName)] = []) throws -> NodePolicy {
     let table = try RouteTable(
       routes: routes.map { Route(prefix: try .sample($0.0), via: $0.1) }, served: [])
-    return NodePolicy(peers: peers.map { ConfiguredPeer(name: $0) }, table: table)
+    return NodePolicy.trusting(peers: peers.map { ConfiguredPeer(name: $0) }, table: table)
   }
 
   private func apply(_ policy: NodePolicy, to host: FakeHost) -> [PolicyChange] {
@@ -140,7 +140,7 @@ struct NodePolicyTests {
       let host = world.start(FakeHost(alice, idle: .seconds(before)), knowing: [bob])
       world.send(host.packet(to: bob.address), from: host)
       let circuit = try #require(host.dialledCircuits.first)
-      var policy = NodePolicy()
+      var policy = NodePolicy.trusting()
       policy.idle = .seconds(after)
       host.turn.now = world.now
       #expect(host.node.apply(policy, turn: &host.turn) == [.idle(.seconds(after))])
@@ -160,7 +160,7 @@ struct NodePolicyTests {
     for circuit in stage.world.circuits { circuit.room = 0 }
     stage.sendBulk(1, 200..<203, from: host)
     host.turn.now = stage.world.now
-    #expect(host.node.apply(NodePolicy(circuitsPerPeer: 1), turn: &host.turn) == [.circuitsPerPeer(1)])
+    #expect(host.node.apply(NodePolicy.trusting(circuitsPerPeer: 1), turn: &host.turn) == [.circuitsPerPeer(1)])
     for circuit in stage.world.circuits { circuit.room = .max }
     stage.world.settle()
     #expect(host.dialledCircuits.count == 1)
@@ -171,7 +171,7 @@ struct NodePolicyTests {
 
   @Test("a peer has one circuit at the least, whatever is asked for")
   func noCircuit() throws {
-    #expect(NodePolicy(circuitsPerPeer: 0).circuitsPerPeer == 1)
+    #expect(NodePolicy.trusting(circuitsPerPeer: 0).circuitsPerPeer == 1)
     let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)]))
     var policy = try policy([bob])
     policy.circuitsPerPeer = -1

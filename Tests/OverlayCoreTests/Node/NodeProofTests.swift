@@ -266,7 +266,7 @@ struct NodeProofTests {
     let host = start()
     let circuit = try call(host, bob.keepalive(to: alice.address) + bob.packet(to: alice.address))
     let reply = try reply(to: circuits(to: bob.name).first)
-    _ = host.node.apply(NodePolicy(authentication: .full), turn: &host.turn)
+    _ = host.node.apply(NodePolicy.trusting(authentication: .full), turn: &host.turn)
     world.say(reply, on: circuit)
     #expect(host.takeDelivered() == [])
     #expect(host.count(.provenByEcho) == 0)
@@ -323,7 +323,7 @@ struct NodeProofTests {
   @Test("what single peers have to prove can differ, and can change while their circuits stand")
   func policy() throws {
     let host = start(.strict)
-    var policy = NodePolicy(authentication: .strict, authentications: [bob.name: .off])
+    var policy = NodePolicy.trusting(authentication: .strict, authentications: [bob.name: .off])
     _ = host.node.apply(policy, turn: &host.turn)
     let circuit = try call(host, bob.keepalive(to: alice.address) + bob.packet(to: alice.address, 1))
     #expect(host.takeDelivered().count == 1)
@@ -341,7 +341,7 @@ struct NodeProofTests {
   @Test("questions for names, and answers to them, wait for the proof like any other packet")
   func questionsForNames() throws {
     let host = world.start(
-      FakeHost(NodeSettings(name: alice, policy: NodePolicy(lookup: .ask, authentication: .strict))))
+      FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(lookup: .ask, authentication: .strict))))
     var random = SeededGenerator(seed: 3)
     let message = AcquaintanceQuestion(about: alice.address, using: &random).message
     let question = UDPDatagram.packet(

@@ -38,7 +38,7 @@ struct NodeScrubbingTests {
 
   private func scrub(_ isOn: Bool, _ host: FakeHost) -> [PolicyChange] {
     host.turn.now = world.now
-    return host.node.apply(NodePolicy(scrubs: isOn), turn: &host.turn)
+    return host.node.apply(NodePolicy.trusting(scrubs: isOn), turn: &host.turn)
   }
 
   @Test("a packet leaves without them, and with them where the policy says so")

@@ -14,7 +14,7 @@ struct NodeSearchTests {
   }
 
   private func asking(_ lookup: LookupMode = .ask) -> FakeHost {
-    world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy(lookup: lookup))))
+    world.start(FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(lookup: lookup))))
   }
 
   private func name(_ index: UInt8) -> String { LookupKey(of: carol.address, index: index).map { "\($0.name)" } ?? "" }
@@ -138,7 +138,7 @@ struct NodeSearchTests {
       switch way {
       case 0: world.replaceHosts(of: host, with: [carol])
       case 1:
-        _ = host.node.apply(NodePolicy(peers: [ConfiguredPeer(name: carol)], lookup: .ask), turn: &host.turn)
+        _ = host.node.apply(NodePolicy.trusting(peers: [ConfiguredPeer(name: carol)], lookup: .ask), turn: &host.turn)
         world.settle()
       default:
         guard let call = world.call(host) else {
@@ -263,7 +263,8 @@ struct NodeSearchTests {
     let bob = try OnionName.sample(2)
     let other = world.start(FakeHost(bob))
     let host = world.start(
-      FakeHost(NodeSettings(name: alice, policy: NodePolicy(peers: [ConfiguredPeer(name: bob)], lookup: .ask))))
+      FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(peers: [ConfiguredPeer(name: bob)], lookup: .ask)))
+    )
     var random = SeededGenerator(seed: 9)
     var (delivered, mostSockets, mostPeers) = (0, 0, 0)
     for second in 0..<3_600 {
@@ -295,7 +296,7 @@ struct NodeSearchTests {
   @Test("who wants to be found asks for itself, and is served by the next index where another is found")
   func serving() {
     let host = world.start(
-      FakeHost(NodeSettings(name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(100))))
+      FakeHost(NodeSettings(name: carol, policy: NodePolicy.trusting(lookup: .serve), lookupInterval: .seconds(100))))
     world.lookUpServices[name(0)] = line(carol)
     world.pass(.seconds(2_000))
     #expect((10...40).contains(host.lookUps.count) && host.lookUps.allSatisfy { "\($0.question.name)" == name(0) })
@@ -318,7 +319,7 @@ struct NodeSearchTests {
     #expect(host.events.last == .lookup(.hidden) && host.servedLookups == [1, 2, 3])
     #expect(host.node.status(at: world.now).lookup == .hidden)
     let asked = host.lookUps.count
-    _ = host.node.apply(NodePolicy(lookup: .ask), turn: &host.turn)
+    _ = host.node.apply(NodePolicy.trusting(lookup: .ask), turn: &host.turn)
     world.pass(.seconds(1_000))
     #expect(host.lookUps.count == asked)
   }
@@ -327,7 +328,7 @@ struct NodeSearchTests {
     "a name that Tor serves at this host's word, and that is not reached, is somebody else's", arguments: [true, false])
   func servingBesideTheUseless(tellsTor: Bool) {
     let settings = NodeSettings(
-      name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(100), tellsTor: tellsTor)
+      name: carol, policy: NodePolicy.trusting(lookup: .serve), lookupInterval: .seconds(100), tellsTor: tellsTor)
     let host = world.start(FakeHost(settings))
     for index in UInt8(0)...3 { world.lookUpServices[name(index)] = .refused(code: 4) }
     world.pass(.seconds(2_000))
@@ -338,7 +339,7 @@ struct NodeSearchTests {
   @Test("who takes all questions and says nothing hides a host that wants to be found")
   func servingBesideTheSilent() {
     let host = world.start(
-      FakeHost(NodeSettings(name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(200))))
+      FakeHost(NodeSettings(name: carol, policy: NodePolicy.trusting(lookup: .serve), lookupInterval: .seconds(200))))
     for index in UInt8(0)...3 { world.lookUpServices[name(index)] = .isSilent }
     world.pass(.seconds(2_000))
     #expect(host.events.last == .lookup(.hidden))
@@ -347,7 +348,7 @@ struct NodeSearchTests {
   @Test("a Tor that is away says nothing of whether this host is found")
   func servingWithoutTor() {
     let host = world.start(
-      FakeHost(NodeSettings(name: carol, policy: NodePolicy(lookup: .serve), lookupInterval: .seconds(100))))
+      FakeHost(NodeSettings(name: carol, policy: NodePolicy.trusting(lookup: .serve), lookupInterval: .seconds(100))))
     world.isTorReachable = false
     world.pass(.seconds(3_000))
     #expect(host.servedLookups.isEmpty && host.lookUps.count <= 1)
