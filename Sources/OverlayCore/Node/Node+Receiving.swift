@@ -128,7 +128,9 @@ extension Node {
     if peers.takesName(packet, names: &names, streams: &streams, out: &out, at: now) { return true }
     return switch kind {
     case .mirror: false
-    case .probes: takesReply(packet, at: now)
+    case .probes:
+      peers.takesProof(packet, on: circuit, names: &names, streams: &streams, out: &out, at: now)
+        || takesReply(packet, at: now)
     case .names: answersName(packet, on: circuit, at: now)
     }
   }

@@ -11,12 +11,24 @@ struct Challenge {
 
   private var current: (token: ProofToken, since: Instant)?
   private var before: (token: ProofToken, until: Instant)?
+  // The time from which on the peer may be told the same again.
+  private var nextRepeat = Instant(nanoseconds: 0)
 
   /// The time at which the challenge has to be replaced; the distant future if there is none yet.
   var due: Instant { current.map { $0.since + Challenge.lifetime } ?? .distantFuture }
 
-  /// Returns the token, a new one if there is none or its time is over.
+  /// Returns whether the peer may be told the challenge again because a circuit has not proven to be the peer's, and
+  /// counts it if so. However many circuits claim to be of a peer, it is told once for them all: `Claims.firstPause`
+  /// after it was told last, and then every `Claims.pause`.
+  mutating func takeRepeat(at now: Instant) -> Bool {
+    guard nextRepeat <= now else { return false }
+    nextRepeat = now + Claims.pause
+    return true
+  }
+
+  /// Returns the token, which the peer is told now: a new one if there is none or its time is over.
   mutating func token(using random: inout any RandomNumberGenerator, at now: Instant) -> ProofToken {
+    nextRepeat = max(nextRepeat, now + Claims.firstPause)
     if let current, now < current.since + Challenge.lifetime { return current.token }
     before = current.map { ($0.token, $0.since + Challenge.lifetime + Challenge.grace) }
     let token = ProofToken(using: &random)

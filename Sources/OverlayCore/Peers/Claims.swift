@@ -2,8 +2,9 @@
 /// told meanwhile.
 ///
 /// On each circuit at most `packetLimit` packets wait, of `byteLimit` bytes together, and on all of them together what
-/// takes `memoryLimit` bytes of memory. A further packet is dropped, and what waits is dropped after `patience` without
-/// a proof (`unproven`).
+/// takes `memoryLimit` bytes of memory. Past that the circuit with the most makes room for one that would have less, so
+/// that nobody's claims fill the place of everybody's. A further packet is dropped, and so is what waits after
+/// `patience` without a proof, and all that comes later (`unproven`).
 struct Claims: ~Copyable {
   /// The greatest number of packets that wait on a circuit.
   static let packetLimit = 16
@@ -30,12 +31,17 @@ struct Claims: ~Copyable {
     var capabilities: Capabilities?
     /// The challenge that the circuit told.
     var challenge: ProofToken?
+
+    /// Whether the time is over in which a proof was to come, so that nothing waits any more.
+    func isOver(at now: Instant) -> Bool { began + Claims.patience <= now }
   }
 
   private var claims: [CircuitIdentifier: Claim] = [:]
   private let memoryLimit: Int
   // The memory of all packets that wait, in bytes.
   private(set) var memory = 0
+  // No circuit has more memory than this.
+  private var most = 0
 
   /// Makes a table without claims, for packets that take at most `memoryLimit` bytes of memory together.
   init(memoryLimit: Int) { self.memoryLimit = memoryLimit }
@@ -65,15 +71,43 @@ struct Claims: ~Copyable {
     }
   }
 
-  /// Lets a packet wait. It returns false if there is no room.
-  mutating func hold(_ packet: PacketView, on circuit: CircuitIdentifier, streams: inout Streams) -> Bool {
-    guard let claim = claims[circuit], claim.waiting.count < Claims.packetLimit,
-      claim.waiting.byteCount + packet.count <= Claims.byteLimit,
-      memory + PacketStore.size(for: packet.count) <= memoryLimit
-    else { return false }
-    let before = claim.waiting.memory
-    guard streams.hold(packet, in: &claims[circuit, default: claim].waiting) else { return false }
-    memory += (claims[circuit]?.waiting.memory ?? before) - before
+  /// Lets a packet wait. It returns the circuits of the packets that were dropped: this one's if there is no room for
+  /// the packet, and those that made room for it, once for each packet.
+  mutating func hold(
+    _ packet: PacketView, on circuit: CircuitIdentifier, streams: inout Streams, at now: Instant
+  ) -> [CircuitIdentifier] {
+    guard let claim = claims[circuit], !claim.isOver(at: now), claim.waiting.count < Claims.packetLimit,
+      claim.waiting.byteCount + packet.count <= Claims.byteLimit
+    else { return [circuit] }
+    let size = claim.waiting.memory + PacketStore.size(for: packet.count)
+    var losers: [CircuitIdentifier] = []
+    while memory + size - claim.waiting.memory > memoryLimit {
+      guard let largest = largest(above: size), dropFirst(of: largest, streams: &streams) else {
+        return losers + [circuit]
+      }
+      losers.append(largest)
+    }
+    guard streams.hold(packet, in: &claims[circuit, default: claim].waiting) else { return losers + [circuit] }
+    memory += size - claim.waiting.memory
+    most = max(most, size)
+    return losers
+  }
+
+  /// Returns the circuit with the most memory, if that is more than `size`. Where nobody has more than a fair share it
+  /// looks at no circuit.
+  private mutating func largest(above size: Int) -> CircuitIdentifier? {
+    guard most > size, let largest = claims.max(by: { $0.value.waiting.memory < $1.value.waiting.memory }) else {
+      return nil
+    }
+    most = largest.value.waiting.memory
+    return most > size ? largest.key : nil
+  }
+
+  private mutating func dropFirst(of circuit: CircuitIdentifier, streams: inout Streams) -> Bool {
+    guard var waiting = claims[circuit]?.waiting, let slot = streams.takeFirst(of: &waiting) else { return false }
+    memory += waiting.memory - (claims[circuit]?.waiting.memory ?? 0)
+    claims[circuit]?.waiting = waiting
+    streams.takeBack(slot)
     return true
   }
 

@@ -85,8 +85,8 @@ struct Peer: ~Copyable {
   /// Whether anything came from the peer on a circuit that this host dialled. An echo reply does not prove another
   /// circuit then: the peer answers whoever calls it with this host's address.
   var answersWhereDialled = false
-  /// Whether the peer has ever proven a circuit, so that it can.
-  var hasProven = false
+  /// The strongest proof that any circuit of the peer has ever given; `nil` for none.
+  var bestProof: Proof?
   /// Whether the peer was believed without a proof, as `Authentication.legacy` permits.
   var isBelieved = false
   /// The packets of the peer that were dropped, by the reason: one number for each counter that there is.
@@ -111,6 +111,8 @@ struct Peer: ~Copyable {
   var isPermanent: Bool { label != nil }
   /// Whether reports show the peer. They show nobody who calls and was never dialled.
   var isReported: Bool { isPermanent || wasDialled }
+  /// Whether the peer has ever proven a circuit, so that it can.
+  var hasProven: Bool { bestProof != nil }
   /// Whether the name of the peer is searched for.
   var isResolving: Bool { if case .resolving = state { true } else { false } }
   /// Whether there is a first circuit, open or being built.
@@ -164,7 +166,7 @@ struct Peer: ~Copyable {
     liveness = Liveness()
     forgetPast()
     (challenge, responses, echoProofs) = (Challenge(), Responses(), EchoProofs())
-    (answersWhereDialled, hasProven, isBelieved) = (false, false, false)
+    (answersWhereDialled, bestProof, isBelieved) = (false, nil, false)
   }
 
   // What Tor answers to a question about the time before concerns nobody.

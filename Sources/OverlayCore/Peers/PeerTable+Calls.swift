@@ -243,7 +243,8 @@ extension PeerTable {
       schedule(circuit, at: now + PeerTable.firstPacketTimeout)
       // A dial to the other name shows which of the two can be reached.
       if let held = names.name(of: name.address), names.isUnreached(held) {
-        _ = dial(held, names: &names, streams: &streams, out: &out, at: now)
+        _ = findOrInsert(held.address, held)
+        callBack(held, names: &names, streams: &streams, out: &out, at: now)
       }
       if strangerLines.take(at: now) { out.tell(.nameConflict) }
       return

@@ -32,14 +32,13 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) {
     noteDelivery(on: circuit, names: &names, streams: &streams, out: &out, at: now)
-    if !claims.hold(packet, on: circuit, streams: &streams) { dropUnproven(1, of: circuit, out: &out) }
+    for loser in claims.hold(packet, on: circuit, streams: &streams, at: now) { dropUnproven(1, of: loser, out: &out) }
     guard let claim = claims[circuit] else { return }
     if claim.nextChallenge <= now {
       prove(circuit, isAgain: true, names: &names, streams: &streams, out: &out, at: now)
     } else if isUndialled(circuit) {
       prove(circuit, names: &names, streams: &streams, out: &out, at: now)
     }
-    schedule(circuit, at: now + Claims.patience)
   }
 
   /// Does what is due of a claim, and returns when the next thing is; the distant future if nothing is.
@@ -47,23 +46,23 @@ extension PeerTable {
     of circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> Instant {
     guard let claim = claims[circuit], let address = claimant(of: circuit) else { return .distantFuture }
-    let isOver = claim.began + Claims.patience <= now
-    if isOver, authentication(of: address) == .legacy, let peer = peers.find(address), !peers[peer].hasProven {
+    guard claim.isOver(at: now) else {
+      if claim.nextChallenge <= now {
+        prove(circuit, isAgain: true, names: &names, streams: &streams, out: &out, at: now)
+      }
+      guard let next = claims[circuit] else { return .distantFuture }
+      return min(max(next.nextChallenge, now + .seconds(1)), next.began + Claims.patience)
+    }
+    if authentication(of: address) == .legacy, let peer = peers.find(address), !peers[peer].hasProven {
       peers[peer].isBelieved = true
       admit(circuit, for: .belief, names: &names, streams: &streams, out: &out, at: now)
       return .distantFuture
     }
-    if isOver, claim.waiting.count > 0 {
-      var waiting = claims.takeWaiting(on: circuit)
-      dropUnproven(waiting.count, of: circuit, out: &out)
-      streams.discard(&waiting)
-    }
-    if claim.nextChallenge <= now, !isOver || claim.waiting.count > 0 {
-      prove(circuit, isAgain: true, names: &names, streams: &streams, out: &out, at: now)
-    }
-    guard let next = claims[circuit] else { return .distantFuture }
-    if isOver { return next.waiting.count > 0 ? max(next.nextChallenge, now + Claims.firstPause) : .distantFuture }
-    return min(max(next.nextChallenge, now + .seconds(1)), claim.began + Claims.patience)
+    var waiting = claims.takeWaiting(on: circuit)
+    dropUnproven(waiting.count, of: circuit, out: &out)
+    streams.discard(&waiting)
+    // A proof still counts: the next packet has the peer challenged again.
+    return .distantFuture
   }
 
   private mutating func dropUnproven(_ count: Int, of circuit: CircuitIdentifier, out: inout Outbox) {
@@ -81,6 +80,7 @@ extension PeerTable {
   /// Notes that a peer sends on a circuit that this host dialled. Echo replies prove none of its other circuits.
   mutating func answersWhereDialled(_ peer: PeerSlots.Index, at now: Instant) {
     peers[peer].answersWhereDialled = true
+    if peers[peer].bestProof == .weak { peers[peer].bestProof = nil }
     for circuit in peers[peer].incoming where call(circuit)?.sender.proof == .weak {
       doubt(circuit, unless: .full, at: now)
     }
@@ -97,12 +97,20 @@ extension PeerTable {
       guard let address = call(circuit)?.sender.claimedAddress else { continue }
       switch authentication(of: address) {
       case .off: admit(circuit, for: .belief, names: &names, streams: &streams, out: &out, at: now)
-      case .legacy: break
+      case .legacy:
+        if let peer = peers.find(address), peers[peer].hasProven { doubt(circuit, unless: .weak, at: now) }
       case .strict: doubt(circuit, unless: .weak, at: now)
       case .full: doubt(circuit, unless: .full, at: now)
       }
       prove(circuit, isAgain: true, names: &names, streams: &streams, out: &out, at: now)
     }
+  }
+
+  /// Doubts the circuits that were believed to be of a peer without a proof, because one of it has given a proof: so
+  /// can the peer's others.
+  mutating func doubtBelieved(besides circuit: CircuitIdentifier, of peer: PeerSlots.Index, at now: Instant) {
+    guard authentication(of: peers[peer].address) == .legacy else { return }
+    for other in peers[peer].incoming where other != circuit { doubt(other, unless: .weak, at: now) }
   }
 
   /// Believes a circuit no more, unless it has proven enough.

@@ -41,7 +41,9 @@ extension PeerTable {
       return callBack(name, names: &names, streams: &streams, out: &out, at: now)
     }
     guard peers[peer].name == name, peers[peer].sparse.open != nil else { return }
-    if isAgain { sendChallenge(to: peer, streams: &streams, out: &out, at: now) }
+    if isAgain, peers[peer].challenge.takeRepeat(at: now) {
+      sendChallenge(to: peer, streams: &streams, out: &out, at: now)
+    }
     if isAgain || !claim.hasExtensions { sendEchoProof(to: peer, streams: &streams, out: &out, at: now) }
   }
 
@@ -99,9 +101,9 @@ extension PeerTable {
     if !peers[peer].isPermanent { streams.noteSent(on: circuit, at: lastSent) }
   }
 
-  /// Asks the peers without extensions whose circuits wait for a proof, because there is a circuit to them now.
+  /// Asks a peer without extensions whose circuits lack a proof, because there is a circuit to it now.
   mutating func proveCalls(of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant) {
-    for circuit in peers[peer].incoming where claims[circuit]?.hasExtensions == false {
+    for circuit in peers[peer].incoming where claims[circuit]?.hasExtensions == false || lacksProof(circuit) {
       return sendEchoProof(to: peer, streams: &streams, out: &out, at: now)
     }
   }
@@ -138,7 +140,17 @@ extension PeerTable {
     if let token = keepalive.value(of: Keepalive.Extension.challenge).flatMap({ ProofToken($0) }) {
       respond(to: token, of: peer, from: circuit, names: &names, streams: &streams, out: &out, at: now)
     }
-    if claims[circuit] != nil { prove(circuit, names: &names, streams: &streams, out: &out, at: now) }
+    if claims[circuit] != nil {
+      prove(circuit, names: &names, streams: &streams, out: &out, at: now)
+    } else if lacksProof(circuit), keepalive.capabilities == nil {
+      sendEchoProof(to: peer, streams: &streams, out: &out, at: now)
+    }
+  }
+
+  /// Whether a circuit is believed because `Authentication.legacy` permits it, so that a proof still counts.
+  private func lacksProof(_ circuit: CircuitIdentifier) -> Bool {
+    guard case .admitted(let address, _, .belief) = call(circuit)?.sender else { return false }
+    return authentication(of: address) == .legacy
   }
 
   /// Answers a challenge on every circuit to the peer, or on the next one.
@@ -169,8 +181,9 @@ extension PeerTable {
     _ packet: PacketView, on circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) -> Bool {
-    guard let reply = EchoProbe.reply(packet), case .claimed(let address, _) = call(circuit)?.sender,
-      packet.source == address, let peer = peers.find(address), peers[peer].echoProofs.take(reply, at: now)
+    guard let reply = EchoProbe.reply(packet), claims[circuit] != nil || lacksProof(circuit),
+      let address = claimant(of: circuit), packet.source == address, let peer = peers.find(address),
+      peers[peer].echoProofs.take(reply, at: now)
     else { return false }
     if authentication(of: address).acceptsEcho, !peers[peer].answersWhereDialled {
       admit(circuit, for: .weak, names: &names, streams: &streams, out: &out, at: now)
@@ -204,7 +217,8 @@ extension PeerTable {
     if let claim { admitted.append((circuit, claim.waiting)) }
     out.counters[proof == .full ? .proven : proof == .weak ? .provenByEcho : .believed] += 1
     guard proof > .belief else { return }
-    if proof == .full { peers[peer].hasProven = true }
+    peers[peer].bestProof = max(peers[peer].bestProof ?? proof, proof)
+    doubtBelieved(besides: circuit, of: peer, at: now)
     if let challenge = claim?.challenge { peers[peer].responses.keep(challenge) }
     if let name, let claim, claim.hasExtensions { note(claim.capabilities, of: name, peer, &names) }
     isThere(peer, names: &names, streams: &streams, out: &out, at: now)
