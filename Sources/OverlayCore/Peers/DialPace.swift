@@ -27,6 +27,8 @@ struct DialPace {
   private var hasExtraAttempt = false
   private var lastExtraAttempt: Instant?
   private var lastClaim: Instant?
+  // Whether the peer has proven to be there since it was last dialled for a claim.
+  private var wasThere = false
 
   /// Makes the pace of a peer that was not dialled yet. No pause is shorter than `shortestPause`.
   init(shortestPause: Duration = .zero) {
@@ -79,14 +81,21 @@ struct DialPace {
   /// Notes a sign of life of the peer, which permits an attempt at once: once in a window even beyond the limit.
   mutating func showedLife(at now: Instant) {
     forgive()
+    wasThere = true
     hasExtraAttempt = lastExtraAttempt.map { $0 + DialPace.window <= now } ?? true
   }
 
   /// Notes that somebody claims to be the peer, which permits an attempt at once, once in a window, so that the peer can
-  /// prove it. Whoever it is: the failures stay, and with them the length of the next pause. It returns whether an
-  /// attempt is permitted.
+  /// prove it. Whoever it is: the failures stay, and with them the length of the next pause. A peer that has proven to
+  /// be there since the last claim may have started anew: it permits one more, within the limits of any attempt. It
+  /// returns whether an attempt is permitted.
   mutating func wasClaimed(at now: Instant) -> Bool {
-    if let lastClaim, lastClaim + DialPace.window > now { return false }
+    if let lastClaim, lastClaim + DialPace.window > now {
+      guard wasThere, nextAttempt(from: now) <= now else { return false }
+      wasThere = false
+      return true
+    }
+    wasThere = false
     lastClaim = now
     pauseEnd = min(pauseEnd, now)
     hasExtraAttempt = true

@@ -47,7 +47,8 @@ extension PeerTable {
     if isAgain || !claim.hasExtensions { sendEchoProof(to: peer, streams: &streams, out: &out, at: now) }
   }
 
-  /// Dials whoever claims to be a peer, so that it can prove it: at most once in 30 s for each name.
+  /// Dials whoever claims to be a peer, so that it can prove it: at most once in 30 s for each name, and once more after
+  /// each proof.
   mutating func callBack(
     _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {

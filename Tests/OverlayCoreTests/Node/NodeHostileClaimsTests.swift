@@ -49,6 +49,23 @@ struct NodeHostileClaimsTests {
     #expect(zip(host.dials, host.dials.dropFirst()).allSatisfy { $1 - $0 >= .seconds(30) })
   }
 
+  @Test("does not keep the peer, if that has proven itself and starts anew, from being dialled at once")
+  func restart() throws {
+    let host = start()
+    var circuit = try call(host, bob.keepalive(to: alice.address))
+    world.say(try echoReply(to: bob.name), on: circuit)
+    #expect(host.count(.provenByEcho) == 1)
+    for _ in 0..<2 {
+      world.pass(.seconds(1))
+      world.cut(circuit)
+      world.cut(try dialled(bob.name))
+      // Again and again it is dialled only if it proves itself each time.
+      circuit = try call(host, bob.keepalive(to: alice.address) + bob.packet(to: alice.address))
+    }
+    #expect(host.dials.count == 2)
+    #expect(host.takeDelivered() == [])
+  }
+
   @Test("has it challenged no more often on twenty circuits than on one")
   func challenges() throws {
     let host = start(peers: [bob.name])
