@@ -5,7 +5,7 @@ import ipaddress
 import struct
 
 # Types of what may follow the name in a keepalive.
-CAPABILITIES, CHALLENGE, RESPONSE = 1, 2, 3
+CAPABILITIES, CHALLENGE, RESPONSE, QUESTION = 1, 2, 3, 8
 
 NO_NEXT_HEADER, ICMPV6, UDP, TCP, ICMPV4 = 59, 58, 17, 6, 1
 

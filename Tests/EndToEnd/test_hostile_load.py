@@ -5,6 +5,8 @@
 
 import time
 
+import pytest
+
 import packets
 from hostile_peer import Crowd, keepalive
 from lan import Identity
@@ -15,7 +17,7 @@ MILLISECONDS = 150
 
 
 def ping_beside_load(hosts, loaded, report):
-    """The good peer pings while 40 connections send the shortest packets that are delivered to an identity."""
+    """The good peer pings while 40 connections send the shortest packets that are for an identity."""
     calm = hosts.b.host.ping(hosts.a.address, count=20, interval=0.05)
     name = onion_name("loud")
     shortest = packets.udp(overlay_address(name), loaded.address, 9, 9)
@@ -32,8 +34,9 @@ def ping_beside_load(hosts, loaded, report):
     assert ping.median < MILLISECONDS, ping
 
 
-def test_40_connections_at_full_speed_do_not_hold_a_ping_up(pair, proxy, report):
-    hosts = pair(proxy, log_level="notice")
+@pytest.mark.parametrize("authenticate", ["strict", "off"], ids=["dropped", "delivered"])
+def test_40_connections_at_full_speed_do_not_hold_a_ping_up(pair, proxy, report, authenticate):
+    hosts = pair(proxy, log_level="notice", authenticate=authenticate)
     wait_until(lambda: hosts.b.host.can_ping(hosts.a.address), 10, what="the good peers to reach each other")
     ping_beside_load(hosts, hosts.a, report)
 

@@ -408,7 +408,7 @@ def test_a_shared_listener_waits_for_a_whole_header_of_each_caller(run, wire_pee
     slow, quick = wire_peer("slow"), wire_peer("quick")
     request = packets.echo_request(slow.address, identities[1].address, identifier=1)
     hello = packets.keepalive(slow.address, identities[1].address, slow.name)
-    call = slow.dial(identities[1])
+    call = slow.dial(identities[1], answers=True)
     for byte in hello[:39]:
         call.send(bytes([byte]))
     ask(quick, identities[0], 2)

@@ -144,7 +144,7 @@ def test_a_header_that_announces_64_kib_and_then_silence(stage, wire_peer):
 
 def test_one_byte_per_second_is_patience_not_an_error(stage, wire_peer):
     attacker = wire_peer("attacker")
-    circuit = attacker.dial(stage.daemon)
+    circuit = attacker.dial(stage.daemon, answers=True)
     stream = attacker.keepalive(stage.daemon.address) + packets.echo_request(attacker.address, stage.daemon.address)
     assert circuit.send_slowly(stream[:5], 1)
     assert circuit.send_slowly(stream[5:], 0.005)
@@ -354,7 +354,8 @@ def test_a_responder_over_the_wire_does_not_reflect_for_strangers(stage, wire_pe
         circuit.send(packets.echo_request(attacker.address, target))
     stage.barrier()
     assert stage.strange() == []
-    assert all(packet.is_keepalive for packet in attacker.received())
+    # What it is asked itself is the daemon's own request, by which it proves who it is.
+    assert all(packet.is_keepalive or packet.payload[0] == 128 for packet in attacker.received())
 
 
 def test_a_feed_beef_that_loops_dies_out(stage):
@@ -445,7 +446,7 @@ def test_a_second_circuit_of_the_same_source_is_served(stage, wire_peer):
 def test_an_old_onioncat_is_known_by_its_source(stage, wire_peer, payload):
     peer = wire_peer("old")
     peer.call(stage.daemon).send(packets.echo_request(peer.address, stage.daemon.address, sequence=1))
-    old = peer.dial(stage.daemon)
+    old = peer.dial(stage.daemon, answers=True)
     old.send(packets.keepalive(peer.address, stage.daemon.address, "", payload=payload))
     old.send(packets.echo_request(peer.address, stage.daemon.address, sequence=2))
     wait_until(lambda: len([packet for packet in stage.strange() if packet.source == peer.address]) == 2)
@@ -453,6 +454,8 @@ def test_an_old_onioncat_is_known_by_its_source(stage, wire_peer, payload):
 
 def test_the_largest_packet_is_delivered(stage, wire_peer):
     peer = wire_peer("large")
+    peer.call(stage.daemon)
+    peer.prove(stage.daemon)
     with stage.host.socket(kind=socket.SOCK_DGRAM) as receiver:
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         receiver.bind((stage.daemon.address, 7000))

@@ -43,7 +43,8 @@ def test_what_the_host_knows_needs_no_daemon(offline):
 
 
 def test_the_daemon_tells_who_told_a_name_and_counts_conflicts(daemons, namespaces, proxy, wire_peer):
-    daemon = daemons(onion=OWN, netns=namespaces(), socks=proxy.address, peers=[f"bob={BOB}"])
+    # The caller is not dialled, so that it is no acquaintance, who would be asked.
+    daemon = daemons(onion=OWN, netns=namespaces(), socks=proxy.address, peers=[f"bob={BOB}"], authenticate="off")
     daemon.wait_for_interface()
     control = ["--control", daemon.directory / "control.sock"]
     peer = wire_peer("caller")

@@ -152,6 +152,7 @@ def test_thousands_of_names_and_circuits_cost_little_and_slow_nobody_down(tmp_pa
     crowded = {
         "hosts": hosts_file(tmp_path / "hosts", names),
         "prefix": ["prlimit", f"--nofile={SOFT_LIMIT}:{HARD_LIMIT}"],
+        "authenticate": "off",  # or the strangers, whose names are known, would be dialled
     }
     with Sink() as sink, yardstick.OncillaPair() as quiet:
         with yardstick.OncillaPair(relay_targets={"*": sink.port}, first=crowded) as busy:
@@ -195,6 +196,7 @@ def test_at_the_descriptor_limit_new_circuits_are_refused_and_nothing_else_break
     crowded = {
         "hosts": hosts_file(tmp_path / "hosts", names),
         "prefix": ["prlimit", f"--nofile={limit}:{limit}"],
+        "authenticate": "off",
     }
     with Sink() as sink, yardstick.OncillaPair(relay_targets={"*": sink.port}, first=crowded) as pair:
         daemon, (host, _), (_, there) = pair.daemons[0], pair.hosts, pair.addresses

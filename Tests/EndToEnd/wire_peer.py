@@ -9,28 +9,32 @@ began with `call`, as Oncilla does: it repeats the challenge that comes over a c
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 
 import packets
-from overlay import onion_name, overlay_address, reset_when_closed, wait_until
+from overlay import SERVICE_PORT, onion_name, overlay_address, reset_when_closed, wait_until
 
 
 class WirePeer:
     """`name` and `address` come from a seed; circuits to it are accepted on `port`.
 
-    proves   how it proves that its calls are its own: by "response", as Oncilla does; by "echo", as the kernel behind an
-             OnionCat does; None: not at all
+    proves       how it proves that its calls are its own: by "response", as Oncilla does; by "echo", as the kernel behind
+                 an OnionCat does; None: not at all
+    name, port   an onion service of a real Tor, and where that leads
+    socks        the port of that Tor, by which it dials; None: it connects to listeners, as everybody's Tor does
     """
 
-    def __init__(self, seed, proxy=None, proves="response"):
+    def __init__(self, seed, proxy=None, proves="response", name=None, port=0, socks=None):
         self.proves = proves
         self.challenges = {}  # address of a daemon → the challenge that it told last
-        self.name = onion_name(seed)
+        self.name = name or onion_name(seed)
         self.address = overlay_address(self.name)
         self.circuits = []
         self._dialled = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._socks = socks
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
         if proxy is not None:
@@ -83,9 +87,14 @@ class WirePeer:
         """All packets that came over all circuits, in each circuit's order."""
         return [packet for circuit in list(self.circuits) for packet in circuit.packets()]
 
-    def dial(self, daemon):
-        """A bare connection to the daemon's listener; nothing is sent yet."""
-        dialled = Dialled(daemon.listen_port)
+    def dial(self, daemon, answers=False):
+        """A bare connection to the daemon's listener; nothing is sent yet. `answers` says that what will be sent is this
+        peer's own, so that challenges are answered on it."""
+        dialled = Dialled(self._socks or daemon.listen_port)
+        if self._socks is not None:
+            dialled.ask_tor(daemon.onion)
+        if answers:
+            dialled.proves_to = daemon.address
         self._dialled.append(dialled)
         return dialled
 
@@ -179,6 +188,19 @@ class Dialled:
         self._lock = threading.Lock()
         self._cut = b""  # what was sent of a packet that is not whole; None: what was sent is no packets
         self._answers = b""
+
+    def ask_tor(self, name, port=SERVICE_PORT):
+        """Has the SOCKS server at the other end build a circuit to a name; an OSError if it does not."""
+        self._connection.settimeout(120)
+        self._connection.sendall(struct.pack(">BBHI", 4, 1, port, 1) + b"\0" + name.encode() + b"\0")
+        reply = b""
+        while len(reply) < 8:
+            if not (more := self._connection.recv(8 - len(reply))):
+                raise ConnectionError(f"no circuit to {name}")
+            reply += more
+        if reply[:2] != b"\0\x5a":
+            raise ConnectionError(f"no circuit to {name}: {reply[1]:#x}")
+        self._connection.settimeout(10)
 
     def send(self, data):
         """Sends all; False when the daemon has closed the circuit before the end."""

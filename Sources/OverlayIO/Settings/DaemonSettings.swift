@@ -56,7 +56,7 @@ public struct DaemonSettings: Equatable, Sendable {
   /// The peers that are dialled at start and for ever after; no two share a name, an address or a petname.
   public var peers: [ConfiguredPeer] = []
   /// What callers have to prove before anything of theirs reaches the device.
-  public var authentication = Authentication.off
+  public var authentication = Authentication.strict
   /// What these have to prove instead.
   public var authentications: [OnionName: Authentication] = [:]
   /// A file of further names, read again when it changes.

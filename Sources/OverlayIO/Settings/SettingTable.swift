@@ -73,7 +73,7 @@ extension Setting {
       draft.peerKeys.append((given, petname, key))
     },
     .word(
-      "authenticate", Authentication.ofAll, as: \.rawValue, default: .off, needsRestart: false,
+      "authenticate", Authentication.ofAll, as: \.rawValue, default: .strict, needsRestart: false,
       "Nothing of a caller gets in before it has proven who it is (strict), or a minute is over (legacy); or all does "
         + "(off).",
       at: \.daemon.authentication),

@@ -191,11 +191,18 @@ extension SettingsDraft {
     return rules
   }
 
-  /// A closed group asks nobody outside for names, and is found by nobody there.
+  /// A closed group asks nobody outside for names, and is found by nobody there. Who is in it is proven, or anybody
+  /// could claim to be.
   private func checkOnlyPeers(_ settings: inout DaemonSettings) throws(SettingError) {
     guard settings.onlyPeers, let origin = origins["only-peers"] else { return }
     if settings.lookup != .off, let lookup = origins["lookup"] { throw .conflict(origin, lookup) }
     settings.lookup = .off
+    if let authenticate = origins["authenticate"], settings.authentication != .strict {
+      throw .refused(
+        GivenValue(settings.authentication.rawValue, from: authenticate),
+        reason: "with --only-peers who calls has to prove that it is a peer: strict is accepted, and "
+          + "--peer-authenticate PETNAME=\(settings.authentication.rawValue) for single peers")
+    }
   }
 
   private func checkedServed(_ rules: PrefixRules) throws(SettingError) -> [IPPrefix] {

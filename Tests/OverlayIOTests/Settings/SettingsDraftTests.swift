@@ -115,7 +115,24 @@ struct SettingsDraftTests {
   @Test("a closed group looks nobody up")
   func onlyPeers() throws {
     let settings = try draft(["onion": SettingsDraftTests.alice, "only-peers": ""]).settings().daemon
-    #expect(settings.onlyPeers && settings.lookup == .off)
+    #expect(settings.onlyPeers && settings.lookup == .off && settings.authentication == .strict)
+  }
+
+  @Test("who is in a closed group has to be proven; single peers may be believed", arguments: ["off", "legacy"])
+  func believedGroup(_ value: String) throws {
+    let own = SettingsDraftTests.alice
+    #expect(
+      throws: SettingError.refused(
+        GivenValue(value, from: .option("--authenticate")),
+        reason: "with --only-peers who calls has to prove that it is a peer: strict is accepted, and "
+          + "--peer-authenticate PETNAME=\(value) for single peers")
+    ) {
+      try draft(["onion": own, "only-peers": "", "authenticate": value]).settings()
+    }
+    let settings = try draft([
+      "onion": own, "only-peers": "", "peer": "bob=\(SettingsDraftTests.bob)", "peer-authenticate": "bob=\(value)",
+    ]).settings().daemon
+    #expect(settings.authentications == [try OnionName(SettingsDraftTests.bob): Authentication(rawValue: value)])
   }
 
   @Test("settings that contradict each other are told with the origin of each", arguments: contradictions)
