@@ -11,11 +11,13 @@ import threading
 import pytest
 
 import packets
-from lan import RoutedLAN, bridged_pair
+from lan import RoutedLAN, assert_path_mtu, bridged_pair
 from overlay import Transfer, oncilla, onion_name, wait_until
 from secure_shell import SecureShell
+from test_proxy_hostile import Sniffer
 
 A, B = onion_name("pair a"), onion_name("pair b")
+RECVERR = 25  # IPV6_RECVERR, linux/in6.h
 
 
 def attempt(source, address, port, timeout=10):
@@ -141,6 +143,73 @@ def test_a_silent_door(strangers):
     assert hosts.a.counters()["peerError"] == 0
 
 
+# Errors
+
+
+def walk(source, address, hops, size=8):
+    """Who tells of a datagram with each hop limit, as traceroute shows it: [(who, type, code)]."""
+    told = []
+    for hop in range(1, hops + 1):
+        with source.socket(kind=socket.SOCK_DGRAM) as sender:
+            sender.setsockopt(socket.IPPROTO_IPV6, RECVERR, 1)
+            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hop)
+            sender.settimeout(5)
+            sender.connect((address, 33434 + hop))
+            sender.send(b"x" * size)
+            with contextlib.suppress(OSError):
+                sender.recv(1)
+            _, control, *_ = sender.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+            _, _, data = next(part for part in control if part[1] == RECVERR)
+            # struct sock_extended_err, and the address of who tells (linux/errqueue.h)
+            who = socket.inet_ntop(socket.AF_INET6, data[24:40])
+            told.append((who, data[5], data[6]))
+    return told
+
+
+def test_errors_about_what_we_began_come_in(namespaces, daemons, proxy):
+    """traceroute shows every hop behind the peer, and a size that does not fit there is told."""
+    a = RoutedLAN(namespaces, "a", "fd00:a::/48")
+    b = RoutedLAN(namespaces, "b", "fd00:b::/48", narrow=1400)
+    proxy.connect(b.identity.name, b.identity.listen_port)
+    a.run(daemons, proxy, [b], allow_in=())
+    b.run(daemons, proxy, [a])
+    near, far = a.hosts[0], b.hosts[0]
+    wait_until(lambda: near.can_ping(far), 15, what="the LANs to reach each other")
+    far_gateway = [b.address, str(b.prefix[(1 << 64) + 1])]
+    first, second, third = walk(near.namespace, far.address, 3)
+    assert first == (str(a.prefix[(1 << 64) + 1]), 3, 0), "our own gateway: time exceeded"
+    assert second[0] in far_gateway and second[1:] == (3, 0), "the peer's gateway: time exceeded"
+    assert third == (far.address, 1, 4), "the host behind it: port unreachable"
+    ping = near.ping(far.address, size=1400, timeout=2, arguments=["-M", "do"])
+    assert ping.received == 0 and re.search(r"Packet too big: mtu=1400", ping.text), ping
+    assert_path_mtu(near, far.address, 1400, both_ways=False)
+    assert a.daemon.counters()["doorQuote"] == 0
+
+
+def test_errors_about_what_we_did_not_begin_are_refused(strangers):
+    hosts = strangers()
+    a, b = hosts.a, hosts.b
+    quotes = {
+        "a connection that nobody here began": packets.tcp(a.address, b.address, 40000, 80, 0x10),
+        "a datagram that nobody here sent": packets.udp(a.address, b.address, 40000, 53),
+        "a ping that nobody here sent": packets.echo_request(a.address, b.address, identifier=7),
+        "somebody else's packet": packets.udp(b.address, a.address, 1, 2),
+        "no packet": b"\xff" * 48,
+    }
+    sniffer = Sniffer(a.host)
+    with b.host.socket(kind=socket.SOCK_RAW, protocol=socket.IPPROTO_ICMPV6) as sender:
+        refused = lambda: a.counters()["doorQuote"] + a.counters()["foreignQuote"]  # noqa: E731
+        before = refused()
+        # The kernel adds the checksum.
+        for kind, code, word in ((1, 0, 0), (1, 4, 0), (2, 0, 1280), (3, 0, 0), (4, 0, 6)):
+            for quote in quotes.values():
+                sender.sendto(bytes([kind, code, 0, 0]) + word.to_bytes(4, "big") + quote, (a.address, 0))
+        wait_until(lambda: refused() - before == 5 * len(quotes), what="all to be refused")
+    delivered = [packet for packet in sniffer.delivered() if packet.source == b.address]
+    assert [packet for packet in delivered if packet.next_header == packets.ICMPV6 and packet.payload[0] < 128] == []
+    sniffer.close()
+
+
 # Rules
 
 
@@ -243,6 +312,39 @@ def test_a_closed_group(pair, proxy, wire_peer):
     assert a.ping(stranger.address, timeout=2).received == 0
     assert not stranger.circuits, "nobody else is dialled"
     assert b.ping(hosts.a.address).received == 1
+
+
+def test_an_impostor_is_not_in_a_closed_group(pair, proxy, wire_peer):
+    hosts = pair(proxy, a={"options": ["--only-peers"], "lookup": None})
+    wait_until(lambda: hosts.b.host.can_ping(hosts.a.address), 15, what="the peer")
+    impostor = wire_peer("impostor").dial(hosts.a)
+    impostor.send(packets.keepalive(hosts.b.address, hosts.a.address, B))
+    before = hosts.a.counters()["delivered"]
+    impostor.send(packets.echo_request(hosts.b.address, hosts.a.address) * 10)
+    assert not impostor.is_closed(1)
+    assert hosts.a.counters()["delivered"] == before
+    assert hosts.b.host.ping(hosts.a.address).received == 1
+
+
+def test_a_peer_that_was_added_is_named_by_its_address(pair, proxy, tmp_path):
+    conf = tmp_path / "a.conf"
+    conf.write_text("")
+    hosts = pair(proxy, a={"peers": [], "allow_in": (), "options": ["--config", conf]})
+    control = ["--control", hosts.a.directory / "control.sock"]
+    assert oncilla("peer", "add", f"friend={B}", *control).returncode == 0
+    wait_until(lambda: hosts.b.host.can_ping(hosts.a.address), 15, what="the peer")
+    assert attempt(hosts.b.host, hosts.a.address, 22) == "EACCES"
+    line = hosts.a.wait_for_line("peer friend was refused at the door: .*")[0]
+    rule = re.search(r"--allow-in '(.*)' would let that in", line).group(1)
+    assert rule == f"tcp/22 from {hosts.b.address}"
+    since = hosts.a.mark()
+    for text, answer in ((rule.replace(hosts.b.address, "friend"), "not reloaded.*'friend' is neither.*'oncilla peer add' has saved"),
+                         (rule, "the configuration was reloaded: allow-in changed")):
+        conf.write_text(f"allow-in = {text}\n")
+        hosts.a.signal(signal.SIGHUP)
+        hosts.a.wait_for_line(answer, since=since)
+    with listening(hosts.a.host, 22):
+        assert attempt(hosts.b.host, hosts.a.address, 22) == "open"
 
 
 def test_a_blocked_peer_is_hung_up_on(pair, proxy, wire_peer):

@@ -93,7 +93,8 @@ struct PrefixOptionTests {
     (["--route", "fd00:1::/64,by=alice"], "--route 'fd00:1::/64,by=alice': PREFIX,via=NAME is accepted"),
     (
       ["--route", "fd00:1::/64,via=bob"],
-      "--route 'fd00:1::/64,via=bob': 'bob' is neither an onion name nor the petname of a --peer"
+      "--route 'fd00:1::/64,via=bob': 'bob' is neither an onion name nor the petname of a --peer, "
+        + "nor of one that 'oncilla peer add' has saved"
     ),
     (
       ["--route", "fd00:1::/64,via=a_b"],

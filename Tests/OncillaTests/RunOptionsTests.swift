@@ -83,6 +83,7 @@ struct RunOptionsTests {
     daemon.remembersNames = true
     daemon.stateDirectory = "s"
     daemon.control = "c"
+    daemon.door.petnames[daemon.peers[1].name.address] = daemon.peers[1].petname
     #expect(options == RunSettings(daemon: daemon, logLevel: .debug, logTarget: .file("/var/log/oncilla")))
   }
 

@@ -29,8 +29,7 @@ extension Node {
     guard let label = peers.configuredLabel(ofCaller: circuit) else { return }
     var refusal = Refusal(peer: label, kind: .closed, about: nil)
     guard refusedInput.tells(refusal, at: now) else { return }
-    let petname = settings.policy.peers.first { $0.name.address == caller }?.petname
-    refusal.rule = "\(subject) from \(petname.map { "\($0)" } ?? "\(caller)")"
+    refusal.rule = "\(subject) from \(door.policy.petnames[caller].map { "\($0)" } ?? "\(caller)")"
     out.tell(.refused(refusal))
   }
 }

@@ -48,7 +48,7 @@ struct DoorSetting {
       return try OnionName(pasted: text, servicePort: servicePort).address
     } catch {
       if petname != nil, case .length = error {
-        throw SettingValue.Refusal("'\(text)' is neither an onion name nor the petname of a --peer")
+        throw SettingValue.Refusal.neitherNameNorPetname(text)
       }
       throw SettingValue.Refusal("'\(text)' is not accepted: \(error)")
     }

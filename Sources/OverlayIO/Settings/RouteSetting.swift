@@ -27,7 +27,7 @@ struct RouteSetting {
       return try OnionName(pasted: via, servicePort: servicePort)
     } catch {
       if petname != nil, case .length = error {
-        throw SettingValue.Refusal("'\(via)' is neither an onion name nor the petname of a --peer")
+        throw SettingValue.Refusal.neitherNameNorPetname(via)
       }
       throw SettingValue.Refusal("'\(via)' is not accepted: \(error)")
     }

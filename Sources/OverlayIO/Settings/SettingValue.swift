@@ -9,6 +9,13 @@ public enum SettingValue {
 
     /// A refusal for this reason.
     public init(_ reason: String) { self.reason = reason }
+
+    /// Refuses what names no peer.
+    static func neitherNameNorPetname(_ text: String) -> Refusal {
+      Refusal(
+        "'\(text)' is neither an onion name nor the petname of a --peer, nor of one that 'oncilla peer add' has saved"
+      )
+    }
   }
 
   /// Refuses any text where none is expected.

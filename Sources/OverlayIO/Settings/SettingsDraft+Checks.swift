@@ -17,6 +17,7 @@ extension SettingsDraft {
       connections: [settings.socks] + [settings.torControl].compactMap { $0 } + settings.identities.flatMap(\.listen))
     settings.table = try checkedTable(checkedRoutes(rules), checkedServed(rules))
     settings.door.rules = try checkedDoor()
+    for peer in daemon.peers { settings.door.petnames[peer.name.address] = peer.petname }
     try checkOnlyPeers(&settings)
     settings.interface.routes = settings.routes.map(\.prefix)
     settings.interface.served = settings.served

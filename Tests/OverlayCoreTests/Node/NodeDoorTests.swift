@@ -22,6 +22,7 @@ struct NodeDoorTests {
   }
 
   private var bobAsPeer: ConfiguredPeer { ConfiguredPeer(name: bob.name, petname: Petname("bob")) }
+  private var bobsPetname: [IPv6Address: Petname] { Petname("bob").map { [bob.address: $0] } ?? [:] }
 
   private func call(_ host: FakeHost, as caller: FakeHost? = nil) throws -> FakeCircuit {
     let call = try #require(world.call(host))
@@ -82,7 +83,7 @@ struct NodeDoorTests {
 
   @Test("the operator hears once an hour of a configured peer, with the rule that would let it in")
   func told() throws {
-    let host = start(peers: [bobAsPeer])
+    let host = start(DoorPolicy(petnames: bobsPetname), peers: [bobAsPeer])
     let call = try call(host)
     world.say(segment(to: 22), on: call)
     world.say(segment(to: 23), on: call)
@@ -93,6 +94,14 @@ struct NodeDoorTests {
     let later = try self.call(host)
     world.say(segment(to: 23), on: later)
     #expect(warnings().count == 2)
+  }
+
+  @Test("of a peer whose petname no file has the rule names the address, which is accepted in a file")
+  func toldByAddress() throws {
+    let host = start(peers: [bobAsPeer])
+    world.say(segment(to: 22), on: try call(host))
+    let line = try #require(host.log.first { $0.level == .warning }?.text)
+    #expect(line == "peer bob was refused at the door: --allow-in 'tcp/22 from \(bob.address)' would let that in")
   }
 
   @Test("nothing is said of strangers, who may knock anywhere")

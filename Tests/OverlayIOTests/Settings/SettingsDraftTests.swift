@@ -95,12 +95,16 @@ struct SettingsDraftTests {
     let bob = try OnionName(SettingsDraftTests.bob).address
     #expect(settings.door.rules[1].callers?.map { "\($0)" } == ["\(bob)", "fd87:d87e:eb43::9"])
     #expect(settings.door.refusal == .silent)
+    #expect(settings.door.petnames.mapValues { "\($0)" } == [bob: "bob"])
   }
 
   @Test(
     "a rule that cannot be is told with what is accepted",
     arguments: [
-      ("tcp/22 from carol", "'carol' is neither an onion name nor the petname of a --peer"),
+      (
+        "tcp/22 from carol",
+        "'carol' is neither an onion name nor the petname of a --peer, nor of one that 'oncilla peer add' has saved"
+      ),
       (
         "tcp/22 from fd00::1",
         "'fd00::1' is no peer's address; what is behind a peer comes from the peer, which is accepted"

@@ -57,10 +57,11 @@ struct Door: ~Copyable {
     }
     let key = DoorFlow.Key(sent: packet, view)
     if let flow = flows.find(key, at: now) {
-      flows.note(flow, flags: flags, isSent: true, at: now)
-    } else {
-      begin(key, view, flags, with: peer, out: &out, at: now)
+      guard flows.peer(of: flow) != peer else { return flows.note(flow, flags: flags, isSent: true, at: now) }
+      // What it goes to lies behind another peer now, whose answers come in instead.
+      flows.remove(flow)
     }
+    begin(key, view, flags, with: peer, out: &out, at: now)
   }
 
   private mutating func begin(

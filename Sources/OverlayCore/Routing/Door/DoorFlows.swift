@@ -139,6 +139,9 @@ struct DoorFlows: ~Copyable {
     return isFull
   }
 
+  /// Removes a flow.
+  mutating func remove(_ flow: Index) { remove(flow.number) }
+
   /// Removes the flows that are over, if it is time, and frees the memory if none is left.
   mutating func sweep(at now: Instant) {
     guard nextSweep <= now else { return }

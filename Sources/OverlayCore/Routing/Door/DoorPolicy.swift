@@ -12,11 +12,15 @@ public struct DoorPolicy: Equatable, Sendable {
   public var rules: [DoorRule]
   /// What the sender of a refused packet hears.
   public var refusal: Refusal
+  /// The petnames by which a rule of the operator's can name peers. Those that were added while the daemon runs, and
+  /// that no file has, are none: a rule that names them would be wrong at the next start.
+  public var petnames: [IPv6Address: Petname]
 
   /// Makes a policy. Without rules the door is closed.
-  public init(rules: [DoorRule] = [], refusal: Refusal = .icmp) {
+  public init(rules: [DoorRule] = [], refusal: Refusal = .icmp, petnames: [IPv6Address: Petname] = [:]) {
     self.rules = rules
     self.refusal = refusal
+    self.petnames = petnames
   }
 
   /// The door that lets everything in.

@@ -16,6 +16,8 @@ final class DoorStage {
   static let own = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 1)
   static let peer = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 2)
   static let other = IPv6Address(high: 0xfd87_d87e_eb43_0000, low: 3)
+  /// A host behind one peer or another.
+  static let behind = IPv6Address(high: 0xfd00_000b_0000_0000, low: 2)
 
   static let syn: UInt8 = 0x02
   static let synAck: UInt8 = 0x12

@@ -50,6 +50,24 @@ struct DoorTests {
     }
   }
 
+  @Test("where a route has changed the answers of the new peer come in, and those of the old one no more")
+  func movedRoute() {
+    for (kind, number) in DoorTests.protocols {
+      let stage = DoorStage()
+      let answer = DoorTests.answer(to: kind)
+      let source: UInt16 = number == 58 ? 4_000 : 80
+      let request = stage.packet(kind, from: (DoorStage.own, 4_000), to: (DoorStage.behind, 80))
+      let reply = stage.packet(answer, from: (DoorStage.behind, source), to: (DoorStage.own, 4_000))
+      stage.send(request, to: DoorStage.peer)
+      #expect(stage.verdict(reply, from: DoorStage.peer) == .admitted)
+      #expect(stage.verdict(reply, from: DoorStage.other) != .admitted)
+      stage.send(request, to: DoorStage.other)
+      #expect(stage.verdict(reply, from: DoorStage.other) == .admitted, "\(kind)")
+      #expect(stage.verdict(reply, from: DoorStage.peer) != .admitted, "\(kind)")
+      #expect(stage.status.flows == 1)
+    }
+  }
+
   @Test("a packet of ours that answers, resets or tells of an error begins nothing")
   func noBeginning() {
     let stage = DoorStage()
