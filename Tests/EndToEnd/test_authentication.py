@@ -168,6 +168,62 @@ def test_a_peer_without_extensions_is_proven_by_an_echo(stage, wire_peer):
                 if packet.source == old.address and packet.payload[0] == 129], "the proof reached the device"
 
 
+def test_an_impostor_of_an_onioncat_gets_nothing_in_beside_it(stage, wire_peer):
+    """Both speak alike; only one of them reads what is sent to the onion service."""
+    old = wire_peer("old", proves="echo")
+    stage.mallory.proves = None
+    impostor = stage.mallory.dial(stage.a)
+    false_name = packets.keepalive(old.address, stage.a.address, old.name)
+    impostor.send(false_name + forged(stage, old.address))
+    circuit = old.call(stage.a)
+    circuit.send(packets.echo_request(old.address, stage.a.address, data=b"honest"))
+    honest = lambda: [packet for packet in stage.sniffer.delivered() if b"honest" in packet.raw]  # noqa: E731
+    wait_until(honest, 10, what="the peer to be proven")
+    # The reply that was the proof is one for a single circuit.
+    request = [packet for packet in old.received()
+               if packet.next_header == packets.ICMPV6 and packet.payload[0] == 128][-1]
+    replayed = packets.icmpv6(old.address, stage.a.address, 129, 0, request.payload[4:])
+    impostor.send(replayed + forged(stage, old.address))
+    again = stage.mallory.dial(stage.a)
+    again.send(false_name + replayed + forged(stage, old.address))
+    circuit.send(packets.echo_request(old.address, stage.a.address, sequence=2, data=b"honest"))
+    wait_until(lambda: len(honest()) == 2, what="the peer's second packet")
+    assert stage.forged() == [] and not circuit.is_closed()
+    assert peer_of(stage.a, old.address)["authentication"] == "weak"
+
+
+def test_what_proved_one_circuit_proves_no_other_peers(stage):
+    """Whoever records all that a peer ever said on its circuits, and says the same to others, is not the peer there."""
+    own = stage.mallory.call(stage.a)
+    own.send(packets.echo_request(stage.mallory.address, stage.a.address, data=b"honest"))
+    stage.mallory.prove(stage.a)
+    told = stage.mallory.challenges[stage.a.address]
+    # What b says to mallory when mallory challenges it with a's challenge.
+    relay = stage.mallory.call(stage.b, packets.tlv(packets.CHALLENGE, told))
+    said = lambda: [  # noqa: E731
+        packet for circuit in list(stage.mallory.circuits) for packet in circuit.packets()
+        if packet.source == stage.b.address and packets.tlvs(packet).get(packets.RESPONSE) == told]
+    wait_until(said, 10, what="b to answer mallory's challenge")
+    circuit = stage.mallory.dial(stage.a)
+    circuit.send(packets.keepalive(
+        stage.b.address, stage.a.address, stage.b.onion, packets.tlv(packets.RESPONSE, told)))
+    circuit.send(said()[0].raw + forged(stage))
+    wait_until(lambda: stage.a.counters()["falseProof"] >= 1, what="the replay to be refused")
+    assert stage.forged() == [] and not relay.is_closed()
+
+
+def test_questions_of_an_impostor_make_the_daemon_dial_seldom(stage, proxy):
+    nobody = onion_name("nobody")
+    for number in range(40):
+        circuit = stage.mallory.dial(stage.a)
+        circuit.send(packets.keepalive(
+            overlay_address(nobody), stage.a.address, nobody,
+            packets.tlv(packets.QUESTION, bytes([number]) * 16)))
+        time.sleep(0.1)
+    time.sleep(4)
+    assert len(proxy.dials(nobody)) == 1
+
+
 def test_an_echo_is_no_proof_of_a_peer_that_has_to_prove_its_key(host, daemons, proxy, wire_peer):
     old = wire_peer("old", proves="echo")
     daemon = daemons(onion=onion_name("own"), netns=host, socks=proxy.address, peers=[f"old={old.name}"],

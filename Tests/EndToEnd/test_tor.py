@@ -1,5 +1,7 @@
 """Through real Tor: a private network with version 3 onion services.
 
+A third client is a hostile peer's.
+
                             authorities, relays (private_tor.py)
                              /                               \\
     Tor of alice: SOCKS, onion service            Tor of bob: SOCKS, onion service
@@ -18,9 +20,12 @@ import time
 import pytest
 
 import overlay
+import packets
 from overlay import wait_until
 from private_tor import PrivateTor, suit_to_tor
 from secure_shell import SecureShell
+from test_proxy_hostile import Sniffer
+from wire_peer import WirePeer
 
 pytestmark = pytest.mark.seconds(420)
 
@@ -35,7 +40,7 @@ PATIENCE = 40
 
 @pytest.fixture(scope="module")
 def tor():
-    with PrivateTor(clients=2, services=1) as network:
+    with PrivateTor(clients=3, services=1) as network:
         yield network
 
 
@@ -243,6 +248,51 @@ def test_tor_is_asked_why_a_peer_is_not_reached(parties, daemons, report):
     other.wait_for_line("peer bob: not reached: it does not listen at this port", timeout=FIRST_CONTACT)
     other.wait_for_line("not ready: our onion service has no port 8061: torrc needs 'HiddenServicePort 8061",
                         timeout=FIRST_CONTACT)
+
+
+@pytest.fixture
+def mallory(tor):
+    """A peer with a Tor and an onion service of its own, which says what it likes."""
+    client = tor.clients[2]
+    service = client.services[0]
+    with WirePeer(None, name=service.name, port=service.listen, socks=client.socks) as peer:
+        yield peer
+
+
+def test_who_claims_to_be_somebody_else_gets_nothing_in(pair, mallory, report):
+    alice, bob = pair
+    began = time.monotonic()
+
+    def dial(party, answers=False, deadline=time.monotonic() + FIRST_CONTACT):
+        while True:
+            with contextlib.suppress(OSError):
+                return mallory.dial(party.daemon, answers)
+            assert time.monotonic() < deadline, "no circuit"
+            time.sleep(1)
+
+    def claim(whose, to, tlvs=b""):
+        return packets.keepalive(whose.address, to.address, whose.name, tlvs)
+
+    forged = packets.echo_request(bob.address, alice.address, data=b"forged by mallory")
+    with contextlib.closing(Sniffer(alice.host)) as sniffer:
+        # Its own name it proves, and is let in.
+        own = dial(alice, answers=True)
+        own.send(mallory.keepalive(alice.address))
+        own.send(packets.echo_request(mallory.address, alice.address, data=b"honest"))
+        wait_until(lambda: any(b"honest" in packet.raw for packet in sniffer.delivered()), FIRST_CONTACT,
+                   what="mallory to prove its own name")
+        report(f"a stranger is proven {time.monotonic() - began:.1f} s after it began to dial")
+        # Bob's it cannot: neither with what alice told mallory, nor by having bob repeat that.
+        told = mallory.challenges[alice.address]
+        impostor = dial(alice)
+        impostor.send(claim(bob, alice) + forged)
+        impostor.send(claim(bob, alice, packets.tlv(packets.RESPONSE, told)) + forged)
+        own.send(forged)
+        dial(bob).send(claim(alice, bob, packets.tlv(packets.CHALLENGE, told)))
+        wait_until(lambda: alice.daemon.counters()["falseProof"] >= 2, PATIENCE, what="both proofs to be refused")
+        wait_until(lambda: alice.daemon.counters()["forgedSource"] >= 1, PATIENCE, what="the forged packet")
+        assert alice.host.ping(bob.address, timeout=PATIENCE).received == 1
+        assert not [packet for packet in sniffer.delivered() if b"forged" in packet.raw]
 
 
 def test_a_peer_that_is_not_configured_is_learned_from_its_keepalive(parties, start, report):
