@@ -206,8 +206,12 @@ class Machine:
     def _first_process(self):
         assert self._process.poll() is None, f"no machine: {self._console.read_text(errors='replace')}"
         found = run(["ps", "--no-headers", "-o", "pid", "--ppid", str(self._process.pid)], check=False).stdout.split()
-        # It may not have become systemd yet.
-        return next((int(pid) for pid in found if os.path.realpath(f"/proc/{pid}/exe").endswith("/systemd")), None)
+        for pid in found:
+            # It may not have become systemd yet, or be gone already.
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink(f"/proc/{pid}/exe").endswith("/systemd"):
+                    return int(pid)
+        return None
 
     def _is_up(self):
         return self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded")
