@@ -35,7 +35,7 @@ struct NameSearch {
   init(_ address: IPv6Address, asksLookupService: Bool, disproved: OnionName?, at now: Instant) {
     self.address = address
     end = now + NameSearches.patience
-    lastEnd = end + NameSearches.patience
+    lastEnd = end + NameSearches.trialsLimit
     nextLookUp = asksLookupService ? now : .distantFuture
     nextRound = now
     if let disproved { tried = [disproved] }
@@ -43,6 +43,9 @@ struct NameSearch {
 
   /// Whether a name that was told is being dialled.
   var isTrying: Bool { trial != nil }
+
+  /// Whether a name that was told is being dialled, or was and is not reached.
+  var hasTried: Bool { isTrying || !tried.isEmpty }
 
   /// The time at which the search ends at the latest; a trial has longer than Tor takes for any dial.
   var latestEnd: Instant { trial.map { $0.since + NameSearches.trialLimit } ?? end }
@@ -88,7 +91,7 @@ struct NameSearch {
   mutating func tries(_ name: OnionName, at now: Instant) { trial = (name, now) }
 
   /// Notes that the name that was dialled was not reached. It returns another one that was told meanwhile; `nil` for
-  /// none. The time of trials does not count, up to `patience` in all.
+  /// none. The time of trials does not count, up to `trialsLimit` in all.
   mutating func isDisproved(at now: Instant) -> Told? {
     guard let trial else { return nil }
     tried.append(trial.name)

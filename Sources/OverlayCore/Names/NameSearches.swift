@@ -14,10 +14,14 @@ struct NameSearches {
   static let limit = 20
   /// The greatest number of questions to the lookup service a minute.
   static let questionsPerMinute = 60
-  /// The longest time that a search takes, without the dials to names that were told.
+  /// The longest time that a search takes, without the dials to names that were told, and that a packet waits for it and
+  /// for them.
   static let patience = Duration.seconds(30)
   /// The longest time for which a search waits for such a dial: longer than Tor may take for one.
   static let trialLimit = Duration.seconds(65)
+  /// The longest time for which it waits for all of them: whoever serves a name that cannot be reached by every index but
+  /// the last hides nobody.
+  static let trialsLimit = Duration.seconds(65 * 4)
   /// The time after which the next index is asked beside one that has not answered.
   static let hedgeTime = Duration.seconds(8)
   /// The time between the two rounds of questions to acquaintances.
@@ -184,6 +188,9 @@ struct NameSearches {
 
   /// Returns whether a name that was told for the address is being dialled.
   func isTrying(_ address: IPv6Address) -> Bool { searches.contains { $0.address == address && $0.isTrying } }
+
+  /// Returns whether a name that was told for the address was dialled, and the search goes on until it ends.
+  func hasTried(_ address: IPv6Address) -> Bool { searches.contains { $0.address == address && $0.hasTried } }
 
   /// Notes that a name that was told is being dialled. The search goes on if it is not reached.
   mutating func tries(_ name: OnionName, at now: Instant) {

@@ -44,6 +44,8 @@ struct Peer: ~Copyable {
   var incoming: [CircuitIdentifier] = []
   /// The packets that wait for the first circuit.
   var waiting = PacketQueue()
+  /// Whether packets that waited for it were refused, and its dial or the search for its name goes on.
+  var hasRefusedLate = false
   /// The lane of each flow.
   var flows = FlowTable()
   /// The time from which on a flow that waits for a lane for bulk may look for one again.
@@ -188,6 +190,7 @@ struct Peer: ~Copyable {
     switch use {
     case .lane(_, Lane.sparse):
       sparse.current?.isOpen = true
+      hasRefusedLate = false
       state = .up
     case .lane(_, let lane): bulk[lane - 1].current?.isOpen = true
     case .successor: sparse.successor?.isOpen = true

@@ -122,7 +122,8 @@ extension PeerTable {
     guard searches.seeks(name.address), let peer = peers.find(name.address) else { return }
     out.counters[.resolved] += 1
     peers[peer].isResolved()
-    if peers[peer].waiting.count > 0, !peers[peer].hasCircuit,
+    // Who waited for a name that was not reached may have been refused since: the search goes on for those who follow.
+    if peers[peer].waiting.count > 0 || searches.hasTried(name.address), !peers[peer].hasCircuit,
       dial(name, names: &names, streams: &streams, out: &out, at: now) != nil
     {
       return searches.tries(name, at: now)
@@ -140,8 +141,9 @@ extension PeerTable {
     closeLookUps(of: peer, names: &names, streams: &streams, out: &out, at: now)
   }
 
-  /// Searches for another name where somebody has told one that was dialled and not reached. Packets go on waiting. It
-  /// returns false if they do not, because the name is not in doubt, or nothing may be searched for.
+  /// Searches for another name where somebody has told one that was dialled and not reached. Packets go on waiting, if
+  /// not for too long already. It returns false if they do not, because the name is not in doubt, or nothing may be
+  /// searched for.
   ///
   /// A name can be made up: there are many that map to an address, and nobody has their keys.
   mutating func doubt(
@@ -156,12 +158,17 @@ extension PeerTable {
       case .torUnreachable, .unneeded: false
       }
     if wasRefused, !peers[peer].isPermanent { names.disprove(name) }
-    guard wasRefused, !peers[peer].isPermanent, peers[peer].waiting.count > 0 else {
+    let isWanted = wasTried || peers[peer].waiting.count > 0 || peers[peer].hasRefusedLate
+    peers[peer].hasRefusedLate = false
+    guard wasRefused, !peers[peer].isPermanent, isWanted else {
       if wasTried { endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now) }
       return false
     }
     guard wasTried else {
-      return search(for: address, disproved: name, names: &names, streams: &streams, out: &out, at: now) != nil
+      guard let peer = search(for: address, disproved: name, names: &names, streams: &streams, out: &out, at: now)
+      else { return false }
+      refuseLate(peer, names: names, streams: &streams, at: now)
+      return true
     }
     let other = searches.isDisproved(address, at: now)
     peers[peer].resolves(at: now)
@@ -173,6 +180,7 @@ extension PeerTable {
         other.name, from: other.source, by: other.teller, names: &names, streams: &streams, out: &out, at: now)
     }
     stepSearches(names: &names, streams: &streams, out: &out, at: now)
+    if let peer = peers.find(address) { refuseLate(peer, names: names, streams: &streams, at: now) }
     return true
   }
 
@@ -184,7 +192,36 @@ extension PeerTable {
     }
   }
 
-  /// Removes packets of a search that found nothing, and returns them. Their senders have to be told.
+  // MARK: - Waiting
+
+  /// Schedules the time at which a packet that begins to wait now is refused.
+  mutating func limitWait(for peer: PeerSlots.Index, at now: Instant) {
+    if !peers[peer].isPermanent { schedule(peer, at: now + NameSearches.patience) }
+  }
+
+  /// Refuses the packets that have waited for `NameSearches.patience` for a name that is searched for, or to which no
+  /// circuit was ever built. What goes on for them is finished, so that a later packet finds what came of it.
+  mutating func refuseLate(
+    _ peer: PeerSlots.Index, names: borrowing NameTable, streams: inout Streams, at now: Instant
+  ) {
+    guard !peers[peer].isPermanent, peers[peer].sparse.open == nil, peers[peer].waiting.count > 0,
+      peers[peer].isResolving || searches.isTrying(peers[peer].address)
+        || isUnreached(peers[peer].name, names)
+    else { return }
+    let (late, next) = streams.takeQueued(upTo: now + (.zero - NameSearches.patience), of: &peers[peer].waiting)
+    if late.count > 0 {
+      peers[peer].hasRefusedLate = true
+      unresolved.append(late)
+    }
+    if let next { schedule(peer, at: next + NameSearches.patience) }
+  }
+
+  private func isUnreached(_ name: OnionName?, _ names: borrowing NameTable) -> Bool {
+    guard let name else { return false }
+    return names.isUnreached(name)
+  }
+
+  /// Removes packets that have waited in vain for a name, and returns them. Their senders have to be told.
   mutating func takeUnresolved() -> PacketQueue? { unresolved.popLast() }
 
   private mutating func giveUp(

@@ -76,6 +76,7 @@ extension PeerTable {
     streams.enqueue(
       packet, .none, flow: packet.flow, on: circuit ?? peers[peer].sparse.open, takesSuperPackets: false,
       waiting: &peers[peer].waiting, out: &out, at: now)
+    if peers[peer].sparse.open == nil { limitWait(for: peer, at: now) }
   }
 
   private mutating func enqueue(
@@ -87,6 +88,7 @@ extension PeerTable {
     streams.enqueue(
       packet, offload, flow: flow, on: circuit, takesSuperPackets: peers[peer].takesSuperPackets,
       waiting: &peers[peer].waiting, out: &out, at: now)
+    if circuit == nil { limitWait(for: peer, at: now) }
   }
 
   // MARK: - Lanes

@@ -35,7 +35,7 @@ struct PeerTable: ~Copyable {
   var acquaintances = Acquaintances()
   /// The check whether this host is found by its address.
   var lookupCheck: LookupCheck
-  /// The packets of searches that found nothing, until `takeUnresolved`.
+  /// The packets that have waited in vain for a name, until `takeUnresolved`.
   var unresolved: [PacketQueue] = []
   /// The addresses of the peers that the operator blocked, at most `blockedLimit`.
   var blocked: Set<IPv6Address> = []
@@ -243,7 +243,7 @@ struct PeerTable: ~Copyable {
   ) {
     switch peers[peer].state {
     case .idle, .backoff: redial(peer, names: &names, streams: &streams, out: &out, at: now)
-    case .connecting, .resolving: break
+    case .connecting, .resolving: refuseLate(peer, names: names, streams: &streams, at: now)
     case .up:
       tendLiveness(of: peer, names: &names, streams: &streams, out: &out, at: now)
       tendChallenge(to: peer, streams: &streams, out: &out, at: now)

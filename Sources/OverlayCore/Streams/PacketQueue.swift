@@ -36,6 +36,18 @@ struct PacketQueue {
     return dropped
   }
 
+  /// Returns the time at which the first packet was queued; `nil` if there is none.
+  func firstQueued(_ store: borrowing PacketStore) -> Instant? { head == .none ? nil : store[head].queued }
+
+  /// Moves the packets that were queued at `time` or before to a queue of their own, and returns it.
+  mutating func split(upTo time: Instant, store: inout PacketStore) -> PacketQueue {
+    var earlier = PacketQueue()
+    while let queued = firstQueued(store), queued <= time, let slot = popFirst(store) {
+      _ = earlier.append(slot, store: &store)
+    }
+    return earlier
+  }
+
   /// Removes the first packet and returns it; `nil` if there is none. The caller gives it back to the store.
   mutating func popFirst(_ store: borrowing PacketStore) -> PacketStore.Slot? {
     guard head != .none else { return nil }

@@ -129,6 +129,7 @@ struct SendQueues: ~Copyable {
     if let circuit {
       put(slot, on: circuit, out: &out, at: now)
     } else {
+      store[slot].queued = now
       let limit = share(of: waiting.memory + store.size(of: slot))
       out.counters[.queueFull] += UInt64(waiting.append(slot, limit: limit, store: &store))
     }

@@ -322,6 +322,15 @@ struct Streams: ~Copyable {
   /// `takeBack`.
   mutating func takeFirst(of waiting: inout PacketQueue) -> PacketStore.Slot? { waiting.popFirst(queues.store) }
 
+  /// Removes the packets of `waiting` that were queued at `time` or before, and returns them, with the time at which
+  /// the first of the others was queued, if there are others.
+  mutating func takeQueued(
+    upTo time: Instant, of waiting: inout PacketQueue
+  ) -> (earlier: PacketQueue, nextQueued: Instant?) {
+    let earlier = waiting.split(upTo: time, store: &queues.store)
+    return (earlier, waiting.firstQueued(queues.store))
+  }
+
   /// Returns the packet in a slot.
   func packet(in slot: PacketStore.Slot) -> PacketView? { PacketView(queues.store.room(slot)) }
 

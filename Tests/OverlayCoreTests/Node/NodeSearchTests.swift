@@ -217,7 +217,7 @@ struct NodeSearchTests {
     #expect(host.node.names.name(of: carol.address) == carol)
   }
 
-  @Test("while a name that was told is dialled the search waits, and goes on where it was, for a minute in all")
+  @Test("while a name that was told is dialled the search waits, and goes on where it was, for a while")
   func silentTrial() throws {
     let (host, other) = (asking(), world.start(FakeHost(carol)))
     let liar = try #require(try OnionName.madeUp.first)
@@ -232,9 +232,92 @@ struct NodeSearchTests {
     #expect(host.node.peers.searches.count == 0)
     let late = asking()
     world.send(late.packet(to: carol.address), from: late)
-    world.pass(.seconds(61))
+    world.pass(.seconds(31))
     #expect(late.takeErrorCodes() == [3] && late.lookUps.count == 1)
-    #expect(late.node.peers.searches.count == 0)
+    world.pass(.seconds(30))
+    #expect(late.lookUps.count == 2 && late.dials.count == 2 && late.node.peers.searches.count == 0)
+    let packet = late.packet(to: carol.address, 7)
+    #expect(!other.takeDelivered().contains(late.packet(to: carol.address)))
+    world.send(packet, from: late)
+    #expect(other.takeDelivered().contains(packet) && late.takeErrorCodes().isEmpty, "it is there")
+  }
+
+  @Test("a packet is refused after 30 s, though every index tells a name that is dialled in vain for twice as long")
+  func longTrials() throws {
+    let host = asking()
+    for (index, name) in try OnionName.madeUp.enumerated() {
+      world.lookUpServices[self.name(UInt8(index))] = line(name)
+      world.outcomes["\(name)"] = .silence
+    }
+    var refused = 0
+    for second in 0..<239 {
+      world.send(host.packet(to: carol.address), from: host)
+      refused += host.takeErrorCodes().count
+      #expect(refused == max(0, second - 29), "after \(second) s")
+      world.pass(.seconds(1))
+    }
+    #expect(host.lookUps.count == 4 && host.dials.count == 4, "the search went on all the time")
+    world.pass(.seconds(30))
+    #expect(host.count(.unknownName) == 239, "the last ones together, of which ten are told")
+    #expect(host.node.names.count == 0 && host.node.peers.searches.count == 0 && host.node.streams.count == 0)
+    #expect(host.node.streams.store.lentBytes == 0)
+  }
+
+  @Test("the search goes on when nobody waits for it any more, and a later packet finds the host at once")
+  func foundLate() throws {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    for (index, name) in try OnionName.madeUp.prefix(3).enumerated() {
+      world.lookUpServices[self.name(UInt8(index))] = line(name)
+      world.outcomes["\(name)"] = .silence
+    }
+    world.lookUpServices[name(3)] = line(carol)
+    world.send(host.packet(to: carol.address), from: host)
+    world.pass(.milliseconds(29_999))
+    #expect(host.takeErrorCodes().isEmpty)
+    world.pass(.milliseconds(1))
+    #expect(host.takeErrorCodes() == [3] && host.count(.unknownName) == 1)
+    #expect(host.node.streams.store.lentBytes == 0)
+    world.pass(.seconds(151))
+    #expect(host.node.names.name(of: carol.address) == carol && host.dials.count == 4)
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(other.takeDelivered().count == 1 && host.takeErrorCodes().isEmpty)
+  }
+
+  @Test("who calls by a made-up name and is not reached keeps packets for 30 s, and the host is searched for meanwhile")
+  func silentCaller() throws {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    let liar = try #require(try OnionName.madeUp.first)
+    world.outcomes["\(liar)"] = .silence
+    world.lookUpServices[name(0)] = line(carol)
+    world.say(FakeHost(liar).keepalive(to: alice.address), on: try #require(world.call(host)))
+    world.send(host.packet(to: carol.address), from: host)
+    world.pass(.seconds(30))
+    #expect(host.takeErrorCodes() == [3])
+    world.pass(.seconds(31))
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(other.takeDelivered().count == 1 && host.takeErrorCodes().isEmpty)
+  }
+
+  @Test("packets for a host that the operator named, or that was reached before, wait for as long as Tor may take")
+  func knownHosts() throws {
+    let other = world.start(FakeHost(carol))
+    let hosts = [
+      world.start(FakeHost(alice), knowing: [carol]),
+      world.start(FakeHost(alice, peers: [ConfiguredPeer(name: carol)])), asking(),
+    ]
+    world.lookUpServices[name(0)] = line(carol)
+    world.send(hosts[2].packet(to: carol.address), from: hosts[2])
+    #expect(other.takeDelivered().count == 1)
+    world.outcomes["\(carol)"] = .silence
+    for circuit in world.circuits { world.cut(circuit) }
+    for host in hosts {
+      _ = host.node.connect(carol, turn: &host.turn)
+      world.send(host.packet(to: carol.address), from: host)
+    }
+    world.pass(.seconds(50))
+    for (place, host) in hosts.enumerated() {
+      #expect(host.takeErrorCodes().isEmpty && host.node.streams.store.lentBytes > 0, "\(place)")
+    }
   }
 
   @Test("a trial that nobody needs any more ends its search: Tor is away, or the operator blocks the address")
