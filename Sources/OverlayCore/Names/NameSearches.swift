@@ -166,10 +166,10 @@ struct NameSearches {
     if count == 0 { searches[index].nextRound = .distantFuture }
   }
 
-  /// Notes that an acquaintance, which was asked so many times, has told a name, or that it knows none. Once all that
-  /// were asked have answered none is asked again.
+  /// Notes that an acquaintance, which was asked so many times for this search, has told a name, or that it knows none.
+  /// Once all that were asked have answered none is asked again.
   mutating func acquaintanceAnswered(_ address: IPv6Address, questions: Int = 1) {
-    guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
+    guard questions > 0, let index = searches.firstIndex(where: { $0.address == address }) else { return }
     searches[index].openRounds = max(0, searches[index].openRounds - questions)
     if searches[index].openRounds == 0 { searches[index].nextRound = .distantFuture }
   }

@@ -18,13 +18,15 @@ struct Acquaintances {
     let port: UInt16
     let time: Instant
     var isAnswered = false
+    // Whether it was asked for a search that is over.
+    var isLate = false
   }
 
   /// What an acquaintance made of a question.
   enum Reply: Equatable {
-    /// It told this name, from its own side or not; it was asked so many times.
+    /// It told this name, from its own side or not; it was asked so many times for the search that goes on.
     case name(AcquaintanceQuestion.Answer, questions: Int)
-    /// It does not know the name of this address, or what it said is not believed; it was asked so many times.
+    /// It does not know the name of this address, or what it said is not believed; it was asked as many times.
     case nothing(about: IPv6Address, questions: Int, isFalse: Bool)
     /// It guessed, or has said so already.
     case ignored(isFalse: Bool)
@@ -34,6 +36,12 @@ struct Acquaintances {
 
   /// The number of questions that are remembered.
   var count: Int { asked.count }
+
+  /// Notes that a search for the name of an address begins. Answers to what was asked before it tell the name, too, but
+  /// nobody waits for them.
+  mutating func beginSearch(about address: IPv6Address) {
+    for place in asked.indices where asked[place].question.address == address { asked[place].isLate = true }
+  }
 
   /// Returns the packet from `own` that asks a peer for the name of an address, and notes the question.
   mutating func ask(
@@ -108,13 +116,13 @@ struct Acquaintances {
     asked.peer == peer && asked.port == port && now - asked.time < Acquaintances.patience
   }
 
-  /// Closes the questions to a peer about an address, and returns how many were open.
+  /// Closes the questions to a peer about an address, and returns how many of them the search that goes on waits for.
   private mutating func close(_ address: IPv6Address, of peer: IPv6Address) -> Int {
     var count = 0
     for place in asked.indices
     where !asked[place].isAnswered && asked[place].peer == peer && asked[place].question.address == address {
       asked[place].isAnswered = true
-      count += 1
+      if !asked[place].isLate { count += 1 }
     }
     return count
   }

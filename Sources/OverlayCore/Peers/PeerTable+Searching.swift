@@ -11,6 +11,7 @@ extension PeerTable {
       return nil
     }
     out.counters[.searched] += 1
+    acquaintances.beginSearch(about: address)
     let peer = findOrInsert(address, nil)
     peers[peer].resolves(at: now)
     stepSearches(names: &names, streams: &streams, out: &out, at: now)

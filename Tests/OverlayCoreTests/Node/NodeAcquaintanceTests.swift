@@ -209,6 +209,30 @@ struct NodeAcquaintanceTests {
     case bytes([UInt8])
   }
 
+  @Test("who answers a question of an earlier search is still awaited where it was asked anew, and so are the others")
+  func lateOfEarlierSearch() throws {
+    let mallory = try OnionName.sample(9)
+    let (host, other) = (asking([bob, mallory]), world.start(FakeHost(carol)))
+    world.send(host.packet(to: carol.address), from: host)
+    // The hosts file tells the name, and is corrected: the address may be searched for again at once.
+    world.replaceHosts(of: host, with: [carol])
+    #expect(host.node.peers.searches.count == 0)
+    _ = other.takeDelivered()
+    for circuit in world.circuits where circuit.acceptor === other { world.cut(circuit) }
+    world.replaceHosts(of: host, with: [])
+    world.send(host.packet(to: carol.address), from: host)
+    let asked = questions(of: host)
+    #expect(asked.count == 4 && host.node.peers.searches.count == 1)
+    // Bob says to both questions that he knows nothing: one answer is awaited still.
+    for (circuit, question) in asked where question.destination == bob.address {
+      world.answer(question.answer(nil), on: circuit)
+    }
+    #expect(host.takeErrorCodes().isEmpty && host.node.peers.searches.count == 1)
+    let last = try #require(asked.last { $0.question.destination == mallory.address })
+    world.answer(last.question.answer(carol), on: last.circuit)
+    #expect(other.takeDelivered().count == 1)
+  }
+
   @Test("a late answer still tells the name, so that the next packet is not searched for")
   func late() throws {
     let host = asking([bob])
