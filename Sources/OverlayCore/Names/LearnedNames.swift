@@ -33,6 +33,9 @@ struct LearnedNames: Sendable {
     fileprivate(set) var order: Order
     /// Whether the last dial to it failed.
     var hasFailed = false
+    /// Of a name that was never reached: whether nobody has told it but who claims to have it, so that it is a
+    /// stranger's.
+    var isOnlyClaimed: Bool
     /// How long it was searched for, in milliseconds; the greatest number if it was not.
     private var searchTime = UInt32.max
     private var packedTeller = PackedTeller(nil)
@@ -40,6 +43,7 @@ struct LearnedNames: Sendable {
     /// Makes the record of a name that stands nowhere yet.
     init(_ name: OnionName, from source: NameSource, validUntil: Duration, order: Order = .unreached) {
       (self.name, self.source, self.validUntil, self.order) = (name, source, validUntil, order)
+      isOnlyClaimed = source == .keepalive
     }
 
     /// Who told it; `nil` if that is not known.
@@ -56,7 +60,7 @@ struct LearnedNames: Sendable {
     /// Whether a circuit to it was built.
     var isReached: Bool { order == .reached }
     /// Whether it is more than the claim of a stranger, or what a program asked for, to be known to the next run, too.
-    var isWorthRemembering: Bool { isReached || source != .keepalive && teller != .program }
+    var isWorthRemembering: Bool { isReached || !isOnlyClaimed && teller != .program }
 
     /// Returns the time until it keeps its address no more; negative if it does not now.
     func remaining(at now: Instant) -> Duration { validUntil - now.sinceStart }
@@ -99,7 +103,10 @@ struct LearnedNames: Sendable {
   /// The record at a place.
   subscript(place: Place) -> Record {
     get { records[place.number] }
-    set { records[place.number] = newValue }
+    set {
+      if records[place.number].isWorthRemembering != newValue.isWorthRemembering { changes += 1 }
+      records[place.number] = newValue
+    }
   }
 
   /// The record of the name with this address; `nil` if there is none.

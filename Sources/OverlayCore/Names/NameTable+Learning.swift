@@ -16,8 +16,9 @@ extension NameTable {
         if held.teller == nil || source > held.source && held.search == nil {
           learned[place].note(teller, after: search)
         }
+        // The better source counts, and what was told stays so, whoever claims the name besides.
         learned[place].source = max(held.source, source)
-        if source != .keepalive { learned[place].hasFailed = false }
+        if source != .keepalive { (learned[place].hasFailed, learned[place].isOnlyClaimed) = (false, false) }
         // A claim alone does not keep a name whose circuits are closed, but that somebody here asked for it does.
         if held.isReached {
           learned.move(place, toEndOf: .reached)
@@ -41,7 +42,7 @@ extension NameTable {
   func isUnreached(_ name: OnionName) -> Bool { unreached(name) != nil }
 
   /// Returns whether the name's own claim is all that is known of it. Anybody can make one, and nobody here asked.
-  func isStranger(_ name: OnionName) -> Bool { unreached(name).map { learned[$0].source == .keepalive } ?? false }
+  func isStranger(_ name: OnionName) -> Bool { unreached(name).map { learned[$0].isOnlyClaimed } ?? false }
 
   /// Notes that a circuit claims the name, until `release`.
   mutating func retain(_ name: OnionName) {
@@ -49,11 +50,13 @@ extension NameTable {
     if let place = unreached(name), learned[place].order == .abandoned { learned.move(place, toEndOf: .unreached) }
   }
 
-  /// Notes that a circuit that claimed the name is closed.
+  /// Notes that a circuit that claimed the name is closed. A name that somebody has told keeps its place.
   mutating func release(_ name: OnionName) {
     guard let count = claims[name] else { return }
     claims[name] = count > 1 ? count - 1 : nil
-    if count == 1, let place = unreached(name) { learned.move(place, toEndOf: .abandoned) }
+    if count == 1, let place = unreached(name), learned[place].isOnlyClaimed {
+      learned.move(place, toEndOf: .abandoned)
+    }
   }
 
   /// Notes that a packet for a name that was never reached is worth a dial until `time`.
@@ -71,10 +74,16 @@ extension NameTable {
     if let place = learned.find(name.address), learned[place].name == name { learned[place].hasFailed = true }
   }
 
-  /// Notes that a name that was told could not be dialled. It is forgotten if it was never reached, and nobody but a
-  /// third party has told it.
+  /// Notes that a name that was told could not be dialled. If it was never reached it is forgotten, or what is left of
+  /// it is what somebody claims.
   mutating func disprove(_ name: OnionName) {
-    if isUnreached(name), !isStranger(name) { learned.remove(name.address) }
+    guard let place = unreached(name), !learned[place].isOnlyClaimed else { return }
+    guard learned[place].source == .keepalive else {
+      learned.remove(name.address)
+      return
+    }
+    learned[place].isOnlyClaimed = true
+    if claims[name] == nil { learned.move(place, toEndOf: .abandoned) }
   }
 
   /// Notes that a circuit was built to the name, so that it exists. It gets its address, unless another name keeps that
@@ -110,9 +119,11 @@ extension NameTable {
     guard source.isLearned, !name.isVersion2, !onThisSide.contains(name.address), self.name(of: name.address) == nil,
       remaining + NameTable.unreachableLimit >= .zero
     else { return }
-    learned.insert(
-      LearnedNames.Record(
-        name, from: source, validUntil: now.sinceStart + remaining, order: isReached ? .reached : .unreached))
+    var record = LearnedNames.Record(
+      name, from: source, validUntil: now.sinceStart + remaining, order: isReached ? .reached : .unreached)
+    // What is only claimed is not remembered.
+    record.isOnlyClaimed = false
+    learned.insert(record)
     keepLimits()
   }
 
@@ -148,7 +159,7 @@ extension NameTable {
   /// tried first.
   private func makesWay(_ held: LearnedNames.Record, to source: Source, at now: Instant) -> Bool {
     held.source < source || held.hasFailed || held.remaining(at: now) < .zero
-      || held.source == .keepalive && !held.isReached && claims[held.name] == nil
+      || held.isOnlyClaimed && !held.isReached && claims[held.name] == nil
   }
 
   private func unreached(_ name: OnionName) -> LearnedNames.Place? {

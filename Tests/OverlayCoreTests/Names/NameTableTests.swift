@@ -83,6 +83,44 @@ struct NameTableTests {
     #expect(table.count == 1)
   }
 
+  @Test("a name that was told and not reached yet is no stranger's because somebody claims it, before or afterwards")
+  func claimOfTheTold() throws {
+    let name = try OnionName.sample(1)
+    for isClaimedFirst in [true, false] {
+      for source in [NameSource.lookup, .hearsay] {
+        var table = NameTable(unreachedLimit: 32)
+        if isClaimedFirst {
+          _ = table.learn(name, from: .keepalive, by: .host, at: Self.start)
+          table.retain(name)
+          #expect(table.isStranger(name))
+        }
+        let changes = table.changes
+        _ = table.learn(name, from: source, by: .lookupService(index: 0), after: .seconds(1), at: Self.start)
+        #expect(!table.isStranger(name) && table.changes == changes + 1)
+        if !isClaimedFirst {
+          _ = table.learn(name, from: .keepalive, by: .host, at: Self.start)
+          table.retain(name)
+        }
+        #expect(!table.isStranger(name) && table.known(at: name.address, Self.start)?.source == .keepalive)
+        #expect(table.changes == changes + 1, "it is still worth to be remembered")
+        // The circuit is closed: the name neither makes way to another's claim, nor is the first to make room.
+        table.release(name)
+        #expect(table.learn(name.rival, from: .keepalive, at: Self.start) == .conflict)
+        for number in 0..<31 { _ = table.learn(try .sample(100 + UInt64(number)), from: .keepalive, at: Self.start) }
+        for number in 0..<31 { table.retain(try .sample(100 + UInt64(number))) }
+        for number in 0..<31 { table.release(try .sample(100 + UInt64(number))) }
+        _ = table.learn(try .sample(200), from: .keepalive, at: Self.start)
+        #expect(table.name(of: name.address) == name)
+        // What a dial disproves is what was told: what is left is the claim.
+        table.failed(name)
+        table.disprove(name)
+        #expect(table.isStranger(name) && table.changes == changes + 2)
+        table.disprove(name)
+        #expect(table.isStranger(name))
+      }
+    }
+  }
+
   @Test("a circuit that claimed in vain counts for its own name alone, also when it is closed")
   func claimsOfEachName() throws {
     let (name, crowd) = (try OnionName.sample(1), try (0..<40).map { try OnionName.sample(100 + $0) })
