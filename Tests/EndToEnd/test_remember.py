@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ipaddress
 import json
 import pathlib
 import random
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from overlay import oncilla, onion_name, overlay_address, wait_until
+from test_control import Control
 
 OWN, OTHER = onion_name("remember own"), onion_name("remember another identity")
 HEAD = "# identity, name, source, reached or told, expiry in seconds since 1970, check\n\n"
@@ -185,6 +187,37 @@ def test_without_a_state_directory_nothing_is_written(daemons, namespaces, tmp_p
     assert sorted(path.name for path in daemon.directory.iterdir()) == [daemon.log_path.name]
     assert "cannot be" not in daemon.log() and "nothing can be kept" not in daemon.log()
     assert oncilla("identity", "backup", tmp_path / "backup", "--control", "none").returncode != 0
+
+
+def test_every_name_is_shown_however_many_there_are(keeper, report):
+    """Two thousand of each identity were, those that a hash happened to give."""
+    own = overlay_address(OWN)
+    sources = ("keepalive", "lookup", "hearsay")
+    names = {onion_name(f"crowd {number}"): sources[number % 3] for number in range(5_300)}
+    daemon = keeper("".join(kept(name, source=source) for name, source in names.items()))
+    control = ["--control", daemon.directory / "control.sock"]
+    wait_until(lambda: len(daemon.names()) == len(names) + 1, 10, what="the names")
+    shown = json.loads(oncilla("names", "--json", *control).stdout)
+    assert shown["names_total"] == len(names) + 1 and shown["names_omitted"] == 0 and shown["conflicts"] == 0
+    assert shown["names"][0]["name"] == OWN
+    order = [(sources.index(entry["source"]), ipaddress.ip_address(entry["address"])) for entry in shown["names"][1:]]
+    assert order == sorted(order)
+    assert {entry["name"]: entry["source"] for entry in shown["names"][1:]} == names
+    text = oncilla("names", *control).stdout.splitlines()
+    assert text[0].split() == ["ADDRESS", "NAME", "SOURCE", "AGE", "EXPIRES", "IN"] and text[-1] == "5301 names"
+    assert [line.split()[1] for line in text[1:-1]] == [entry["name"] for entry in shown["names"]]
+    assert {line.index(".onion") for line in text[1:-1]} == {text[1].index(".onion")}, "the columns go on below each other"
+    # Each reply is far from the longest line of the socket, and what is not the place of a name is refused.
+    rest, longest, count = {}, 0, 0
+    with Control(daemon) as client:
+        while rest is not None:
+            answer = client.ask("names", **rest)
+            longest, count = max(longest, len(json.dumps(answer))), count + len(answer["result"]["names"])
+            rest = {"after": answer["result"]["next"]} if answer["result"]["next"] else None
+        for wrong, code in (("x", "bad_argument"), (f"{overlay_address(OTHER)} lookup {own}", "not_found")):
+            assert client.ask("names", after=wrong)["error"]["code"] == code
+    assert count == len(names) + 1 and longest < 1 << 18
+    report(f"the longest reply has {longest} bytes")
 
 
 def test_a_hundred_thousand_names_take_little_memory(keeper, tmp_path, report):

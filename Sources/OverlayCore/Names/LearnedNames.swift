@@ -129,16 +129,6 @@ struct LearnedNames: Sendable {
     }
   }
 
-  /// The addresses of at most `limit` names.
-  func addresses(limit: Int) -> [IPv6Address] {
-    var addresses: [IPv6Address] = []
-    for bucket in table where bucket != LearnedNames.nowhere {
-      if addresses.count >= limit { break }
-      addresses.append(records[bucket].name.address)
-    }
-    return addresses
-  }
-
   /// Adds a record at the end of its order. There must be none with its address.
   mutating func insert(_ record: Record) {
     if 4 * (count + 1) > 3 * table.count { growTable() }

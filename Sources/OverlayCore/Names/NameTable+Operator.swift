@@ -1,8 +1,15 @@
 /// What the operator sees of the names, and what he has forgotten.
 extension NameTable {
-  /// The names that are known, at most `limit`, in no order. It looks at each.
-  func known(limit: Int, at now: Instant) -> [KnownName] {
-    addresses(limit: limit).compactMap { known(at: $0, now) }
+  /// The names that are known behind this place, or from the first on, in their order, at most `limit`. It looks at
+  /// each, and takes no more memory than for what it returns.
+  func known(after place: NamePlace?, limit: Int, at now: Instant) -> [KnownName] {
+    var first = FirstPlaces(limit, after: place)
+    for given in local.values { first.note(NamePlace(given.source, given.name.address)) }
+    for name in hosts.names where local[name.address] == nil && !onThisSide.contains(name.address) {
+      first.note(NamePlace(.hostsFile, name.address))
+    }
+    learned.forEach { first.note(NamePlace($0.source, $0.name.address)) }
+    return first.take().compactMap { known(at: $0.address, now) }
   }
 
   /// The name that is known for an address; `nil` if there is none.
@@ -23,14 +30,5 @@ extension NameTable {
   /// The learned names of the identity with this address that are to be remembered.
   func remembered(of identity: IPv6Address, wallClock: Int64, at now: Instant) -> RememberedNames {
     RememberedNames(learned, of: identity, wallClock: wallClock, at: now)
-  }
-
-  private func addresses(limit: Int) -> [IPv6Address] {
-    var addresses = Array(local.keys.prefix(limit))
-    addresses += learned.addresses(limit: limit - addresses.count)
-    let others = hosts.names.lazy.map(\.address).filter { [local, onThisSide] address in
-      local[address] == nil && !onThisSide.contains(address)
-    }
-    return addresses + others.prefix(max(0, limit - addresses.count))
   }
 }

@@ -1,9 +1,14 @@
 /// What the operator asks of names.
 extension Node {
-  /// The names that this identity knows, its own first, at most `limit`.
-  public func knownNames(limit: Int, at now: Instant) -> [KnownName] {
-    [knownOwnName] + names.known(limit: max(0, limit - 1), at: now)
+  /// The names that this identity knows behind this place, or from the first on, which is its own, in their order, at
+  /// most `limit`.
+  public func knownNames(after place: NamePlace? = nil, limit: Int, at now: Instant) -> [KnownName] {
+    let own = [knownOwnName].filter { own in place.map { own.place > $0 } ?? true }.prefix(max(0, limit))
+    return own + names.known(after: place, limit: limit - own.count, at: now)
   }
+
+  /// The number of names that this identity knows, its own among them. It looks at every name that the operator gave.
+  public var knownNameCount: Int { names.count + 1 }
 
   /// Returns the name of an address that can be dialled; `nil` if none is known.
   public func known(at address: IPv6Address, _ now: Instant) -> KnownName? {

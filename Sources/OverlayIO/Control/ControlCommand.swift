@@ -63,7 +63,9 @@ extension ControlCommand {
     change(
       "peer_reconnect", "Closes the circuits of a peer, or of all that are configured, and dials anew.", anyPeer,
       every),
-    ask("names", "The names that are known, of every identity, at most 2,000 of each."),
+    ask(
+      "names", "The names that are known, of every identity, in order: 500 at most, from the first or a place on.",
+      Argument(name: "after", kind: .string, isRequired: false)),
     ask("name_resolve", "The name of a peer, and where it comes from, or whether it is searched for now.", peer),
     change("name_forget", "Forgets the learned name of a peer, or all that were learned.", anyPeer, every),
     ask("routes", "The prefixes behind peers, and those behind this host."),

@@ -85,7 +85,9 @@ final class ControlDesk {
     guard let pump else { throw ControlError(.notReady, state.sentence) }
     switch request.command.name {
     case "peers": return pump.status().peersMembers
-    case "names": return pump.namesMembers(petname(at:))
+    case "names":
+      let place = try request.string("after").map { (text) throws(ControlError) in try ListedName(text) }
+      return try pump.namesMembers(after: place, petname(at:))
     case "name_forget" where request.string("peer") == nil:
       guard request.isTrue("all") else { throw ControlError(.badArgument, "name_forget needs \"peer\" or \"all\"") }
       note(exchange, "all learned names")

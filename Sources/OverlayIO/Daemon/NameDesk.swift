@@ -2,28 +2,37 @@ import OverlayCore
 
 /// What the control socket tells of names.
 extension Pump {
-  /// The most names of an identity in a reply.
-  static let mostNames = 2_000
+  /// The most names in a reply: each takes less than 500 bytes of its line.
+  static let mostNames = 500
 
-  /// The members of `names`.
-  func namesMembers(_ petname: (IPv6Address) -> Petname?) -> JSONObject {
-    var omitted = 0
-    var conflicts: UInt64 = 0
-    let all = withEach { node, turn in
-      let known = node.knownNames(limit: Pump.mostNames, at: turn.now)
-      conflicts += node.nameConflicts
-      omitted += max(0, node.status(at: turn.now).knownNames + 1 - known.count)
-      return (node.ownAddress, known)
-    }
-    let names = all.flatMap { own, known in
-      known.sorted { $0.isBefore($1) }.map { name -> JSONValue in
-        var members = name.members(petname)
-        members["identity"] = .text(own)
-        return .object(members)
+  /// The members of `names`: the names behind this place, or from the first on, identity by identity.
+  func namesMembers(
+    after place: ListedName?, _ petname: (IPv6Address) -> Petname?
+  ) throws(ControlError) -> JSONObject {
+    var (isAhead, total, conflicts) = (place == nil, 0, UInt64(0))
+    // One more than is told, which shows whether there are more.
+    var listed: [(place: ListedName, name: KnownName)] = []
+    _ = withEach { node, turn in
+      (total, conflicts) = (total + node.knownNameCount, conflicts + node.nameConflicts)
+      let isHere = node.ownAddress == place?.identity
+      guard isAhead || isHere else { return }
+      isAhead = true
+      let limit = Pump.mostNames + 1 - listed.count
+      listed += node.knownNames(after: isHere ? place?.place : nil, limit: limit, at: turn.now).map {
+        (ListedName(identity: node.ownAddress, place: $0.place), $0)
       }
     }
+    guard isAhead else { throw ControlError(.notFound, "the identity of \"after\" is gone: ask anew without it") }
+    let told = listed.prefix(Pump.mostNames)
+    let names = told.map { place, name -> JSONValue in
+      var members = name.members(petname)
+      members["identity"] = .text(place.identity)
+      return .object(members)
+    }
     return [
-      "names": .array(names), "names_omitted": .count(omitted), "conflicts": .integer(Int64(clamping: conflicts)),
+      "names": .array(names), "names_omitted": .count(total - told.count), "names_total": .count(total),
+      "next": listed.count > told.count ? told.last.map { .string("\($0.place)") } ?? .null : .null,
+      "conflicts": .integer(Int64(clamping: conflicts)),
     ]
   }
 
@@ -57,11 +66,24 @@ extension Pump {
   }
 }
 
-extension KnownName {
-  /// Whether it is shown before the other: from a better source, or by its address.
-  fileprivate func isBefore(_ other: KnownName) -> Bool {
-    guard source == other.source else { return source > other.source }
-    let (left, right) = (name.address, other.name.address)
-    return left.high == right.high ? left.low < right.low : left.high < right.high
+/// The place of a name in the list of all identities, which the reply to a request tells for the next.
+struct ListedName: Equatable, CustomStringConvertible {
+  /// The address of the identity.
+  let identity: IPv6Address
+  /// The place among its names.
+  let place: NamePlace
+
+  init(identity: IPv6Address, place: NamePlace) { (self.identity, self.place) = (identity, place) }
+
+  /// Reads what `description` tells.
+  init(_ text: String) throws(ControlError) {
+    let words = text.split(separator: " ").map(String.init)
+    guard words.count == 3, let identity = IPv6Address(words[0]), let address = IPv6Address(words[2]),
+      let source = NameSource.allCases.first(where: { "\($0)" == words[1] })
+    else { throw ControlError(.badArgument, "\"after\" is what a reply had as \"next\"") }
+    self.init(identity: identity, place: NamePlace(source, address))
   }
+
+  /// The identity, and the source and address of the name.
+  var description: String { "\(identity) \(place.source) \(place.address)" }
 }

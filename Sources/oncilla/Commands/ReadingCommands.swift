@@ -13,25 +13,6 @@ extension Command {
     return PeerText.table(peers).text(Console.style) + (omitted > 0 ? "and \(omitted) more peers\n" : "")
   }
 
-  /// `oncilla names`.
-  static let names = reading(
-    "names", asking: "names", "show the names that are known, and where each comes from",
-    "Prints a line for each, with the time since it was last told or reached, and until it is tried anew."
-  ) { result in
-    var table = Table([("ADDRESS", .left), ("NAME", .left), ("SOURCE", .left), ("AGE", .right), ("EXPIRES IN", .right)])
-    for name in result["names"]?.array ?? [] {
-      table.add([
-        name["address"]?.string ?? "?", name["petname"]?.string ?? name["name"]?.string ?? "?",
-        name.object.map(NameText.source) ?? "?", NameText.duration(name["age_seconds"]),
-        NameText.expiry(name["expires_seconds"]),
-      ])
-    }
-    let omitted = result["names_omitted"]?.integer ?? 0
-    let conflicts = result["conflicts"]?.integer ?? 0
-    return table.text(Console.style) + (omitted > 0 ? "and \(omitted) more names\n" : "")
-      + (conflicts > 0 ? "\(conflicts) time\(conflicts == 1 ? "" : "s") another name was told for one of them\n" : "")
-  }
-
   /// `oncilla routes`.
   static let routes = reading(
     "routes", asking: "routes", "show the prefixes behind peers and behind this host",

@@ -2,6 +2,9 @@
 struct Table {
   private var rows: [[String]]
   private let alignment: [Alignment]
+  // What they have had above.
+  private var least: [Int]
+  private var isContinued = false
 
   /// Where a cell stands in its column.
   enum Alignment {
@@ -12,6 +15,7 @@ struct Table {
   init(_ columns: [(title: String, alignment: Alignment)]) {
     rows = [columns.map(\.title)]
     alignment = columns.map(\.alignment)
+    least = columns.map { _ in 0 }
   }
 
   /// Whether there is nothing but the titles.
@@ -20,9 +24,20 @@ struct Table {
   /// Adds a row.
   mutating func add(_ cells: [String]) { rows.append(cells) }
 
-  /// The text, a line a row. The first is dimmed for a terminal.
+  /// The width of each column.
+  private var widths: [Int] {
+    alignment.indices.map { column in max(least[column], rows.map { Table.width($0[column]) }.max() ?? 0) }
+  }
+
+  /// Drops the rows, so that what follows them is written below, no narrower than they were.
+  mutating func goOn() {
+    (least, isContinued) = (widths, true)
+    rows.removeLast(rows.count - 1)
+  }
+
+  /// The text, a line a row. The first is dimmed for a terminal, and left out where the table goes on.
   func text(_ style: Style = .plain) -> String {
-    let widths = alignment.indices.map { column in rows.map { Table.width($0[column]) }.max() ?? 0 }
+    let widths = widths
     var text = ""
     for (number, row) in rows.enumerated() {
       var line = ""
@@ -31,6 +46,7 @@ struct Table {
         line += (column == 0 ? "" : "  ") + (alignment[column] == .left ? cell + padding : padding + cell)
       }
       while line.last == " " { line.removeLast() }
+      if number == 0, isContinued { continue }
       text += (number == 0 ? style.dim(line) : line) + "\n"
     }
     return text

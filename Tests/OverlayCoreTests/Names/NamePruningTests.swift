@@ -98,6 +98,31 @@ struct NamePruningTests {
     #expect(node.knownNames(limit: 2, at: Self.start).count == 2)
   }
 
+  @Test("however many names there are, each is shown once: by source, then by address", arguments: [1, 7, 500])
+  func parts(limit: Int) throws {
+    let names = try (1...(limit == 1 ? 40 : 600)).map { try OnionName.sample(UInt64($0)) }
+    let peers = names[1..<10].map { ConfiguredPeer(name: $0) }
+    var node = Node(NodeSettings(name: names[0], policy: NodePolicy(peers: peers)))
+    _ = node.names.replaceHosts(with: HostNames(Array(names[5..<20])))
+    for (number, name) in names.enumerated().dropFirst(20) {
+      _ = node.names.learn(name, from: [.hearsay, .lookup, .keepalive][number % 3], at: Self.start)
+    }
+    var (shown, place): ([KnownName], NamePlace?) = ([], nil)
+    while true {
+      let part = node.knownNames(after: place, limit: limit, at: Self.start)
+      #expect(part.count <= limit)
+      guard let last = part.last else { break }
+      shown += part
+      place = last.place
+      // What goes and comes meanwhile skips and repeats nothing else.
+      _ = node.forgetName(at: last.name.address)
+    }
+    #expect(node.knownNameCount < names.count && shown.count == names.count && Set(shown.map(\.name)) == Set(names))
+    #expect(shown.map(\.place) == shown.map(\.place).sorted() && shown.first?.name == names[0])
+    #expect(shown.map(\.source) == shown.map(\.source).sorted(by: >))
+    #expect(node.knownNames(limit: 0, at: Self.start).isEmpty)
+  }
+
   @Test("what was learned can be forgotten, one name or all, and what the operator gave cannot")
   func forgotten() throws {
     let names = try (1...5).map { try OnionName.sample($0) }
