@@ -5,7 +5,7 @@
 ///     250 text CRLF        the last line
 ///
 /// They are bytes of a stranger: whatever is not of this form, or too long, is an error, after which nothing can be
-/// read.
+/// read. They may be a secret, too: what they were kept in is overwritten.
 struct TorControlReplyParser {
   /// How many bytes a line has at most, without its end.
   static let longestLine = 16 << 10
@@ -16,7 +16,7 @@ struct TorControlReplyParser {
   private static let carriageReturn = UInt8(ascii: "\r")
 
   // The line whose end has not come.
-  private var line: [UInt8] = []
+  private var line = WipedBytes(capacity: TorControlReplyParser.longestLine + 2)
   // The reply whose end has not come.
   private var lines: [TorControlReply.Line] = []
   private var status: Int?
@@ -38,31 +38,36 @@ struct TorControlReplyParser {
 
   private mutating func take(_ bytes: ArraySlice<UInt8>) throws(TorControlError) {
     size += bytes.count
-    guard line.count + bytes.count <= TorControlReplyParser.longestLine + 2, size <= TorControlReplyParser.largestReply
-    else { throw .tooLong }
-    line += bytes
+    // A copy of the parser has lines of its own.
+    if !isKnownUniquelyReferenced(&line) { line = line.copy() }
+    guard size <= TorControlReplyParser.largestReply, line.append(bytes) else { throw .tooLong }
   }
 
   private mutating func endLine() throws(TorControlError) -> TorControlReply? {
-    var text = line[...].dropLast()
-    line = []
-    guard text.popLast() == TorControlReplyParser.carriageReturn, !text.contains(TorControlReplyParser.carriageReturn)
-    else { throw .malformed("the end of a line") }
-    if isInData { return takeData(text) }
-    return try takeLine(text)
+    let line = line
+    defer { line.wipe() }
+    return try line.withBytes { (bytes) throws(TorControlError) in
+      var text = bytes.dropLast()
+      guard text.popLast() == TorControlReplyParser.carriageReturn, !text.contains(TorControlReplyParser.carriageReturn)
+      else { throw .malformed("the end of a line") }
+      if isInData { return takeData(text) }
+      return try takeLine(text)
+    }
   }
 
-  private mutating func takeData(_ text: ArraySlice<UInt8>) -> TorControlReply? {
+  private mutating func takeData(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> TorControlReply? {
     let period = UInt8(ascii: ".")
     if text.elementsEqual([period]) {
       isInData = false
     } else {
-      lines[lines.count - 1].data?.append(Array(text.first == period ? text.dropFirst() : text))
+      lines[lines.count - 1].data?.append(WipedBytes(text.first == period ? text.dropFirst() : text))
     }
     return nil
   }
 
-  private mutating func takeLine(_ text: ArraySlice<UInt8>) throws(TorControlError) -> TorControlReply? {
+  private mutating func takeLine(
+    _ text: Slice<UnsafeBufferPointer<UInt8>>
+  ) throws(TorControlError) -> TorControlReply? {
     guard text.count >= 4, let number = Int(decimal: ControlText.string(text.prefix(3))), number >= 200 else {
       throw .malformed("a status")
     }
@@ -70,15 +75,15 @@ struct TorControlReplyParser {
     let rest = text.dropFirst(4)
     switch text[text.startIndex + 3] {
     case UInt8(ascii: " "):
-      let reply = TorControlReply(status: number, lines: lines + [TorControlReply.Line(text: Array(rest))])
+      let reply = TorControlReply(status: number, lines: lines + [TorControlReply.Line(text: rest)])
       lines = []
       status = nil
       size = 0
       return reply
     case UInt8(ascii: "-"):
-      lines.append(TorControlReply.Line(text: Array(rest)))
+      lines.append(TorControlReply.Line(text: rest))
     case UInt8(ascii: "+"):
-      lines.append(TorControlReply.Line(text: Array(rest), data: []))
+      lines.append(TorControlReply.Line(text: rest, data: []))
       isInData = true
     default:
       throw .malformed("what follows a status")

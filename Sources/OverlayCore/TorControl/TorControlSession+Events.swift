@@ -9,7 +9,7 @@ extension TorControlSession {
   /// Takes an event; what it is not known for is left out, and so are all before Tor has admitted us.
   mutating func note(_ event: TorControlReply) {
     guard isAdmitted else { return }
-    let words = ControlWords(event.lines[0].text)
+    let words = event.lines[0].words
     switch words.plain(0) {
     case "STATUS_CLIENT", "STATUS_GENERAL": noteStatus(words)
     case "HS_DESC": noteDescriptor(words)

@@ -6,7 +6,7 @@ extension TorControlSession {
   /// somebody else who listens at Tor's place.
   mutating func choose(_ reply: TorControlReply, at now: Instant) throws(TorControlError) {
     guard reply.isPositive else { throw .refused(told(reply)) }
-    let lines = reply.lines.map { ControlWords($0.text) }
+    let lines = reply.lines.map(\.words)
     guard let line = lines.first(where: { $0.plain(0) == "AUTH" }), let methods = line["METHODS"] else {
       throw .malformed("PROTOCOLINFO")
     }
@@ -28,7 +28,7 @@ extension TorControlSession {
 
   mutating func prove(_ reply: TorControlReply, cookie: [UInt8]) throws(TorControlError) {
     guard reply.isPositive else { throw .refused(told(reply)) }
-    let words = ControlWords(reply.lines[0].text)
+    let words = reply.lines[0].words
     guard words.plain(0) == "AUTHCHALLENGE",
       let hash = words["SERVERHASH"].flatMap({ [UInt8](hexadecimal: $0) }), hash.count == SafeCookie.size,
       let serverNonce = words["SERVERNONCE"].flatMap({ [UInt8](hexadecimal: $0) }),
@@ -80,7 +80,9 @@ extension TorControlSession {
     guard services[place].name ?? name == name else { throw .otherName }
     var newKey: TorServiceKey?
     if services[place].key == nil {
-      guard let key = reply.value(of: "PrivateKey").flatMap({ TorServiceKey(text: $0) }) else { throw .noKey }
+      var text = reply.value(of: "PrivateKey") ?? []
+      defer { text.wipe() }
+      guard let key = TorServiceKey(text: text) else { throw .noKey }
       newKey = key
       services[place].key = key
     }

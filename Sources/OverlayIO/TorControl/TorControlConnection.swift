@@ -19,7 +19,6 @@ final class TorControlConnection {
   private var timer: TimerSource?
   private var session: TorControlSession?
   private var outgoing: [UInt8] = []
-  private var buffer = [UInt8](repeating: 0, count: 4096)
   private var isOver = false
 
   /// Begins to connect. `begin` makes the session once that is done.
@@ -36,10 +35,7 @@ final class TorControlConnection {
     source.start(.writable)
   }
 
-  deinit {
-    outgoing.wipe()
-    buffer.wipe()
-  }
+  deinit { outgoing.wipe() }
 
   /// Changes the session, if it has begun.
   func change(_ body: (inout TorControlSession, Instant) -> Void) {
@@ -73,11 +69,13 @@ final class TorControlConnection {
   }
 
   private func read() {
-    switch buffer.withUnsafeMutableBytes({ source.file.read(into: $0) }) {
+    // It may be a key that Tor has made.
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    defer { bytes.wipe() }
+    switch bytes.withUnsafeMutableBytes({ source.file.read(into: $0) }) {
     case .bytes(let count):
-      var bytes = Array(buffer[..<count])
+      bytes.removeLast(bytes.count - count)
       change { session, now in session.receive(bytes, at: now) }
-      bytes.wipe()
     case .nothing: break
     case .end: end("it closed the connection")
     case .failed(let error): end("\(error)")

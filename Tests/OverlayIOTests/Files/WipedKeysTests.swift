@@ -48,6 +48,57 @@ struct WipedKeysTests {
     return mask
   }
 
+  @Test("the key that Tor makes is left nowhere on its way from the control port, whole or cut off")
+  func made() throws {
+    let sizes = [1, 7, 40, 100, 200, 4_096]
+    let masks = try sizes.enumerated().map { try Self.takeMadeKey(inPiecesOf: $1, isCut: $0 % 2 == 1) }
+    let memory = try Memory()
+    for mask in masks { #expect(memory.count(of: mask) == 0, "it is left behind") }
+    let kept = Self.secret(masks[0])
+    #expect(memory.count(of: masks[0]) > 0)
+    withExtendedLifetime(kept) {}
+  }
+
+  /// Plays a Tor that makes a key, which it tells in pieces, and which may be cut off before it is told to its end. It
+  /// returns the middle of the key's text, masked.
+  private static func takeMadeKey(inPiecesOf size: Int, isCut: Bool) throws -> [UInt8] {
+    var random = SystemRandomNumberGenerator()
+    var bytes = (0..<TorServiceKey.size).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    var key = TorServiceKey(bytes)
+    bytes.wipe()
+    var text = try #require(key).text
+    key = nil
+    let name = try #require(OnionName(publicKey: (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }))
+    let now = Instant(nanoseconds: 0)
+    let service = try #require(TorService(number: 0, port: 8_060, target: "127.0.0.1:8061"))
+    let nonce = [UInt8](repeating: 1, count: 32)
+    var session = TorControlSession(services: [service], isTrusted: true, nonce: nonce, at: now)
+    for reply in [
+      "250-PROTOCOLINFO 1\r\n250-AUTH METHODS=NULL\r\n250 OK\r\n", "250 OK\r\n", "250 OK\r\n",
+      "250-version=0.4.9.11\r\n250 OK\r\n", "250-ServiceID=\(name.label)\r\n250-PrivateKey=",
+    ] {
+      session.receive(Array(reply.utf8), at: now)
+    }
+    var rest = text[...]
+    if isCut { rest.removeLast(3) }
+    while !rest.isEmpty {
+      var piece = Array(rest.prefix(size))
+      session.receive(piece, at: now)
+      piece.wipe()
+      rest = rest.dropFirst(size)
+    }
+    if !isCut { session.receive(Array("\r\n250 OK\r\n".utf8), at: now) }
+    var isTold = false
+    while let action = session.nextAction() {
+      if case .tell(.added(_, _, let newKey)) = action { isTold = newKey != nil }
+    }
+    #expect(isTold != isCut)
+    let mask = (40..<64).map { ~text[$0] }
+    rest = []
+    text.wipe()
+    return mask
+  }
+
   private static func secret(_ mask: [UInt8]) -> [UInt8] { mask.map { ~$0 } }
 
   /// The memory of this process that it can write to.
