@@ -86,6 +86,11 @@ struct OpenDirectory: ~Copyable {
     try SystemCall.synchronize(file.number, path: path)
   }
 
+  /// Returns whether something has this name here, as far as that can be seen.
+  func has(_ name: String) -> Bool {
+    (try? SystemCall.open(name, in: file.number, SystemCall.placeFlag | O_NOFOLLOW, path: "\(path)/\(name)")) != nil
+  }
+
   /// Removes the file of this name.
   func remove(_ name: String) throws(SystemError) {
     try SystemCall.remove(name, from: file.number, path: "\(path)/\(name)")

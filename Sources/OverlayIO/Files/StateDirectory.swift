@@ -52,11 +52,13 @@ final class StateDirectory {
     return try writer("names", in: path, on: loop)
   }
 
-  /// Removes the file `names`, and what a write of it may have left behind.
+  /// Removes the file `names`, and what a write of it may have left behind. Where there is none, as with nearly every
+  /// daemon, nothing is done: a file system that cannot be written to would complain.
   func removeNames() {
     guard let path, let directory = try? OpenDirectory(path) else { return }
     do throws(SystemError) {
-      try? directory.remove("names.new")
+      if directory.has("names.new") { try directory.remove("names.new") }
+      guard directory.has("names") else { return }
       try directory.remove("names")
       log.notice("\(path)/names is removed: names are not remembered")
     } catch {

@@ -87,6 +87,36 @@ struct StateDirectoryTests {
     #expect(sink.lines.filter { $0.contains("/mac cannot be written") }.count == 1)
   }
 
+  @Test("names that are not to be remembered are removed, and where there are none nothing is done or said")
+  func namesRemoved() throws {
+    StateDirectory(nil, log: Log(level: .debug, sink: sink)).removeNames()
+    state().removeNames()
+    #expect(access(path, F_OK) != 0)
+    #expect(mkdir(path, 0o700) == 0)
+    let calls = FaultInjection.run(failing: 0, with: 0) { state().removeNames() }
+    #expect(!calls.contains { $0.hasPrefix("unlink") }, "a file system that cannot be written to would refuse it")
+    for ordinal in 1...calls.count {
+      _ = FaultInjection.run(failing: ordinal, with: EROFS) { state().removeNames() }
+    }
+    #expect(sink.lines == [])
+    for leftover in [false, true] {
+      try directory.write("state/names", "")
+      if leftover { try directory.write("state/names.new", "") }
+      state().removeNames()
+      #expect(access(path + "/names", F_OK) != 0 && access(path + "/names.new", F_OK) != 0)
+      #expect(sink.lines == ["notice: \(path)/names is removed: names are not remembered"])
+      sink.lines = []
+    }
+    // What stays is told: it is a list of acquaintances.
+    try directory.write("state/names", "")
+    let more = FaultInjection.run(failing: 0, with: 0) { state().removeNames() }
+    try directory.write("state/names", "")
+    let ordinal = try #require(more.firstIndex { $0.hasPrefix("unlink") }) + 1
+    sink.lines = []
+    _ = FaultInjection.run(failing: ordinal, with: EROFS) { state().removeNames() }
+    #expect(sink.lines.count == 1 && sink.lines[0].hasPrefix("warning: the names that were remembered cannot be"))
+  }
+
   @Test("a file is replaced as a whole, whatever a crash left of it")
   func replaced() throws {
     try StateDirectory.replace("leases", in: path, with: "a long first version")
