@@ -200,6 +200,58 @@ def test_by_torrc_a_host_is_found_by_its_address_with_nothing_left_to_be_done_by
     assert {path: path.read_bytes() for path in directory.iterdir()} == kept
 
 
+def test_a_later_run_that_serves_no_lookup_ends_that_of_an_earlier_one(managed, socks):
+    """Its line stayed in torrc, and Tor went on to tell whoever had the address."""
+    operators = managed.torrc.read_text()
+    configured = managed.directory / "oncilla/conf.d/10-setup.conf"
+    lookup = managed.directory / "tor/oncilla-lookup.conf"
+    includes = lambda: re.findall("^%include (.*)$", managed.torrc.read_text(), re.MULTILINE)
+
+    def serve():
+        assert managed.set_up("--socks", socks).returncode == 6
+        assert includes() == ["/etc/tor/oncilla.conf", "/etc/tor/oncilla-lookup.conf"] and lookup.exists()
+
+    serve()
+    # Where it is configured already, too: that is told, with what is left to be done.
+    shown = managed.run("setup", "--dry-run", "--lookup", "ask", "--no-start", has_systemd=True)
+    assert "Would take this line from /etc/tor/torrc:\n    %include /etc/tor/oncilla-lookup.conf\n" in shown.stdout
+    assert len(includes()) == 2 and lookup.exists()
+    for options in (["--lookup", "ask"], ["--lookup", "off"], ["--private"]):
+        managed.log.write_text("")
+        done = managed.set_up("--socks", socks, *options)
+        assert done.returncode == 1 and f"lookup = {'off' if 'off' in options else 'ask'}" in done.stderr, done
+        assert "Removes /etc/tor/oncilla-lookup.conf." in done.stdout
+        assert includes() == ["/etc/tor/oncilla.conf"] and not lookup.exists()
+        assert managed.torrc.read_text().count("# By 'oncilla setup':") == 1
+        assert managed.log.read_text().splitlines()[0] == "reload-or-restart tor@default.service"
+        configured.unlink()
+        serve()
+    # Where it is not, as after a run that was cut short.
+    configured.unlink()
+    assert managed.set_up("--socks", socks, "--lookup", "ask").returncode == 6
+    assert includes() == ["/etc/tor/oncilla.conf"] and not lookup.exists()
+    assert "lookup = ask\n" in configured.read_text()
+    assert managed.torrc.read_text().startswith(operators)
+    # A file that the operator has changed is his.
+    configured.unlink()
+    serve()
+    configured.unlink()
+    lookup.write_text(lookup.read_text() + "HiddenServicePort 80\n")
+    before = managed.torrc.read_text()
+    done = managed.set_up("--socks", socks, "--lookup", "ask")
+    assert done.returncode == 1 and "oncilla-lookup.conf says something else" in done.stderr, done
+    assert managed.torrc.read_text() == before and lookup.exists() and not configured.exists()
+
+
+def test_what_tor_does_not_accept_without_the_lookup_is_undone_too(managed, socks):
+    assert managed.set_up("--socks", socks).returncode == 6
+    managed.torrc.write_text(managed.torrc.read_text() + "NoSuchOption 1\n")
+    before = managed.torrc.read_text()
+    done = managed.set_up("--socks", socks, "--lookup", "ask")
+    assert done.returncode == 1 and "NoSuchOption" in done.stderr, done
+    assert managed.torrc.read_text() == before and (managed.directory / "tor/oncilla-lookup.conf").exists()
+
+
 def test_why_tor_refuses_is_told(managed, socks):
     (managed.lib / "oncilla").mkdir(mode=0o755)
     (managed.lib / "oncilla").chmod(0o777)

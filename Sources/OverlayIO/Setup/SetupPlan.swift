@@ -132,8 +132,7 @@ public struct SetupPlan: Equatable, Sendable {
         File(path: places.torFile, text: torText + "HiddenServicePoWDefensesEnabled 1\n", plainText: torText), places)
     ]
     if let lookup, lookup.mode == .serve {
-      let text =
-        heading + "HiddenServiceDir \(places.lookupDirectory)\nHiddenServicePort 8060 127.0.0.1:\(lookup.port)\n"
+      let text = lookupText(port: lookup.port, places)
       torFiles.append(try include(File(path: places.lookupFile, text: text), isLookup: true, places))
     }
     var files: [File] = []
@@ -150,10 +149,21 @@ public struct SetupPlan: Equatable, Sendable {
     return SetupPlan(publisher: .torrc, files: files, torFiles: torFiles)
   }
 
+  /// Whether the lookup name is served by lines of torrc.
+  public var servesLookupByTorrc: Bool { torFiles.contains(where: \.isLookup) }
+
+  /// What Tor's part of the lookup service says.
+  static func lookupText(port: UInt16, _ places: SetupPlaces) -> String {
+    heading + "HiddenServiceDir \(places.lookupDirectory)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
+  }
+
+  /// The line of Tor's configuration that includes the file at a path.
+  static func includeLine(_ path: String) -> String { "%include \(path)" }
+
   private static func include(
     _ file: File, isLookup: Bool = false, _ places: SetupPlaces
   ) throws(SystemError) -> Include {
-    let line = "%include \(file.path)"
+    let line = includeLine(file.path)
     let torrc = String(decoding: try readFile(places.torrc, limit: 1 << 20), as: UTF8.self)
     let isThere = torrc.split(whereSeparator: \.isNewline).contains { PastedName.trimmed($0[...]) == line }
     return Include(file: file, line: isThere ? nil : line, isLookup: isLookup)

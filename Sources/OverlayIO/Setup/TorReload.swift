@@ -55,6 +55,44 @@ public struct TorReload {
     try reload()
   }
 
+  /// Takes away what an earlier run has put into torrc to serve the lookup name, and lets Tor read the rest. What Tor
+  /// does not accept is undone.
+  public func remove(_ leftover: LookupLeftover) throws(Failure) {
+    if let line = leftover.line {
+      let before: [UInt8]
+      do throws(SystemError) {
+        before = try readFile(places.torrc, limit: 1 << 20)
+        try replace(TorReload.without(line, before))
+      } catch {
+        throw .system(error)
+      }
+      do throws(Failure) {
+        try verify()
+      } catch {
+        try? replace(before)
+        throw error
+      }
+      try reload()
+    }
+    // Last: a torrc that includes it would be invalid without it.
+    do throws(SystemError) { try leftover.file?.remove() } catch { throw .system(error) }
+  }
+
+  /// Returns the lines of torrc without this one, and without the comment that came with it.
+  static func without(_ line: String, _ torrc: [UInt8]) -> [UInt8] {
+    var kept: [ArraySlice<UInt8>] = []
+    for text in torrc.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+      guard PastedName.trimmed(String(decoding: text, as: UTF8.self)[...]) == line else {
+        kept.append(text)
+        continue
+      }
+      if let last = kept.last, last.elementsEqual(TorReload.comment.utf8) { kept.removeLast() }
+    }
+    return Array(kept.joined(separator: [UInt8(ascii: "\n")]))
+  }
+
+  private static let comment = "# By 'oncilla setup':"
+
   /// Verifies torrc, and once more with the plain text of a file that was written now.
   private func verify(orPlain file: SetupPlan.File?) throws(Failure) {
     do throws(Failure) {
@@ -68,7 +106,7 @@ public struct TorReload {
 
   private func append(_ line: String, to before: [UInt8]) throws(SystemError) {
     let gap = before.isEmpty || before.last == UInt8(ascii: "\n") ? "" : "\n"
-    try replace(before + Array("\(gap)# By 'oncilla setup':\n\(line)\n".utf8))
+    try replace(before + Array("\(gap)\(TorReload.comment)\n\(line)\n".utf8))
   }
 
   /// Puts another file in torrc's place, or in that of the file that it is a link to, whose owner and mode it has:

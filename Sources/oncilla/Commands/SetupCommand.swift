@@ -35,6 +35,8 @@ struct SetupDraft: ClientDraft {
   var agrees = false
   /// Whether this host is found by its address; `nil` if that is to be asked.
   var lookup: LookupMode?
+  /// Whether the options say that this host is not to be found by its address.
+  var servesNoLookup: Bool { isPrivate || lookup.map { $0 != .serve } ?? false }
   var timeout = 180
   var torControl: SocketAddress?
   var socks: SocketAddress?

@@ -21,12 +21,20 @@ struct Setup {
     }
     if let file = try configuredIn() {
       say("This host is configured already, in \(file): nothing is written.")
+      if draft.servesNoLookup { try endLookup() }
+      if draft.servesNoLookup, try servesLookup() {
+        throw .failed(
+          "it serves its lookup name, and setup does not change that: 'lookup = \(draft.lookup?.rawValue ?? "ask")' in "
+            + "\(places.setupFile) does")
+      }
       if draft.isPrivate, try !OwnInvitation(instance, draft.control).isPrivate() {
         throw .failed(
           "it is not private, and --private does not change that: 'private = yes' in \(places.setupFile) does")
       }
     } else {
-      try write(try plan())
+      let plan = try plan()
+      if !plan.servesLookupByTorrc { try endLookup() }
+      try write(plan)
     }
     if draft.isDryRun { return say("Then the service \(places.unit) would be started.") }
     if draft.startsNothing { return say("'\(instance.program) run' starts the daemon.") }
@@ -41,6 +49,15 @@ struct Setup {
   private func configuredIn() throws(CommandError) -> String? {
     do throws(SettingError) {
       return try ConfigurationSource(instance).loadIfNamed()?.files.first
+    } catch {
+      throw .setting(error)
+    }
+  }
+
+  /// Returns whether the configuration has the daemon serve the lookup name.
+  private func servesLookup() throws(CommandError) -> Bool {
+    do throws(SettingError) {
+      return try ConfigurationSource(instance).loadIfNamed()?.settings.daemon.lookup == .serve
     } catch {
       throw .setting(error)
     }
@@ -149,6 +166,27 @@ struct Setup {
     }
     do throws(SystemError) {
       for file in missing { try file.write() }
+    } catch {
+      throw CommandError(error)
+    }
+  }
+
+  /// Takes what an earlier run wrote into Tor's configuration to serve the lookup name away, if anything is there.
+  private func endLookup() throws(CommandError) {
+    let leftover: LookupLeftover?
+    do throws(LookupLeftover.Failure) { leftover = try LookupLeftover(places) } catch { throw CommandError(error) }
+    guard let leftover else { return }
+    say("Tor serves the lookup name of this host, as an earlier run has set it up.")
+    if let file = leftover.file { say("\(draft.isDryRun ? "Would remove" : "Removes") \(file.path).") }
+    if let line = leftover.line {
+      say("\(draft.isDryRun ? "Would take" : "Takes") this line from \(places.torrc):\n    \(line)")
+      if !draft.isDryRun, !draft.agrees {
+        try Console.ask("Take it away?", otherwise: "whether \(places.torrc) may be changed")
+      }
+    }
+    if draft.isDryRun { return }
+    do throws(TorReload.Failure) {
+      try TorReload(places, say: say).remove(leftover)
     } catch {
       throw CommandError(error)
     }
