@@ -11,6 +11,8 @@
     oncilla door       the same behind closed doors: what the other side began passes by a rule, its answers by a flow
     oncilla TAP        the same with --mode tap, if the binary knows it: the address is on the TAP interface itself
 
+    flood              one flow beside 100,000 packets a second to unknown addresses (flood.py)
+
 Medians of ROUNDS rounds (3) of SECONDS (5) each, in which the contenders take turns; a ratio is the median of the
 rounds' ratios. Only those mean something: machines differ, and so does one machine from hour to hour. README.md tells
 how to read the table.
@@ -25,6 +27,7 @@ import sys
 import threading
 import time
 
+import flood
 import yardstick
 from yardstick import OncillaPair, note, overlay
 from private_tor import socks_connect
@@ -204,10 +207,20 @@ def ratios(figures):
 def main():
     yardstick.need("cc", "ip", "iperf3", "nsenter", "ping", "socat")
     chosen = sys.argv[1:]
-    figures = yardstick.Figures()
     entrants = {title: entry for title, entry in contenders().items() if not chosen or title in chosen}
-    if not entrants:
-        sys.exit(f"no such contender; there are: {', '.join(contenders())}")
+    is_flooded = (not chosen or "flood" in chosen) and yardstick.daemon_knows("--lookup")
+    if not entrants and not is_flooded:
+        sys.exit(f"no such contender; there are: {', '.join(contenders())}, flood")
+    if entrants:
+        compete(entrants)
+    if is_flooded:
+        floods = flood.measure_all(ROUNDS)
+        print(f"\nbeside {flood.FLOOD_RATE} packets a second to as many addresses, medians of {ROUNDS} rounds of {SECONDS} s\n")
+        print(flood.report(floods))
+
+
+def compete(entrants):
+    figures = yardstick.Figures()
     for number in range(ROUNDS):
         note(f"round {number + 1} of {ROUNDS}")
         for title, (make, at_full_speed, through_slow_path) in entrants.items():

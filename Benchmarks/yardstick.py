@@ -246,15 +246,24 @@ class Figures:
         rows = [["", *(heading for _, heading, _ in columns)]]
         for contender in contenders:
             cells = [self.median(contender, key) for key, _, _ in columns]
-            rows.append([contender, *(
+            title = contender if isinstance(contender, str) else ", ".join(contender)
+            rows.append([title, *(
                 "-" if value is None else format(value, form) for value, (_, _, form) in zip(cells, columns))])
         return aligned(rows)
 
     def ratio(self, column, contender, reference):
         """The median of each round's ratio: rounds differ more than neighbours within one."""
-        pairs = zip(self._measured.get((contender, column), []), self._measured.get((reference, column), []))
-        ratios = [ours / theirs for ours, theirs in pairs if ours and theirs]
+        ratios = self._ratios(column, contender, reference)
         return statistics.median(ratios) if ratios else None
+
+    def spread(self, column, contender, reference):
+        """The smallest and the greatest of these ratios."""
+        ratios = self._ratios(column, contender, reference)
+        return (min(ratios), max(ratios)) if ratios else None
+
+    def _ratios(self, column, contender, reference):
+        pairs = zip(self._measured.get((contender, column), []), self._measured.get((reference, column), []))
+        return [ours / theirs for ours, theirs in pairs if ours and theirs]
 
 
 def aligned(rows):

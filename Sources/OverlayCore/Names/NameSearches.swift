@@ -90,12 +90,16 @@ struct NameSearches {
   /// The addresses that are searched for, without those for which a name is being dialled.
   var addresses: [IPv6Address] { searches.filter { !$0.isTrying }.map(\.address) }
 
+  /// Returns whether a search may begin now, whatever its address is. Of a flood of packets to unknown addresses this
+  /// alone is asked for nearly each.
+  func mayBegin(at now: Instant) -> Bool {
+    searches.count < NameSearches.limit && pace.has(at: now) && roundPace.has(at: now)
+  }
+
   /// Begins to search for the name of an address, which is not `disproved`. It returns false if the address was not
   /// found a short time ago, or if too much is searched for.
   mutating func begin(_ address: IPv6Address, disproved: OnionName? = nil, at now: Instant) -> Bool {
-    guard !isMissed(address, at: now), searches.count < NameSearches.limit, pace.has(at: now),
-      roundPace.has(at: now)
-    else { return false }
+    guard mayBegin(at: now), !isMissed(address, at: now) else { return false }
     searches.append(
       NameSearch(address, asksLookupService: asksLookupService, disproved: disproved, at: now))
     return true

@@ -20,6 +20,11 @@ struct Refusals {
     _ packet: PacketView, _ code: ICMPv6Unreachable.Code, through delivery: borrowing Delivery, out: inout Outbox,
     turn: inout Turn<Device>
   ) {
+    // An error that would not be sent is not made: of a flood of packets nearly none is.
+    guard toDevice.has(at: turn.now) else {
+      out.counters[.unreachableLimited] += 1
+      return
+    }
     if let destination = packet.destination.mappedAddress, packet.isIPv4 {
       let reason: ICMPv4Error.Reason =
         switch code {
@@ -40,10 +45,7 @@ struct Refusals {
   private mutating func answer<Device: PacketDevice & ~Copyable>(
     _ error: UnsafeRawBufferPointer, through delivery: borrowing Delivery, out: inout Outbox, turn: inout Turn<Device>
   ) {
-    guard toDevice.take(at: turn.now) else {
-      out.counters[.unreachableLimited] += 1
-      return
-    }
+    _ = toDevice.take(at: turn.now)
     out.counters[.unreachable] += 1
     delivery.hand(error, out: &out, turn: &turn)
   }
@@ -60,7 +62,8 @@ struct Refusals {
   /// Tells once that the name of an address is not known. Past `mostUnknownTold` addresses all of them are forgotten
   /// and told of again. In the long run it tells of one a second at most.
   mutating func tellUnknown(_ address: IPv6Address, out: inout Outbox, at now: Instant) {
-    guard !unknownTold.contains(address), unknownLines.take(at: now) else { return }
+    guard unknownLines.has(at: now), !unknownTold.contains(address) else { return }
+    _ = unknownLines.take(at: now)
     if unknownTold.count == Refusals.mostUnknownTold { unknownTold = [] }
     unknownTold.insert(address)
     out.tell(.unknownName(address))

@@ -6,10 +6,10 @@ extension PeerTable {
     for address: IPv6Address, disproved: OnionName? = nil, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
-    if let peer = peers.find(address), peers[peer].isResolving { return peer }
-    guard tor != .unreachable, canBeFound(address), searches.begin(address, disproved: disproved, at: now) else {
-      return nil
-    }
+    if searches.count > 0, let peer = peers.find(address), peers[peer].isResolving { return peer }
+    guard tor != .unreachable, searches.mayBegin(at: now), canBeFound(address),
+      searches.begin(address, disproved: disproved, at: now)
+    else { return nil }
     out.counters[.searched] += 1
     acquaintances.beginSearch(about: address)
     let peer = findOrInsert(address, nil)
