@@ -2,8 +2,8 @@
 /// come in order, and no more.
 ///
 /// What a client has sent once and got no answer to, it sends again, and is then answered again: nothing here waits
-/// for a clock. A handshake is remembered in its sequence number alone (RFC 4987 section 3.6), so that a flood of them
-/// takes no memory. There are at most 64 conversations, 8 of them with one station; the one that was silent for longest
+/// for a clock, and what comes before its turn waits for that, too, the first segment's included. A handshake is
+/// remembered in its sequence number alone (RFC 4987 section 3.6), so that a flood of them takes no memory. There are at most 64 conversations, 8 of them with one station; the one that was silent for longest
 /// makes room. One that was silent for ten seconds is over.
 struct NameConversations {
   /// Who is at the other end.
@@ -60,7 +60,12 @@ struct NameConversations {
     if let found {
       index = found
     } else {
-      guard cookie(of: client, segment.sequence &- 1) &+ 1 == segment.acknowledgement else { return refusal }
+      let first = segment.acknowledgement &- 1
+      guard cookie(of: client, segment.sequence &- 1) == first else {
+        // A segment that has acknowledged our first number and nothing else belongs to a handshake whose first data
+        // was lost or overtaken.
+        return NameConversations.low(first) == NameConversations.low(cookie(of: client, 0)) ? nil : refusal
+      }
       guard !segment.payload.isEmpty || flags & Flag.fin != 0 else { return nil }
       makeRoom(for: client.station)
       index = entries.count
@@ -88,11 +93,19 @@ struct NameConversations {
     entries.remove(at: oldest)
   }
 
-  /// Our first sequence number for a client that begins with this one: nobody else can know it (RFC 6528).
+  /// Our first sequence number for a client that begins with this one: nobody else can know it (RFC 6528). Its low half
+  /// is the same for all that a client begins with, so that its handshakes are known by any of their segments.
   private func cookie(of client: Client, _ sequence: UInt32) -> UInt32 {
     var bytes = secret + client.address.bytes + client.station.bytes
     bytes.append(bigEndian: client.port)
+    let low = NameConversations.low(hash(bytes))
     bytes.append(bigEndian: sequence)
-    return SHA3.sha256(bytes).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+    return hash(bytes) & ~NameConversations.lowHalf | low
   }
+
+  private static let lowHalf: UInt32 = 0xffff
+
+  private static func low(_ number: UInt32) -> UInt32 { number & lowHalf }
+
+  private func hash(_ bytes: [UInt8]) -> UInt32 { SHA3.sha256(bytes).prefix(4).reduce(0) { $0 << 8 | UInt32($1) } }
 }

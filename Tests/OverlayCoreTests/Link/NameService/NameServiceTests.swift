@@ -127,6 +127,20 @@ struct NameServiceTests {
     #expect(reply.acknowledgement == client.sequence &+ UInt32(framed.count - 10))
   }
 
+  @Test("a first segment that was lost, or that another one overtook, is waited for: what runs ahead ends nothing")
+  func firstLost() throws {
+    var client = try world.connected()
+    let framed = FakeResolver.framed(world.question)
+    for flags in [Flag.ack, Flag.ack | Flag.psh, Flag.ack | Flag.fin] {
+      let ahead = client.segment(flags, Array(framed[2...]), back: UInt32(bitPattern: -2))
+      #expect(try world.say(ahead, client) == nil)
+    }
+    #expect(try world.say(client.segment(Flag.ack | Flag.fin, back: UInt32(bitPattern: -50)), client) == nil)
+    // The client sends it again, as it does with all that is not acknowledged.
+    #expect(try world.ask(&client, Array(framed[..<2])).isEmpty)
+    #expect(try answers(world.ask(&client, Array(framed[2...]))) == [answer])
+  }
+
   @Test("who closes its side with the question is answered and the other side closed")
   func halfClosed() throws {
     var client = try world.connected()
@@ -153,8 +167,7 @@ struct NameServiceTests {
   func strangers() throws {
     let client = try world.connected()
     for change: (inout FakeResolver) -> Void in [
-      { $0.expected &+= 1 }, { $0.sequence &+= 1 }, { $0.port += 1 }, { $0.address.low += 1 },
-      { $0.station = LinkWorld.hostB },
+      { $0.expected &+= 1 }, { $0.port += 1 }, { $0.address.low += 1 }, { $0.station = LinkWorld.hostB },
     ] {
       var stranger = client
       change(&stranger)
