@@ -7,6 +7,8 @@ import pytest
 
 from overlay import BINARY, oncilla, onion_name, overlay_address, wait_until
 
+# What is told of a name, whoever tells it.
+MEMBERS = ["schema", "petname", "address", "name", "source", "reached", "age_seconds", "expires_seconds", "told_by", "search_ms"]
 OWN, BOB, CAROL = (onion_name(f"resolve {name}") for name in ("own", "bob", "carol"))
 
 
@@ -37,7 +39,8 @@ def test_what_the_host_knows_needs_no_daemon(offline):
         assert result.returncode == 0, (text, result)
         known = json.loads(result.stdout)
         assert (known["name"], known["address"], known["source"]) == (name, str(overlay_address(name)), source)
-        assert known["petname"] == ("bob" if name == BOB else None) and known["search_ms"] is None
+        assert known["petname"] == ("bob" if name == BOB else None)
+        assert list(known) == MEMBERS and {known[member] for member in MEMBERS[5:]} == {None}, known
     assert offline(overlay_address(onion_name("nobody"))).returncode == 3
     assert offline("nonsense").returncode != 0
 
@@ -56,6 +59,7 @@ def test_the_daemon_tells_who_told_a_name_and_counts_conflicts(daemons, namespac
 
     wait_until(known, 5, what="the caller's name")
     told = known()
+    assert list(told) == MEMBERS
     assert (told["source"], told["told_by"], told["search_ms"]) == ("keepalive", {"kind": "host"}, None)
     text = oncilla("resolve", peer.address, *control).stdout
     assert "source   keepalive\n" in text and "expires  in " in text, text
@@ -64,4 +68,5 @@ def test_the_daemon_tells_who_told_a_name_and_counts_conflicts(daemons, namespac
     assert missing.returncode == 7 and len(missing.stderr.splitlines()) == 1, missing
     names = json.loads(oncilla("names", "--json", *control).stdout)
     assert names["conflicts"] == 0 and len(names["names"]) == 3
+    assert [list(name) for name in names["names"]] == [[*MEMBERS[1:], "identity"]] * 3
     assert call is not None

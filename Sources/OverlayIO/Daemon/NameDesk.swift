@@ -42,7 +42,7 @@ extension Pump {
     if let known { return known.members(petname) }
     switch withFirst({ node, turn in node.resolve(address, turn: &turn) }) {
     case .known(let known): return known.members(petname)
-    case .searching: return ["address": .text(address), "name": .null, "source": "searching"]
+    case .searching: return .name(nil, of: address, petname: petname(address), source: "searching")
     case .notNow:
       throw ControlError(
         .notReady,

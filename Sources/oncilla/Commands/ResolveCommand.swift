@@ -56,10 +56,7 @@ enum NameText {
   }
 
   private static func members(_ name: OnionName, _ petname: Petname?, _ source: String) -> JSONObject {
-    [
-      "petname": petname.map { .string("\($0)") } ?? .null, "address": .text(name.address), "name": .text(name),
-      "source": .string(source), "age_seconds": .null, "expires_seconds": .null, "told_by": .null, "search_ms": .null,
-    ]
+    .name(name, of: name.address, petname: petname, source: source)
   }
 
   /// What the daemon knows, or finds.
