@@ -21,14 +21,15 @@ class Client:
     with Client(namespace) as client:
         client.wait_for_address("fd87:…")
 
-    With `resolves` it keeps `resolver_file` as it keeps a host's /etc/resolv.conf.
+    With `resolves` it keeps `resolver_file` as it keeps a host's /etc/resolv.conf. `settings` are more lines of its
+    configuration.
     """
 
-    def __init__(self, namespace, resolves=False):
+    def __init__(self, namespace, resolves=False, settings=""):
         self.namespace = namespace
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-dhcpcd-"))
         os.chmod(self._directory, 0o755)  # dhcpcd reads its configuration as root, its memory as a user of its own
-        (self._directory / "configuration").write_text(RESOLVING if resolves else CONFIGURATION)
+        (self._directory / "configuration").write_text((RESOLVING if resolves else CONFIGURATION) + settings)
         self.resolver_file, self.services_file = self._directory / "resolv.conf", self._directory / "nsswitch.conf"
         self.resolver_file.touch()
         self.services_file.write_text("hosts: files dns\n")

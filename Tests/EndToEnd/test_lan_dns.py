@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import time
@@ -54,7 +55,7 @@ def inside(client, *command):
 def resolving():
     """resolving(namespace): a dhcpcd that keeps a resolv.conf of its own, as a host's keeps the host's."""
     with contextlib.ExitStack() as stack:
-        yield lambda namespace: stack.enter_context(Client(namespace, resolves=True))
+        yield lambda namespace, settings="": stack.enter_context(Client(namespace, resolves=True, settings=settings))
 
 
 def test_a_host_learns_the_name_server_and_reaches_a_peer_by_its_petname(lan, resolving, daemons, namespaces, proxy):
@@ -81,27 +82,47 @@ def test_a_host_learns_the_name_server_and_reaches_a_peer_by_its_petname(lan, re
 def test_the_router_advertisement_alone_tells_it_too(lan, namespaces):
     one = lan()
     host = one.add()
-    found = None
     with host.namespace.packet_socket("eth0") as sniffer:
         host.namespace.sysctl("net.ipv6.conf.eth0.accept_ra", 2)
         # The kernel asks for routers when its interface comes up.
         host.namespace.ip("link set eth0 down")
         host.namespace.ip("link set eth0 up")
-        end = time.monotonic() + 20
-        while found is None and select.select([sniffer], [], [], max(0, end - time.monotonic()))[0]:
-            with contextlib.suppress(OSError):
-                packet = sniffer.recv(65535)
-                if len(packet) > 56 and packet[6] == 58 and packet[40] == 134:
-                    found = packet
-    assert found, "no router advertisement"
+        assert_tells_of_names(next_advertisement(sniffer), lifetime=1800)
+
+
+def next_advertisement(sniffer, timeout=20):
+    """The next router advertisement that a packet socket sees."""
+    end = time.monotonic() + timeout
+    while select.select([sniffer], [], [], max(0, end - time.monotonic()))[0]:
+        with contextlib.suppress(OSError):
+            packet = sniffer.recv(65535)
+            if len(packet) > 56 and packet[6] == 58 and packet[40] == 134:
+                return packet
+    raise AssertionError("no router advertisement")
+
+
+def assert_tells_of_names(advertisement, lifetime):
     options, offset = {}, 56
-    while offset < len(found):
-        size = found[offset + 1] * 8
-        options[found[offset]] = found[offset:offset + size]
+    while offset < len(advertisement):
+        size = advertisement[offset + 1] * 8
+        options[advertisement[offset]] = advertisement[offset:offset + size]
         offset += size
-    assert options[25] == struct.pack("!BBHI", 25, 3, 0, 1800) + socket.inet_pton(socket.AF_INET6, SERVER)
-    assert options[31][:8] == struct.pack("!BBHI", 31, 4, 0, 1800)
+    assert options[25] == struct.pack("!BBHI", 25, 3, 0, lifetime) + socket.inet_pton(socket.AF_INET6, SERVER)
+    assert options[31][:8] == struct.pack("!BBHI", 31, 4, 0, lifetime)
     assert options[31][8:].rstrip(b"\0") == b"\7oncilla\10internal"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_hosts_forget_the_name_server_when_the_daemon_ends(lan, resolving, number):
+    one = lan()
+    host = one.add()
+    client = resolving(host.namespace, "nodhcp6\n")
+    wait_until(lambda: SERVER in client.resolver(), 20, what="the name server in resolv.conf")
+    with host.namespace.packet_socket("eth0") as sniffer:
+        one.daemon.stop(number)
+        assert_tells_of_names(next_advertisement(sniffer, 2), lifetime=0)
+    wait_until(lambda: SERVER not in client.resolver(), 5, what="a resolv.conf without the name server")
+    assert "oncilla.internal" not in client.resolver()
 
 
 @pytest.mark.parametrize("way", ["+notcp", "+tcp", "+noedns", "+tcp +keepopen"])

@@ -205,6 +205,11 @@ public struct Host: ~Copyable {
     }
   }
 
+  /// Tells the hosts of the LAN what ends with this host.
+  public mutating func end<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
+    if let message = service?.end() { turn.device.send(message.packet, to: message.to) }
+  }
+
   /// Handles the events of the link, after the device was used.
   public mutating func handleLinkEvents<Wire: PacketSink & ~Copyable>(turn: inout Turn<LinkDevice<Wire>>) {
     while let event = turn.device.nextEvent() {

@@ -113,6 +113,7 @@ public final class Daemon {
     listeners = nil
     nameKeeper?.keep()
     nameKeeper = nil
+    pump?.end()
     pump = nil
     claims = []
     if status == 0 { interface?.forgetConnections() }

@@ -68,6 +68,12 @@ final class Pump {
     forEachIdentity { $0.start() }
   }
 
+  /// Tells the hosts of the LAN what ends now, as long as there is a device.
+  func end() {
+    port.begin()
+    port.host.end(turn: &port.turn)
+  }
+
   /// Takes a connection to the onion service of the identity with this number.
   func accept(_ stream: EventSource<StreamSocket>, for number: Int) {
     let all = port.host.all

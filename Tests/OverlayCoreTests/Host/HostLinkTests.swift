@@ -150,6 +150,16 @@ struct HostLinkTests {
     #expect(world.sent().count { $0[20] == 58 && $0[54] == 134 } == 1)
   }
 
+  @Test("the end is told to the LAN where that knows of the service for names, and nowhere else")
+  func end() throws {
+    _ = try world.add(1)
+    world.host.end(turn: &world.turn)
+    #expect(world.sent().isEmpty)
+    world.serve(names: LocalNameServer())
+    world.host.end(turn: &world.turn)
+    #expect(world.sent().count { $0[54] == 134 && $0[110...117].elementsEqual([25, 3, 0, 0, 0, 0, 0, 0]) } == 1)
+  }
+
   @Test("the MTU is told to all: a packet that is longer is refused by the identity that it came to")
   func mtu() throws {
     let identities = try world.addTwo()

@@ -19,8 +19,9 @@ final class HostWorld {
   }
 
   /// The host gives out the addresses of its identities, and goes on with leases that were kept.
-  func serve(_ addresses: [IPv6Address] = [], leases: [Lease] = []) {
-    let settings = AddressServiceSettings(macAddress: LinkWorld.mac, addresses: addresses, isFirstReserved: true)
+  func serve(_ addresses: [IPv6Address] = [], leases: [Lease] = [], names: LocalNameServer? = nil) {
+    var settings = AddressServiceSettings(macAddress: LinkWorld.mac, addresses: addresses, isFirstReserved: true)
+    settings.names = names
     host.serve(AddressService(settings, leases: leases, at: turn.now, wallClock: 1_800_000_000))
   }
 

@@ -98,10 +98,27 @@ public struct AddressService {
 
   /// The router advertisement that is due, and the group of stations that it goes to; `nil` if none is.
   mutating func advance(to now: Instant) -> (packet: [UInt8], to: MACAddress)? {
-    guard schedule.takeDue(at: now, random: &random) else { return nil }
-    counters[.routerAdvertisement] += 1
-    let advertisement = RouterAdvertisement(
+    schedule.takeDue(at: now, random: &random) ? advertise(advertisement) : nil
+  }
+
+  /// The last router advertisement of a service that ends now, and the group of stations that it goes to: hosts forget
+  /// the name server and the search list (RFC 8106 section 5.1), which they would ask in vain for half an hour. It is
+  /// `nil` if they were told of none, because no host has us as its router that it would have to forget (RFC 4861
+  /// section 6.2.5).
+  mutating func end() -> (packet: [UInt8], to: MACAddress)? {
+    guard settings.names != nil else { return nil }
+    var last = advertisement
+    last.isWithdrawn = true
+    return advertise(last)
+  }
+
+  private var advertisement: RouterAdvertisement {
+    RouterAdvertisement(
       macAddress: settings.macAddress, prefix: settings.prefix, mtu: settings.mtu, zone: settings.names?.zone)
+  }
+
+  private mutating func advertise(_ advertisement: RouterAdvertisement) -> (packet: [UInt8], to: MACAddress) {
+    counters[.routerAdvertisement] += 1
     return (advertisement.packet, MACAddress(group: .allNodes))
   }
 

@@ -32,6 +32,9 @@
 ///     |  the zone as RFC 1035 section 3.1 writes it, and zeros        |
 ///     +---------------------------------------------------------------+
 ///
+/// A lifetime of 0 there withdraws both: hosts forget them at once. The prefix stays, so that what goes to a peer still
+/// goes to this link, where nobody takes it, and not to a default router.
+///
 /// M is 1 and O is 0; zeros elsewhere say nothing. In the prefix's option L is 1 and A is 0: it is on the link, and
 /// nobody is to make an address in it.
 struct RouterAdvertisement {
@@ -44,6 +47,8 @@ struct RouterAdvertisement {
   var mtu: UInt32?
   /// The zone of the names that are answered for on the link; `nil` if none are.
   var zone: DNSName?
+  /// Whether the zone is answered for no more.
+  var isWithdrawn = false
 
   /// RFC 4861 section 6.2.1, AdvValidLifetime: a LAN that has lost its overlay forgets it in the end.
   private static let validLifetime: UInt32 = 30 * 86_400
@@ -68,12 +73,13 @@ struct RouterAdvertisement {
     message.append(bigEndian: RouterAdvertisement.preferredLifetime)
     message += [0, 0, 0, 0] + prefix.address.bytes
     if let zone {
+      let lifetime = isWithdrawn ? 0 : RouterAdvertisement.nameServerLifetime
       message += [25, 3, 0, 0]
-      message.append(bigEndian: RouterAdvertisement.nameServerLifetime)
+      message.append(bigEndian: lifetime)
       message += OverlayNetwork.tor.localResponder.bytes
       let words = (zone.wire.count + 7) / 8
       message += [31, UInt8(truncatingIfNeeded: 1 + words), 0, 0]
-      message.append(bigEndian: RouterAdvertisement.nameServerLifetime)
+      message.append(bigEndian: lifetime)
       message += zone.wire + [UInt8](repeating: 0, count: words * 8 - zone.wire.count)
     }
     let source = macAddress.linkLocalAddress

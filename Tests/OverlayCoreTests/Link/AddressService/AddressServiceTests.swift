@@ -23,6 +23,23 @@ struct AddressServiceTests {
     #expect(link.service.counters.summary == "routerAdvertisement=1")
   }
 
+  @Test("the last advertisement withdraws the name server and the search list, and leaves the rest as it was")
+  func last() throws {
+    let silent = FakeLink(1)
+    #expect(silent.end() == nil, "nobody was told of any")
+    let link = FakeLink(1, names: LocalNameServer(zone: "a"))
+    let told = try #require(link.advance()).packet
+    let (last, to) = try #require(link.end())
+    #expect(to == MACAddress(value: 0x3333_0000_0001))
+    let server = try hexadecimal("1903 0000 00000000 fd87d87eeb430000 00000000deadbeef")
+    let search = try hexadecimal("1f02 0000 00000000 0161000000000000")
+    #expect(Array(last[96...]) == server + search)
+    // All but the checksum; the router's lifetime is none, as ever.
+    #expect(last[..<42] == told[..<42] && last[44..<96] == told[44..<96] && last[46..<48] == [0, 0])
+    let source = FakeLink.address
+    #expect(NaiveChecksum.field(source: source, destination: .allNodes, nextHeader: 58, Array(last[40...])) == 0)
+  }
+
   @Test("a router solicitation brings the next advertisement forward")
   func solicited() {
     let link = FakeLink(1)

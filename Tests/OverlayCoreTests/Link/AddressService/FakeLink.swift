@@ -72,6 +72,9 @@ final class FakeLink {
   /// The advertisement that is due now.
   func advance() -> (packet: [UInt8], to: MACAddress)? { service.advance(to: now) }
 
+  /// The last advertisement.
+  func end() -> (packet: [UInt8], to: MACAddress)? { service.end() }
+
   /// Whether the leases are to be written again.
   func haveLeasesChanged() -> Bool { service.takeLeasesChanged() }
 }
