@@ -2,7 +2,7 @@ extension Counter {
   /// Whether it counts packets, frames or messages that were dropped or withheld, rather than what else happened.
   var isDrop: Bool {
     switch self {
-    case .answerLimited, .nameAnswerLimited, .lanNameMalformed, .lanNameLimited, .queueFull, .queueAged,
+    case .answerLimited, .nameAnswerLimited, .lanNameMalformed, .lanNameLimited, .lanNameForged, .queueFull, .queueAged,
       .lostWithCircuit, .unreachableLimited,
       .peerErrorLimited,
       .unknownName, .multicast, .loop, .returned, .foreignSource, .outsideOverlay, .falseKeepalive, .malformed,

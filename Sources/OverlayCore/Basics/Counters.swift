@@ -78,6 +78,9 @@ enum Counter: Int, CaseIterable, Sendable {
   case lanNameMalformed
   /// Packets of LAN hosts to the service for names that were dropped because there were too many.
   case lanNameLimited
+  /// Packets to the service for names that a station sent from the address of another LAN host, or of one that the link
+  /// does not know yet.
+  case lanNameForged
   /// Packets to or from a group or a link-local address, or another that no host beyond the link can have.
   case multicast
   /// Packets from the device for our own address, or for what is behind us.

@@ -30,6 +30,9 @@ public struct TokenBucket: Sendable {
   /// Returns whether a token is there.
   func has(at now: Instant) -> Bool { level(at: now) >= 1 }
 
+  /// Returns whether no token is missing.
+  func isFull(at now: Instant) -> Bool { level(at: now) >= burst }
+
   private func level(at now: Instant) -> Double {
     let elapsed = now > filled ? now - filled : .zero
     return min(burst, tokens + rate * elapsed.seconds)

@@ -59,6 +59,17 @@ public struct LocalNameServer: Sendable {
     }
   }
 
+  /// Refuses a message as above, whatever it asks for: who sent it may know nothing.
+  public func refusal(of message: UnsafeRawBufferPointer, greatest: Int? = nil) -> Answer {
+    switch DNSQuery.read(message) {
+    case .ignored: return Answer(message: nil)
+    case .refused(let header, let code): return Answer(message: DNSReply.message(refusing: header, code))
+    case .query(let query):
+      return Answer(
+        message: DNSReply(code: .refused).message(to: query, greatest: greatest ?? query.greatestAnswer))
+    }
+  }
+
   private func reply(to query: DNSQuery, _ names: some LocalNames, _ asked: inout OnionName?) -> DNSReply {
     if let extensions = query.extensions, extensions.version != 0 { return DNSReply(code: .badVersion) }
     let question = query.question

@@ -151,21 +151,53 @@ public struct Host: ~Copyable {
     if let answer { turn.device.send(answer.packet, to: answer.to) }
   }
 
-  /// Answers a question for a name with what the identity knows that the asking host has, or else the first.
+  /// Who asks for a name.
+  private enum NameAsker {
+    /// A host that has the address of this identity, or one behind it.
+    case host(Identity)
+    /// A station that writes an address which such a host has, or may have.
+    case forger
+    /// A station with another address, such as a link-local one: nobody's packets come from there.
+    case stranger
+  }
+
+  /// Answers a question for a name with what the identity knows that the asking host has, or else the first for a host
+  /// behind it.
   private mutating func answerName<Wire: PacketSink & ~Copyable>(
     _ packet: PacketView, from station: MACAddress, turn: inout Turn<LinkDevice<Wire>>
   ) {
-    guard let identity = sender(of: packet.bytes) else { return }
-    let names = nodes[identity.slot].knownNames
+    guard nameService != nil else { return }
+    let identity: Identity?
+    switch asker(packet.source, at: station, turn: &turn) {
+    case .host(let found): identity = found
+    case .stranger: identity = nil
+    case .forger: return turn.device.count(.lanNameForged)
+    }
+    let names: KnownNames? = if let identity { nodes[identity.slot].knownNames } else { nil }
     let received = nameService?.receive(packet, from: station, at: turn.now, names: names)
     // Two owners of the table would be two tables as soon as a name is learned.
     _ = consume names
     guard let outcome = received else { return }
-    for name in outcome.wanted { nodes[identity.slot].learn(name, turn: &turn) }
-    touch(identity)
+    if let identity {
+      for name in outcome.wanted { nodes[identity.slot].learn(name, turn: &turn) }
+      touch(identity)
+    }
     turn.device.count(.lanNameAnswered, outcome.answered)
     if let drop = outcome.drop { turn.device.count(drop) }
     if let answer = outcome.packet { turn.device.send(answer, to: station) }
+  }
+
+  /// Returns who asks from this address. Who leases the addresses knows best which station has one; otherwise the link
+  /// knows by what it has heard.
+  private func asker<Wire: PacketSink & ~Copyable>(
+    _ source: IPv6Address, at station: MACAddress, turn: inout Turn<LinkDevice<Wire>>
+  ) -> NameAsker {
+    let behind = turn.device.serves(source) ? order.first : nil
+    guard let identity = identities[source] ?? behind else { return .stranger }
+    let isThere =
+      service?.station(of: source, at: turn.now).map { $0 == station }
+      ?? turn.device.has(source, at: station, turn.now)
+    return isThere ? .host(identity) : .forger
   }
 
   /// Sets the MTU of the device in bytes.

@@ -36,6 +36,19 @@ public struct LinkDevice<Wire: PacketSink & ~Copyable>: ~Copyable, PacketDevice 
     return link?.receive(frame, offload, at: now, wire: &wire, isLive: isLive) ?? .consumed
   }
 
+  /// Returns whether the host of the LAN that has `address` is at this station, as far as the link knows by now.
+  mutating func has(_ address: IPv6Address, at station: MACAddress, _ now: Instant) -> Bool {
+    hasLink && link?.has(address, at: station, now, wire: &wire) == true
+  }
+
+  /// Returns whether a prefix on this side has `address`.
+  func serves(_ address: IPv6Address) -> Bool {
+    switch link {
+    case .none: false
+    case .some(let link): link.settings.isServed(address)
+    }
+  }
+
   /// Does what is due on the link.
   mutating func advance(to now: Instant) {
     if hasLink { link?.advance(to: now, wire: &wire) }

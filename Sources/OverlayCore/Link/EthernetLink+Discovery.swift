@@ -81,6 +81,25 @@ extension EthernetLink {
     learn(message.target, at: address, now, wire: &wire)
   }
 
+  /// Returns whether the host that has `address` is at this station, as far as can be known on a link where any station
+  /// can write any address: where that is open, all hosts are asked, and who has it answers before the station is
+  /// believed. That is false at first; whoever has the address asks again.
+  mutating func has<Wire: PacketSink & ~Copyable>(
+    _ address: IPv6Address, at station: MACAddress, _ now: Instant, wire: inout Wire
+  ) -> Bool {
+    switch table.claim(to: address, by: station, now) {
+    case .held: return true
+    case .waiting: return false
+    case .open:
+      guard claimSolicitations.take(at: now) else {
+        counters[.neighbourLimited] += 1
+        return false
+      }
+      if solicit(address, at: nil, now, wire: &wire) { table.asked(address, now) }
+      return false
+    }
+  }
+
   mutating func receiveARP<Wire: PacketSink & ~Copyable>(
     _ payload: UnsafeRawBufferPointer, at now: Instant, wire: inout Wire
   ) {
@@ -105,13 +124,14 @@ extension EthernetLink {
   }
 
   /// Asks the host with `address` (see `NeighbourTable.Entry`) where it is. It asks all hosts of the link, or the
-  /// station where the host was, if that is known.
+  /// station where the host was, if that is known. It returns false if it did not ask.
+  @discardableResult
   mutating func solicit<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, at station: MACAddress?, _ now: Instant, wire: inout Wire
-  ) {
+  ) -> Bool {
     guard solicitations.take(at: now) else {
       counters[.neighbourLimited] += 1
-      return
+      return false
     }
     let isSent: Bool
     if let address = address.mappedAddress {
@@ -126,6 +146,7 @@ extension EthernetLink {
       isSent = send(message, to: station ?? MACAddress(group: destination), wire: &wire)
     }
     if isSent { counters[.neighbourSolicited] += 1 }
+    return isSent
   }
 
   private mutating func send<Wire: PacketSink & ~Copyable>(

@@ -41,6 +41,11 @@ public struct LinkSettings: Sendable {
   /// Returns whether `address` is an identity's, and so on this side.
   func isOwn(_ address: IPv6Address) -> Bool { ownAddresses.contains(address) }
 
+  /// Returns whether `address` is on this side by a prefix.
+  func isServed(_ address: IPv6Address) -> Bool {
+    LinkSettings.longest(servedPrefixes, address) >= 0 && !isElsewhere(address) && canBeNeighbour(address)
+  }
+
   /// Returns whether this daemon takes packets to `address`, and so answers for it. It does for the overlay addresses
   /// of peers and responders, and for a prefix behind a peer, unless a prefix on this side is longer or as long.
   func isElsewhere(_ address: IPv6Address) -> Bool {

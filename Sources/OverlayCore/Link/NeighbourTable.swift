@@ -18,6 +18,27 @@ struct NeighbourTable {
     var isDoubted = false
     /// Whether it is an identity.
     let isOwn: Bool
+    /// What became of the station that had the address before.
+    var tenure = Tenure.undisputed
+  }
+
+  /// Whether another station may still have an address that a host took over from it.
+  enum Tenure: Equatable {
+    /// No other has had it, or those that had it no longer say so.
+    case undisputed
+    /// Another had it before. All hosts of the link were asked who has it at this time; `nil` if they were not yet.
+    case disputed(asked: Instant?)
+  }
+
+  /// What a station's claim to have an address is worth.
+  enum Claim: Equatable {
+    /// The host with the address is there.
+    case held
+    /// The table knows it at another station or not at all, or another had it before: all hosts of the link are to be
+    /// asked.
+    case open
+    /// They were asked a moment ago.
+    case waiting
   }
 
   /// The result of a look for a host.
@@ -75,7 +96,10 @@ struct NeighbourTable {
   mutating func learn(_ address: IPv6Address, at macAddress: MACAddress, isOwn: Bool, _ now: Instant) -> Bool {
     let entry = Entry(address: address, macAddress: macAddress, heard: now, isOwn: isOwn)
     if let index = index(of: address) {
+      let before = entries[index]
       entries[index] = entry
+      // Whatever a frame says can be a lie, and who had the address may be silent and still be there.
+      entries[index].tenure = before.macAddress == macAddress ? before.tenure : .disputed(asked: nil)
       return true
     }
     guard entries.count >= NeighbourTable.limit else {
@@ -104,6 +128,27 @@ struct NeighbourTable {
       return .unknown
     }
     return .known(entries[index].macAddress, isDoubtful: true)
+  }
+
+  /// Returns what the claim of `macAddress` to have `address` is worth now. One that was disputed holds if nobody else
+  /// has said anything for a second since all hosts were asked.
+  mutating func claim(to address: IPv6Address, by macAddress: MACAddress, _ now: Instant) -> Claim {
+    guard let index = index(of: address), entries[index].macAddress == macAddress else { return .open }
+    switch entries[index].tenure {
+    case .undisputed: break
+    case .disputed(nil): return .open
+    case .disputed(let asked?):
+      guard now - asked >= Solicitation.interval else { return .waiting }
+      entries[index].tenure = .undisputed
+    }
+    _ = confirm(address, at: macAddress, now)
+    return .held
+  }
+
+  /// Notes that all hosts of the link are asked now who has `address`.
+  mutating func asked(_ address: IPv6Address, _ now: Instant) {
+    guard let index = index(of: address), case .disputed = entries[index].tenure else { return }
+    entries[index].tenure = .disputed(asked: now)
   }
 
   /// Notes that the host with `address` is asked now whether it is still there.

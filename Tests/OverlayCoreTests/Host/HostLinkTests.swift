@@ -68,31 +68,66 @@ struct HostLinkTests {
     #expect(world.host.nextEvent() == nil)
   }
 
-  /// The answers to a question of a host of the LAN, over UDP.
-  private func ask(_ question: [UInt8], _ client: FakeResolver = FakeResolver()) throws -> [String] {
+  /// A host of the LAN asks where the responder is, as it does before it sends anything there.
+  private func show(_ client: FakeResolver) {
+    world.receive(
+      EthernetFrame.solicitation {
+        ($0.source, $0.station, $0.target) = (client.address, client.station, FakeResolver.server)
+      })
+  }
+
+  /// It answers who asks for its address.
+  private func advertise(_ client: FakeResolver) {
+    world.receive(EthernetFrame.advertisement { ($0.station, $0.target) = (client.station, client.address) })
+  }
+
+  /// The answer to a question of a host of the LAN, over UDP; `nil` for none.
+  private func reply(_ question: [UInt8], _ client: FakeResolver) throws -> ReadAnswer? {
     _ = world.sent()
     let frame = EthernetFrame.ip(client.datagram(question), from: client.station)
-    guard case .request(let range, let station) = world.receive(frame) else { return [] }
+    guard case .request(let range, let station) = world.receive(frame) else { return nil }
     #expect(station == client.station)
     frame[range].withUnsafeBytes { world.host.answer($0, from: station, wallClock: 0, turn: &world.turn) }
     let sent = world.sent()
-    #expect(sent.count == 1 && sent.allSatisfy { $0.prefix(6).elementsEqual(client.station.bytes) })
-    return try ReadAnswer(sent.first.map { Array($0[62...]) }, to: question).answers
+    world.solicited = sent.filter { $0[20] == NextHeader.icmp && $0[54] == 135 }.map { Array($0[62..<78]) }
+    let answers = sent.filter { $0[20] == NextHeader.udp }
+    #expect(answers.count <= 1 && answers.count + world.solicited.count == sent.count)
+    #expect(answers.allSatisfy { $0.prefix(6).elementsEqual(client.station.bytes) })
+    return try answers.first.map { try ReadAnswer(Array($0[62...]), to: question) }
   }
 
-  @Test("a host of the LAN is told names, by what its own identity knows, and a name that it asks for is known there")
-  func names() throws {
+  /// The answers to a question of a host of the LAN, over UDP.
+  private func ask(_ question: [UInt8], _ client: FakeResolver) throws -> [String] {
+    try reply(question, client)?.answers ?? []
+  }
+
+  /// The host of the LAN with the identity of this number.
+  private func client(_ number: UInt64, at station: MACAddress = LinkWorld.hostA) throws -> FakeResolver {
+    var client = FakeResolver()
+    (client.address, client.station) = (try OnionName.sample(number).address, station)
+    return client
+  }
+
+  /// Names are answered for two identities, the second of which knows the peer.
+  private func serveNames() throws -> [Host.Identity] {
     let identities = try world.addTwo()
     world.host.serve(NameService(try #require(LocalNameServer())))
     world.turn.device.changeLink { $0.answersNames = true }
     world.learn(peer, at: identities[1])
+    return identities
+  }
+
+  @Test("a host of the LAN is told names, by what its own identity knows, and a name that it asks for is known there")
+  func names() throws {
+    let identities = try serveNames()
     let pointer = DNSName(of: peer.address).dotted
-    var second = FakeResolver()
-    second.address = try OnionName.sample(2).address
+    let (first, second) = (try client(1), try client(2, at: LinkWorld.hostB))
+    show(first)
+    show(second)
     let question = try SampleMessage.question(pointer, 12)
     #expect(try ask(question, second) == ["\(pointer) 60 PTR \(peer)"])
-    #expect(try ask(question).isEmpty)
-    for (number, client) in [(1, FakeResolver()), (2, second)] {
+    #expect(try ask(question, first).isEmpty)
+    for (number, client) in [(1, first), (2, second)] {
       let own = try OnionName.sample(UInt64(number))
       #expect(try ask(SampleMessage.question("\(own)"), client) == ["\(own) 60 AAAA \(own.address)"])
       let name = DNSName(of: own.address).dotted
@@ -105,6 +140,99 @@ struct HostLinkTests {
     let known = identities.map { identity in world.host.with(identity) { $0.name(of: stranger.address) } ?? nil }
     #expect(known == [nil, stranger])
     #expect(world.host.status(turn: world.turn).link?.seen.contains { $0 == ("lanNameAnswered", 9) } == true)
+  }
+
+  private var forged: UInt64 { world.host.status(turn: world.turn).link?[.lanNameForged] ?? 0 }
+
+  @Test("who writes the address of another host of the LAN is not told what that one's identity knows")
+  func forgedName() throws {
+    _ = try serveNames()
+    let pointer = DNSName(of: peer.address).dotted
+    let question = try SampleMessage.question(pointer, 12)
+    let answer = ["\(pointer) 60 PTR \(peer)"]
+    let (second, forger) = (try client(2, at: LinkWorld.hostB), try client(2, at: LinkWorld.hostA))
+    show(second)
+    #expect(try ask(question, second) == answer)
+    #expect(try ask(question, forger).isEmpty && forged == 1)
+    #expect(try ask(question, second) == answer)
+    // Nor is he when he says first that the address is his: who has it says so, too.
+    show(forger)
+    for seconds in 1...3 {
+      #expect(try ask(question, forger).isEmpty)
+      #expect(world.solicited == [second.address.bytes])
+      advertise(second)
+      world.turn.now = world.turn.now + .seconds(Int64(seconds))
+      #expect(try ask(question, forger).isEmpty)
+      advertise(second)
+    }
+    #expect(try ask(question, second).isEmpty)
+    world.turn.now = world.turn.now + .seconds(1)
+    #expect(try ask(question, second) == answer)
+  }
+
+  @Test("a host that moved to another station is told names as soon as nobody else has its address")
+  func movedName() throws {
+    _ = try serveNames()
+    let question = try SampleMessage.question(DNSName(of: peer.address).dotted, 12)
+    show(try client(2, at: LinkWorld.hostB))
+    let moved = try client(2)
+    show(moved)
+    #expect(try ask(question, moved).isEmpty && world.solicited.count == 1)
+    world.turn.now = world.turn.now + .milliseconds(999)
+    #expect(try ask(question, moved).isEmpty && world.solicited.isEmpty)
+    world.turn.now = world.turn.now + .milliseconds(1)
+    #expect(try ask(question, moved).count == 1)
+  }
+
+  @Test("a host that the link does not know is looked for, and told names from then on")
+  func unknownName() throws {
+    _ = try serveNames()
+    let question = try SampleMessage.question(DNSName(of: peer.address).dotted, 12)
+    let host = try client(2)
+    #expect(try ask(question, host).isEmpty && world.solicited.count == 1)
+    advertise(host)
+    #expect(try ask(question, host).count == 1)
+    // However many ask, no storm comes of it.
+    var asked = 0
+    for _ in 0..<100 {
+      _ = try ask(question, client(1, at: LinkWorld.hostB))
+      asked += world.solicited.count
+    }
+    #expect(asked == 9 && forged == 101)
+  }
+
+  @Test("a leased address is that of the station that has the lease, whatever others say of themselves")
+  func leasedName() throws {
+    let identities = try serveNames()
+    var guest = FakeDHCPv6Client(7)
+    let address = try #require(try world.join(&guest))
+    #expect(identities.last == world.host.identity(at: address))
+    let question = try SampleMessage.question(DNSName(of: peer.address).dotted, 12)
+    let forger = try client(2)
+    for _ in 0..<3 {
+      show(forger)
+      #expect(try ask(question, forger).isEmpty)
+      world.turn.now = world.turn.now + .seconds(2)
+    }
+    #expect(forged == 3)
+    #expect(try ask(question, client(2, at: guest.macAddress)).count == 1)
+  }
+
+  @Test("a station without an address that is any identity's, or behind one, is refused, so that it asks elsewhere")
+  func strangersName() throws {
+    let identities = try serveNames()
+    let question = try SampleMessage.question(DNSName(of: peer.address).dotted, 12)
+    world.learn(peer, at: identities[0])
+    for address in [LinkWorld.hostA.linkLocalAddress, LinkWorld.own, peer.address, LinkWorld.routed] {
+      var stranger = FakeResolver()
+      stranger.address = address
+      show(stranger)
+      #expect(try reply(question, stranger) == ReadAnswer(code: 5))
+    }
+    var served = FakeResolver()
+    served.address = LinkWorld.served
+    show(served)
+    #expect(try ask(question, served).count == 1, "its packets are the first identity's")
   }
 
   @Test("without the option, to a group or from nobody, nothing is a question for names")

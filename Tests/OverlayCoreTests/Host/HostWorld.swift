@@ -6,6 +6,8 @@ import Testing
 final class HostWorld {
   var host: Host
   var turn: Turn<LinkDevice<CollectingDevice>>
+  /// The hosts of the LAN that the last question let the link ask for.
+  var solicited: [[UInt8]] = []
   private let isEthernet: Bool
 
   /// A host without identities on a wire of packets, or on an Ethernet with an address service.

@@ -122,6 +122,9 @@ public struct AddressService {
     return (advertisement.packet, MACAddress(group: .allNodes))
   }
 
+  /// Returns the only station that may have `address` now; `nil` if any may.
+  func station(of address: IPv6Address, at now: Instant) -> MACAddress? { server.table.station(of: address, at: now) }
+
   /// The leases, expired ones included, to be kept over a restart: as many as addresses at most.
   var leases: [Lease] { server.table.leases }
 

@@ -77,6 +77,15 @@ struct LeaseTable {
   /// Returns whether `address` may be handed out.
   func contains(_ address: IPv6Address) -> Bool { index(of: address) != nil }
 
+  /// Returns the only station that may have `address` now: configuration keeps it for that, or it is leased to it. It is
+  /// `nil` if any may.
+  func station(of address: IPv6Address, at now: Instant) -> MACAddress? {
+    guard let index = index(of: address) else { return nil }
+    if let kept = entries[index].reservation { return kept }
+    guard case .leased(let client, let until, _) = entries[index].state, until > now else { return nil }
+    return client.macAddress
+  }
+
   /// The leases that are to be remembered over a restart, in the order of the addresses. Offers and declined addresses
   /// are not among them.
   var leases: [Lease] {

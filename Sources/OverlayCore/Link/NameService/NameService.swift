@@ -2,7 +2,7 @@
 /// section 4.2). What is answered is `LocalNameServer`'s to say. An answer goes to the station that asked, whatever
 /// source its packet names: nobody beyond the link is ever answered.
 ///
-/// At most 1,000 packets a second are looked at; those above are dropped and counted as `lanNameLimited`.
+/// So many packets are looked at as `StationBuckets` has it; those above are dropped and counted as `lanNameLimited`.
 public struct NameService {
   /// What comes of a packet.
   struct Outcome {
@@ -21,7 +21,7 @@ public struct NameService {
   private let server: LocalNameServer
   private let address = OverlayNetwork.tor.localResponder
   private var conversations: NameConversations
-  private var limit = TokenBucket(rate: 1_000, burst: 1_000)
+  private var limits = StationBuckets()
 
   /// A service that answers what `server` does.
   public init(_ server: LocalNameServer, random: any RandomNumberGenerator = SystemRandomNumberGenerator()) {
@@ -30,18 +30,21 @@ public struct NameService {
     conversations = NameConversations(using: &random)
   }
 
-  /// What comes of a whole IPv6 packet to the service's port, whose checksum is complete. `names` has what is known.
-  mutating func receive(
-    _ packet: PacketView, from station: MACAddress, at now: Instant, names: some LocalNames
+  /// What comes of a whole IPv6 packet to the service's port, whose checksum is complete. `names` has what the station
+  /// may know; `nil` is for one that may know nothing, and whose questions are refused, so that it asks elsewhere.
+  mutating func receive<Names: LocalNames>(
+    _ packet: PacketView, from station: MACAddress, at now: Instant, names: Names?
   ) -> Outcome {
     var outcome = Outcome()
-    guard limit.take(at: now) else {
+    guard limits.take(for: names == nil ? nil : station, at: now) else {
       outcome.drop = .lanNameLimited
       return outcome
     }
     let server = server
     let answer = { (question: UnsafeRawBufferPointer, greatest: Int?) -> [UInt8]? in
-      let answer = server.answer(to: question, greatest: greatest, from: names)
+      let answer =
+        names.map { server.answer(to: question, greatest: greatest, from: $0) }
+        ?? server.refusal(of: question, greatest: greatest)
       if let name = answer.name { outcome.wanted.append(name) }
       if answer.message != nil { outcome.answered += 1 }
       return answer.message

@@ -87,10 +87,13 @@ final class NameWorld {
     question = try SampleMessage.question("alice.oncilla.internal")
   }
 
-  func receive(_ packet: [UInt8], from station: MACAddress = LinkWorld.hostA) throws -> NameService.Outcome {
+  /// What becomes of a packet of a host that is known, or of a station that is not.
+  func receive(
+    _ packet: [UInt8], from station: MACAddress = LinkWorld.hostA, isKnown: Bool = true
+  ) throws -> NameService.Outcome {
     try packet.withUnsafeBytes { bytes in
       let packet = try #require(PacketView(reading: bytes))
-      return service.receive(packet, from: station, at: now, names: names)
+      return service.receive(packet, from: station, at: now, names: isKnown ? names : nil)
     }
   }
 

@@ -223,7 +223,49 @@ struct NameServiceTests {
     #expect(try world.say(good.segment(Flag.ack, back: 1), good)?.flags == Flag.ack)
   }
 
-  @Test("a flood is answered a thousand times a second and takes no memory")
+  @Test("a station that asks too much silences itself alone")
+  func greedy() throws {
+    var good = FakeResolver()
+    (good.address, good.station) = (LinkWorld.second, LinkWorld.hostB)
+    let greedy = FakeResolver()
+    for _ in 0..<3 {
+      for _ in 0..<1_000 { _ = try world.receive(greedy.datagram(world.question)) }
+      #expect(try world.receive(greedy.datagram(world.question)).drop == .lanNameLimited)
+      #expect(try world.receive(good.datagram(world.question), from: good.station).answered == 1)
+      world.now = world.now + .milliseconds(100)
+    }
+  }
+
+  @Test("who may know nothing is refused, over UDP and TCP")
+  func stranger() throws {
+    let client = try world.connected()
+    let framed = FakeResolver.framed(world.question)
+    for packet in [client.datagram(world.question), client.segment(Flag.ack, framed)] {
+      let outcome = try world.receive(packet, isKnown: false)
+      let answer = try #require(outcome.packet)
+      #expect(try ReadAnswer(Array(answer[(answer[6] == 6 ? 62 : 48)...]), to: world.question) == ReadAnswer(code: 5))
+    }
+    #expect(try world.receive(client.datagram([1]), isKnown: false).drop == .lanNameMalformed)
+  }
+
+  @Test("a bucket that is full makes room for another station, and who finds none shares one")
+  func buckets() {
+    var buckets = StationBuckets()
+    var now = Instant(nanoseconds: 5_000_000_000)
+    func taken(by number: Int?, _ buckets: inout StationBuckets) -> Int {
+      (0..<2_000).count { _ in buckets.take(for: number.map { MACAddress(value: UInt64($0)) }, at: now) }
+    }
+    for number in 1...StationBuckets.limit { #expect(taken(by: number, &buckets) == 400) }
+    #expect(taken(by: 100, &buckets) == 1_000 && taken(by: nil, &buckets) == 0)
+    now = now + .seconds(1)
+    #expect(taken(by: 1, &buckets) == 200 && taken(by: 100, &buckets) == 1_000)
+    now = now + .milliseconds(1_999)
+    #expect(taken(by: 1, &buckets) == 399)
+    now = now + .milliseconds(1)
+    #expect(taken(by: 100, &buckets) == 400 && taken(by: 101, &buckets) == 400 && taken(by: nil, &buckets) == 1_000)
+  }
+
+  @Test("a flood of stations that are not known is answered a thousand times a second and takes no memory")
   func flood() throws {
     var random = SeededGenerator(seed: 4)
     var answered = 0
@@ -231,7 +273,7 @@ struct NameServiceTests {
       var client = FakeResolver()
       client.address.low = random.next()
       client.station = MACAddress(value: 0x0200_0000_0000 | random.next() & 0xffff)
-      let outcome = try world.receive(client.segment(Flag.syn), from: client.station)
+      let outcome = try world.receive(client.segment(Flag.syn), from: client.station, isKnown: false)
       if outcome.packet == nil { #expect(outcome.drop == .lanNameLimited) } else { answered += 1 }
     }
     #expect(answered == 1_000)
