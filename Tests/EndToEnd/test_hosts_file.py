@@ -7,6 +7,8 @@ import subprocess
 from overlay import oncilla, onion_name, overlay_address, wait_until
 
 BOB, CAROL, DAVE = (onion_name(f"hosts {name}") for name in ("bob", "carol", "dave"))
+# What this host is called, so that nobody else is asked.
+OWN = [f"{address} host.self.oncilla.internal" for address in (overlay_address(onion_name("own")), "fd87:d87e:eb43::dead:beef")]
 
 
 def line(name, petname=None):
@@ -18,7 +20,7 @@ def test_export_hosts_works_offline(tmp_path):
     configuration = tmp_path / "oncilla.conf"
     configuration.write_text(f"onion = {onion_name('own')}\npeer = bob={BOB}\npeer = {CAROL}\n")
     result = oncilla("export-hosts", "--config", configuration)
-    assert result.stdout.splitlines() == [line(BOB, "bob"), line(CAROL)], result
+    assert result.stdout.splitlines() == [line(BOB, "bob"), line(CAROL), *OWN], result
     hosts = tmp_path / "hosts"
     hosts.write_text(result.stdout)
     script = f"mount --bind {hosts} /etc/hosts && getent hosts bob; getent hosts bob.oncilla.internal; getent hosts {CAROL}"
@@ -26,7 +28,8 @@ def test_export_hosts_works_offline(tmp_path):
     assert [text.split()[0] for text in result.stdout.splitlines()] \
         == [str(overlay_address(name)) for name in (BOB, BOB, CAROL)], result
     configuration.write_text(configuration.read_text() + "dns-zone = x.test\n")
-    assert "bob.x.test" in oncilla("export-hosts", "--config", configuration).stdout
+    exported = oncilla("export-hosts", "--config", configuration).stdout
+    assert "bob.x.test" in exported and "dead:beef host.self.x.test\n" in exported
     configuration.write_text("peer = nonsense\n")
     assert oncilla("export-hosts", "--config", configuration).returncode == 5
 
@@ -46,7 +49,8 @@ def test_the_daemon_keeps_its_block(daemons, namespaces, tmp_path):
                      options=["--config", configuration])
     daemon.wait_for_interface()
     begin = before + "\n# BEGIN oncilla oncillah\n# Kept by oncilla: what is changed in here is lost.\n"
-    wait_until(lambda: text() == begin + line(BOB, "bob") + "\n# END oncilla oncillah\n", what="the block")
+    block = "\n".join([line(BOB, "bob"), *OWN])
+    wait_until(lambda: text() == f"{begin}{block}\n# END oncilla oncillah\n", what="the block")
     status = hosts.stat()
     assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, 1, 2)
     control = ["--control", daemon.directory / "control.sock"]
@@ -55,7 +59,7 @@ def test_the_daemon_keeps_its_block(daemons, namespaces, tmp_path):
     assert oncilla("peer", "remove", "bob", *control).returncode == 0
     assert line(BOB, "bob") not in text() and line(CAROL, "carol") in text()
     exported = oncilla("export-hosts", "--config", configuration, "--learned", *control).stdout.splitlines()
-    assert exported == [line(BOB, "bob"), line(CAROL, "carol")]
+    assert exported == [line(BOB, "bob"), *OWN, line(CAROL, "carol")]
 
     # Marks that are not in order: one line, and nothing is touched.
     broken = text().replace("# END oncilla oncillah\n", "")

@@ -27,6 +27,17 @@ public struct HostsBlock: Equatable, Sendable {
     }
   }
 
+  /// What an address of this host itself is called in a zone. The second label keeps it apart from all petnames.
+  private static let ownName = "host.self."
+
+  /// The line for an address of this host itself, or for the one that its refusals come from. Programs ask what such an
+  /// address is called (ping of whoever refuses, `hostname` of all that the host has), and without it the question would
+  /// leave.
+  public static func line(own address: IPv6Address, zone: String) -> String { "\(address) \(ownName)\(zone)" }
+
+  /// Returns whether a name is that of an address of this host itself, in any zone.
+  static func isOwn(_ name: String) -> Bool { name.hasPrefix(ownName) }
+
   /// Why a file is left alone.
   public enum Problem: Error, Equatable, Sendable, CustomStringConvertible {
     /// The mark of the begin at this line has no mark of the end behind it.

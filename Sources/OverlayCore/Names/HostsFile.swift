@@ -47,6 +47,8 @@ public struct HostsFile: Equatable, Sendable {
       return nil
     }
     guard OverlayNetwork.tor.contains(address) || !onions.isEmpty else { return nil }
+    // The daemon may keep its block in the same file.
+    guard fields.count != 2 || !HostsBlock.isOwn(fields[1]) else { return nil }
     var problem: HostsLineError?
     for text in onions.isEmpty ? fields.dropFirst() : onions[...] {
       do throws(OnionNameError) {

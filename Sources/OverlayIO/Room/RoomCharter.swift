@@ -107,9 +107,14 @@ struct RoomCharter {
     settings.first { $0.keptHostsFile == path }.map { ("\($0.interface.name)", $0.dnsZone) }
   }
 
-  /// Whether this is the line of a peer, as the block has it.
+  /// Whether this is the line of a peer or of this host, as the block has it.
   static func isHostsLine(_ line: String, zone: String) -> Bool {
     let fields = line.split(separator: " ")
+    if let address = fields.first.flatMap({ IPv6Address($0) }), OverlayNetwork.tor.contains(address),
+      HostsBlock.line(own: address, zone: zone) == line
+    {
+      return true
+    }
     guard let last = fields.last, let name = try? OnionName(last) else { return false }
     var petname: Petname?
     if fields.count > 2 {

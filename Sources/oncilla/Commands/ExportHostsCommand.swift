@@ -10,7 +10,7 @@ extension Command {
     details: [
       """
       Prints a line for each peer of the configuration: its address, its petname with the zone of --dns-zone and \
-      without, and its onion name. No daemon is needed. With --hosts-file the daemon keeps them in a file itself.
+      without, and its onion name; and one for each address of this host. No daemon is needed. With --hosts-file the daemon keeps them in a file itself.
       """
     ],
     optionRows: ExportHostsDraft.options.map { HelpText.row($0) },
@@ -23,7 +23,7 @@ extension Command {
       } catch {
         throw .setting(error)
       }
-      var lines = settings.hostsLines
+      var lines = settings.hostsLines(own: settings.ownNames)
       if draft.withLearned {
         let configured = Set(settings.peers.map(\.name))
         let names = try learned(DaemonConnection(instance, draft.control))

@@ -23,6 +23,9 @@ struct HostsBlockTests {
     let read = HostsFile(parsing: Array(alice.line(zone: "oncilla.internal").utf8))
     #expect(read.names == [name])
     #expect(read.problems.report(of: "hosts").isEmpty)
+    let own = HostsBlock.line(own: name.address, zone: "x")
+    #expect(own == "\(name.address) host.self.x")
+    #expect(HostsFile(parsing: Array(own.utf8)) == HostsFile(parsing: []))
   }
 
   private static let places: [(before: String, after: String)] = [

@@ -107,6 +107,10 @@ struct RoomCharterTests {
       for petname in [nil, Petname("bob"), Petname("localhost")] {
         #expect(RoomCharter.isHostsLine(HostsBlock.Entry(name, petname: petname).line(zone: zone), zone: zone))
       }
+      #expect(RoomCharter.isHostsLine(HostsBlock.line(own: name.address, zone: zone), zone: zone))
+      for line in ["::1 host.self.\(zone)", "\(name.address) host.self.example", "\(name.address)  host.self.\(zone)"] {
+        #expect(!RoomCharter.isHostsLine(line, zone: zone), "\(line)")
+      }
       for line in ["", "127.0.0.1 bank.example", "\(name.address) bank.example \(name)", "\(name.address) bob \(name)"]
       {
         #expect(!RoomCharter.isHostsLine(line, zone: zone), "\(line)")
