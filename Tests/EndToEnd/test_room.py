@@ -1,11 +1,13 @@
 """The locked room: the daemon has no rights once it has begun, and a helper with a closed list has them."""
 
+import errno
 import os
 import pathlib
 import platform
 import re
 import signal
 import socket
+import struct
 
 import pytest
 
@@ -125,6 +127,72 @@ def test_a_link_in_the_state_directory_gives_nothing_away(namespaces, daemons, p
     assert secret.stat().st_uid == 0 and secret.read_text() == "root's"
 
 
+def test_who_owns_the_directory_of_the_log_leads_the_helper_nowhere_else(namespaces, daemons, proxy, tmp_path):
+    """Root writes to the log where its owner may not, and would write along a link that leads to any file."""
+    for path in [tmp_path, *tmp_path.parents][:3]:
+        path.chmod(0o711)
+    directory, secret = tmp_path / "logs", tmp_path / "secret"
+    directory.mkdir()
+    os.chown(directory, NOBODY, NOBODY)
+    secret.write_text("root's\n")
+    log = directory / "log"
+    daemon = daemons(onion=NAME, netns=namespaces(), socks=proxy.address, options=["--log", log])
+    wait_until(lambda: log.exists() and "interface up" in log.read_text(), what="the log")
+    for put in (os.symlink, os.link):
+        log.unlink()
+        put(secret, log)
+        if put == os.symlink:
+            os.lchown(log, NOBODY, NOBODY)
+        daemon.signal(signal.SIGHUP)
+        daemon.signal(signal.SIGHUP)
+        assert oncilla("status", "--control", daemon.directory / "control.sock").returncode in (0, 6)
+        assert secret.read_text() == "root's\n"
+    log.unlink()
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: log.exists() and "was read again" in log.read_text(), what="the log to go on")
+    daemon.stop()
+    log.unlink()
+    log.symlink_to(secret)
+    os.lchown(log, NOBODY, NOBODY)
+    daemon.start()
+    assert daemon.wait_for_exit(5) == 4 and secret.read_text() == "root's\n"
+    assert "on whose way another user may have put a link: Permission denied" in daemon.log()
+
+
+def test_a_socket_is_taken_away_also_where_the_directory_is_the_daemons(namespaces, daemons, proxy, tmp_path):
+    """Root makes it, in a directory such as the package's /run/oncilla, and the daemon is nobody when it ends."""
+    for path in [tmp_path, *tmp_path.parents][:3]:
+        path.chmod(0o711)
+    place = tmp_path / "run"
+    place.mkdir()
+    os.chown(place, NOBODY, NOBODY)
+    daemon = daemons(onion=NAME, netns=namespaces(), socks=proxy.address, options=["--dns", f"unix:{place}/names.sock"])
+    daemon.wait_for_interface()
+    wait_until((place / "names.sock").exists, what="the socket")
+    daemon.stop()
+    assert list(place.iterdir()) == []
+
+
+def test_who_owns_the_state_directory_reads_nothing_of_roots(namespaces, daemons, proxy, tmp_path):
+    """The helper opens what is in the state directory, which its owner replaces by a link to one of root's."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "names").write_text(f"{overlay_address(onion_name('secret'))} {onion_name('secret')} lookup 1 1 1\n")
+    state = tmp_path / "mine" / "state"
+    state.mkdir(parents=True)
+    os.chown(tmp_path / "mine", NOBODY, NOBODY)
+    state.rmdir()
+    state.symlink_to(secret)
+    os.lchown(state, NOBODY, NOBODY)
+    daemon = daemons(onion=NAME, netns=namespaces(), socks=proxy.address, state_dir=state, options=["--remember", "yes"])
+    daemon.wait_for_interface()
+    names = oncilla("names", "--json", "--control", daemon.directory / "control.sock")
+    assert names.returncode == 0 and onion_name("secret") not in names.stdout
+    daemon.stop()
+    assert (secret / "names").stat().st_uid == 0 and secret.stat().st_uid == 0
+    assert list(secret.iterdir()) == [secret / "names"]
+
+
 def test_a_user_that_is_not_there_is_refused(namespaces, proxy):
     listen = ["--listen", f"127.0.0.1:{free_port()}", "--control", "none", "--state-dir", "none", "--config", "/dev/null"]
     found = oncilla("run", "--onion", NAME, "--netns", namespaces().name, "--socks", proxy.address,
@@ -188,3 +256,14 @@ if platform.machine() == "x86_64":
         assert takeover.call(locked.pid, "getpid") == locked.pid, "a call of the list is made"
         with pytest.raises(takeover.Killed, match="SIGSYS"):
             takeover.call(locked.pid, *call)
+
+    def test_who_takes_the_daemon_over_has_the_state_directory_and_tor_and_nothing_else(locked, proxy):
+        """What Landlock leaves: files of root's are the helper's to open, and no address but Tor's ports is connected to."""
+        here, read_only, stream = -100, 0, 1
+        assert takeover.call(locked.pid, "openat", here, "/etc/hostname", read_only, 0) == -errno.EACCES
+        assert takeover.call(locked.pid, "openat", here, "/proc/self/status", read_only, 0) == -errno.EACCES
+        for port, is_allowed in ((int(proxy.address.rpartition(":")[2]), True), (9, False)):
+            number = takeover.call(locked.pid, "socket", socket.AF_INET, stream, 0)
+            address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton("127.0.0.1") + bytes(8)
+            result = takeover.call(locked.pid, "connect", number, address, len(address))
+            assert (result != -errno.EACCES) == is_allowed, (port, result)

@@ -16,7 +16,14 @@ extension Daemon {
       } catch {
         throw ReloadError(description: "\(error)")
       }
-      let report = try apply(ConfigurationChange(from: running, to: new), from: source)
+      let report: ReloadReport
+      do throws(ReloadError) {
+        report = try apply(ConfigurationChange(from: running, to: new), from: source)
+      } catch {
+        room?.configurationSettled(isNew: false)
+        throw error
+      }
+      room?.configurationSettled(isNew: true)
       for line in new.warnings { log.warning(line) }
       tell(report)
       return report

@@ -156,13 +156,24 @@ public final class Daemon {
     guard let room else { return }
     let account = try RoomLock.account(settings.user)
     if let account, let path = settings.stateDirectory {
-      do throws(SystemError) { try RoomLock.give(path, to: account) } catch { stateObstacle = error }
+      do throws(SystemError) {
+        if try RoomLock.give(path, to: account), settings.user == nil, account.name == RoomLock.otherUser {
+          log.warning(
+            "the keys of onion services in \(path) are user \(account.name)'s, whom other programs may be, too: make a user "
+              + "for the daemon with 'useradd --system \(RoomLock.usualUser)', or name one with --user")
+        }
+      } catch {
+        stateObstacle = error
+      }
     }
+    // Beneath a directory that is not there yet nothing could be allowed.
+    if account == nil, let path = settings.stateDirectory { _ = try? SystemCall.makeDirectory(path, mode: 0o700) }
     SystemCall.use(room)
-    let missing = try RoomLock.shut(as: account)
+    let missing = try RoomLock.shut(as: account, settings)
     if !missing.isEmpty {
       log.notice(
-        "this kernel lacks \(missing.joined(separator: " and ")): whoever takes the daemon over is left with more than need be"
+        "the kernel has no \(missing.joined(separator: ", and no ")), or whoever started the daemon keeps it from that: who "
+          + "takes the daemon over is left with more than need be"
       )
     }
     log.info("the daemon goes on without rights\(account.map { ", as user \($0.name)" } ?? "")")

@@ -66,10 +66,13 @@ final class KeptHosts {
     }
   }
 
-  /// Puts a block into the file at `path`, which is made where it is missing.
-  static func put(_ block: HostsBlock, into path: String) throws(Obstacle) {
+  /// Puts a block into the file at `path`, which is made where it is missing, in the directory that `found` opens.
+  static func put(
+    _ block: HostsBlock, into path: String,
+    found: (String) throws(SystemError) -> OpenDirectory = { path throws(SystemError) in try OpenDirectory(path) }
+  ) throws(Obstacle) {
     let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-    let directory = try attempt { () throws(SystemError) in try OpenDirectory(StateDirectory.parent(of: path)) }
+    let directory = try attempt { () throws(SystemError) in try found(StateDirectory.parent(of: path)) }
     let old: [UInt8]
     let readers: OpenDirectory.Readers
     switch try attempt({ () throws(SystemError) in try directory.readPlain(name, limit: HostsFile.mostBytes) }) {

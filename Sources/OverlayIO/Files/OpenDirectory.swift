@@ -23,6 +23,12 @@ struct OpenDirectory: ~Copyable {
     self.path = path
   }
 
+  /// Takes a directory that is open, and was at this path, which errors name.
+  init(_ file: consuming FileDescriptor, at path: String) {
+    self.file = file
+    self.path = path
+  }
+
   /// To whom it belongs.
   var owner: uid_t { get throws(SystemError) { try SystemCall.status(file.number).st_uid } }
 

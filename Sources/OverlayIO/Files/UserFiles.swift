@@ -1,6 +1,11 @@
 /// The users and groups of this host, as the files of passwd(5) and group(5) have them. The system's own resolver may
 /// ask others over the network, and is never asked.
 public enum UserFiles {
+  /// The path of the file of users.
+  public static let usersPath = "/etc/passwd"
+  /// The path of the file of groups.
+  public static let groupsPath = "/etc/group"
+
   /// A group.
   public struct Group: Equatable, Sendable {
     /// Its number.
@@ -27,27 +32,27 @@ public enum UserFiles {
 
   /// Returns the group of this name; `nil` if there is none.
   public static func group(_ name: String) -> Group? {
-    lines("/etc/group").first { $0.count >= 4 && $0[0] == name }.flatMap { fields in
+    lines(groupsPath).first { $0.count >= 4 && $0[0] == name }.flatMap { fields in
       UInt32(fields[2]).map { Group(number: $0, members: members(fields)) }
     }
   }
 
   /// Returns the name of the user with this number; `nil` if there is none.
-  public static func user(_ number: UInt32, in users: String = "/etc/passwd") -> String? {
+  public static func user(_ number: UInt32, in users: String = UserFiles.usersPath) -> String? {
     lines(users).first { $0.count >= 3 && $0[2] == "\(number)" }?.first
   }
 
   /// Returns the name of the group with this number; `nil` if there is none.
   public static func groupName(_ number: UInt32) -> String? {
-    lines("/etc/group").first { $0.count >= 3 && $0[2] == "\(number)" }?.first
+    lines(groupsPath).first { $0.count >= 3 && $0[2] == "\(number)" }?.first
   }
 
   /// Returns whether there is a user of this name.
-  public static func hasUser(_ name: String) -> Bool { lines("/etc/passwd").contains { $0.first == name } }
+  public static func hasUser(_ name: String) -> Bool { lines(usersPath).contains { $0.first == name } }
 
   /// Returns the user of this name; `nil` if there is none.
   public static func account(
-    _ name: String, users: String = "/etc/passwd", groups: String = "/etc/group"
+    _ name: String, users: String = UserFiles.usersPath, groups: String = groupsPath
   ) -> Account? {
     guard let fields = lines(users).first(where: { $0.count >= 7 && $0[0] == name }) else { return nil }
     guard let user = UInt32(fields[2]), let group = UInt32(fields[3]) else { return nil }

@@ -28,6 +28,8 @@ public enum PrivilegeError: PermissionError, Equatable {
   case routeTaken(IPPrefix, metric: UInt32)
   /// The tunnel or the monitor was handed out already, or there is no interface yet.
   case outOfOrder(PrivilegedRequest)
+  /// The daemon may not become this user.
+  case cannotBecome(String)
   /// There is no such user for the daemon to be.
   case noUser(String)
   /// What the process says that does it, and whether it lacks a right.
@@ -38,7 +40,7 @@ public enum PrivilegeError: PermissionError, Equatable {
   /// Whether this user lacks a right.
   public var isDenied: Bool {
     switch self {
-    case .notPermitted, .tunnelNodeRefused: true
+    case .notPermitted, .tunnelNodeRefused, .cannotBecome: true
     case .failed(_, let error): error.isDenied
     case .reported(_, let isDenied): isDenied
     default: false
@@ -79,6 +81,9 @@ public enum PrivilegeError: PermissionError, Equatable {
         + "'\(prefix.command) route del'"
     case .outOfOrder(let request):
       "the privileged request \(request) came at the wrong time"
+    case .cannotBecome(let name):
+      "not permitted to become user \(name.quotedLine()), as in a container without CAP_SETUID and CAP_SETGID: grant them, "
+        + "or let the daemon stay root with '--user root'"
     case .noUser(let name):
       "there is no user \(name.quotedLine()): --user accepts one of /etc/passwd"
     case .reported(let text, _):

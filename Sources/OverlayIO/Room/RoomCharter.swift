@@ -1,9 +1,10 @@
 import OverlayCore
 
-/// What the helper may be asked for: what the configuration says that it read itself, and what it said before that, which
-/// a daemon goes on with that could not do all of the new.
+/// What the helper may be asked for: what the daemon does by the configuration that the helper read itself, and, while the
+/// daemon changes from one to another, by the one before.
 struct RoomCharter {
   private let source: ConfigurationSource
+  // What the daemon does, and what it did before.
   private var configurations: [Configuration]
   private var addresses: [IPv6Address]?
 
@@ -13,9 +14,16 @@ struct RoomCharter {
     self.source = source
   }
 
-  /// Reads the configuration again.
+  /// Reads the configuration again, of which a running daemon does what needs no restart.
   mutating func readAgain() throws(SettingError) {
-    configurations = [try source.load()] + configurations.prefix(1)
+    let change = ConfigurationChange(from: configurations[0], to: try source.load())
+    configurations = [change.running] + configurations.prefix(1)
+  }
+
+  /// The daemon does what was read last, or could not do all of it and goes on as before.
+  mutating func settle(isNew: Bool) {
+    guard configurations.count > 1 else { return }
+    configurations = [configurations[isNew ? 0 : 1]]
   }
 
   private var settings: [DaemonSettings] { configurations.map(\.settings.daemon) }
@@ -58,7 +66,8 @@ struct RoomCharter {
   /// Whether changes at the path may be watched: of a file that is read, or of a directory on the way to it.
   func allowsWatch(_ path: String) -> Bool {
     watchedFiles.contains { file in
-      path == file || path == "/" || path == "." || file.hasPrefix(path.hasSuffix("/") ? path : path + "/")
+      let start = file.hasPrefix("/") ? "/" : "."
+      return path == file || path == start || !path.isEmpty && file.hasPrefix(path.hasSuffix("/") ? path : path + "/")
     }
   }
 
@@ -74,12 +83,12 @@ struct RoomCharter {
     }
   }
 
-  /// The directory and the name of a file of the state directory; `nil` if the path is none.
-  func kept(_ path: String) -> (directory: String, name: String)? {
+  /// Whether a file of the state directory would have this path.
+  func isKept(_ path: String) -> Bool {
     let directory = StateDirectory.parent(of: path)
-    guard settings.contains(where: { $0.stateDirectory == directory }) else { return nil }
+    guard settings.contains(where: { $0.stateDirectory == directory }) else { return false }
     let name = String(decoding: path.utf8.dropFirst(directory.utf8.count + 1), as: UTF8.self)
-    return name.isEmpty || name == "." || name == ".." ? nil : (directory, name)
+    return !["", ".", ".."].contains(name)
   }
 
   private var watchedFiles: [String] {
@@ -94,7 +103,9 @@ struct RoomCharter {
   /// Whether Tor's control port is used, whose cookie is read.
   var usesTorControl: Bool { settings.contains { $0.torControl != nil } }
 
-  private func isReadable(_ path: String) -> Bool { source.mayHold(path) || watchedFiles.contains(path) }
+  private func isReadable(_ path: String) -> Bool {
+    source.mayHold(path) || watchedFiles.contains(path) || [UserFiles.usersPath, UserFiles.groupsPath].contains(path)
+  }
 
   private func isDirectory(_ path: String) -> Bool {
     source.directories.contains(path) || settings.contains { $0.stateDirectory == path }

@@ -13,21 +13,28 @@ public final class RoomHelper {
   /// The number of its end of the channel.
   static let channel: Int32 = 3
   // More hooks than run at the same time, with those that the daemon ends itself.
-  private static let mostHooks = 64
-  private static let mostHostsLines = 1 << 16
+  static let mostHooks = 64
+  static let mostHostsLines = 1 << 16
+  // An address, a petname with its zone, and an onion name.
+  static let mostHostsLineBytes = 512
 
-  private var charter: RoomCharter
+  var charter: RoomCharter
+  // Whom the daemon becomes; `nil` for whoever it was from the start.
+  let account: UserFiles.Account?
   private var privileges: Privileges
-  private let hooks = OwnHookStarter()
-  private var running: Set<Int32> = []
-  private var lines: [String] = []
+  // The daemon, whose channel is nobody else's.
+  private let parent = SystemCall.parent
+  let hooks = OwnHookStarter()
+  var running: Set<Int32> = []
+  var lines: [String] = []
   // Descriptors that go with the next reply, which owns them.
-  private var sent: [Int32] = []
+  var sent: [Int32] = []
 
   /// Reads the configuration, and opens what the interface needs.
   private init(_ source: ConfigurationSource) throws {
     let configuration = try source.load()
     charter = RoomCharter(configuration, from: source)
+    account = try RoomLock.account(configuration.settings.daemon.user)
     privileges = try Privileges(configuration.settings.daemon.interface)
     try RoomHelper.keepLittle(configuration.settings.daemon)
   }
@@ -60,7 +67,6 @@ public final class RoomHelper {
     let kept = try SystemCall.capabilities() & wanted.reduce(0) { $0 | $1.bit }
     // Hooks that are not root's inherit what a service manager gave the daemon.
     try SystemCall.keepCapabilities(kept, isInherited: SystemCall.user != 0)
-    try SystemCall.endWithParent()
   }
 
   private static func reply(_ reply: RoomReply, with descriptors: [Int32] = []) {
@@ -82,8 +88,8 @@ public final class RoomHelper {
       // A message that is too large is nobody's who keeps to the list.
       return false
     }
-    // Whoever sends what is no request is not the daemon that was started.
-    guard let request else { return false }
+    // Whoever sends what is no request is not the daemon that was started, nor is whoever got its end of the channel.
+    guard let request, SystemCall.parent == parent else { return false }
     let answer: RoomReply
     do throws(PrivilegeError) {
       // They are open until it is answered.
@@ -110,7 +116,7 @@ public final class RoomHelper {
     }
   }
 
-  private func refusal(_ what: String) -> RoomReply { .failed(SystemError(call: what, number: EACCES)) }
+  func refusal(_ what: String) -> RoomReply { .failed(SystemError(call: what, number: EACCES)) }
 
   private func answer(_ request: RoomRequest, _ descriptor: Int32?) throws(PrivilegeError) -> RoomReply {
     switch request {
@@ -127,6 +133,9 @@ public final class RoomHelper {
         if case .unreadable(let cause) = error { isDenied = cause.isDenied }
         return .refused("\(error)", isDenied: isDenied)
       }
+    case .configurationSettled(let isNew):
+      charter.settle(isNew: isNew)
+      return .done
     case .checkHook(let hook):
       guard charter.allows(hook) else { return .line("the configuration has no hook \(hook.path.quotedLine())") }
       do throws(HookError) { try hook.check() } catch { return .line(error.description) }
@@ -161,134 +170,10 @@ public final class RoomHelper {
   private func take(_ body: () throws(SystemError) -> Int32) throws(PrivilegeError) {
     do throws(SystemError) { sent.append(try body()) } catch { throw .failed(act: "hand over a descriptor", error) }
   }
-
-  // MARK: - Files and programs
-
-  private func answerFile(_ request: RoomRequest, _ descriptor: Int32?) throws(SystemError) -> RoomReply {
-    switch request {
-    case .open(let path, let use):
-      if let (directory, name) = charter.kept(path), use == .read {
-        sent.append(try RoomHelper.openKept(name, in: directory))
-        return .done
-      }
-      let isCookie = use == .read && charter.usesTorControl && path.hasSuffix("cookie") && path.hasPrefix("/")
-      guard charter.allows(path, use) || isCookie else { return refusal("open \(path)") }
-      let file = try SystemCall.open(path, use.flags, mode: 0o640)
-      if !charter.allows(path, use) {
-        let status = try SystemCall.status(file.number)
-        // So long is a cookie (control-spec, AUTHENTICATE).
-        guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 32 else { return refusal("open \(path)") }
-      }
-      sent.append(try SystemCall.duplicate(file.number))
-      return .done
-    case .watch(let path, let mask):
-      guard let descriptor, charter.allowsWatch(path) else { return refusal("inotify_add_watch \(path)") }
-      return .number(try SystemCall.watch(path, mask, in: descriptor))
-    case .connect(let path):
-      guard let descriptor, charter.allowsConnection(to: path) else { return refusal("connect to \(path)") }
-      let isConnected = try SocketAddress.unix(path).withSocketAddress { pointer, size throws(SystemError) in
-        try SystemCall.connect(descriptor, to: pointer, size, "connect to unix:\(path)")
-      }
-      return .number(isConnected ? 1 : 0)
-    case .remove(let path):
-      guard charter.allowsRemoval(of: path), let found = try SystemCall.look(at: path),
-        found.st_mode & S_IFMT == S_IFSOCK
-      else { return refusal("unlink \(path)") }
-      try SystemCall.remove(path)
-      return .done
-    case .addHosts(let new):
-      guard lines.count + new.count <= RoomHelper.mostHostsLines else { return refusal("keep so many names") }
-      lines += new
-      return .done
-    case .keepHosts(let path): return keepHosts(path)
-    case .startHook(let hook, let name, let peer): return try start(hook, name, peer)
-    case .hookEnding(let process):
-      guard running.contains(process) else { return refusal("wait for process \(process)") }
-      guard let ending = try hooks.ending(of: process) else { return .done }
-      running.remove(process)
-      return .ending(ending)
-    case .endHook(let process):
-      guard running.remove(process) != nil else { return refusal("end process \(process)") }
-      hooks.end(process)
-      return .done
-    default: return refusal("answer")
-    }
-  }
-
-  /// Opens a file of the state directory, whose owner may have put anything there: a file of that owner's, and neither a
-  /// link nor a further name of another.
-  private static func openKept(_ name: String, in path: String) throws(SystemError) -> Int32 {
-    let directory = try SystemCall.open(path, O_RDONLY | O_DIRECTORY)
-    let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
-    let file = try SystemCall.open(name, in: directory.number, flags, path: "\(path)/\(name)")
-    let (status, owner) = (try SystemCall.status(file.number), try SystemCall.status(directory.number).st_uid)
-    guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == owner, status.st_nlink == 1 else {
-      throw SystemError(call: "open \(path)/\(name)", number: EACCES)
-    }
-    return try SystemCall.duplicate(file.number)
-  }
-
-  private func keepHosts(_ path: String) -> RoomReply {
-    defer { lines = [] }
-    guard let (owner, zone) = charter.hosts(at: path) else { return refusal("write \(path)") }
-    guard lines.allSatisfy({ RoomCharter.isHostsLine($0, zone: zone) }) else { return refusal("write \(path)") }
-    do throws(KeptHosts.Obstacle) {
-      try KeptHosts.put(HostsBlock(lines, of: owner), into: path)
-      return .line("")
-    } catch {
-      return .line(error.description)
-    }
-  }
-
-  private func start(_ hook: Hook, _ name: OnionName, _ peer: ConfiguredPeer?) throws(SystemError) -> RoomReply {
-    guard charter.allows(hook), running.count < RoomHelper.mostHooks else { return refusal("start \(hook.path)") }
-    // One that is gone is told as such.
-    _ = try SystemCall.status(at: hook.path)
-    // Whoever could have put another program there since it was checked at the start has had time for it.
-    do throws(HookError) { try hook.check() } catch { return refusal(error.description) }
-    let place = HookOccasion.Place(charter.interface, as: name)
-    let started = try hooks.start(hook, for: HookOccasion(event: hook.event, place: place, peer: peer))
-    do throws(SystemError) {
-      sent.append(try SystemCall.duplicate(started.watch.number))
-      sent.append(try SystemCall.duplicate(started.output.number))
-    } catch {
-      hooks.end(started.process)
-      throw error
-    }
-    running.insert(started.process)
-    return .number(started.process)
-  }
 }
 
 /// An owner of a descriptor that an array can hold.
 private final class FileDescriptorBox {
   let file: FileDescriptor
   init(_ file: consuming FileDescriptor) { self.file = file }
-}
-
-extension RoomRequest.Use {
-  /// The flags that a file is opened with, whatever the daemon would like.
-  fileprivate var flags: Int32 {
-    switch self {
-    case .read: O_RDONLY | O_NONBLOCK | O_NOCTTY
-    case .readPlain: O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
-    case .directory: O_RDONLY | O_DIRECTORY
-    case .place: SystemCall.placeFlag
-    case .placePlain: SystemCall.placeFlag | O_NOFOLLOW
-    case .log: O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY
-    }
-  }
-
-  /// The use that a call with these flags makes; `nil` if it is none.
-  init?(flags: Int32) {
-    if flags & SystemCall.placeFlag != 0 {
-      self = flags & O_NOFOLLOW == 0 ? .place : .placePlain
-    } else if flags & O_ACCMODE == O_RDONLY {
-      self = flags & O_DIRECTORY != 0 ? .directory : flags & O_NOFOLLOW == 0 ? .read : .readPlain
-    } else if flags & O_ACCMODE == O_WRONLY, flags & O_APPEND != 0 {
-      self = .log
-    } else {
-      return nil
-    }
-  }
 }

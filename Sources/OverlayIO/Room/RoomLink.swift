@@ -54,7 +54,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     return reply
   }
 
-  /// Asks; the numbers of the descriptors that come with the reply are the caller's to close.
+  /// Asks; the numbers of the descriptors that come with the reply are the caller's to close. With a failure come none.
   private func ask(
     _ request: RoomRequest, with descriptor: Int32? = nil
   ) throws(SystemError) -> (reply: RoomReply, descriptors: [Int32]) {
@@ -64,8 +64,18 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     try SystemCall.send(channel?.number ?? -1, bytes, with: descriptor.map { [$0] } ?? [])
     var descriptors: [Int32] = []
     let reply = try receive(&descriptors)
-    if case .failed(let error) = reply { throw error }
+    if case .failed(let error) = reply {
+      for descriptor in descriptors { SystemCall.close(descriptor) }
+      throw error
+    }
     return (reply, descriptors)
+  }
+
+  /// Asks for what no descriptor comes with.
+  private func askPlainly(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomReply {
+    let answer = try ask(request, with: descriptor)
+    for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+    return answer.reply
   }
 
   private static func check(_ reply: RoomReply) throws(PrivilegeError) {
@@ -77,7 +87,10 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   ) throws(PrivilegeError) -> (reply: RoomReply, descriptors: [Int32]) {
     let answer: (reply: RoomReply, descriptors: [Int32])
     do throws(SystemError) { answer = try ask(request) } catch { throw .failed(act: "ask the helper", error) }
-    try RoomLink.check(answer.reply)
+    if case .refused(let reason, let isDenied) = answer.reply {
+      for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+      throw .reported(reason, isDenied: isDenied)
+    }
     return answer
   }
 
@@ -106,12 +119,19 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
 
   /// What the namespace of the interface is like.
   func survey() throws(PrivilegeError) -> NamespaceSurvey {
-    guard case .survey(let survey) = try askAboutInterface(.survey).reply else { return NamespaceSurvey() }
+    let answer = try askAboutInterface(.survey)
+    for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+    guard case .survey(let survey) = answer.reply else { return NamespaceSurvey() }
     return survey
   }
 
   /// Lets the helper read the configuration again.
-  func configurationChanged() throws(PrivilegeError) { _ = try askAboutInterface(.configurationChanged) }
+  func configurationChanged() throws(PrivilegeError) {
+    for descriptor in try askAboutInterface(.configurationChanged).descriptors { SystemCall.close(descriptor) }
+  }
+
+  /// Tells the helper whether the daemon does what it has read last, or goes on as before.
+  func configurationSettled(isNew: Bool) { _ = try? askPlainly(.configurationSettled(isNew: isNew)) }
 
   // MARK: - Paths
 
@@ -119,13 +139,16 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor {
     guard let use = RoomRequest.Use(flags: flags) else { throw SystemError(call: "open \(path)", number: EACCES) }
     let answer = try ask(.open(path, use))
-    guard answer.descriptors.count == 1 else { throw SystemError(call: "open \(path)", number: EACCES) }
+    guard answer.descriptors.count == 1 else {
+      for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+      throw SystemError(call: "open \(path)", number: EACCES)
+    }
     return FileDescriptor(owning: answer.descriptors[0])
   }
 
   /// Lets a queue hear of changes at a path.
   func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {
-    guard case .number(let number) = try ask(.watch(path, mask), with: queue).reply else {
+    guard case .number(let number) = try askPlainly(.watch(path, mask), with: queue) else {
       throw SystemError(call: "inotify_add_watch \(path)", number: EACCES)
     }
     return number
@@ -133,23 +156,23 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
 
   /// Begins to connect a socket to Tor's UNIX socket.
   func connect(_ socket: Int32, toPath path: String) throws(SystemError) -> Bool {
-    guard case .number(let number) = try ask(.connect(path), with: socket).reply else {
+    guard case .number(let number) = try askPlainly(.connect(path), with: socket) else {
       throw SystemError(call: "connect to unix:\(path)", number: EACCES)
     }
     return number == 1
   }
 
   /// Removes a socket of the daemon's.
-  func remove(_ path: String) throws(SystemError) { _ = try ask(.remove(path)) }
+  func remove(_ path: String) throws(SystemError) { _ = try askPlainly(.remove(path)) }
 
   /// Puts a block into a hosts file.
   func keepHosts(_ lines: [String], in path: String) throws(KeptHosts.Obstacle) {
     let reply: RoomReply
     do throws(SystemError) {
       for start in stride(from: 0, to: lines.count, by: RoomRequest.mostLines) {
-        _ = try ask(.addHosts(Array(lines[start...].prefix(RoomRequest.mostLines))))
+        _ = try askPlainly(.addHosts(Array(lines[start...].prefix(RoomRequest.mostLines))))
       }
-      reply = try ask(.keepHosts(path)).reply
+      reply = try askPlainly(.keepHosts(path))
     } catch {
       throw .system(error)
     }
@@ -161,7 +184,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   /// Throws if the program cannot be run, or if somebody else could replace it.
   func check(_ hook: Hook) throws(HookError) {
     let reply: RoomReply
-    do throws(SystemError) { reply = try ask(.checkHook(hook)).reply } catch { throw HookError(hook, error.reason) }
+    do throws(SystemError) { reply = try askPlainly(.checkHook(hook)) } catch { throw HookError(hook, error.reason) }
     if case .line(let reason) = reply, !reason.isEmpty { throw HookError(described: reason) }
   }
 
@@ -169,6 +192,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   func start(_ hook: Hook, for occasion: HookOccasion) throws(SystemError) -> StartedHook {
     let answer = try ask(.startHook(hook, occasion.place.name, occasion.peer))
     guard case .number(let process) = answer.reply, answer.descriptors.count == 2 else {
+      for descriptor in answer.descriptors { SystemCall.close(descriptor) }
       throw SystemError(call: "start \(hook.path)", number: EBADMSG)
     }
     return StartedHook(
@@ -178,10 +202,10 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
 
   /// How a program ended.
   func ending(of process: Int32) throws(SystemError) -> SystemCall.Ending? {
-    guard case .ending(let ending) = try ask(.hookEnding(process)).reply else { return nil }
+    guard case .ending(let ending) = try askPlainly(.hookEnding(process)) else { return nil }
     return ending
   }
 
   /// Ends a program.
-  func end(_ process: Int32) { _ = try? ask(.endHook(process)) }
+  func end(_ process: Int32) { _ = try? askPlainly(.endHook(process)) }
 }

@@ -23,18 +23,29 @@ enum RoomLock {
     return account
   }
 
-  /// Gives up all rights, for good, and all system calls but those of `RoomCalls`. The process has one thread. What the
-  /// kernel lacks for that is returned, in words.
-  static func shut(as account: UserFiles.Account?) throws(PrivilegeError) -> [String] {
-    var missing: [String] = []
+  /// Gives up all rights, for good, what `Landlock` does not allow, and all system calls but those of `RoomCalls`. The
+  /// process has one thread. What the kernel lacks for that is returned, in words.
+  static func shut(as account: UserFiles.Account?, _ settings: DaemonSettings) throws(PrivilegeError) -> [String] {
+    let landlock: Landlock
     do throws(SystemError) {
-      SystemCall.dropBoundingCapabilities()
-      if let account, account.user != 0 {
+      landlock = try Landlock(settings, serving: account?.user)
+    } catch {
+      throw .failed(act: "make rules for files", error)
+    }
+    SystemCall.dropBoundingCapabilities()
+    if let account, account.user != 0 {
+      do throws(SystemError) {
         try SystemCall.become(user: account.user, group: account.group, groups: account.groups)
+      } catch {
+        throw error.isDenied ? .cannotBecome(account.name) : .failed(act: "become user \(account.name)", error)
       }
+    }
+    var missing = landlock.missing
+    do throws(SystemError) {
       try SystemCall.keepCapabilities(0)
       try SystemCall.refuseNewPrivileges()
       try SystemCall.refuseDumps()
+      try landlock.enforce()
       // Last: it takes away what the calls before it need.
       if try !bound() { missing.append("filters of system calls (seccomp)") }
     } catch {
@@ -56,13 +67,14 @@ enum RoomLock {
   }
 
   /// Gives the state directory, which is made where it is missing, and what a daemon of root's has kept in it, to a user.
-  /// Throws what that user will miss.
-  static func give(_ path: String, to account: UserFiles.Account) throws(SystemError) {
+  /// Throws what that user will miss; returns whether the keys of onion services are there.
+  static func give(_ path: String, to account: UserFiles.Account) throws(SystemError) -> Bool {
     try SystemCall.makeDirectory(path, mode: 0o700)
-    let directory = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+    let directory = try TrustedPath.open(path, flags, serving: account.user)
     let owner = try SystemCall.status(directory.number).st_uid
-    guard owner == 0 || owner == account.user else { return }
-    let names = try SystemCall.names(in: path, limit: 4_096).filter {
+    guard owner == 0 || owner == account.user else { return false }
+    let names = try SystemCall.names(in: directory.number, path: path, limit: 4_096).filter {
       stateFiles.contains($0) || $0.hasPrefix("identity")
     }
     for name in names {
@@ -77,5 +89,6 @@ enum RoomLock {
     if owner == 0, account.user != 0 {
       try SystemCall.give(directory.number, to: account.user, account.group, path: path)
     }
+    return names.contains { $0.hasPrefix("identity") }
   }
 }

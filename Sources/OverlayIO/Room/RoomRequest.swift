@@ -24,6 +24,8 @@ enum RoomRequest: Equatable {
   case survey
   /// The configuration is read again: by the helper itself, which takes nobody's word for what it says.
   case configurationChanged
+  /// The daemon does what the configuration says that was read last, or could not and goes on as before.
+  case configurationSettled(isNew: Bool)
   /// A file that the configuration names, or a part of the configuration, is opened.
   case open(String, Use)
   /// The queue of inotify(7) that comes along hears of these events of such a file, or of a directory on the way to it.
@@ -56,6 +58,7 @@ extension RoomRequest {
     case .privileged(let request): request.message
     case .survey: RoomMessage(20)
     case .configurationChanged: RoomMessage(21)
+    case .configurationSettled(let isNew): RoomMessage(32, [isNew ? "1" : "0"])
     case .open(let path, let use): RoomMessage(22, [path, use.rawValue])
     case .watch(let path, let mask): RoomMessage(23, [path, "\(mask)"])
     case .connect(let path): RoomMessage(24, [path])
@@ -80,6 +83,9 @@ extension RoomRequest {
       self = .privileged(request)
     case (20, 0): self = .survey
     case (21, 0): self = .configurationChanged
+    case (32, 1):
+      guard fields[0] == "1" || fields[0] == "0" else { return nil }
+      self = .configurationSettled(isNew: fields[0] == "1")
     case (22, 2):
       guard let use = Use(rawValue: fields[1]) else { return nil }
       self = .open(fields[0], use)

@@ -23,6 +23,14 @@ public enum SocketAddress: Hashable, Sendable {
     }
   }
 
+  /// The TCP port; `nil` for a UNIX socket.
+  var port: UInt16? {
+    switch self {
+    case .ipv4(_, let port), .ipv6(_, let port): port
+    case .unix: nil
+    }
+  }
+
   /// Whether only this host can be at the other end.
   var isLoopback: Bool {
     switch self {

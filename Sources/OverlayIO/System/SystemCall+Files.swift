@@ -129,7 +129,12 @@ extension SystemCall {
   /// The names in the directory at `path`, in any order. More than `limit` are EFBIG.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String] {
     let file = try open(path, O_RDONLY | O_DIRECTORY)
-    let descriptor = try duplicate(file.number)
+    return try names(in: file.number, path: path, limit: limit)
+  }
+
+  /// The same of an open directory, of which they are read once; `path` names it in an error.
+  static func names(in directory: Int32, path: String, limit: Int) throws(SystemError) -> [String] {
+    let descriptor = try duplicate(directory)
     // It owns that descriptor from here on.
     guard let directory = Glibc.fdopendir(descriptor) else {
       close(descriptor)

@@ -91,9 +91,12 @@ extension SystemCall {
     try perform("prctl PR_SET_DUMPABLE") { oncilla_refuse_dumps() }
   }
 
-  /// Lets the process be killed when the thread ends that started it.
-  static func endWithParent() throws(SystemError) {
-    try perform("prctl PR_SET_PDEATHSIG") { oncilla_end_with_parent(SIGKILL) }
+  /// The number of the process that started this one, and of another once that has ended.
+  static var parent: Int32 { Glibc.getppid() }
+
+  /// Whether calls on a descriptor do not wait.
+  static func isNonblocking(_ descriptor: Int32) throws(SystemError) -> Bool {
+    try perform("fcntl F_GETFL") { Glibc.fcntl(descriptor, F_GETFL) } & O_NONBLOCK != 0
   }
 
   /// Sets the name of the process that lists of processes show, of 15 bytes at most.

@@ -28,8 +28,14 @@ extension SystemCall {
 
   /// What the link at `path` says.
   static func target(of path: String) throws(SystemError) -> String {
+    try target(of: path, in: AT_FDCWD, path: path)
+  }
+
+  /// What the link of this name in a directory says, or an open link where the name is empty; `path` names it in an
+  /// error.
+  static func target(of name: String, in directory: Int32, path: String) throws(SystemError) -> String {
     var buffer = [CChar](repeating: 0, count: 4096)
-    let count = try perform("readlink \(path)") { Glibc.readlink(path, &buffer, buffer.count) }
+    let count = try perform("readlink \(path)") { Glibc.readlinkat(directory, name, &buffer, buffer.count) }
     return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 

@@ -41,7 +41,7 @@ struct RoomCharterTests {
     }
   }
 
-  @Test("prefixes are those of the configuration, as it was read or as it was before")
+  @Test("prefixes are those that the daemon has, and those that it had while it changes")
   func prefixes() throws {
     try withCharter("serve = fd00:a::/64") { charter, directory in
       let (first, second) = (try #require(IPPrefix("fd00:a::/64")), try #require(IPPrefix("fd00:b::/64")))
@@ -52,8 +52,38 @@ struct RoomCharterTests {
       try charter.readAgain()
       #expect(charter.allows(.setPrefixes(routes: [], served: [second])) == true)
       #expect(charter.allows(.setPrefixes(routes: [], served: [first])) == true)
-      try charter.readAgain()
+      charter.settle(isNew: true)
       #expect(charter.allows(.setPrefixes(routes: [], served: [first])) == false)
+      #expect(charter.allows(.setPrefixes(routes: [], served: [second])) == true)
+    }
+  }
+
+  @Test("what the daemon did stays allowed however often a change fails")
+  func failedChanges() throws {
+    try withCharter("serve = fd00:a::/64") { charter, directory in
+      let first = try #require(IPPrefix("fd00:a::/64"))
+      for number in 1...3 {
+        try directory.write("oncilla.conf", "onion = \(RoomCharterTests.name)\nserve = fd00:b\(number)::/64\n")
+        try charter.readAgain()
+        charter.settle(isNew: false)
+        #expect(charter.allows(.setPrefixes(routes: [], served: [first])) == true)
+        let other = try #require(IPPrefix("fd00:b\(number)::/64"))
+        #expect(charter.allows(.setPrefixes(routes: [], served: [other])) == false)
+      }
+    }
+  }
+
+  @Test("what needs a restart stays as it is, however often the configuration is read")
+  func restartingSettings() throws {
+    try withCharter("control = /run/o.sock\ninterface = oncilla7") { charter, directory in
+      for number in 1...3 {
+        try directory.write(
+          "oncilla.conf",
+          "onion = \(RoomCharterTests.name)\ncontrol = /run/\(number).sock\ninterface = other\(number)\n")
+        try charter.readAgain()
+        #expect(charter.allowsRemoval(of: "/run/o.sock") && !charter.allowsRemoval(of: "/run/\(number).sock"))
+        #expect("\(charter.interface.name)" == "oncilla7")
+      }
     }
   }
 
@@ -64,6 +94,9 @@ struct RoomCharterTests {
       #expect(charter.allows("/etc/tor/onioncat.hosts", .read))
       #expect(charter.allows(directory.file("oncilla.conf"), .read))
       #expect(charter.allows("/var/lib/o", .directory))
+      #expect(charter.allows("/etc/passwd", .read) && charter.allows("/etc/group", .read))
+      #expect(charter.isKept("/var/lib/o/names") && !charter.isKept("/var/lib/o/..") && !charter.isKept("/var/lib/o/"))
+      #expect(!charter.isKept("/var/lib/other") && !charter.isKept("/etc/shadow"))
       #expect(charter.allows("/var/log/o.log", .log))
       for path in ["/etc/shadow", "/var/log/o.log", "/var/lib/o", "/etc/hosts", "/etc/tor/../shadow", ""] {
         #expect(!charter.allows(path, .read), "\(path)")
@@ -72,6 +105,7 @@ struct RoomCharterTests {
       #expect(!charter.allows("/etc", .directory))
       #expect(charter.allowsWatch("/etc/tor") && charter.allowsWatch("/"))
       #expect(!charter.allowsWatch("/etc/to") && !charter.allowsWatch("/root"))
+      #expect(!charter.allowsWatch("") && !charter.allowsWatch("."))
     }
   }
 
