@@ -33,7 +33,7 @@ public struct LookupKey: Equatable, Sendable {
   }
 
   /// Returns whether a host that Tor serves today can have this address: the last byte of its name is the version.
-  static func mayBelong(to address: IPv6Address) -> Bool { address.low & 0xff == 3 }
+  public static func mayBelong(to address: IPv6Address) -> Bool { address.low & 0xff == 3 }
 
   /// The lookup service's name and key together: `TorKeyFiles` makes of it what a `HiddenServiceDir` holds.
   public var identity: StoredIdentity { StoredIdentity(name: name, key: key) }

@@ -22,8 +22,10 @@ struct NameSearch {
   var openRounds = 0
   var roundsEnd = Instant.distantFuture
 
-  /// Whether it is remembered if nothing is found.
-  var isMiss = true
+  /// Whether anybody was asked, and whether anybody has answered, be it that the name is not known.
+  var (wasAsked, wasAnswered) = (false, false)
+  /// Whether all that were to be asked could be.
+  var couldAsk = true
 
   private let lastEnd: Instant
   private var end: Instant
@@ -40,6 +42,9 @@ struct NameSearch {
     nextRound = now
     if let disproved { tried = [disproved] }
   }
+
+  /// Whether it is remembered if nothing is found.
+  var isMiss: Bool { wasAsked && couldAsk }
 
   /// Whether a name that was told is being dialled.
   var isTrying: Bool { trial != nil }

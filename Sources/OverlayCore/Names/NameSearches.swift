@@ -49,8 +49,10 @@ struct NameSearches {
   enum Answer {
     /// Tor knows no such service.
     case absent
-    /// Nothing, or nothing that is believed.
+    /// Nothing that is believed.
     case useless
+    /// Nothing at all: neither the service nor Tor.
+    case silence
   }
 
   /// How often something may begin: so many times a minute, and as many as there may be searches at once.
@@ -59,7 +61,9 @@ struct NameSearches {
     /// The time from which on it is permitted, where it was not when it was due.
     private(set) var next = Instant(nanoseconds: 0)
 
-    init(perMinute count: Int) { bucket = TokenBucket(rate: Double(count) / 60, burst: Double(limit)) }
+    init(perMinute count: Int, atOnce limit: Int) {
+      bucket = TokenBucket(rate: Double(count) / 60, burst: Double(limit))
+    }
 
     func has(at now: Instant) -> Bool { bucket.has(at: now) }
 
@@ -71,18 +75,32 @@ struct NameSearches {
     }
   }
 
-  /// Whether the lookup service is asked. Acquaintances are in any case.
-  var asksLookupService: Bool
+  /// Whether the lookup service is asked. Acquaintances are in any case. Searches that have begun ask it no more, either.
+  var asksLookupService: Bool {
+    didSet {
+      if !asksLookupService { for index in searches.indices { searches[index].nextLookUp = .distantFuture } }
+    }
+  }
 
+  private let limit: Int
+  private let missLimit: Int
   private var searches: [NameSearch] = []
   private var openQuestions = 0
-  private var pace = Pace(perMinute: questionsPerMinute)
-  private var roundPace = Pace(perMinute: roundsPerMinute)
+  private var pace: Pace
+  private var roundPace: Pace
   private var misses: [IPv6Address: (count: Int, until: Instant)] = [:]
   private var oldestMisses: [IPv6Address] = []
 
-  /// Makes searches of which none has begun.
-  init(asksLookupService: Bool) { self.asksLookupService = asksLookupService }
+  /// Makes searches of which none has begun: at most `limit` at the same time, with so many questions to the lookup
+  /// service a minute, and so many addresses that are remembered.
+  init(
+    asksLookupService: Bool, limit: Int = NameSearches.limit, questionsPerMinute: Int = NameSearches.questionsPerMinute,
+    missLimit: Int = NameSearches.missLimit
+  ) {
+    (self.asksLookupService, self.limit, self.missLimit) = (asksLookupService, limit, missLimit)
+    pace = Pace(perMinute: questionsPerMinute, atOnce: limit)
+    roundPace = Pace(perMinute: min(questionsPerMinute, NameSearches.roundsPerMinute), atOnce: limit)
+  }
 
   /// The number of searches.
   var count: Int { searches.count }
@@ -93,7 +111,7 @@ struct NameSearches {
   /// Returns whether a search may begin now, whatever its address is. Of a flood of packets to unknown addresses this
   /// alone is asked for nearly each.
   func mayBegin(at now: Instant) -> Bool {
-    searches.count < NameSearches.limit && pace.has(at: now) && roundPace.has(at: now)
+    searches.count < limit && pace.has(at: now) && roundPace.has(at: now)
   }
 
   /// Begins to search for the name of an address, which is not `disproved`. It returns false if the address was not
@@ -110,7 +128,7 @@ struct NameSearches {
 
   /// The time of the next step.
   var nextDeadline: Instant {
-    let lookUps = openQuestions >= NameSearches.limit ? .distantFuture : pace.next
+    let lookUps = openQuestions >= limit ? .distantFuture : pace.next
     return searches.map { $0.nextDeadline(lookUps: lookUps, rounds: roundPace.next) }.min() ?? .distantFuture
   }
 
@@ -121,14 +139,15 @@ struct NameSearches {
       let search = searches[index]
       if search.hasEnded(at: now) {
         remove(index)
-        if search.isMiss { noteMiss(search.address, at: now) }
+        if search.isMiss { noteMiss(search.address, counts: search.wasAnswered, at: now) }
         return .fail(search.address)
       }
       guard !search.isTrying else { continue }
-      if search.nextLookUp <= now, openQuestions < NameSearches.limit, pace.take(at: now) {
+      if search.nextLookUp <= now, openQuestions < limit, pace.take(at: now) {
         openQuestions += 1
         searches[index].openQuestions += 1
         searches[index].nextIndex += 1
+        searches[index].wasAsked = true
         let isLast = search.nextIndex == LookupKey.indices.upperBound
         searches[index].nextLookUp = isLast ? .distantFuture : now + NameSearches.hedgeTime
         return .lookUp(search.address, index: search.nextIndex)
@@ -146,11 +165,14 @@ struct NameSearches {
     openQuestions -= 1
     guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
     searches[index].openQuestions -= 1
-    guard searches[index].nextIndex == asked + 1, asked < LookupKey.indices.upperBound else { return }
+    if answer != .silence { searches[index].wasAnswered = true }
+    guard asksLookupService, searches[index].nextIndex == asked + 1, asked < LookupKey.indices.upperBound else {
+      return
+    }
     searches[index].nextLookUp =
       switch answer {
       case .absent: .distantFuture
-      case .useless: now
+      case .useless, .silence: now
       }
   }
 
@@ -160,13 +182,14 @@ struct NameSearches {
     openQuestions -= 1
     guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
     searches[index].openQuestions -= 1
-    (searches[index].nextLookUp, searches[index].isMiss) = (.distantFuture, false)
+    (searches[index].nextLookUp, searches[index].couldAsk) = (.distantFuture, false)
   }
 
   /// Notes how many acquaintances were asked in a round. Where there are none, no other round follows.
   mutating func asked(_ address: IPv6Address, acquaintances count: Int) {
     guard let index = searches.firstIndex(where: { $0.address == address }) else { return }
     searches[index].openRounds += count
+    if count > 0 { searches[index].wasAsked = true }
     if count == 0 { searches[index].nextRound = .distantFuture }
   }
 
@@ -174,6 +197,7 @@ struct NameSearches {
   /// Once all that were asked have answered none is asked again.
   mutating func acquaintanceAnswered(_ address: IPv6Address, questions: Int = 1) {
     guard questions > 0, let index = searches.firstIndex(where: { $0.address == address }) else { return }
+    searches[index].wasAnswered = true
     searches[index].openRounds = max(0, searches[index].openRounds - questions)
     if searches[index].openRounds == 0 { searches[index].nextRound = .distantFuture }
   }
@@ -211,25 +235,29 @@ struct NameSearches {
 
   // MARK: - Ends
 
-  /// Ends the search for an address whose name is known now.
+  /// Ends the search for an address whose name is known now, or that nobody is to be asked for.
   mutating func end(_ address: IPv6Address) {
-    misses[address] = nil
+    if misses.removeValue(forKey: address) != nil { oldestMisses.removeAll { $0 == address } }
     if let index = searches.firstIndex(where: { $0.address == address }) { remove(index) }
   }
 
   private mutating func remove(_ index: Int) { searches.remove(at: index) }
 
-  private mutating func noteMiss(_ address: IPv6Address, at now: Instant) {
+  /// Forgets which addresses were not found, because others may answer now.
+  mutating func forgetMisses() { (misses, oldestMisses) = ([:], []) }
+
+  /// Notes that an address was not found. It counts towards a longer pause if anybody has said so.
+  private mutating func noteMiss(_ address: IPv6Address, counts: Bool, at now: Instant) {
     let last = misses[address]
     let isOld = last.map { $0.until + NameSearches.pause(afterMisses: .max) < now } ?? true
-    let count = isOld ? 1 : (last?.count ?? 0) + 1
+    let count = (isOld ? 0 : last?.count ?? 0) + (counts ? 1 : 0)
     if misses.updateValue((count, now + NameSearches.pause(afterMisses: count)), forKey: address) == nil {
       oldestMisses.append(address)
     }
-    guard oldestMisses.count > NameSearches.missLimit else { return }
+    guard oldestMisses.count > missLimit else { return }
     // Half of them at once, so that each costs little.
-    for address in oldestMisses.prefix(NameSearches.missLimit / 2) { misses[address] = nil }
-    oldestMisses.removeFirst(NameSearches.missLimit / 2)
+    for address in oldestMisses.prefix(missLimit / 2) { misses[address] = nil }
+    oldestMisses.removeFirst(missLimit / 2)
   }
 
   /// Returns the time for which an address is not searched for again after it was not found so many times, none of which

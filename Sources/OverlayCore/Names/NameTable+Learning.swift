@@ -69,6 +69,11 @@ extension NameTable {
     unreached(name).map { learned[$0].wantedUntil >= now } ?? false
   }
 
+  /// Returns whether the last dial to the name has failed.
+  func hasFailed(_ name: OnionName) -> Bool {
+    learned.find(name.address).map { learned[$0].name == name && learned[$0].hasFailed } ?? false
+  }
+
   /// Notes that a dial to the name failed.
   mutating func failed(_ name: OnionName) {
     if let place = learned.find(name.address), learned[place].name == name { learned[place].hasFailed = true }

@@ -10,21 +10,25 @@ extension Node {
   /// The number of names that this identity knows, its own among them. It looks at every name that the operator gave.
   public var knownNameCount: Int { names.count + 1 }
 
-  /// Returns the name of an address that can be dialled; `nil` if none is known.
+  /// Returns the name of an address that can be dialled; `nil` if none is known, or its own claim is all that is known of
+  /// it.
   public func known(at address: IPv6Address, _ now: Instant) -> KnownName? {
     if address == settings.name.address { return knownOwnName }
-    return names.diallable(at: address, now) == nil ? nil : names.known(at: address, now)
+    guard let name = names.diallable(at: address, now), !names.isStranger(name) else { return nil }
+    return names.known(at: address, now)
   }
 
-  /// Returns the name of an address, and begins to search for it if it is not known.
+  /// Returns the name of an address, and begins to search for it if it is not known, or if its own claim is all that is
+  /// known of it.
   public mutating func resolve<Device: PacketDevice & ~Copyable>(
     _ address: IPv6Address, turn: inout Turn<Device>
   ) -> Resolution {
     if let known = known(at: address, turn.now) { return .known(known) }
     defer { tellUnresolved(turn: &turn) }
-    if peers.search(for: address, names: &names, streams: &streams, out: &out, at: turn.now) != nil {
-      return .searching
-    }
+    let claimed = names.name(of: address).flatMap { names.hasFailed($0) ? $0 : nil }
+    let search = peers.search(
+      for: address, disproved: claimed, names: &names, streams: &streams, out: &out, at: turn.now)
+    if search != nil { return .searching }
     if let known = names.known(at: address, turn.now) { return .known(known) }
     return peers.maySearchLater(for: address, at: turn.now) ? .notNow : .unknown
   }
@@ -33,7 +37,10 @@ extension Node {
   public mutating func forgetName(at address: IPv6Address) -> Bool { names.forgetLearned(address) }
 
   /// Forgets all names that were learned, and returns how many.
-  public mutating func forgetNames() -> Int { names.forgetLearned() }
+  public mutating func forgetNames() -> Int {
+    peers.forgetMisses()
+    return names.forgetLearned()
+  }
 
   /// A number that changes when a learned name comes or goes that is to be remembered.
   public var nameChanges: UInt64 { names.changes }

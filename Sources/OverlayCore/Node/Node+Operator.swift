@@ -48,6 +48,8 @@ extension Node {
     _ address: IPv6Address, turn: inout Turn<Device>
   ) -> Bool {
     guard peers.block(address) else { return false }
+    peers.stopSearch(for: address, names: &names, streams: &streams, out: &out, at: turn.now)
+    tellUnresolved(turn: &turn)
     _ = closeCircuits(of: address, turn: &turn)
     return true
   }

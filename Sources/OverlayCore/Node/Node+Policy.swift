@@ -75,7 +75,10 @@ extension Node {
     admission.use(configuration.table)
     if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.peer.name)) }
     for name in names.replaceConfiguration(with: configuration.names) { leave(name, turn: &turn) }
-    for address in peers.keep(toGroup: configuration.group) { _ = closeCircuits(of: address, turn: &turn) }
+    for address in peers.keep(toGroup: configuration.group) {
+      peers.stopSearch(for: address, names: &names, streams: &streams, out: &out, at: turn.now)
+      _ = closeCircuits(of: address, turn: &turn)
+    }
     if settings.dialsPeers {
       for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
     }

@@ -176,6 +176,8 @@ public struct Node: ~Copyable {
     }
     if peers.way(to: peer, names: &names, streams: &streams, out: &out, at: turn.now) == nil {
       peers.hasten(name, at: turn.now)
+      _ = peers.search(insteadOf: name, names: &names, streams: &streams, out: &out, at: turn.now)
+      tellUnresolved(turn: &turn)
     }
   }
 

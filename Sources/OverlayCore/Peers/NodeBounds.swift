@@ -43,6 +43,14 @@ public struct NodeBounds: Equatable, Sendable {
   /// open accepted circuit that has brought a packet (`StrangerDials`), and packets for the others are refused. The
   /// bound also limits the packets that wait for such dials, 128 KiB each.
   public var strangerDials: Int
+  /// The greatest number of searches for names, and of questions to the lookup service, at the same time: 20, and at
+  /// least 2.
+  public var searches: Int
+  /// The greatest number of questions to the lookup service a minute: 60, and at least 6.
+  public var questionsPerMinute: Int
+  /// The greatest number of addresses that were not found and are remembered: 4,096, and at least 64. Each takes some
+  /// 100 bytes.
+  public var missedNames: Int
   /// The greatest number of log lines that strangers can cause in five minutes, and at once: 5, and at least 1.
   public var strangerLines: Int
   /// The greatest number of flows that this side begins and whose answers the door lets in: 16,384, and at least 256.
@@ -65,6 +73,9 @@ public struct NodeBounds: Equatable, Sendable {
     dials = share(64, atLeast: 8)
     dialsPerSecond = share(64, atLeast: 8)
     strangerDials = share(10, atLeast: 2)
+    searches = share(NameSearches.limit, atLeast: 2)
+    questionsPerMinute = share(NameSearches.questionsPerMinute, atLeast: 6)
+    missedNames = share(NameSearches.missLimit, atLeast: 64)
     strangerLines = share(5, atLeast: 1)
     flows = share(16_384, atLeast: 256)
     reportedPeers = share(50, atLeast: 1)

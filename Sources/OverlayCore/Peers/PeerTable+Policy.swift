@@ -21,6 +21,7 @@ extension PeerTable {
   mutating func change(lookup: LookupMode, at now: Instant) {
     guard lookup != policy.lookup else { return }
     policy.lookup = lookup
+    searches.forgetMisses()
     searches.asksLookupService = lookup != .off
     changeLookupCheck(at: now)
   }

@@ -19,6 +19,30 @@ extension PeerTable {
     return peers.find(address).flatMap { peers[$0].isResolving ? $0 : nil }
   }
 
+  /// Returns the peer with the address of this name, for which another name is searched for, because the name was never
+  /// reached, and cannot be dialled now: anybody can claim one, again and again, that nobody has the key of. It is `nil`
+  /// where the name is not in doubt, or nothing may be searched for.
+  mutating func search(
+    insteadOf name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) -> PeerSlots.Index? {
+    guard names.isUnreached(name), peers.find(name.address).map({ !peers[$0].isPermanent }) ?? true else { return nil }
+    return search(
+      for: name.address, disproved: names.hasFailed(name) ? name : nil, names: &names, streams: &streams, out: &out,
+      at: now)
+  }
+
+  /// Forgets which addresses were not found.
+  mutating func forgetMisses() { searches.forgetMisses() }
+
+  /// Ends the search for an address that nobody is to be asked for any more.
+  mutating func stopSearch(
+    for address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+  ) {
+    guard let peer = peers.find(address), peers[peer].isResolving else { return }
+    endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    giveUp(address, names: &names, streams: &streams, out: &out, at: now)
+  }
+
   /// Returns whether a host other than this one can have the address, and may be looked for.
   private func canBeFound(_ address: IPv6Address) -> Bool {
     LookupKey.mayBelong(to: address) && OverlayNetwork.tor.isPeer(address, of: policy.name.address)
@@ -87,13 +111,14 @@ extension PeerTable {
     at now: Instant
   ) {
     if let peer = peers.find(address) { peers[peer].lookUps.removeAll { $0 == circuit } }
-    let isAbsent =
-      switch end {
-      case .notBuilt(.notFound), .torUnreachable: true
-      case .notBuilt, .failure, .closed, .unneeded: false
-      }
-    searches.lookedUp(address, index: index, isAbsent ? .absent : .useless, at: now)
-    if end == .torUnreachable { torLost(out: &out, at: now) }
+    switch end {
+    case .torUnreachable:
+      searches.couldNotAsk(address)
+      torLost(out: &out, at: now)
+    case .notBuilt(.notFound): searches.lookedUp(address, index: index, .absent, at: now)
+    case .notBuilt(.silence): searches.lookedUp(address, index: index, .silence, at: now)
+    case .notBuilt, .failure, .closed, .unneeded: searches.lookedUp(address, index: index, .useless, at: now)
+    }
   }
 
   /// Notes a name that was found for an address, and dials it if packets wait for it and no other name is tried.
@@ -185,12 +210,14 @@ extension PeerTable {
     return true
   }
 
-  /// Ends the searches for addresses whose names are known now, whoever told them.
+  /// Ends the searches for addresses whose names are known now, whoever told them, and those for which nobody is asked
+  /// any more.
   mutating func endSearches(names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant) {
     for address in searches.addresses {
-      guard let name = names.diallable(at: address, now) else { continue }
+      guard let name = names.diallable(at: address, now), !names.isStranger(name) else { continue }
       nameIsKnown(name, names: &names, streams: &streams, out: &out, at: now)
     }
+    stepSearches(names: &names, streams: &streams, out: &out, at: now)
   }
 
   // MARK: - Waiting

@@ -35,7 +35,10 @@ extension PeerTable {
       enqueue(packet, offload, flow, to: peer, streams: &streams, out: &out, at: now)
       return .taken
     }
-    guard let peer = dial(name, names: &names, streams: &streams, out: &out, at: now) else {
+    guard
+      let peer = dial(name, names: &names, streams: &streams, out: &out, at: now)
+        ?? search(insteadOf: name, names: &names, streams: &streams, out: &out, at: now)
+    else {
       hasten(name, at: now)
       return .unreachable
     }

@@ -68,7 +68,9 @@ struct PeerTable: ~Copyable {
     calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
     strangerLines = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     selfCheck = policy.checksSelf ? SelfCheck() : nil
-    searches = NameSearches(asksLookupService: policy.lookup != .off)
+    searches = NameSearches(
+      asksLookupService: policy.lookup != .off, limit: bounds.searches, questionsPerMinute: bounds.questionsPerMinute,
+      missLimit: bounds.missedNames)
     lookupCheck = LookupCheck(interval: policy.lookupInterval, tellsTor: policy.tellsTor)
     claims = Claims(memoryLimit: bounds.unprovenBytes)
   }
@@ -279,6 +281,7 @@ struct PeerTable: ~Copyable {
     selfCheckTor(isReachable: true, out: &out, at: now)
     changeLookupCheck(at: now)
     for peer in peers.indices { peers[peer].forgive() }
+    searches.forgetMisses()
     dialConfigured(names: &names, streams: &streams, out: &out, at: now)
   }
 

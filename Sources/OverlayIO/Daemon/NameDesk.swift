@@ -49,7 +49,12 @@ extension Pump {
         "the name of \(address) is not known, and cannot be searched for now: Tor is away, or there are too many searches"
       )
     case .unknown, nil:
-      throw ControlError(.notFound, "the name of \(address) is not known, and was not found")
+      guard LookupKey.mayBelong(to: address) else {
+        throw ControlError(
+          .notFound, "\(address) is of nobody whom Tor serves: the address of a name of version 3 ends in 03")
+      }
+      throw ControlError(
+        .notFound, "the name of \(address) was not found; it is looked for again after 10 minutes at most")
     }
   }
 

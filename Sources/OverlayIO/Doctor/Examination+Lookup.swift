@@ -27,7 +27,10 @@ extension Examination {
     }
     let suffix =
       !places.isEmpty && places.allSatisfy { $0.found?.finding == "found" } ? ", and the daemon found itself" : ""
-    if settings.torControl != nil { return .ok("Tor serves this host's lookup name at the daemon's word" + suffix) }
+    if settings.torControl != nil {
+      let isChecked = !suffix.isEmpty
+      return .ok("the daemon has Tor serve this host's lookup name" + (isChecked ? suffix : ", and has not looked yet"))
+    }
     guard settings.socks.isLoopback else { return .skipped("Tor runs on another machine") }
     guard !places.isEmpty else { return .skipped("nothing tells who this host is") }
     let files = TorConfiguration.files(in: paths)

@@ -36,7 +36,7 @@ enum TrustedPath {
   /// The place of what a path names, which is a link only if it is the last one and `follows` says that it stays one.
   static func place(of path: String, follows: Bool, serving user: uid_t? = nil) throws(SystemError) -> Place {
     let flags = O_DIRECTORY | SystemCall.placeFlag
-    var directory = try SystemCall.open(path.hasPrefix("/") ? "/" : ".", flags)
+    var directory = try SystemCall.open(path.hasPrefix("/") ? "/" : ".", in: AT_FDCWD, flags, path: path)
     var rest = names(of: path)
     var links = 0
     while let name = rest.popLast() {
@@ -54,7 +54,7 @@ enum TrustedPath {
         links += 1
         guard links <= mostLinks else { throw SystemError(call: "open \(path)", number: ELOOP) }
         let target = try SystemCall.target(of: "", in: next.number, path: path)
-        if target.hasPrefix("/") { directory = try SystemCall.open("/", flags) }
+        if target.hasPrefix("/") { directory = try SystemCall.open("/", in: AT_FDCWD, flags, path: path) }
         rest += names(of: target)
         continue
       }

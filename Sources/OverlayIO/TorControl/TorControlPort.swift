@@ -144,9 +144,10 @@ final class TorControlPort {
       log.info("this Tor has no proof-of-work defence for the onion service: a flood of callers is not slowed down")
     case .refused(let number, let reason):
       if case .lookup(let address)? = services.first(where: { $0.number == number })?.purpose {
+        let text = "Tor does not make a lookup service of \(address) (\(reason)); it is tried again every minute"
         // What torrc serves is no fault.
         if refusedLookups.insert(number).inserted {
-          log.info("Tor does not make a lookup service of \(address) (\(reason)); it is tried again every minute")
+          if reason.hasSuffix("collision") { log.info(text) } else { log.warning(text) }
         }
         break
       }

@@ -51,6 +51,8 @@ enum NameText {
       return members(name, peers.first { $0.name == name }?.petname, source == .hostsFile ? "hosts_file" : "\(source)")
     }
     guard address == nil, let name = try? PastedName(text).name else { return nil }
+    // The short form of a name of version 3, which its address holds, is written as a name of version 2 is.
+    if name.isVersion2, LookupKey.mayBelong(to: name.address) { return offline("\(name.address)", instance) }
     let petname = peers.first { $0.name == name }?.petname
     return members(name, petname, petname == nil ? "given" : "configuration")
   }
@@ -76,6 +78,10 @@ enum NameText {
     var lines = ["address  \(result["address"]?.string ?? "?")", "name     \(result["name"]?.string ?? "?")"]
     if let petname = result["petname"]?.string { lines.append("petname  \(petname)") }
     lines.append("source   \(source(result))")
+    let isLearned = ["keepalive", "lookup", "hearsay"].contains(result["source"]?.string)
+    if isLearned, result["reached"]?.boolean == false {
+      lines.append("reached  not yet: that anybody has its key is not proven")
+    }
     if let took = result["search_ms"]?.integer { lines.append("found    after \(took) ms") }
     if let age = result["age_seconds"]?.integer { lines.append("age      \(PeerText.duration(age))") }
     switch result["expires_seconds"]?.integer {

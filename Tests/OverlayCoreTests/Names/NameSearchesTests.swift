@@ -114,6 +114,36 @@ struct NameSearchesTests {
     #expect(searches.begin(address, at: now) == true, "what was found is no miss")
   }
 
+  @Test("silence is no answer: it is remembered for a minute, and never for ten")
+  func silence() {
+    var searches = NameSearches(asksLookupService: true)
+    var now = Self.start
+    for _ in 0..<6 {
+      #expect(searches.begin(address, at: now) == true)
+      _ = steps(&searches, at: now)
+      searches.asked(address, acquaintances: 0)
+      for index in LookupKey.indices {
+        searches.lookedUp(address, index: index, .silence, at: now)
+        _ = steps(&searches, at: now)
+      }
+      #expect(searches.count == 0)
+      #expect(searches.isMissed(address, at: now + .seconds(59)) && !searches.isMissed(address, at: now + .seconds(60)))
+      now = now + .seconds(60)
+    }
+  }
+
+  @Test("of many identities each asks a part of what one would, and remembers a part")
+  func shares() {
+    let bounds = NodeBounds(identities: 128)
+    #expect(bounds.searches * 128 <= 256 && bounds.questionsPerMinute * 128 <= 768 && bounds.missedNames * 128 <= 8_192)
+    #expect(NodeBounds().searches == 20 && NodeBounds().questionsPerMinute == 60 && NodeBounds().missedNames == 4_096)
+    var searches = NameSearches(asksLookupService: true, limit: 2, questionsPerMinute: 6)
+    let begun = (1...10).count { number in
+      searches.begin(IPv6Address(high: address.high, low: UInt64(number) << 8 | 3), at: Self.start)
+    }
+    #expect(begun == 2)
+  }
+
   @Test("a crowd of addresses causes 20 questions at once, and 60 a minute")
   func crowd() throws {
     var searches = NameSearches(asksLookupService: true)

@@ -217,6 +217,64 @@ struct NodeSearchTests {
     #expect(host.node.names.name(of: carol.address) == carol)
   }
 
+  @Test("who claims a made-up name again and again hides nobody, either, though it is dialled less and less often")
+  func stubbornCaller() throws {
+    let host = world.start(
+      FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(lookup: .ask, authentication: .strict))))
+    let other = world.start(FakeHost(carol))
+    let liar = try #require(try OnionName.madeUp.first)
+    world.outcomes["\(liar)"] = .refused(0x5b)
+    world.lookUpServices[name(0)] = line(carol)
+    for _ in 0..<20 {
+      let call = try #require(world.call(host))
+      world.say(FakeHost(liar).keepalive(to: alice.address), on: call)
+      world.pass(.seconds(31))
+    }
+    #expect(!host.dials.isEmpty && host.node.names.name(of: carol.address) == liar)
+    world.send(host.packet(to: carol.address), from: host)
+    world.pass(.seconds(1))
+    #expect(other.takeDelivered().first == host.packet(to: carol.address) && host.takeErrorCodes().isEmpty)
+    #expect(host.node.names.name(of: carol.address) == carol)
+  }
+
+  @Test("an address is looked for again at once where nobody could say that it is not known")
+  func unanswered() {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    world.lookUpServices[name(0)] = line(carol)
+    world.isTorReachable = false
+    world.send(host.packet(to: carol.address), from: host)
+    #expect(host.takeErrorCodes() == [3])
+    world.isTorReachable = true
+    world.pass(.seconds(10))
+    world.send(host.packet(to: carol.address, 1), from: host)
+    #expect(other.takeDelivered() == [host.packet(to: carol.address, 1)])
+
+    let alone = asking(.off)
+    world.send(alone.packet(to: carol.address), from: alone)
+    #expect(alone.takeErrorCodes() == [3])
+    _ = alone.node.apply(NodePolicy.trusting(lookup: .ask), turn: &alone.turn)
+    world.send(alone.packet(to: carol.address, 2), from: alone)
+    #expect(other.takeDelivered() == [alone.packet(to: carol.address, 2)])
+  }
+
+  @Test("a search ends, and no other index is asked, once the operator wants nobody asked, or the peer blocked")
+  func stopped() {
+    for blocks in [false, true] {
+      let host = asking()
+      world.lookUpServices[name(0)] = .isSilent
+      world.send(host.packet(to: carol.address), from: host)
+      if blocks {
+        #expect(host.node.block(carol.address, turn: &host.turn) == true)
+        world.settle()
+        #expect(host.takeErrorCodes() == [3])
+      } else {
+        _ = host.node.apply(NodePolicy.trusting(lookup: .off), turn: &host.turn)
+      }
+      world.pass(.seconds(31))
+      #expect(host.lookUps.count == 1 && host.node.peers.searches.count == 0)
+    }
+  }
+
   @Test("while a name that was told is dialled the search waits, and goes on where it was, for a while")
   func silentTrial() throws {
     let (host, other) = (asking(), world.start(FakeHost(carol)))

@@ -226,7 +226,7 @@ struct TorChecksTests {
   func lookupAtControlPort() throws {
     let host = try ExaminedHost("onion = \(Self.long)\nlookup = serve\ntor-control = unix:ROOT/tor")
     for (found, expected) in [
-      (nil, "ok lookup: Tor serves this host's lookup name at the daemon's word"),
+      (nil, "ok lookup: the daemon has Tor serve this host's lookup name, and has not looked yet"),
       (.init(finding: "missing", index: 1, text: "nobody"), "note lookup: nobody; it takes about an hour"),
       (.init(finding: "hidden", index: nil, text: "others"), "note lookup: others; "),
     ] as [(RunningDaemon.Lookup?, String)] {
