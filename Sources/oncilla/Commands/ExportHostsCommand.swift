@@ -10,7 +10,8 @@ extension Command {
     details: [
       """
       Prints a line for each peer of the configuration: its address, its petname with the zone of --dns-zone and \
-      without, and its onion name; and one for each address of this host. No daemon is needed. With --hosts-file the daemon keeps them in a file itself.
+      without, and its onion name; and one for each address of this host. No daemon is needed. With --hosts-file the \
+      daemon keeps them in a file itself.
       """
     ],
     optionRows: ExportHostsDraft.options.map { HelpText.row($0) },
@@ -32,13 +33,22 @@ extension Command {
       return .output(lines.map { $0 + "\n" }.joined())
     })
 
-  /// The peers that the daemon knows beside those of its configuration.
+  /// The peers that were added while the daemon runs, and the names that it has learned and reached: what nobody was
+  /// reached by may be made up, and would keep its address in the file.
   private static func learned(_ daemon: borrowing DaemonConnection) throws(CommandError) -> [HostsBlock.Entry] {
-    let peers = try daemon.ask("peers")["peers"]?.array ?? []
-    return peers.compactMap { peer in
-      guard let name = peer["name"]?.string.flatMap({ try? PastedName($0).name }) else { return nil }
-      return HostsBlock.Entry(name, petname: peer["petname"]?.string.flatMap { Petname($0) })
+    var entries: [HostsBlock.Entry] = []
+    // Several identities may know the same name.
+    var told: Set<OnionName> = []
+    try daemon.forEachPartOfNames { part in
+      for known in part["names"]?.array ?? [] {
+        guard known["reached"]?.boolean == true || known["source"]?.string == "configuration",
+          let name = known["name"]?.string.flatMap({ try? PastedName($0).name }), told.insert(name).inserted
+        else { continue }
+        entries.append(HostsBlock.Entry(name, petname: known["petname"]?.string.flatMap { Petname($0) }))
+      }
+      return true
     }
+    return entries
   }
 }
 
@@ -50,9 +60,9 @@ struct ExportHostsDraft: ConfigurationDraft, ClientDraft {
 
   static var options: [Option<ExportHostsDraft>] {
     [
-      Option(flag: "--learned", "Add the peers that the daemon has learned, by their onion names.") {
-        $0.withLearned = true
-      },
+      Option(
+        flag: "--learned", "Add the peers that the daemon has besides: added while it runs, or learned of and reached."
+      ) { $0.withLearned = true },
       .config(), .control(),
     ]
   }

@@ -18,14 +18,21 @@ extension Command {
       guard let options = try ReadingOptions.parse(arguments, "names") else { return nil }
       let daemon = try DaemonConnection(instance, options.control)
       var list = NameList(isJSON: options.isJSON)
-      var rest: JSONObject? = [:]
-      while let arguments = rest {
-        let part = try daemon.ask("names", arguments)
-        guard Console.write(list.text(of: part)) else { break }
-        rest = part["next"]?.string.map { ["after": .string($0)] }
-      }
+      try daemon.forEachPartOfNames { part in Console.write(list.text(of: part)) }
       return .output("")
     })
+}
+
+extension DaemonConnection {
+  /// Asks for all names, and hands on the members of each reply until there are no more, or `body` returns false.
+  func forEachPartOfNames(_ body: (JSONObject) -> Bool) throws(CommandError) {
+    var rest: JSONObject? = [:]
+    while let arguments = rest {
+      let part = try ask("names", arguments)
+      guard body(part) else { return }
+      rest = part["next"]?.string.map { ["after": .string($0)] }
+    }
+  }
 }
 
 /// The list of names as it is written, part by part.
