@@ -31,6 +31,8 @@
 
 static const char socket_path[] = "/run/oncilla/names.sock";
 static const char hosts_path[] = "/var/cache/oncilla/hosts";
+// What the daemon calls this host, in front of its zone.
+static const char own_name[] = "host.self.";
 static const char zone[] = "oncilla.internal";
 static const unsigned char prefix[6] = {0xfd, 0x87, 0xd8, 0x7e, 0xeb, 0x43};
 
@@ -46,7 +48,7 @@ enum {
 };
 
 // Whose a name is.
-enum kind { foreign, bare, ours };
+enum kind { foreign, bare, dotted, ours };
 
 // What came of a question.
 enum outcome { found, missing, unanswered };
@@ -76,7 +78,7 @@ static enum kind read_name(const char *text, char name[longest_name + 1]) {
   }
   name[length] = 0;
   if (is_below(name, "onion") || is_below(name, zone)) return ours;
-  return has_dot ? foreign : bare;
+  return has_dot ? dotted : bare;
 }
 
 // --- Messages
@@ -254,36 +256,78 @@ static char *next_word(char **rest) {
   return word;
 }
 
-// Looks for a name, or for an address where `name` is null, in the file that the daemon keeps.
-static enum outcome look(const char *name, struct answer *answer) {
-  int file = open(hosts_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (file == -1) return missing;
-  struct stat status;
-  FILE *stream = NULL;
-  if (fstat(file, &status) == -1 || !S_ISREG(status.st_mode) || status.st_size > greatest_hosts_file
-      || !(stream = fdopen(file, "re"))) {
-    close(file);
-    return missing;
-  }
-  enum outcome outcome = missing;
+// The file that the daemon keeps, while it is read.
+struct hosts {
+  FILE *stream;
+  long left;
   char line[longest_line];
-  long left = greatest_hosts_file;
-  while (outcome == missing && left > 0 && fgets(line, sizeof line, stream)) {
-    left -= (long)strlen(line);
-    char *rest = line, *word = next_word(&rest);
-    unsigned char address[16];
-    if (!word || inet_pton(AF_INET6, word, address) != 1 || memcmp(address, prefix, sizeof prefix) != 0) continue;
-    if (!name && memcmp(address, answer->address, 16) != 0) continue;
-    while ((word = next_word(&rest))) {
+  // The address of the line, and the names behind it.
+  unsigned char address[16];
+  char *names;
+};
+
+// Opens the file; whether it is there.
+static int open_hosts(struct hosts *hosts) {
+  int file = open(hosts_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (file == -1) return 0;
+  struct stat status;
+  if (fstat(file, &status) == -1 || !S_ISREG(status.st_mode) || status.st_size > greatest_hosts_file
+      || !(hosts->stream = fdopen(file, "re"))) {
+    close(file);
+    return 0;
+  }
+  hosts->left = greatest_hosts_file;
+  return 1;
+}
+
+// Goes to the next line of an overlay address; whether there is one.
+static int next_line(struct hosts *hosts) {
+  while (hosts->left > 0 && fgets(hosts->line, sizeof hosts->line, hosts->stream)) {
+    hosts->left -= (long)strlen(hosts->line);
+    hosts->names = hosts->line;
+    char *word = next_word(&hosts->names);
+    if (word && inet_pton(AF_INET6, word, hosts->address) == 1 && memcmp(hosts->address, prefix, sizeof prefix) == 0)
+      return 1;
+  }
+  return 0;
+}
+
+// Looks for a name, or for an address where `name` is null.
+static enum outcome look(const char *name, struct answer *answer) {
+  struct hosts hosts;
+  if (!open_hosts(&hosts)) return missing;
+  enum outcome outcome = missing;
+  while (outcome == missing && next_line(&hosts)) {
+    if (!name && memcmp(hosts.address, answer->address, 16) != 0) continue;
+    char *word;
+    while ((word = next_word(&hosts.names))) {
       if (name ? strcasecmp(word, name) != 0 : strlen(word) > longest_name) continue;
       if (!name) strcpy(answer->name, word);
-      memcpy(answer->address, address, 16);
+      memcpy(answer->address, hosts.address, 16);
       outcome = found;
       break;
     }
   }
-  fclose(stream);
+  fclose(hosts.stream);
   return outcome;
+}
+
+// Whether a name is below another zone that the daemon has: this host's own name in the file tells which.
+static int is_in_other_zone(const char *name) {
+  struct hosts hosts;
+  if (!open_hosts(&hosts)) return 0;
+  int is_below_it = 0;
+  while (!is_below_it && next_line(&hosts)) {
+    char *word;
+    while ((word = next_word(&hosts.names))) {
+      if (strncasecmp(word, own_name, strlen(own_name)) != 0) continue;
+      for (char *c = word; *c; c++) if (*c >= 'A' && *c <= 'Z') *c += 'a' - 'A';
+      is_below_it = is_below(name, word + strlen(own_name));
+      break;
+    }
+  }
+  fclose(hosts.stream);
+  return is_below_it;
 }
 
 // --- What the C library calls
@@ -310,7 +354,7 @@ static enum nss_status no_room(int *error, int *host_error) {
 static enum nss_status resolve(const char *text, int family, struct answer *answer, int *error, int *host_error) {
   char name[longest_name + 1];
   enum kind kind = read_name(text, name);
-  if (kind == foreign) return not_ours(error, host_error);
+  if (kind == foreign || (kind == dotted && !is_in_other_zone(name))) return not_ours(error, host_error);
   enum outcome outcome;
   if (kind == bare) {
     outcome = look(name, answer);

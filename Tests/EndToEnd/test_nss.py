@@ -38,7 +38,7 @@ def getent(module, place, tmp_path):
     (tmp_path / "nsswitch.conf").write_text("passwd: files\nhosts: oncilla [NOTFOUND=return] files\n")
     (tmp_path / "nsswitch-last.conf").write_text("passwd: files\nhosts: oncilla\n")
     names = [ALICE, STRANGER, "alice.oncilla.internal", "bob.oncilla.internal", "x.onion", "onion", "alice",
-             "example.com", "oncilla.internal", "a" * 63 + ".onion", "a..onion"]
+             "example.com", "oncilla.internal", "alice.x.test", "bob.x.test", "x.test", "a" * 63 + ".onion", "a..onion"]
     (tmp_path / "hosts").write_text(f"{BEHIND} {' '.join(names)}\n{overlay_address(ALICE)} behind.example\n")
     places = ["/run/oncilla", "/var/cache/oncilla"]
     for path in places:
@@ -63,6 +63,19 @@ def daemon(daemons, namespaces, place):
                    options=["--dns", f"unix:{place}/names.sock", "--hosts-file", place / "hosts"])
     made.wait_for_interface()
     return made
+
+
+def test_another_zone_of_the_daemon_is_known_from_the_hosts_file(getent, daemons, namespaces, place):
+    made = daemons(onion=onion_name("nss own"), netns=namespaces(), socks="127.0.0.1:9", peers=[f"alice={ALICE}"],
+                   options=["--dns", f"unix:{place}/names.sock", "--hosts-file", place / "hosts", "--dns-zone", "X.test"])
+    made.wait_for_interface()
+    for end in (lambda: None, lambda: made.kill()):
+        end()
+        assert getent("hosts", "Alice.x.test.")[0] == str(overlay_address(ALICE))
+        assert getent("ahostsv4", "alice.x.test") == []
+        for name in ("bob.x.test", "x.test"):
+            assert getent("hosts", name) == [], name
+        check_what_is_not_ours(getent)
 
 
 def check_what_is_not_ours(getent):
