@@ -71,7 +71,9 @@ def test_hosts_of_both_lans_reach_each_other(gateways, proxy, report):
     for address in (lans.near.address, lans.near.ipv4):
         Transfer(lans.far.namespace, lans.near.namespace, address, 20_000_000)
     hosts = {address for host in (*lans.a.hosts, *lans.b.hosts) for address in (host.address, host.ipv4)}
-    assert {address for talk in proxy.record.talks() for address in talk} == hosts
+    # A gateway may ask the other one whether it is there by an echo request, as long as nothing is proven.
+    gateways_own = {(lans.a.address, lans.b.address), (lans.b.address, lans.a.address)}
+    assert {address for talk in proxy.record.talks() - gateways_own for address in talk} == hosts
     assert (proxy.record.found, proxy.record.forbidden()) == ([], [])
 
 
