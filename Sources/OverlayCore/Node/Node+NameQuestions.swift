@@ -25,12 +25,14 @@ extension Node {
   ) -> Resolution {
     if let known = known(at: address, turn.now) { return .known(known) }
     defer { tellUnresolved(turn: &turn) }
+    let mayAsk = peers.maySearchNow(at: turn.now)
     let claimed = names.name(of: address).flatMap { names.hasFailed($0) ? $0 : nil }
     let search = peers.search(
       for: address, disproved: claimed, names: &names, streams: &streams, out: &out, at: turn.now)
     if search != nil { return .searching }
     if let known = names.known(at: address, turn.now) { return .known(known) }
-    return peers.maySearchLater(for: address, at: turn.now) ? .notNow : .unknown
+    // Where nobody is there to be asked the search was over at once.
+    return !mayAsk && peers.maySearchLater(for: address, at: turn.now) ? .notNow : .unknown
   }
 
   /// Forgets a name that was learned. Circuits stay. It returns false if there is none.

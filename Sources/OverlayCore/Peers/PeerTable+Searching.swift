@@ -7,7 +7,7 @@ extension PeerTable {
     out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
     if searches.count > 0, let peer = peers.find(address), peers[peer].isResolving { return peer }
-    guard tor != .unreachable, searches.mayBegin(at: now), canBeFound(address),
+    guard maySearchNow(at: now), canBeFound(address),
       searches.begin(address, disproved: disproved, at: now)
     else { return nil }
     out.counters[.searched] += 1
@@ -48,6 +48,9 @@ extension PeerTable {
     LookupKey.mayBelong(to: address) && OverlayNetwork.tor.isPeer(address, of: policy.name.address)
       && !policy.siblings.contains(address) && !isBlocked(address)
   }
+
+  /// Returns whether Tor is there, and room for another search.
+  func maySearchNow(at now: Instant) -> Bool { tor != .unreachable && searches.mayBegin(at: now) }
 
   /// Returns whether an address that `search` refused may be searched for once Tor is there and there is room.
   func maySearchLater(for address: IPv6Address, at now: Instant) -> Bool {
