@@ -1,8 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
-#include <errno.h>
-#include <sys/prctl.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

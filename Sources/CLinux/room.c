@@ -98,4 +98,3 @@ int oncilla_refuse_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0
 int oncilla_refuse_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 void oncilla_set_process_name(const char *name) { prctl(PR_SET_NAME, (unsigned long)name, 0, 0, 0); }
-

@@ -247,9 +247,9 @@ def test_a_peer_is_saved_and_forgotten_where_no_daemon_runs(tmp_path):
     # Without --save there is nothing to do.
     assert run("peer", "add", f"later={name}").returncode == 3 and not file.exists()
     # In the words of an instance.
-    (tmp_path / "oncilla/work/peers.d").mkdir(parents=True)
-    (tmp_path / "oncilla/work/peers.d/later.conf").write_text(text)
-    taken = run("-i", "work", "peer", "add", f"later={other}", "--save")
+    (tmp_path / "oncilla/office/peers.d").mkdir(parents=True)
+    (tmp_path / "oncilla/office/peers.d/later.conf").write_text(text)
+    taken = run("-i", "office", "peer", "add", f"later={other}", "--save")
     assert taken.returncode == 1 and "saved already" in taken.stderr, taken
 
 

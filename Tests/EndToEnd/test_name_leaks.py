@@ -154,13 +154,14 @@ def files(tmp_path):
     return show
 
 
-def states(daemon):
-    """up, stopped, killed: the daemon is so when the body of the loop runs."""
+def states(daemon, wait=None):
+    """up, stopped, killed: the daemon is so when the body of the loop runs. `wait` is what follows its second start; None
+    waits for its interface."""
     yield "up"
     daemon.stop()
     yield "stopped"
     daemon.start()
-    daemon.wait_for_interface()
+    (wait or daemon.wait_for_interface)()
     daemon.kill()
     yield "killed"
 
@@ -272,16 +273,6 @@ def test_by_lan_dns(machine, daemons, namespaces):
     host = lan.add()
     connect_outside(host.namespace, namespaces("away"))
 
-    def again():
-        """The states, in which the interface is to be put into the bridge each time."""
-        yield "up"
-        daemon.stop()
-        yield "stopped"
-        daemon.start()
-        lan.join()
-        daemon.kill()
-        yield "killed"
-
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(Client(host.namespace, resolves=True))
         wait_until(lambda: str(overlay_address(OWN)) in client.addresses, 20, what="an address by DHCPv6")
@@ -289,7 +280,7 @@ def test_by_lan_dns(machine, daemons, namespaces):
         shown = ["unshare", "-m", "sh", "-c", f"mount --bind {client.resolver_file} /etc/resolv.conf && "
                  f"mount --bind {client.services_file} /etc/nsswitch.conf && exec \"$@\"", "sh"]
         watch = stack.enter_context(Watch(host.namespace, machine))
-        for state in again():
+        for state in states(daemon, lan.join):
             with Programs(host.namespace.popen, shown) as programs:
                 printed = programs.run([*PROGRAMS, *DIG], KNOWN[:2]) | programs.run(PROGRAMS, KNOWN[2:])
                 if state == "up":

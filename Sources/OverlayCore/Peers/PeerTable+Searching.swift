@@ -39,7 +39,7 @@ extension PeerTable {
     for address: IPv6Address, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
     guard let peer = peers.find(address), peers[peer].isResolving else { return }
-    endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    searches.end(address)
     giveUp(address, names: &names, streams: &streams, out: &out, at: now)
   }
 

@@ -48,7 +48,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     let (bytes, received) = try SystemCall.receive(channel?.number ?? -1, limit: RoomMessage.mostBytes)
     descriptors = received
     guard let reply = RoomMessage(bytes).flatMap({ RoomReply($0) }) else {
-      for descriptor in received { SystemCall.close(descriptor) }
+      RoomLink.close(received)
       throw SystemError(call: "ask the helper", number: bytes.isEmpty ? EPIPE : EBADMSG)
     }
     return reply
@@ -65,7 +65,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     var descriptors: [Int32] = []
     let reply = try receive(&descriptors)
     if case .failed(let error) = reply {
-      for descriptor in descriptors { SystemCall.close(descriptor) }
+      RoomLink.close(descriptors)
       throw error
     }
     return (reply, descriptors)
@@ -74,8 +74,12 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   /// Asks for what no descriptor comes with.
   private func askPlainly(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomReply {
     let answer = try ask(request, with: descriptor)
-    for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+    RoomLink.close(answer.descriptors)
     return answer.reply
+  }
+
+  private static func close(_ descriptors: [Int32]) {
+    for descriptor in descriptors { SystemCall.close(descriptor) }
   }
 
   private static func check(_ reply: RoomReply) throws(PrivilegeError) {
@@ -88,7 +92,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     let answer: (reply: RoomReply, descriptors: [Int32])
     do throws(SystemError) { answer = try ask(request) } catch { throw .failed(act: "ask the helper", error) }
     if case .refused(let reason, let isDenied) = answer.reply {
-      for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+      RoomLink.close(answer.descriptors)
       throw .reported(reason, isDenied: isDenied)
     }
     return answer
@@ -112,7 +116,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
       let socket = NetlinkSocket(owning: FileDescriptor(owning: descriptors[0]))
       return .monitor(InterfaceMonitor(socket: socket, settings: settings, link: nil, loopbackIsUp: loopback == 1))
     default:
-      for descriptor in descriptors { SystemCall.close(descriptor) }
+      RoomLink.close(descriptors)
       throw .outOfOrder(request)
     }
   }
@@ -120,14 +124,14 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   /// What the namespace of the interface is like.
   func survey() throws(PrivilegeError) -> NamespaceSurvey {
     let answer = try askAboutInterface(.survey)
-    for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+    RoomLink.close(answer.descriptors)
     guard case .survey(let survey) = answer.reply else { return NamespaceSurvey() }
     return survey
   }
 
   /// Lets the helper read the configuration again.
   func configurationChanged() throws(PrivilegeError) {
-    for descriptor in try askAboutInterface(.configurationChanged).descriptors { SystemCall.close(descriptor) }
+    RoomLink.close(try askAboutInterface(.configurationChanged).descriptors)
   }
 
   /// Tells the helper whether the daemon does what it has read last, or goes on as before.
@@ -140,7 +144,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     guard let use = RoomRequest.Use(flags: flags) else { throw SystemError(call: "open \(path)", number: EACCES) }
     let answer = try ask(.open(path, use))
     guard answer.descriptors.count == 1 else {
-      for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+      RoomLink.close(answer.descriptors)
       throw SystemError(call: "open \(path)", number: EACCES)
     }
     return FileDescriptor(owning: answer.descriptors[0])
@@ -192,7 +196,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   func start(_ hook: Hook, for occasion: HookOccasion) throws(SystemError) -> StartedHook {
     let answer = try ask(.startHook(hook, occasion.place.name, occasion.peer))
     guard case .number(let process) = answer.reply, answer.descriptors.count == 2 else {
-      for descriptor in answer.descriptors { SystemCall.close(descriptor) }
+      RoomLink.close(answer.descriptors)
       throw SystemError(call: "start \(hook.path)", number: EBADMSG)
     }
     return StartedHook(

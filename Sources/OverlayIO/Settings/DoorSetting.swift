@@ -44,13 +44,6 @@ struct DoorSetting {
       }
       return address
     }
-    do throws(OnionNameError) {
-      return try OnionName(pasted: text, servicePort: servicePort).address
-    } catch {
-      if petname != nil, case .length = error {
-        throw SettingValue.Refusal.neitherNameNorPetname(text)
-      }
-      throw SettingValue.Refusal("'\(text)' is not accepted: \(error)")
-    }
+    return try SettingValue.peerName(text, isPetname: petname != nil, servicePort: servicePort).address
   }
 }

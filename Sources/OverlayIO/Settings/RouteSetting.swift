@@ -23,13 +23,6 @@ struct RouteSetting {
   func peer(among peers: [ConfiguredPeer], servicePort: UInt16) throws(SettingValue.Refusal) -> OnionName {
     let petname = Petname(PastedName.trimmed(via[...]))
     if let petname, let peer = peers.first(where: { $0.petname == petname }) { return peer.name }
-    do throws(OnionNameError) {
-      return try OnionName(pasted: via, servicePort: servicePort)
-    } catch {
-      if petname != nil, case .length = error {
-        throw SettingValue.Refusal.neitherNameNorPetname(via)
-      }
-      throw SettingValue.Refusal("'\(via)' is not accepted: \(error)")
-    }
+    return try SettingValue.peerName(via, isPetname: petname != nil, servicePort: servicePort)
   }
 }

@@ -9,12 +9,21 @@ public enum SettingValue {
 
     /// A refusal for this reason.
     public init(_ reason: String) { self.reason = reason }
+  }
 
-    /// Refuses what names no peer.
-    static func neitherNameNorPetname(_ text: String) -> Refusal {
-      Refusal(
-        "'\(text)' is neither an onion name nor the petname of a --peer, nor of one that 'oncilla peer add' has saved"
-      )
+  /// The onion name of a peer that no petname named, though the text is of a petname's form if `isPetname` says so.
+  static func peerName(
+    _ text: String, isPetname: Bool, servicePort: UInt16
+  ) throws(Refusal) -> OnionName {
+    do throws(OnionNameError) {
+      return try OnionName(pasted: text, servicePort: servicePort)
+    } catch {
+      if isPetname, case .length = error {
+        throw Refusal(
+          "'\(text)' is neither an onion name nor the petname of a --peer, nor of one that 'oncilla peer add' has saved"
+        )
+      }
+      throw Refusal("'\(text)' is not accepted: \(error)")
     }
   }
 
