@@ -7,7 +7,9 @@
 # make test         formatting, layout and the unit tests that need neither root nor a network
 # sudo make check   that and every other test there is, real Tor included
 # sudo make picture draws README's picture of `oncilla` and `oncilla top` from a run over a private Tor network
-# make fuzz         attacks the core: TARGET=decoders|segments|link|node|torcontrol SECONDS=60 INPUT=file-to-run-again
+# make fuzz         attacks core and shell: TARGET=decoders|segments|link|node|torcontrol|files|clients SECONDS=60
+#                   RUNS=number-of-inputs INPUT=file-to-run-again
+# make check-sanitized  the unit tests with AddressSanitizer, and with ThreadSanitizer
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
 # deb, demo, check and bench install the Debian packages that they lack, where root calls them. SWIFT=/path/to/swift names
@@ -94,16 +96,24 @@ test-unprivileged: test-build
 
 check-as-root: test-build
 	$(SWIFT) test $(STRICT)
-	$(BUILD) $(STRICT)
+	@# The compiler of a whole module has one thread for most of its time: two of them share the time well.
+	SWIFT=$(SWIFT) Tests/Fuzz/run build & fuzzers=$$!; $(BUILD) $(STRICT) || { kill $$fuzzers; exit 1; }; wait $$fuzzers
 	SWIFT=$(SWIFT) Tests/Fuzz/run all 10
-	$(PYTHON) -m pytest Tests/EndToEnd -v -n 2 --dist loadfile -m 'not alone'
+	@# Most tests wait for most of their time.
+	$(PYTHON) -m pytest Tests/EndToEnd -v -n 4 --dist loadfile -m 'not alone'
 	$(PYTHON) -m pytest Tests/EndToEnd -v -m alone
+
+# Unit tests alone: what needs root is in NamespaceTests, and runs in `make check`.
+check-sanitized: swift
+	$(SWIFT) test --sanitize=address --scratch-path .build/address --skip '^NamespaceTests\.'
+	$(SWIFT) test --sanitize=thread --scratch-path .build/thread --skip '^NamespaceTests\.'
+	@$(GIVE_BACK)
 
 TARGET ?= all
 SECONDS ?= 60
 
 fuzz: swift
-	@SWIFT=$(SWIFT) Tests/Fuzz/run $(TARGET) $(SECONDS) $(INPUT)
+	@SWIFT=$(SWIFT) RUNS=$(RUNS) Tests/Fuzz/run $(TARGET) $(SECONDS) $(INPUT)
 
 bench-as-root: all
 	@$(PYTHON) Benchmarks/bench.py
@@ -118,5 +128,5 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install binary nss deb clean test fuzz demo check bench bench-tor picture root swift
+.PHONY: all install binary nss deb clean test check-sanitized fuzz demo check bench bench-tor picture root swift
 .PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root picture-as-root

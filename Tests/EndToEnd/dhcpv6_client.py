@@ -30,9 +30,9 @@ class Client:
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-dhcpcd-"))
         os.chmod(self._directory, 0o755)  # dhcpcd reads its configuration as root, its memory as a user of its own
         (self._directory / "configuration").write_text((RESOLVING if resolves else CONFIGURATION) + settings)
-        self.resolver_file, self.services_file = self._directory / "resolv.conf", self._directory / "nsswitch.conf"
+        self.resolver_file, self._services_file = self._directory / "resolv.conf", self._directory / "nsswitch.conf"
         self.resolver_file.touch()
-        self.services_file.write_text("hosts: files dns\n")
+        self._services_file.write_text("hosts: files dns\n")
         self._resolves = resolves
         self._memory = self._directory / "memory"
         self._log = self._directory / "log"
@@ -82,6 +82,14 @@ class Client:
 
     def resolver(self):
         return self.resolver_file.read_text()
+
+    def resolving(self, *command):
+        """The command for a program that asks the name servers that this host has now. It sees a copy of the file: dhcpcd
+        writes its own anew at each advertisement, and who reads it meanwhile finds none in it."""
+        kept = self._directory / "resolv.conf.kept"
+        kept.write_text(wait_until(lambda: "\nnameserver" in (text := self.resolver()) and text, what="name servers"))
+        mounts = f"mount --bind {kept} /etc/resolv.conf && mount --bind {self._services_file} /etc/nsswitch.conf"
+        return ["unshare", "-m", "sh", "-c", f"{mounts} && exec \"$@\"", "sh", *command]
 
     def log(self):
         return self._log.read_text(errors="replace")

@@ -10,6 +10,8 @@ import struct
 import subprocess
 import time
 
+import pytest
+
 import overlay
 from fake_socks import FakeSocks
 
@@ -47,6 +49,7 @@ def seconds_to_interface(daemon, namespace):
     raise AssertionError(f"no interface after 10 s:\n{daemon.log()}")
 
 
+@pytest.mark.alone
 def test_the_interface_is_up_soon_after_the_start(namespaces, daemons, report):
     measured = []
     for number in range(5):

@@ -45,10 +45,7 @@ def dig(host, *arguments, server=SERVER):
 
 def inside(client, *command):
     """Runs a command where the client's resolv.conf is."""
-    return client.namespace.run(["unshare", "-m", "sh", "-c",
-                                 f"mount --bind {client.resolver_file} /etc/resolv.conf && "
-                                 f"mount --bind {client.services_file} /etc/nsswitch.conf && exec \"$@\"", "sh", *command],
-                                check=False)
+    return client.namespace.run(client.resolving(*command), check=False)
 
 
 @pytest.fixture

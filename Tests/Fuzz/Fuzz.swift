@@ -15,11 +15,6 @@ enum Fuzz {
     }
     return target
   }()
-
-  nonisolated(unsafe) private static let targets: [String: (consuming FuzzInput) -> Void] = [
-    "decoders": DecoderTarget.run, "segments": SegmentTarget.run, "link": LinkTarget.run, "node": NodeTarget.run,
-    "torcontrol": TorControlTarget.run,
-  ]
 }
 
 /// The function that libFuzzer gives its inputs to.

@@ -73,17 +73,3 @@ struct FuzzGenerator: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 }
-
-extension OnionName {
-  /// A valid name of version 3, another for each number.
-  static func sample(_ number: UInt64) -> OnionName {
-    var random = FuzzGenerator(seed: number)
-    let key = (0..<32).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-    let checksum = SHA3.sha256(Array(".onion checksum".utf8) + key + [3]).prefix(2)
-    guard let name = try? OnionName(Base32.encode(key + checksum + [3])) else { fatalError("no name \(number)") }
-    return name
-  }
-
-  /// The name of version 2 of the same address.
-  var twin: OnionName { (try? OnionName(String(label.suffix(16)))) ?? self }
-}

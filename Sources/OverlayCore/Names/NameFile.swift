@@ -31,13 +31,15 @@ public enum NameFile {
   public static func text(of all: [RememberedNames]) -> String {
     var text = "# identity, name, source, reached or told, expiry in seconds since 1970, check\n\n"
     for names in all {
-      names.forEach { name in
-        let line =
-          "\(name.identity) \(name.name) \(name.source) \(name.isReached ? "reached" : "told") \(name.expiry)"
-        text += "\(line) \(check(of: line))\n"
-      }
+      names.forEach { text += line(of: $0) + "\n" }
     }
     return text
+  }
+
+  /// The line of a name.
+  static func line(of name: RememberedName) -> String {
+    let fields = "\(name.identity) \(name.name) \(name.source) \(name.isReached ? "reached" : "told") \(name.expiry)"
+    return "\(fields) \(check(of: fields))"
   }
 
   private static func name(in fields: [String]) throws(NameLineError) -> RememberedName {
@@ -50,8 +52,9 @@ public enum NameFile {
       identity: identity, name: name, source: source, isReached: fields[3] == "reached", expiry: expiry)
   }
 
-  private static func check(of line: String) -> String {
-    SHA3.sha256(Array(line.utf8)).prefix(4).reduce(into: "") { text, byte in
+  /// The check behind the other fields of a line.
+  static func check(of fields: String) -> String {
+    SHA3.sha256(Array(fields.utf8)).prefix(4).reduce(into: "") { text, byte in
       text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
     }
   }
