@@ -2,43 +2,80 @@ import Glibc
 
 @testable import OverlayIO
 
-/// Runs `body` in a thread whose table of files begins empty but for the standard streams, so that the descriptors it
-/// leaves open can be counted while other tests run beside it; waits for it.
-package func onSeparateThread(_ body: @escaping () throws -> Void) throws {
-  final class Task {
-    let body: () throws -> Void
-    var failure: (any Error)?
+/// A thread whose table of files begins empty but for the standard streams, so that the descriptors it leaves open can be
+/// counted while other tests run beside it.
+///
+/// `@unchecked Sendable`: what the thread writes is read once it has ended, and its number once it has told it.
+package final class SeparateThread: @unchecked Sendable {
+  private let body: () throws -> Void
+  private var failure: (any Error)?
+  private var thread = pthread_t()
+  private var began = sem_t()
+  /// The thread's number, by which /proc knows it.
+  package private(set) var number: Int32 = 0
 
-    init(_ body: @escaping () throws -> Void) { self.body = body }
+  /// Begins to run `body` in such a thread.
+  package init(_ body: @escaping () throws -> Void) throws {
+    self.body = body
+    sem_init(&began, 0, 0)
+    let result = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<SeparateThread>.fromOpaque(context).takeUnretainedValue().run()
+        return nil
+      }, Unmanaged.passUnretained(self).toOpaque())
+    guard result == 0 else { throw SystemError(call: "pthread_create", number: result) }
+    sem_wait(&began)
   }
-  let task = Task(body)
-  var thread = pthread_t()
-  let number = pthread_create(
-    &thread, nil,
-    { context in
-      guard let context else { return nil }
-      let task = Unmanaged<Task>.fromOpaque(context).takeUnretainedValue()
-      do {
-        try forgetInheritedDescriptors()
-        try task.body()
-      } catch {
-        task.failure = error
-      }
-      return nil
-    }, Unmanaged.passUnretained(task).toOpaque())
-  guard number == 0 else { throw SystemError(call: "pthread_create", number: number) }
-  pthread_join(thread, nil)
-  if let failure = task.failure { throw failure }
+
+  deinit { sem_destroy(&began) }
+
+  /// Waits for its end. Throws what it threw.
+  package func join() throws {
+    pthread_join(thread, nil)
+    if let failure { throw failure }
+  }
+
+  /// Whether it has ended, which it has where the kernel has no such thread any more.
+  package var hasEnded: Bool { access("/proc/self/task/\(number)", F_OK) != 0 }
+
+  /// How many descriptors it has open.
+  package var openCount: Int { descriptors(in: "/proc/self/task/\(number)/fd").count }
+
+  private static var ownNumber: Int32 {
+    var buffer = [CChar](repeating: 0, count: 64)
+    let count = readlink("/proc/thread-self", &buffer, buffer.count)
+    let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return path.split(separator: "/").last.flatMap { Int32($0) } ?? -1
+  }
+
+  private func run() {
+    number = SeparateThread.ownNumber
+    do {
+      try forgetInheritedDescriptors()
+      sem_post(&began)
+      try body()
+    } catch {
+      failure = error
+      sem_post(&began)
+    }
+  }
 }
 
+/// Runs `body` in a separate thread, and waits for it.
+package func onSeparateThread(_ body: @escaping () throws -> Void) throws { try SeparateThread(body).join() }
+
 /// The descriptors that the calling thread has open, the one that reads the list left out.
-package func openDescriptors() -> Set<Int> {
-  guard let stream = opendir("/proc/thread-self/fd") else { return [] }
+package func openDescriptors() -> Set<Int> { descriptors(in: "/proc/thread-self/fd", exceptOwn: true) }
+
+private func descriptors(in path: String, exceptOwn: Bool = false) -> Set<Int> {
+  guard let stream = opendir(path) else { return [] }
   defer { closedir(stream) }
   var numbers: Set<Int> = []
   while let entry = readdir(stream) {
     let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    if let number = Int(name), number != Int(dirfd(stream)) { numbers.insert(number) }
+    if let number = Int(name), !exceptOwn || number != Int(dirfd(stream)) { numbers.insert(number) }
   }
   return numbers
 }

@@ -52,6 +52,7 @@ final class ControlSocket {
   ) throws(ControlSocketError) {
     self.path = path
     try ControlSocket.clear(path)
+    var isMade = false
     do throws(SystemError) {
       if let directory = missingDirectory(of: path) { try SystemCall.makeDirectory(directory, mode: 0o755) }
       let socket = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
@@ -59,6 +60,7 @@ final class ControlSocket {
       try SocketAddress.unix(path).withSocketAddress { pointer, size throws(SystemError) in
         try SystemCall.bind(number, to: pointer, size, "make \(path)")
       }
+      isMade = true
       identity = try SystemCall.look(at: path).map { ($0.st_dev, $0.st_ino) }
       // Nobody can connect before it listens, and then the mode is right.
       try SystemCall.setMode(users.mode, of: path)
@@ -69,6 +71,8 @@ final class ControlSocket {
       try SystemCall.listen(number, "listen at \(path)")
       listener = try Listener(owning: socket, at: path, on: loop, log: log, handler: handler)
     } catch {
+      // Nobody else can have put another there so soon.
+      if isMade { try? SystemCall.remove(path) }
       throw .system(error)
     }
   }

@@ -35,6 +35,8 @@ public final class Daemon {
   /// Why the state directory could not be given to the user that the daemon became.
   private(set) var stateObstacle: SystemError?
   private var isStopping = false
+  /// Whether the signals of the process are this daemon's; not where it is one of several in a process of tests.
+  var heedsSignals = true
   private let began = Timestamp.now
   private var metricsPage: MetricsServer?
   var nameServer: NameServer?
@@ -65,7 +67,7 @@ public final class Daemon {
   /// lacks a right, 1 after another failure, which the log names.
   public func run() -> Int32 {
     notifier = ServiceNotifier(.take(), on: loop, log: log)
-    awaitSignals()
+    if heedsSignals { awaitSignals() }
     do {
       room = try helperArguments.map { arguments in
         try RoomLink(arguments, settings.interface, on: loop) { [unowned self] in

@@ -11,6 +11,8 @@ final class HostPort {
     var touched: (Host.Identity) -> Void
     /// The host has an event.
     var told: (HostEvent) -> Void
+    /// The device could not be read, which is tried again.
+    var failed: (SystemError) -> Void
     /// No packet will ever come from the device again.
     var gone: () -> Void
   }
@@ -32,6 +34,8 @@ final class HostPort {
   /// processor's cache any more.
   private static let smallReadSize = 96 << 10
 
+  /// The time for which the device is not read after it could not be: what waits there would make the loop spin.
+  private static let pause = Duration.seconds(1)
   /// The number of circuits with something to read from which on each is read in small pieces.
   private static let crowd = 8
   /// The greatest number of coalesced circuits that are read whole at the same time.
@@ -64,6 +68,8 @@ final class HostPort {
   private var handlers: Handlers?
   private let source: EventSource<Turn<LinkDevice<TunnelDevice>>>
   private var timer: TimerSource?
+  private var resumption: TimerSource?
+  private var isPausing = false
   private var backpressureCount = 0
 
   /// Makes a port that reads nothing before `start`.
@@ -75,6 +81,10 @@ final class HostPort {
     self.loop = loop
     source.handle(.readable) { [unowned self] in drain() }
     timer = try TimerSource(on: loop) { [unowned self] in advance() }
+    resumption = try TimerSource(on: loop) { [unowned self] in
+      isPausing = false
+      if backpressureCount == 0 { source.start(.readable) }
+    }
   }
 
   deinit {
@@ -93,7 +103,7 @@ final class HostPort {
   func noteBackpressure(_ isOn: Bool) {
     backpressureCount += isOn ? 1 : -1
     if backpressureCount == 0 {
-      source.start(.readable)
+      if !isPausing { source.start(.readable) }
     } else if isOn, backpressureCount == 1 {
       source.cancel(.readable)
     }
@@ -143,7 +153,7 @@ final class HostPort {
 
   /// Reads the device once, unless there is backpressure.
   func read() -> Reading {
-    guard backpressureCount == 0 else { return .nothing }
+    guard backpressureCount == 0, !isPausing else { return .nothing }
     switch turn.device.wire.read(into: buffer) {
     case .packet(let offload, let range):
       let frame = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
@@ -158,6 +168,12 @@ final class HostPort {
     case .unusable:
       return .ended
     case .nothing:
+      return .nothing
+    case .failed(let error):
+      isPausing = true
+      source.cancel(.readable)
+      resumption?.start(after: HostPort.pause)
+      handlers?.failed(error)
       return .nothing
     case .gone:
       source.cancel(.readable)

@@ -38,6 +38,7 @@ final class HostnameWatch {
       compare(name, with: own)
     } catch {
       // Tor, and whoever restores a backup, may take the file away for a moment.
+      if case .unreadable(let cause) = error, cause.isShortage { changes?.repeatLater() }
       guard name == nil else { return log.info("\(error): this host keeps the name that it began with") }
       guard error.mayResolve else { return failed(error) }
       if !hasSaidWaiting { log.notice("waiting for Tor to write \(path)\(directoryAdvice)") }

@@ -10,6 +10,8 @@ final class HostsWatch {
   private var changes: FileChanges?
   /// Whether the file, as it was last read, has names.
   private(set) var hasNames = false
+  // Whether the file is read again soon, which is told once.
+  private var isWaiting = false
 
   /// Makes a watch of the file at `path`, which need not exist. `changed` gets all its names each time it was read.
   init(
@@ -36,8 +38,13 @@ final class HostsWatch {
       log.info("\(path): \(hosts.names.count) names read")
       changed(hosts.names)
       hasNames = !hosts.names.isEmpty
+      isWaiting = false
     } catch {
-      if hasNames {
+      if error.isShortage {
+        if !isWaiting { log.warning("the hosts file cannot be read for now, and is tried again each second: \(error)") }
+        isWaiting = true
+        changes?.repeatLater()
+      } else if hasNames {
         log.warning("the hosts file cannot be read, and the names that it held stay: \(error)")
       } else if error.number == ENOENT {
         let directory = missingDirectory(of: path)

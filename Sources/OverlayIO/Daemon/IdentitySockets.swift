@@ -243,9 +243,6 @@ extension CircuitEnd {
   /// Makes the end of a circuit whose connection to the SOCKS server failed: mostly nobody listens, but the error may
   /// also be a shortage of this host.
   fileprivate init(connecting error: SystemError) {
-    switch error.number {
-    case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: self = .failure("\(error)")
-    default: self = .torUnreachable
-    }
+    self = error.isShortage ? .failure("\(error)") : .torUnreachable
   }
 }

@@ -11,6 +11,7 @@ final class Pump {
   private var places: [Host.Identity: ServicePlace] = [:]
   private let told: (NodeEvent) -> Void
   private let deviceGone: () -> Void
+  private var nextComplaint = Instant(nanoseconds: 0)
   /// Has Tor look anew for the service of a name.
   var refreshService: (OnionName) -> Void = { _ in }
   /// Has the identity with this number served by all lookup names up to the one with this index.
@@ -64,7 +65,8 @@ final class Pump {
     port.start(
       HostPort.Handlers(
         touched: { [unowned self] identity in identities[identity]?.finish() },
-        told: { [unowned self] event in handle(event) }, gone: deviceGone))
+        told: { [unowned self] event in handle(event) }, failed: { [unowned self] in complain(of: $0) },
+        gone: deviceGone))
     forEachIdentity { $0.start() }
   }
 
@@ -174,6 +176,14 @@ final class Pump {
 
   private func forEachIdentity(_ body: (IdentitySockets) -> Void) {
     for identity in port.host.all { if let sockets = identities[identity] { body(sockets) } }
+  }
+
+  /// Tells once a minute at most that packets stay in the device for a moment.
+  private func complain(of error: SystemError) {
+    let now = port.turn.now
+    guard nextComplaint <= now else { return }
+    nextComplaint = now + .seconds(60)
+    log.warning("the interface cannot be read for now, and is tried again each second: \(error)")
   }
 
   private func handle(_ event: HostEvent) {

@@ -137,6 +137,8 @@ final class ServiceNotifier {
       if isConnected, let isTaken = try sendConnected(message) { return isTaken }
       return try SystemCall.send(socket.number, Array(message.utf8), to: address, "tell the service manager")
     } catch {
+      // A manager that is never told that the daemon is ready ends it.
+      if error.isShortage { return false }
       if !hasComplained { log.warning("\(error)") }
       hasComplained = true
       return true

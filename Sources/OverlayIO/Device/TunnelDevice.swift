@@ -59,9 +59,10 @@ public struct TunnelDevice: ~Copyable {
       guard let result = try SystemCall.read(file.number, into: buffer, "read from the tunnel") else { return .nothing }
       count = min(result, buffer.count)
     } catch {
-      // The driver returns EINVAL in place of a packet that its header cannot describe. Any other error means that the
-      // interface is gone, and a reader that went on would spin.
-      return framing.hasHeader && error.number == EINVAL ? .unusable : .gone(error)
+      // The driver returns EINVAL in place of a packet that its header cannot describe. An error that is not of the
+      // moment means that the interface is gone.
+      if framing.hasHeader, error.number == EINVAL { return .unusable }
+      return error.isShortage || error.number == EIO ? .failed(error) : .gone(error)
     }
     guard framing.hasHeader else { return .packet(.none, 0..<count) }
     guard let header = OffloadHeader(loading: UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {

@@ -9,6 +9,8 @@ public enum TunnelRead: Equatable {
   case unusable
   /// No packet waits.
   case nothing
+  /// The kernel could not hand over a packet, and may hand over the next: ENOMEM or ENOBUFS if memory is short, EIO.
+  case failed(SystemError)
   /// The device is of no further use: EBADFD once the interface was deleted.
   case gone(SystemError)
 }

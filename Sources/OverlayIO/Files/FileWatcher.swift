@@ -64,6 +64,9 @@ final class FileWatcher: Pollable {
     return hasChanged
   }
 
+  /// Watches what stands there now, as at the start. The file may have changed since.
+  func renew() throws(SystemError) { try arm() }
+
   /// Whether what was created at `path` will be told again, when its writer closes it: a file that has no other name. A
   /// link, symbolic or not, is there at once.
   private var isBeingWritten: Bool {

@@ -14,11 +14,12 @@ public enum HostnameFileError: PermissionError, Equatable {
   /// Its line is no onion name.
   case invalid(String, OnionNameError)
 
-  /// Whether Tor may still be about to write it.
+  /// Whether Tor may still be about to write it, or this host able to read it soon.
   public var mayResolve: Bool {
     switch self {
     case .missing, .empty: true
-    case .unreadable, .lines, .invalid: false
+    case .unreadable(let error): error.isShortage
+    case .lines, .invalid: false
     }
   }
 

@@ -1,4 +1,5 @@
 import CLibevent
+import Glibc
 import OverlayCore
 
 /// The program's one loop, on libevent: everything happens in its thread.
@@ -9,6 +10,8 @@ final class EventLoop {
   // The number of events that were left when `crowd` was last read, and the number at the start of that wake-up.
   private var waiting = 0
   private var most = 1
+  // What has watches begin that could not.
+  private var late: [() -> Void] = []
 
   /// Makes a loop that waits for nothing yet; `nil` if libevent finds no way to wait.
   init?() {
@@ -34,6 +37,25 @@ final class EventLoop {
   func stop() {
     isStopped = true
     event_base_loopbreak(base)
+  }
+
+  /// Has a watch that could not begin, for want of memory, try that again in a second.
+  func startLater(_ watch: EventWatch) {
+    late.append { [weak watch] in watch?.startLate() }
+    guard late.count == 1 else { return }
+    var pause = timeval(tv_sec: 1, tv_usec: 0)
+    event_base_once(
+      base, -1, Int16(EV_TIMEOUT),
+      { _, _, context in
+        guard let context else { return }
+        Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().startLate()
+      }, Unmanaged.passUnretained(self).toOpaque(), &pause)
+  }
+
+  private func startLate() {
+    let starts = late
+    late = []
+    for start in starts { start() }
   }
 
   /// The number of events that the loop serves in this wake-up, the current one included. Each handler that shares

@@ -6,6 +6,8 @@ final class EventWatch {
   private let loop: EventLoop
   private let handler: () -> Void
   private var event: OpaquePointer?
+  // Whether it has to begin, and could not.
+  private var isLate = false
 
   /// Makes a watch of a descriptor or a signal, for events of these kinds (`EV_…`), again and again. It waits for
   /// nothing before `start`.
@@ -28,13 +30,28 @@ final class EventWatch {
     if let event { event_free(event) }
   }
 
-  /// Begins to wait.
+  /// Begins to wait. Where the kernel has no memory for that, it begins as soon as there is some.
   func start() {
-    if let event { event_add(event, nil) }
+    guard let event else { return }
+    do throws(SystemError) {
+      try SystemCall.beginToWait { event_add(event, nil) }
+      isLate = false
+    } catch {
+      if !isLate { loop.startLater(self) }
+      isLate = true
+    }
+  }
+
+  /// Begins to wait if it has to and could not.
+  func startLate() {
+    guard isLate else { return }
+    isLate = false
+    start()
   }
 
   /// Ends to wait, until the next `start`.
   func cancel() {
+    isLate = false
     if let event { event_del(event) }
   }
 }

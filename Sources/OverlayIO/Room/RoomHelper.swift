@@ -69,10 +69,17 @@ public final class RoomHelper {
     try SystemCall.keepCapabilities(kept, isInherited: SystemCall.user != 0)
   }
 
-  private static func reply(_ reply: RoomReply, with descriptors: [Int32] = []) {
+  /// Hands over a reply; whether the daemon has one.
+  @discardableResult
+  private static func reply(_ reply: RoomReply, with descriptors: [Int32] = []) -> Bool {
     let bytes = reply.message.bytes ?? RoomReply.refused("the answer is too long", isDenied: false).message.bytes ?? []
-    // Where it fails the daemon is gone, which the next receipt tells.
-    try? SystemCall.send(channel, bytes, with: descriptors)
+    do throws(SystemError) {
+      try SystemCall.send(channel, bytes, with: descriptors)
+      return true
+    } catch {
+      // The daemon waits: it is told why it gets none, or finds the channel at its end.
+      return (try? SystemCall.send(channel, RoomReply.failed(error).message.bytes ?? [], with: [])) != nil
+    }
   }
 
   /// Answers one request; false when there will be none.
@@ -103,10 +110,10 @@ public final class RoomHelper {
         answer = .refused("\(error)", isDenied: error.isDenied)
       }
     }
-    RoomHelper.reply(answer, with: sent)
+    let isAnswered = RoomHelper.reply(answer, with: sent)
     for descriptor in sent { SystemCall.close(descriptor) }
     sent = []
-    return true
+    return isAnswered
   }
 
   private func isAboutInterface(_ request: RoomRequest) -> Bool {

@@ -4,13 +4,12 @@ import OverlayCore
 /// The daemon's end of the channel to its helper, which does what the daemon has no right to do any more. Each request
 /// waits for its reply.
 ///
-/// `@unchecked Sendable`: what changes is touched with the mutex held alone, and the rest never changes. Only requests
-/// about paths come from a thread that writes files.
+/// `@unchecked Sendable`: nothing changes while there is more than one thread. Only requests about paths come from a
+/// thread that writes files.
 final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @unchecked Sendable {
   private let settings: InterfaceSettings
   private let process: Int32
-  private var channel: FileDescriptor?
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private var channel: RoomChannel?
   private var watch: EventSource<FileDescriptor>?
 
   /// Starts a helper with the arguments that it finds the configuration by, and waits until it has opened what it needs.
@@ -21,16 +20,15 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     self.settings = settings
     let ends = try SystemCall.channel()
     let other = FileDescriptor(owning: ends.other)
-    channel = FileDescriptor(owning: ends.own)
-    pthread_mutex_init(mutex, nil)
+    let channel = RoomChannel(owning: FileDescriptor(owning: ends.own))
+    self.channel = channel
     process = try SystemCall.startAnew([RoomHelper.name] + arguments, channel: other.number)
     _ = consume other
     let source = EventSource(try SystemCall.watchProcess(process), on: loop)
     source.handle(.readable, by: ended)
     source.start(.readable)
     watch = source
-    var descriptors: [Int32] = []
-    try RoomLink.check(try receive(&descriptors))
+    try RoomLink.check(try channel.greeting())
   }
 
   deinit {
@@ -38,48 +36,22 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     // It is the end of the channel that ends the helper.
     channel = nil
     _ = try? SystemCall.ending(of: process, waits: true)
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
   }
 
   // MARK: - Requests
 
-  private func receive(_ descriptors: inout [Int32]) throws(SystemError) -> RoomReply {
-    let (bytes, received) = try SystemCall.receive(channel?.number ?? -1, limit: RoomMessage.mostBytes)
-    descriptors = received
-    guard let reply = RoomMessage(bytes).flatMap({ RoomReply($0) }) else {
-      RoomLink.close(received)
-      throw SystemError(call: "ask the helper", number: bytes.isEmpty ? EPIPE : EBADMSG)
-    }
-    return reply
-  }
-
-  /// Asks; the numbers of the descriptors that come with the reply are the caller's to close. With a failure come none.
   private func ask(
     _ request: RoomRequest, with descriptor: Int32? = nil
   ) throws(SystemError) -> (reply: RoomReply, descriptors: [Int32]) {
-    guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    try SystemCall.send(channel?.number ?? -1, bytes, with: descriptor.map { [$0] } ?? [])
-    var descriptors: [Int32] = []
-    let reply = try receive(&descriptors)
-    if case .failed(let error) = reply {
-      RoomLink.close(descriptors)
-      throw error
-    }
-    return (reply, descriptors)
+    guard let channel else { throw SystemError(call: "ask the helper", number: EPIPE) }
+    return try channel.ask(request, with: descriptor)
   }
 
   /// Asks for what no descriptor comes with.
   private func askPlainly(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomReply {
     let answer = try ask(request, with: descriptor)
-    RoomLink.close(answer.descriptors)
+    RoomChannel.close(answer.descriptors)
     return answer.reply
-  }
-
-  private static func close(_ descriptors: [Int32]) {
-    for descriptor in descriptors { SystemCall.close(descriptor) }
   }
 
   private static func check(_ reply: RoomReply) throws(PrivilegeError) {
@@ -92,7 +64,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     let answer: (reply: RoomReply, descriptors: [Int32])
     do throws(SystemError) { answer = try ask(request) } catch { throw .failed(act: "ask the helper", error) }
     if case .refused(let reason, let isDenied) = answer.reply {
-      RoomLink.close(answer.descriptors)
+      RoomChannel.close(answer.descriptors)
       throw .reported(reason, isDenied: isDenied)
     }
     return answer
@@ -116,7 +88,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
       let socket = NetlinkSocket(owning: FileDescriptor(owning: descriptors[0]))
       return .monitor(InterfaceMonitor(socket: socket, settings: settings, link: nil, loopbackIsUp: loopback == 1))
     default:
-      RoomLink.close(descriptors)
+      RoomChannel.close(descriptors)
       throw .outOfOrder(request)
     }
   }
@@ -124,14 +96,14 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   /// What the namespace of the interface is like.
   func survey() throws(PrivilegeError) -> NamespaceSurvey {
     let answer = try askAboutInterface(.survey)
-    RoomLink.close(answer.descriptors)
+    RoomChannel.close(answer.descriptors)
     guard case .survey(let survey) = answer.reply else { return NamespaceSurvey() }
     return survey
   }
 
   /// Lets the helper read the configuration again.
   func configurationChanged() throws(PrivilegeError) {
-    RoomLink.close(try askAboutInterface(.configurationChanged).descriptors)
+    RoomChannel.close(try askAboutInterface(.configurationChanged).descriptors)
   }
 
   /// Tells the helper whether the daemon does what it has read last, or goes on as before.
@@ -144,7 +116,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     guard let use = RoomRequest.Use(flags: flags) else { throw SystemError(call: "open \(path)", number: EACCES) }
     let answer = try ask(.open(path, use))
     guard answer.descriptors.count == 1 else {
-      RoomLink.close(answer.descriptors)
+      RoomChannel.close(answer.descriptors)
       throw SystemError(call: "open \(path)", number: EACCES)
     }
     return FileDescriptor(owning: answer.descriptors[0])
@@ -196,7 +168,7 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   func start(_ hook: Hook, for occasion: HookOccasion) throws(SystemError) -> StartedHook {
     let answer = try ask(.startHook(hook, occasion.place.name, occasion.peer))
     guard case .number(let process) = answer.reply, answer.descriptors.count == 2 else {
-      RoomLink.close(answer.descriptors)
+      RoomChannel.close(answer.descriptors)
       throw SystemError(call: "start \(hook.path)", number: EBADMSG)
     }
     return StartedHook(

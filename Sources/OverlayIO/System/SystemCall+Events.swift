@@ -36,6 +36,10 @@ extension SystemCall {
     return count
   }
 
+  /// Has the kernel tell of a descriptor, or of a signal, from now on: by `body`, which is a function of libevent's and
+  /// returns -1 with `errno` set if that fails.
+  static func beginToWait(by body: () -> Int32) throws(SystemError) { try perform("epoll_ctl", body) }
+
   /// A queue of what happens to files (inotify(7)).
   static func fileEvents() throws(SystemError) -> FileDescriptor {
     try FileDescriptor("inotify_init1") { Glibc.inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) }

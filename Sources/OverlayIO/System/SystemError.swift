@@ -22,6 +22,9 @@ public struct SystemError: Error, Hashable, CustomStringConvertible {
   /// Makes the error of a call that would have to replace what is there already.
   public static func existing(_ call: String) -> SystemError { SystemError(call: call, number: EEXIST) }
 
+  /// Whether this host lacks something that it will have again: descriptors, memory, or room in a queue.
+  var isShortage: Bool { [EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN].contains(number) }
+
   /// Whether a right is missing.
   public var isDenied: Bool { number == EACCES || number == EPERM }
 

@@ -16,7 +16,7 @@ struct HostPortTests {
     let station = try #require(MACAddress("02:00:00:00:00:01"))
     let link = EthernetLink(LinkSettings(macAddress: station, ownAddresses: [], mtu: 1_500))
     let port = try HostPort(LinkDevice(tunnel, link: link), Host(), on: loop)
-    port.start(HostPort.Handlers(touched: { _ in }, told: { _ in }, gone: {}))
+    port.start(HostPort.Handlers(touched: { _ in }, told: { _ in }, failed: { _ in }, gone: {}))
     let addresses = [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 2]
     let broadcast = addresses + [0x12, 0x34] + [UInt8](repeating: 0, count: 46)
     for _ in 0..<3 {

@@ -1,5 +1,6 @@
 import Glibc
 import OverlayCore
+import SystemProbes
 import Testing
 
 @testable import OverlayIO
@@ -70,6 +71,20 @@ struct ServiceNotifierTests {
     timer?.start(after: .zero)
     loop.run()
     timer = nil
+  }
+
+  @Test("A manager that cannot be told for want of memory is told a moment later", arguments: [ENOBUFS, ENOMEM])
+  func shortage(number: Int32) throws {
+    let manager = try manager()
+    let notifier = try notifier(of: manager)
+    _ = FaultInjection.run(failing: 1, with: number) { notifier.ready() }
+    #expect(manager.messages == [])
+    var messages: [String] = []
+    try run {
+      messages += manager.messages
+      return !messages.isEmpty
+    }
+    #expect(messages == ["READY=1"] && sink.lines == [])
   }
 
   @Test("A manager is told at a path, and at a name in the abstract namespace", arguments: [false, true])

@@ -1,4 +1,5 @@
 import OverlayCore
+import SystemProbes
 
 @testable import OverlayIO
 

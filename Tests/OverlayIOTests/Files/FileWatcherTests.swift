@@ -1,4 +1,5 @@
 import Glibc
+import SystemProbes
 import Testing
 
 @testable import OverlayIO

@@ -1,5 +1,6 @@
 import Glibc
 import OverlayCore
+import SystemProbes
 import Testing
 
 @testable import OverlayIO

@@ -1,3 +1,4 @@
+import SystemProbes
 import Testing
 
 @testable import OverlayIO

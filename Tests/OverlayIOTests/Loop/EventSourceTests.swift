@@ -51,6 +51,32 @@ struct EventSourceTests {
     return hasSecondCome
   }
 
+  @Test("What the kernel has no memory to wait for is waited for a moment later, unless it was called off meanwhile")
+  func late() throws {
+    let loop = try #require(EventLoop())
+    let (wanted, unwanted) = (try readablePipe(), try readablePipe())
+    defer { for number in [wanted[1], unwanted[1]] { close(number) } }
+    var served: [String] = []
+    let one = EventSource(FileDescriptor(owning: wanted[0]), on: loop)
+    let other = EventSource(FileDescriptor(owning: unwanted[0]), on: loop)
+    one.handle(.readable) {
+      served.append("wanted")
+      loop.stop()
+    }
+    other.handle(.readable) { served.append("unwanted") }
+    let calls = FaultInjection(failing: 1, for: 2, with: ENOMEM)
+    calls.run {
+      other.start(.readable)
+      one.start(.readable)
+      other.cancel(.readable)
+    }
+    #expect(calls.failed == ["epoll_ctl", "epoll_ctl"])
+    let end = try TimerSource(on: loop) { loop.stop() }
+    end.start(after: .seconds(20))
+    loop.run()
+    #expect(served == ["wanted"])
+  }
+
   @Test("Each that is served in a wake-up knows how many are served in it, and one alone that it is alone")
   func crowd() throws {
     let loop = try #require(EventLoop())

@@ -1,4 +1,5 @@
 import OverlayCore
+import SystemProbes
 import Testing
 
 @testable import OverlayIO

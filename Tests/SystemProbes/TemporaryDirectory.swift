@@ -3,27 +3,27 @@ import Glibc
 @testable import OverlayIO
 
 /// A directory of one test's own, removed with everything in it.
-final class TemporaryDirectory {
-  let path: String
+package final class TemporaryDirectory {
+  package let path: String
 
-  init() throws {
+  package init() throws {
     var template = Array("/tmp/oncilla-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw SystemError(call: "mkdtemp", number: errno) }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// The path of `name` in it.
-  func file(_ name: String) -> String { path + "/" + name }
+  package func file(_ name: String) -> String { path + "/" + name }
 
   /// Writes a file, in place if it is there.
-  func write(_ name: String, _ text: String) throws {
+  package func write(_ name: String, _ text: String) throws {
     let file = try FileDescriptor("open \(name)") { open(self.file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600) }
     let number = file.number
     try SystemCall.perform("write") { Glibc.write(number, text, text.utf8.count) }
   }
 
   /// What stands in a file.
-  func read(_ name: String) throws -> String { String(decoding: try readFile(file(name)), as: UTF8.self) }
+  package func read(_ name: String) throws -> String { String(decoding: try readFile(file(name)), as: UTF8.self) }
 
   deinit { TemporaryDirectory.erase(path) }
 

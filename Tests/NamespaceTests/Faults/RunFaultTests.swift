@@ -1,0 +1,61 @@
+import Glibc
+import OverlayCore
+import SystemProbes
+import Testing
+
+@testable import OverlayIO
+
+/// System calls of a whole life of the daemon fail: what has to hold stands in `FaultyRun`.
+///
+/// `make check` lets each kind of call fail where it is made first and last. `make faults` lets every call fail, with each
+/// error that it can have, once and for a while.
+@Suite("A daemon one of whose system calls fails", .timeLimit(.minutes(60)))
+struct RunFaultTests {
+  /// How many calls a fault lasts that is more than a moment.
+  private static let aWhile = 12
+  /// How many lives there are at the same time: they mostly wait.
+  private static let workers = 12
+
+  private let isWhole = SystemCall.variable("ONCILLA_FAULTS") == "all"
+
+  @Test("goes on or ends with the reason, loses no descriptor, and carries whole packets in order after that")
+  func wholeLives() throws {
+    let clean = FaultPlan([])
+    try clean.live(in: TestNamespace())
+    let calls = clean.cleanCalls
+    #expect(!calls.isEmpty && clean.failures.isEmpty, "without a fault: \(clean.failures.joined(separator: "\n"))")
+    let plan = FaultPlan(isWhole ? everyFault(in: calls) : fewFaults(in: calls))
+    let workers = try (0..<RunFaultTests.workers).map { _ in
+      let namespace = try TestNamespace()
+      return try SeparateThread { try plan.live(in: namespace) }
+    }
+    for worker in workers { try worker.join() }
+    print("\(plan.count) lives with a fault; \(plan.ended) of them ended by themselves")
+    #expect(plan.failures.isEmpty, "\(plan.failures.joined(separator: "\n"))")
+  }
+
+  private func everyFault(in calls: [String]) -> [FaultPlan.Fault] {
+    calls.enumerated().flatMap { index, call in
+      PossibleErrors.tried.filter { PossibleErrors.include($0.number, of: call) }.flatMap { error in
+        [1, RunFaultTests.aWhile].map { FaultPlan.Fault(ordinal: index + 1, error: error, length: $0) }
+      }
+    }
+  }
+
+  /// Each kind of call at its first time and at its last, with another error and another length each. A call that a
+  /// signal interrupts is made again in one place.
+  private func fewFaults(in calls: [String]) -> [FaultPlan.Fault] {
+    var faults: [FaultPlan.Fault] = []
+    for (kind, places) in Dictionary(grouping: calls.indices, by: { calls[$0].prefix { $0 != "/" } }) {
+      let errors = PossibleErrors.tried.filter { error in
+        error.number != EINTR && PossibleErrors.include(error.number, of: "\(kind)")
+      }
+      guard let one = errors.first, let other = errors.last, let first = places.first, let last = places.last else {
+        continue
+      }
+      faults.append(FaultPlan.Fault(ordinal: first + 1, error: one, length: 1))
+      faults.append(FaultPlan.Fault(ordinal: last + 1, error: other, length: RunFaultTests.aWhile))
+    }
+    return faults
+  }
+}
