@@ -73,6 +73,8 @@ class FakeSocks:
         self._own = set()  # the userids of circuits that daemons dialled to themselves
         self.standing_at_grants = {}  # to each name, how many circuits stood when each was granted
         self._listener = None
+        self._goes = threading.Event()
+        self._goes.set()
         if start:
             self.start()
 
@@ -108,6 +110,16 @@ class FakeSocks:
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         self.cut()
+
+    @contextlib.contextmanager
+    def standstill(self):
+        """In the block it does nothing, as a process that is stopped: connections are made, and bytes taken, by the kernel
+        alone."""
+        self._goes.clear()
+        try:
+            yield
+        finally:
+            self._goes.set()
 
     def connect(self, name, target, within=None):
         """Circuits to `name` go to a port on 127.0.0.1, or to an (address, port) pair, in a Namespace if one is given;
@@ -171,6 +183,7 @@ class FakeSocks:
             threading.Thread(target=self._serve, args=(dialler,), daemon=True).start()
 
     def _serve(self, dialler):
+        self._goes.wait()
         with contextlib.suppress(OSError, ValueError):
             if dialler.recv(1, socket.MSG_PEEK) == b"\5":
                 self._tell_why(dialler)
@@ -256,6 +269,7 @@ class FakeSocks:
         try:
             _no_delay(sink)
             while data := source.recv(1 << 18):
+                self._goes.wait()
                 if passed == 0 and source is circuit[1] and data[6:7] == b"\x3b" and data[8:24] == data[24:40]:
                     self._own.add(userid)
                 if circuit in self._swallowed:
