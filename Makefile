@@ -10,10 +10,12 @@
 # make fuzz         attacks core and shell: TARGET=decoders|segments|link|node|torcontrol|files|clients SECONDS=60
 #                   RUNS=number-of-inputs INPUT=file-to-run-again
 # make check-sanitized  the unit tests with AddressSanitizer, and with ThreadSanitizer
+# sudo make faults  lets every system call of a daemon's life fail in each way that it can: 15 minutes
+# sudo make soak    a daemon for SECONDS=900 among 100 peers that come and go: nothing may stay behind
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
-# deb, demo, check and bench install the Debian packages that they lack, where root calls them. SWIFT=/path/to/swift names
-# a compiler that contrib/find-swift does not find by itself.
+# deb, demo, check, faults, soak and bench install the Debian packages that they lack, where root calls them.
+# SWIFT=/path/to/swift names a compiler that contrib/find-swift does not find by itself.
 SWIFT := $(shell contrib/find-swift)
 PREFIX ?= /usr/local
 # Debian's zsh looks for what packages bring here, and for what the administrator brings under /usr/local.
@@ -69,7 +71,7 @@ $(BINARY): Package.swift $(shell find Sources -type f)
 clean:
 	rm -rf .build
 
-demo check bench bench-tor picture: root
+demo check faults soak bench bench-tor picture: root
 	contrib/install-dependencies $@
 	@$(MAKE) --no-print-directory $@-as-root; status=$$?; \
 	  $(GIVE_BACK); exit $$status
@@ -110,10 +112,17 @@ check-sanitized: swift
 	@$(GIVE_BACK)
 
 TARGET ?= all
-SECONDS ?= 60
 
 fuzz: swift
-	@SWIFT=$(SWIFT) RUNS=$(RUNS) Tests/Fuzz/run $(TARGET) $(SECONDS) $(INPUT)
+	@SWIFT=$(SWIFT) RUNS=$(RUNS) Tests/Fuzz/run $(TARGET) $(or $(SECONDS),60) $(INPUT)
+
+faults-as-root:
+	$(SWIFT) build --build-tests $(STRICT)
+	ONCILLA_FAULTS=all $(SWIFT) test $(STRICT) --filter '^NamespaceTests\.RunFaultTests'
+
+soak-as-root: all
+	STANDSTILL=60 $(PYTHON) -m pytest Tests/EndToEnd/test_faults.py -v -k stood_still
+	@SECONDS=$(or $(SECONDS),900) $(PYTHON) Benchmarks/soak.py
 
 bench-as-root: all
 	@$(PYTHON) Benchmarks/bench.py
@@ -128,5 +137,6 @@ root:
 swift:
 	@[ -n "$(SWIFT)" ] || contrib/install-dependencies build
 
-.PHONY: all install binary nss deb clean test check-sanitized fuzz demo check bench bench-tor picture root swift
+.PHONY: all install binary nss deb clean test check-sanitized fuzz demo check faults soak bench bench-tor picture root swift
 .PHONY: test-build test-unprivileged demo-as-root check-as-root bench-as-root bench-tor-as-root picture-as-root
+.PHONY: faults-as-root soak-as-root
