@@ -97,7 +97,40 @@ def test_traffic_flows_by_itself_after_tor_stood_still(standing, proxy, report):
 # Sleep
 
 
-def test_circuits_that_died_while_the_host_slept_are_replaced(standing, proxy, report):
+@pytest.fixture
+def clocks(tmp_path):
+    """clocks.environment lets a daemon see other clocks, which clocks.step(seconds, slept=seconds) sets."""
+    library, steps = tmp_path / "clock_steps.so", tmp_path / "steps"
+    source = pathlib.Path(__file__).with_name("clock_steps.c")
+    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)
+    steps.write_bytes(struct.pack("=qq", 0, 0))
+
+    def step(calendar=0, slept=0):
+        with open(steps, "r+b") as file:
+            file.write(struct.pack("=qq", calendar, slept))
+
+    return types.SimpleNamespace(
+        step=step, environment={"LD_PRELOAD": str(library), "CLOCK_STEPS": str(steps)})
+
+
+def test_circuits_are_built_anew_after_hours_of_sleep(pair, proxy, clocks, report):
+    hosts = pair(proxy)
+    hosts.a.stop()
+    hosts.a.environment = clocks.environment
+    hosts.a.start()
+    hosts.a.wait_for_interface()
+    wait_until(lambda: hosts.a.host.can_ping(hosts.b.address), 20, what="a ping to pass")
+    assert proxy.swallow() >= 2
+    clocks.step(slept=4 * 3600)
+    hosts.a.wait_for_line(r"the host slept for 14\d\d\d s", timeout=40)
+    # The other host, which has not slept, is called anew, asks along its own circuit, and waits for ten seconds.
+    seconds = seconds_until_ping(hosts.a.host, hosts.b.address, 45)
+    report(f"{seconds:.1f} s after the daemon saw that")
+    assert seconds <= 40
+    assert hosts.a.log().count("the host slept") == 1
+
+
+def test_circuits_that_died_in_a_short_sleep_are_replaced(standing, proxy, report):
     """The monotonic clock stands still in a sleep: a daemon that is stopped does not see it either."""
     hosts = standing()
     wait_until(lambda: hosts.a.counters()["answered"], 30, interval=1, what="a question to be answered")
@@ -190,35 +223,19 @@ def test_a_full_disk_loses_lines_of_the_log_and_nothing_else(daemons, host, prox
 # The calendar
 
 
-@pytest.fixture
-def calendar(tmp_path):
-    """calendar.environment lets a daemon see another calendar, which calendar.step(seconds) sets."""
-    library, steps = tmp_path / "clock_steps.so", tmp_path / "steps"
-    source = pathlib.Path(__file__).with_name("clock_steps.c")
-    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)
-    steps.write_bytes(struct.pack("=q", 0))
-
-    def step(seconds):
-        with open(steps, "r+b") as file:
-            file.write(struct.pack("=q", seconds))
-
-    return types.SimpleNamespace(
-        step=step, environment={"LD_PRELOAD": str(library), "CLOCK_STEPS": str(steps)})
-
-
 def test_a_calendar_that_jumps_by_days_moves_the_time_of_the_log_and_nothing_else(
-        daemons, host, proxy, wire_peer, calendar, tmp_path):
+        daemons, host, proxy, wire_peer, clocks, tmp_path):
     peer = wire_peer("w")
     one = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, peers=[peer.name], start=False,
                   options=["--log", tmp_path / "log", "--remember", "yes"])
-    one.environment = calendar.environment
+    one.environment = clocks.environment
     one.start()
     one.wait_for_interface()
     circuit = peer.wait_for_circuit()
     circuit.wait_for_packets()
     days = set()
     for number, day in enumerate((1, -1, 400, 0)):
-        calendar.step(day * 86400)
+        clocks.step(day * 86400)
         wakeups = one.wakeups()
         send_datagrams(host, peer.address, [b"step %d" % number])
         wait_until(lambda: b"step %d" % number in bytes(circuit.data), what="traffic")

@@ -39,6 +39,7 @@ public final class Daemon {
   var heedsSignals = true
   private let began = Timestamp.now
   private var metricsPage: MetricsServer?
+  private var sleepWatch: SleepWatch?
   var nameServer: NameServer?
   /// Why Tor's SOCKS port cannot be reached; `nil` if it can be, or if nobody has tried.
   var torFailure: SystemError?
@@ -81,6 +82,10 @@ public final class Daemon {
       metricsPage = try settings.metricsListen.map { address in
         try MetricsServer(address, on: loop, log: log) { [unowned self] in metrics(withPeers: settings.metricsPeers) }
       }
+      sleepWatch = try SleepWatch(on: loop) { [unowned self] time in
+        log.notice("the host slept for \((time + .milliseconds(500)).wholeSeconds) s: circuits are built anew")
+        pump?.renewCircuits()
+      }
       // Until the names are known there is no identity, and the caller finds the circuit closed.
       listeners = try IdentityListeners(
         settings.identities, on: loop, log: log,
@@ -105,6 +110,7 @@ public final class Daemon {
   private func close() {
     hooks = nil
     metricsPage = nil
+    sleepWatch = nil
     nameServer = nil
     desk = nil
     hostname = nil

@@ -11,6 +11,15 @@ extension Pump {
     return connect(name)
   }
 
+  /// Closes all circuits of peers to which one stands, and dials those of the configuration anew; a packet dials others.
+  func renewCircuits() {
+    for peer in status().nodes.flatMap(\.peers) {
+      guard case .up = peer.state else { continue }
+      _ = withEach { node, turn in node.disconnect(peer.name.address, turn: &turn) }
+      if peer.isConfigured { _ = connect(peer.name) }
+    }
+  }
+
   /// Returns what replies tell of a peer. It throws if there is none, which `shown` names.
   func members(
     of peer: PeerSelector, _ settings: DaemonSettings, shown: () -> String

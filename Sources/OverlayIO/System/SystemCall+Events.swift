@@ -18,6 +18,27 @@ extension SystemCall {
     try perform("timerfd_settime") { CLinux.timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &time, nil) }
   }
 
+  /// A timer that expires again and again, each time after so long, the time included in which the host sleeps.
+  static func timerInSleep(every interval: Duration) throws(SystemError) -> FileDescriptor {
+    let timer = try FileDescriptor("timerfd_create") {
+      CLinux.timerfd_create(CLOCK_BOOTTIME, Int32(TFD_NONBLOCK | TFD_CLOEXEC))
+    }
+    var time = itimerspec()
+    time.it_interval = timespec(
+      tv_sec: Int(interval.wholeMicroseconds / 1_000_000),
+      tv_nsec: Int(interval.wholeMicroseconds % 1_000_000) * 1_000)
+    time.it_value = time.it_interval
+    let number = timer.number
+    try perform("timerfd_settime") { CLinux.timerfd_settime(number, 0, &time, nil) }
+    return timer
+  }
+
+  /// How long the host has slept since its start.
+  static var timeAsleep: Duration {
+    let (inAll, awake) = (instant(of: CLOCK_BOOTTIME), now)
+    return max(.zero, inAll - awake)
+  }
+
   /// A counter that is readable while it is not zero.
   static func counter() throws(SystemError) -> FileDescriptor {
     try FileDescriptor("eventfd") { CLinux.eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }
@@ -67,8 +88,10 @@ extension SystemCall {
   }
 
   /// The time of the monotonic clock.
-  public static var now: Instant {
-    let time = time(of: CLOCK_MONOTONIC)
+  public static var now: Instant { instant(of: CLOCK_MONOTONIC) }
+
+  private static func instant(of clock: clockid_t) -> Instant {
+    let time = time(of: clock)
     return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
   }
 
