@@ -28,6 +28,10 @@ enum Counter: Int, CaseIterable, Sendable {
   case reassemblyLimit
   /// Circuits closed because a cut packet found no room: all memory that the node lends was in use.
   case noRoom
+  /// Accepted circuits closed because in 30 seconds no packet came that tells who called, or that was admitted.
+  case halfOpen
+  /// Circuits closed because a packet that had begun to come was not whole after 60 seconds.
+  case packetTimeout
   /// Circuits closed because nothing came or went.
   case idleClosed
   /// Circuits closed because they took no bytes for too long.

@@ -108,14 +108,17 @@ extension PeerTable {
   /// Returns the time at which an accepted circuit is closed unless a packet comes. Bytes that tell nothing do not keep
   /// it.
   func end(of call: Call, _ circuit: borrowing Circuit) -> Instant {
-    let isUsable =
-      switch call.sender {
-      case .selfCall, .claimed(_, .some), .admitted(_, .some, _): true
-      case .refused: false
-      case .unknown, .claimed(_, .none), .admitted(_, .none, _): circuit.standing != .unproven
-      }
-    guard isUsable else { return circuit.began + PeerTable.firstPacketTimeout }
+    guard isUsable(call, circuit) else { return circuit.began + PeerTable.firstPacketTimeout }
     return circuit.lastReceived + max(policy.idle, PeerTable.keepaliveInterval) + PeerTable.acceptedGrace
+  }
+
+  /// Returns whether an accepted circuit has told whose it is, or has brought a packet that was admitted.
+  func isUsable(_ call: Call, _ circuit: borrowing Circuit) -> Bool {
+    switch call.sender {
+    case .selfCall, .claimed(_, .some), .admitted(_, .some, _): true
+    case .refused: false
+    case .unknown, .claimed(_, .none), .admitted(_, .none, _): circuit.standing != .unproven
+    }
   }
 
   // MARK: - Who calls

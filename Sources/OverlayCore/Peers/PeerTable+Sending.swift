@@ -181,9 +181,10 @@ extension PeerTable {
       let next = tendClaim(of: circuit, names: &names, streams: &streams, out: &out, at: now)
       // A peer that is dialled for the claim may need this circuit's place.
       guard streams.contains(circuit) else { return nil }
-      let due = end(of: self.call(circuit) ?? call, streams[circuit])
+      let current = self.call(circuit) ?? call
+      let due = end(of: current, streams[circuit])
       guard due > now else {
-        out.counters[.idleClosed] += 1
+        out.counters[isUsable(current, streams[circuit]) ? .idleClosed : .halfOpen] += 1
         return .unneeded
       }
       schedule(circuit, at: min(due, next))

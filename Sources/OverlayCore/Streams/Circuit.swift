@@ -57,6 +57,8 @@ struct Circuit: ~Copyable {
   /// The time at which the last whole packet came. Bytes alone do not count, or a trickle of them would keep a circuit
   /// for ever.
   var lastReceived: Instant
+  /// The time at which the packet began to come of which only a part is there; `nil` if there is none.
+  private(set) var packetBegan: Instant?
   /// The time at which a packet was last queued to be sent.
   var lastSent: Instant
   /// The time at which the kernel last took bytes, or had none to take.
@@ -149,6 +151,17 @@ struct Circuit: ~Copyable {
     } catch {
       return .refused(error)
     }
+  }
+
+  /// Notes a read, with which a packet became whole if `isNewPacket` says so. It returns whether another has begun.
+  mutating func noteRead(isNewPacket: Bool, at now: Instant) -> Bool {
+    guard defragmenter.isWithinPacket else {
+      packetBegan = nil
+      return false
+    }
+    guard isNewPacket || packetBegan == nil else { return false }
+    packetBegan = now
+    return true
   }
 
   /// Opens the circuit for packets. `greeting` goes out before them.

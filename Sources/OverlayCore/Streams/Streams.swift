@@ -8,11 +8,14 @@ struct Streams: ~Copyable {
   /// alive would never be found quiet.
   static let tidyingInterval = Duration.seconds(50)
 
+  /// The time in which a packet that has begun to come has to be whole: longer than the lulls of a Tor circuit.
+  static let packetTimeout = Duration.seconds(60)
+
   private var queues: SendQueues
   private(set) var cutPackets: CutPackets {
     didSet { queues.reserve = max(0, reassemblyBytes + CutPackets.slack - cutPackets.memory) }
   }
-  // By the circuit's slot: the time until which Tor may take to grant it.
+  // By the circuit's slot: the time until which Tor may take to grant it, or a packet to be whole that has begun to come.
   private var deadlines = DeadlineQueue()
   private var nextTidying = Instant.distantFuture
   private let reassemblyBytes: Int
@@ -174,7 +177,16 @@ struct Streams: ~Copyable {
       return (circuit, .failure("the circuit took nothing for too long"))
     }
     while let slot = deadlines.popDue(at: now) {
-      guard let circuit = queues.circuits.identifier(inSlot: slot), self[circuit].isBeingBuilt else { continue }
+      guard let circuit = queues.circuits.identifier(inSlot: slot) else { continue }
+      guard self[circuit].isBeingBuilt else {
+        guard let began = self[circuit].packetBegan else { continue }
+        if began + Streams.packetTimeout > now {
+          deadlines.schedule(slot, at: began + Streams.packetTimeout)
+          continue
+        }
+        out.counters[.packetTimeout] += 1
+        return (circuit, .failure("a packet that had begun was not whole in time"))
+      }
       if case .asking(let question) = self[circuit].state, question.isGranted {
         return (circuit, .failure("the service has said nothing"))
       }
@@ -241,6 +253,9 @@ struct Streams: ~Copyable {
       at: now)
     swap(&reading.defragmenter, &queues.circuits[circuit].defragmenter)
     if let failure = reading.failure { return failure }
+    if queues.circuits[circuit].noteRead(isNewPacket: reading.hasBroughtPacket, at: now) {
+      deadlines.schedule(circuit.slot, at: now + Streams.packetTimeout)
+    }
     queues.circuits[circuit].coalescing.note(reading.sample, at: now)
     return nil
   }

@@ -229,7 +229,7 @@ struct NodeLifetimeTests {
     world.pass(.seconds(1))
     #expect(silent.isClosed)
     #expect(dribbling.isClosed)
-    #expect(host.count(.idleClosed) == 2)
+    #expect(host.count(.halfOpen) == 2)
   }
 
   @Test("an accepted circuit may be idle for half a minute longer than a dialled one")
@@ -294,7 +294,7 @@ struct NodeLifetimeTests {
     #expect(host.node.circuits[queueing].queue.hasMemory == true)
     #expect(host.node.store.byteCount >= PacketStore.smallSize + PacketStore.largeSize)
     #expect(host.node.circuits[receiving].defragmenter.memory > 50_000)
-    world.pass(.seconds(70))
+    world.pass(.seconds(58))
     // The peer called and answers nothing: another circuit took the first one's place.
     let standing = try #require(host.node.peer(bob).flatMap { host.node.peers.peers[$0].sparse.open })
     #expect(host.node.circuits[standing].queue.hasMemory == false)
