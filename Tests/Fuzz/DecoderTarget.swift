@@ -3,7 +3,7 @@
 enum DecoderTarget {
   static func run(_ input: consuming FuzzInput) {
     Fuzz.events += 1
-    switch input.byte() % 14 {
+    switch input.byte() % 15 {
     case 0: headers(&input)
     case 1: keepalive(&input)
     case 2: neighbours(&input)
@@ -17,7 +17,8 @@ enum DecoderTarget {
     case 10: errors(&input)
     case 11: NameDecoders.serve(&input)
     case 12: NameDecoders.ask(&input)
-    default: NameDecoders.lookUp(&input)
+    case 13: NameDecoders.lookUp(&input)
+    default: TorCircuitDecoder.run(&input)
     }
   }
 

@@ -24,6 +24,10 @@ enum Counter: Int, CaseIterable, Sendable {
   case crowdedOut
   /// Circuits closed because their bytes were no packets.
   case badStream
+  /// Accepted circuits closed because they did not begin with the line that Tor was to write about them.
+  case badTorLine
+  /// Accepted circuits closed because too many came through the same circuit of Tor.
+  case torCircuitLimit
   /// Circuits closed because cut packets of all circuits together took too much memory.
   case reassemblyLimit
   /// Circuits closed because a cut packet found no room: all memory that the node lends was in use.

@@ -17,6 +17,15 @@ extension Node {
       return close(circuit, .unneeded, turn: &turn)
     case .granted: peers.granted(circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     case .refused(let why): return close(circuit, .notBuilt(why), turn: &turn)
+    case .cameThrough(let line):
+      guard peers.came(through: line, circuit, at: turn.now) else {
+        out.counters[.torCircuitLimit] += 1
+        return close(circuit, .failure("one of too many through one circuit of Tor"), turn: &turn)
+      }
+    case .badLine(let error):
+      out.counters[.badTorLine] += 1
+      out.tellOnce(.noTorLine)
+      return close(circuit, .failure("sent \(error)"), turn: &turn)
     }
     var reading = streams.beginReading(input, on: circuit, at: turn.now)
     while let bytes = streams.next(&reading, at: turn.now) {

@@ -16,6 +16,8 @@ public struct NodeSettings: Sendable {
   public let lookupInterval: Duration
   /// Whether Tor serves this host's lookup names at the daemon's word, and not by torrc.
   public let tellsTor: Bool
+  /// Whether Tor says first which circuit of its own an accepted circuit came through (`TorCircuitLine`).
+  public let isToldTorCircuits: Bool
   /// The port of the onion service of every host of the overlay.
   public let servicePort: UInt16
   /// Whether the device exchanges super-packets and packets without a complete checksum.
@@ -35,6 +37,7 @@ public struct NodeSettings: Sendable {
   public init(
     name: OnionName, policy: NodePolicy = NodePolicy(), siblings: Set<IPv6Address> = [], dialsPeers: Bool = true,
     checksSelf: Bool = false, lookupInterval: Duration = .seconds(30 * 60), tellsTor: Bool = false,
+    isToldTorCircuits: Bool = false,
     servicePort: UInt16 = OverlayNetwork.servicePort, isOffloading: Bool = false,
     mtu: Int = 1_500,
     carriesIPv4: Bool = false, ipv4Address: IPv4Address? = nil, egress: EgressLimit = .none,
@@ -47,6 +50,7 @@ public struct NodeSettings: Sendable {
     self.checksSelf = checksSelf
     self.lookupInterval = lookupInterval
     self.tellsTor = tellsTor
+    self.isToldTorCircuits = isToldTorCircuits
     self.servicePort = servicePort
     self.isOffloading = isOffloading
     self.mtu = mtu
@@ -65,6 +69,7 @@ public struct NodeSettings: Sendable {
       name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
       idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, authentication: policy.authentication,
       authentications: policy.authentications, lookup: policy.lookup, lookupInterval: lookupInterval,
-      tellsTor: tellsTor, isFirst: dialsPeers, checksSelf: checksSelf, bounds: bounds)
+      tellsTor: tellsTor, isToldTorCircuits: isToldTorCircuits, isFirst: dialsPeers, checksSelf: checksSelf,
+      bounds: bounds)
   }
 }

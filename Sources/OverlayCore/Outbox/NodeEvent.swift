@@ -36,6 +36,8 @@ public enum NodeEvent: Equatable, Sendable {
   case ownNameClaimed
   /// An accepted circuit began with a PROXY line. It is told once.
   case proxyLine
+  /// An accepted circuit did not begin with the line that Tor was to write about it. It is told once.
+  case noTorLine
   /// A peer answered the operator's echo request with this number after so long.
   case pingAnswered(Int, Duration)
 

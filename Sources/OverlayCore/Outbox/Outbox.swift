@@ -10,12 +10,15 @@ struct Outbox: ~Copyable {
   enum Notice {
     /// An accepted circuit began with a PROXY line.
     case proxyLine
+    /// An accepted circuit did not begin with the line that Tor was to write.
+    case noTorLine
     /// A circuit claims this host's own name, and is not of this host.
     case ownNameClaimed
 
     fileprivate var event: NodeEvent {
       switch self {
       case .proxyLine: .proxyLine
+      case .noTorLine: .noTorLine
       case .ownNameClaimed: .ownNameClaimed
       }
     }

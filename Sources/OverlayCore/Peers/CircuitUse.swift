@@ -26,6 +26,8 @@ enum CircuitUse {
 struct Call {
   /// The sender of its packets.
   var sender = Sender.unknown
+  /// The Tor circuit that it came through; `nil` as long as Tor has not said so.
+  var torCircuit: UInt32?
   /// Whether its sender was selected among the strangers and dialled. Each circuit is selected once.
   var wasSelected = false
   /// Whether its standing entitles it to be established among the accepted circuits, and there was no place yet.

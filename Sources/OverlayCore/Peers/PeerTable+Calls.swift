@@ -46,11 +46,21 @@ extension PeerTable {
       crowdOut(other, names: &names, streams: &streams, out: &out)
     }
     out.counters[.accepted] += 1
-    let circuit = streams.accept(at: now)
+    let circuit = streams.accept(isAnnounced: policy.isToldTorCircuits, at: now)
     set(.call(Call()), of: circuit)
     calls.insert(circuit)
     schedule(circuit, at: now + PeerTable.firstPacketTimeout)
     return circuit
+  }
+
+  /// Notes that an accepted circuit came through this one of Tor's. It returns whether it may go on.
+  mutating func came(through line: TorCircuitLine, _ circuit: CircuitIdentifier, at now: Instant) -> Bool {
+    guard var call = call(circuit), call.torCircuit == nil, torCircuits.enter(line.circuit, at: now) else {
+      return false
+    }
+    call.torCircuit = line.circuit
+    set(.call(call), of: circuit)
+    return true
   }
 
   /// Returns the standing of a circuit that claims to be of this address, or was dialled to it, before it has brought a

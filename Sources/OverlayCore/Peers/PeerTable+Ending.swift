@@ -47,6 +47,7 @@ extension PeerTable {
     case .question, .lookUp, .ownLookUp: break
     case .call(let call):
       calls.remove(identifier)
+      if let tor = call.torCircuit { torCircuits.leave(tor) }
       if let name = call.sender.name { names.release(name) }
       if let peer = caller(call.sender) {
         if peers[peer].isReported, call.sender.isBelieved { peers[peer].traffic.add(circuit.traffic) }

@@ -92,6 +92,8 @@ struct PeerPolicy {
   let lookupInterval: Duration
   /// Whether Tor serves this host's lookup names at the daemon's word, and not by torrc.
   let tellsTor: Bool
+  /// Whether Tor says first which circuit of its own an accepted circuit came through.
+  let isToldTorCircuits: Bool
   /// Whether this is the first identity of its host, which checks its service at once.
   let isFirst: Bool
   /// Whether this host's own service is dialled, to find out whether others can reach it.

@@ -23,6 +23,8 @@ struct PeerTable: ~Copyable {
   var strangers: StrangerDials
   /// The accepted circuits, and the choice of the one that makes room.
   var calls: AcceptedCircuits
+  /// The Tor circuits that they came through.
+  var torCircuits = TorCircuits()
   /// The bound of the log lines that a stranger can cause.
   var strangerLines: TokenBucket
   /// The check whether this host's own service leads back to it; `nil` if there is none.

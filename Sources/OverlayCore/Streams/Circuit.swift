@@ -15,7 +15,9 @@ struct Circuit: ~Copyable {
     case asking(SOCKS5Question)
     /// This host dialled it, and Tor has granted it: packets may be sent.
     case open
-    /// A peer dialled it, and the listener accepted it.
+    /// Somebody dialled it, and the listener accepted it. Tor says first which circuit it came through.
+    case announced(TorCircuitLineReader)
+    /// Somebody dialled it, and the listener accepted it: it brings packets.
     case accepted
   }
 
@@ -87,14 +89,14 @@ struct Circuit: ~Copyable {
   var isBeingBuilt: Bool {
     switch state {
     case .connecting, .requested, .connectingToAsk, .asking: true
-    case .open, .accepted: false
+    case .open, .announced, .accepted: false
     }
   }
 
   /// The time at which a packet last came or was queued.
   var lastUsed: Instant { max(lastSent, lastReceived) }
 
-  /// What the SOCKS server has said of a circuit.
+  /// What Tor has said of a circuit.
   enum Reply {
     /// No reply is expected: the bytes are packets.
     case none
@@ -110,13 +112,44 @@ struct Circuit: ~Copyable {
     case answered(code: UInt8)
     /// The service has sent this.
     case text([UInt8])
+    /// Tor has said that the circuit came through this one of its own. The bytes that are left are packets.
+    case cameThrough(TorCircuitLine)
+    /// Tor has not said that.
+    case badLine(TorCircuitLineError)
   }
 
-  /// Takes the SOCKS server's reply off the front of `input`.
+  /// Takes what Tor says of the circuit off the front of `input`: the SOCKS server's reply, or the line before what an
+  /// accepted circuit brings.
   mutating func takeReply(_ input: inout UnsafeMutableRawBufferPointer) -> Reply {
-    if case .asking(let question) = state { return takeAnswer(UnsafeRawBufferPointer(input), to: question) }
-    guard case .requested(var reply) = state else { return .none }
-    var rest = UnsafeRawBufferPointer(input)
+    switch state {
+    case .accepted, .open, .connecting, .connectingToAsk: .none
+    case .requested(let reply): takeReply(reply, &input)
+    case .asking(let question): takeAnswer(UnsafeRawBufferPointer(input), to: question)
+    case .announced(let reader): takeLine(reader, &input)
+    }
+  }
+
+  private mutating func takeLine(
+    _ reader: TorCircuitLineReader, _ input: inout UnsafeMutableRawBufferPointer
+  ) -> Reply {
+    var (reader, rest) = (reader, UnsafeRawBufferPointer(input))
+    do throws(TorCircuitLineError) {
+      guard let line = try reader.consume(&rest) else {
+        state = .announced(reader)
+        return .incomplete
+      }
+      state = .accepted
+      input = UnsafeMutableRawBufferPointer(rebasing: input.suffix(rest.count))
+      return .cameThrough(line)
+    } catch {
+      return .badLine(error)
+    }
+  }
+
+  private mutating func takeReply(
+    _ reply: SOCKS4aReply, _ input: inout UnsafeMutableRawBufferPointer
+  ) -> Reply {
+    var (reply, rest) = (reply, UnsafeRawBufferPointer(input))
     do throws(DialFailure) {
       guard try reply.consume(&rest) else {
         state = .requested(reply)

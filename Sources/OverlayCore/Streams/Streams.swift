@@ -68,7 +68,7 @@ struct Streams: ~Copyable {
       switch circuits[circuit].state {
       case .connecting, .requested: census.dialling += 1
       case .open: census.open += 1
-      case .accepted: census.accepted += 1
+      case .announced, .accepted: census.accepted += 1
       case .connectingToAsk, .asking: break
       }
     }
@@ -112,9 +112,11 @@ struct Streams: ~Copyable {
     deadlines.schedule(circuit.slot, at: self[circuit].began + timeout)
   }
 
-  /// Adds a circuit that somebody else dialled, and returns its identifier.
-  mutating func accept(at now: Instant) -> CircuitIdentifier {
-    queues.circuits.insert(Circuit(.accepted, .sparse, timeout: .zero, at: now))
+  /// Adds a circuit that somebody else dialled, and returns its identifier. `isAnnounced` says that a line of Tor about
+  /// it comes first.
+  mutating func accept(isAnnounced: Bool, at now: Instant) -> CircuitIdentifier {
+    let state: Circuit.State = isAnnounced ? .announced(TorCircuitLineReader()) : .accepted
+    return queues.circuits.insert(Circuit(state, .sparse, timeout: .zero, at: now))
   }
 
   /// Asks the SOCKS server for the onion service, because it has taken the connection of this circuit.
@@ -127,7 +129,7 @@ struct Streams: ~Copyable {
     case .connectingToAsk(let question):
       queues.circuits[circuit].state = .asking(question)
       queues.circuits[circuit].preamble = question.greeting
-    case .requested, .asking, .open, .accepted: return
+    case .requested, .asking, .open, .announced, .accepted: return
     }
     queues.requestFlush(circuit, out: &out)
   }
@@ -212,7 +214,7 @@ struct Streams: ~Copyable {
 
   // MARK: - Receiving
 
-  /// Takes the SOCKS server's reply off the front of `input`.
+  /// Takes what Tor says of the circuit off the front of `input`.
   mutating func takeReply(
     _ input: inout UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, out: inout Outbox
   ) -> Circuit.Reply {

@@ -28,6 +28,23 @@ public struct ConfigurationSource: Sendable {
 
   /// Reads all of it. Throws the first thing that is wrong.
   public func load() throws(SettingError) -> Configuration {
+    let (entries, paths, warnings) = try entries()
+    do throws(SettingError) {
+      let settings = try RunSettings(entries, for: instance)
+      return Configuration(settings: settings, entries: entries, files: paths, warnings: warnings, instance: instance)
+    } catch {
+      guard error == .nameless else { throw error }
+      throw .unnamed(file: file ?? "\(directory)/oncilla.conf", instance)
+    }
+  }
+
+  /// Returns whether a flag is switched on, even if nothing tells yet who this host is. Throws if what stands there
+  /// cannot be read.
+  public func isSwitchedOn(_ flag: String) throws(SettingError) -> Bool {
+    try entries().0.contains { $0.setting.name == flag && $0.value.text == "yes" }
+  }
+
+  private func entries() throws(SettingError) -> ([GivenSettings.Entry], files: [String], warnings: [String]) {
     var sources = SettingSources()
     sources.options = options
     var warnings: [String] = []
@@ -40,14 +57,7 @@ public struct ConfigurationSource: Sendable {
           content, of: path, ofPeersAlone: isOfPeers))
       if let warning { warnings.append(warning) }
     }
-    let entries = sources.effective
-    do throws(SettingError) {
-      let settings = try RunSettings(entries, for: instance)
-      return Configuration(settings: settings, entries: entries, files: paths, warnings: warnings, instance: instance)
-    } catch {
-      guard error == .nameless else { throw error }
-      throw .unnamed(file: file ?? "\(directory)/oncilla.conf", instance)
-    }
+    return (sources.effective, paths, warnings)
   }
 
   /// Reads all of it; `nil` if nothing tells who this host is. Throws the first thing that is wrong.

@@ -29,6 +29,7 @@ extension NodeEvent {
     case .lookup(let finding): return ControlEvent.make("lookup", finding.members)
     case .ownNameClaimed: return ControlEvent.make("own_name_claimed")
     case .proxyLine: return ControlEvent.make("proxy_line")
+    case .noTorLine: return ControlEvent.make("no_tor_line")
     case .readiness(let readiness):
       return ControlEvent.make(
         "readiness",

@@ -88,7 +88,7 @@ public final class Daemon {
       }
       // Until the names are known there is no identity, and the caller finds the circuit closed.
       listeners = try IdentityListeners(
-        settings.identities, on: loop, log: log,
+        settings.identities, isAnnounced: settings.isToldTorCircuits, on: loop, log: log,
         accept: { [unowned self] stream, identity in pump?.accept(stream, for: identity) },
         acceptAddressed: { [unowned self] stream, address in pump?.accept(stream, to: address) })
       interface = try OverlayInterface(

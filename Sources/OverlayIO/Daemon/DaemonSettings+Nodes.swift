@@ -25,7 +25,7 @@ extension DaemonSettings {
       name: name,
       policy: policy(of: number),
       siblings: siblings, dialsPeers: isFirst, checksSelf: true,
-      lookupInterval: lookupInterval, tellsTor: torControl != nil,
+      lookupInterval: lookupInterval, tellsTor: torControl != nil, isToldTorCircuits: isToldTorCircuits,
       servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,

@@ -10,15 +10,17 @@ final class IdentityListeners {
   /// The report of the shared listeners, one line; `nil` if there are none.
   var report: String? { isSorting ? sorter.report : nil }
 
-  /// Listens at every address of `identities`. `accept` takes a connection for the identity with that number, and
+  /// Listens at every address of `identities`, where `isAnnounced` says that Tor first writes which circuit of its own a
+  /// connection came through. `accept` takes a connection for the identity with that number, and
   /// `acceptAddressed` one for the identity with that address.
   init(
-    _ identities: [DaemonSettings.Identity], on loop: EventLoop, log: Log,
+    _ identities: [DaemonSettings.Identity], isAnnounced: Bool, on loop: EventLoop, log: Log,
     accept: @escaping (EventSource<StreamSocket>, _ identity: Int) -> Void,
     acceptAddressed: @escaping (EventSource<StreamSocket>, _ address: IPv6Address) -> Void
   ) throws {
     let sorter = try CallSorter(
-      limit: DescriptorLimit.calls(of: DescriptorLimit.raise()), on: loop, log: log, handler: acceptAddressed)
+      limit: DescriptorLimit.calls(of: DescriptorLimit.raise()), isAnnounced: isAnnounced, on: loop, log: log,
+      handler: acceptAddressed)
     self.sorter = sorter
     var seen: Set<SocketAddress> = []
     for (number, identity) in identities.enumerated() {

@@ -14,7 +14,8 @@ extension Examination {
     let tor = TorConfiguration(files, in: paths)
     var finding: Check.Finding?
     for identity in settings.identities {
-      let found = onionService(of: identity, settings.servicePort, in: tor)
+      let found = onionService(
+        of: identity, settings.servicePort, isToldTorCircuits: settings.isToldTorCircuits, in: tor)
       if case .ok = found { continue }
       finding = finding ?? found
     }
@@ -24,7 +25,7 @@ extension Examination {
   private static let torrc = "/etc/tor/torrc"
 
   private func onionService(
-    of identity: DaemonSettings.Identity, _ port: UInt16, in tor: TorConfiguration
+    of identity: DaemonSettings.Identity, _ port: UInt16, isToldTorCircuits: Bool, in tor: TorConfiguration
   ) -> Check.Finding {
     let line = "HiddenServicePort \(port) \(identity.listen.first.map { "\($0)" } ?? "")"
     guard let service = tor.services.first(where: { isMeant($0, by: identity) }) else {
@@ -36,10 +37,15 @@ extension Examination {
         "no HiddenServiceDir in \(Examination.torrc) has this host's name",
         remedy: "'HiddenServiceDir /var/lib/tor/oncilla' and '\(line)' there make one, whose hostname is this host's")
     }
-    if service.exportsCircuit {
+    if service.exportsCircuit, !isToldTorCircuits {
       return .wrong(
         "Tor writes a line of its own before each circuit to \(service.directory)",
-        remedy: "take HiddenServiceExportCircuitID out of torrc")
+        remedy: "take HiddenServiceExportCircuitID out of torrc, or set tor-circuit-id = yes")
+    }
+    if isToldTorCircuits, !service.exportsCircuit {
+      return .wrong(
+        "tor-circuit-id is set, and Tor does not write the line about its circuit to \(service.directory)",
+        remedy: "'HiddenServiceExportCircuitID haproxy' below its HiddenServiceDir in torrc, or no tor-circuit-id")
     }
     let leading = service.ports.filter { $0.number == port }
     guard let first = leading.first else {

@@ -42,13 +42,20 @@ extension NodeEvent {
       ]
     case .proxyLine:
       [(.warning, NodeEvent.proxyLineText)]
+    case .noTorLine:
+      [(.warning, NodeEvent.noTorLineText)]
     }
   }
 
   /// What there is to say of a circuit that begins with a PROXY line.
   static let proxyLineText =
     "a circuit that begins with a PROXY line was closed: if torrc says HiddenServiceExportCircuitID for an onion "
-    + "service of this host, remove that"
+    + "service of this host, remove that, or let the daemon read the line with --tor-circuit-id"
+
+  /// What there is to say of a circuit that does not begin with one and should.
+  static let noTorLineText =
+    "a circuit without Tor's line about it was closed: --tor-circuit-id needs 'HiddenServiceExportCircuitID haproxy' "
+    + "below the HiddenServiceDir of this host in torrc, unless it was no Tor that connected"
 }
 
 extension Log {

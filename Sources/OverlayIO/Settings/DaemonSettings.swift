@@ -81,6 +81,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var invited: [Petname: TorClientPublicKey] = [:]
   /// The keys with which the services of private peers are found.
   public var peerKeys: [TorClientKey] = []
+  /// Whether Tor says first which circuit of its own an accepted connection came through.
+  public var isToldTorCircuits = false
   /// The port of peers' onion services.
   public var servicePort = OverlayNetwork.servicePort
   /// The interface and where it is put: its kind, and what of the following the kernel gets to know.

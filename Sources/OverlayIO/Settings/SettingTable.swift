@@ -130,6 +130,10 @@ extension Setting {
       }
       draft.listen.append((given.origin, address))
     },
+    .flag(
+      "tor-circuit-id", needsRestart: true,
+      "Count connections by Tor's circuits: torrc has 'HiddenServiceExportCircuitID haproxy', whose line comes first."
+    ) { $0.daemon.isToldTorCircuits = true },
     .number(
       "service-port", "PORT", 1...65535, default: Int(OverlayNetwork.servicePort), needsRestart: true,
       "The port of peers' onion services.", at: \.daemon.servicePort, as: UInt16.init(exactly:)),

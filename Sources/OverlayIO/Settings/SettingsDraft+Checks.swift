@@ -9,6 +9,7 @@ extension SettingsDraft {
     settings.authentications = try checkedAuthentications()
     try checkLookup(settings)
     try checkState()
+    try checkCircuitID()
     try checkMode()
     try checkHosts()
     try checkPorts()
@@ -98,6 +99,16 @@ extension SettingsDraft {
             + "--lookup-listen, or ',lookup=HOST:PORT', is accepted")
       }
     }
+  }
+
+  /// Tor's control port knows no word for what torrc's HiddenServiceExportCircuitID says (Tor's control specification,
+  /// ADD_ONION).
+  private func checkCircuitID() throws(SettingError) {
+    guard daemon.publisher == .tor, let origin = origins["tor-circuit-id"] else { return }
+    throw .incomplete(
+      origin,
+      needs: "an onion service of torrc, with 'HiddenServiceExportCircuitID haproxy': with --publish tor Tor makes it "
+        + "by ADD_ONION, which cannot say that")
   }
 
   /// What is to be kept needs a place.

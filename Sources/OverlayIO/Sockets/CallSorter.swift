@@ -15,6 +15,8 @@ final class CallSorter {
     let deadline: Instant
     // Its index among the calls that wait.
     var index: Int
+    // The number of bytes that have told nothing yet.
+    var seen = 0
     let stream: EventSource<StreamSocket>
 
     init(_ stream: EventSource<StreamSocket>, at index: Int, until deadline: Instant) {
@@ -28,23 +30,26 @@ final class CallSorter {
   private let log: Log
   private let handler: (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
   private let limit: Int
+  private let isAnnounced: Bool
   private var calls: [Call] = []
   private var turnover: TokenBucket
   private let drawn: (Range<Int>) -> Int
   private var timeout: TimerSource?
   private var closed: UInt64 = 0
-  private var hasToldProxyLine = false
+  private var hasToldLine = false
 
   /// The number of calls that wait, and of those that were closed, in one line.
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
   /// Makes a sorter of at most `limit` calls at once. It hands each one to `handler` with the address that the call is
-  /// for.
+  /// for. `isAnnounced` says that a line of Tor about its circuit comes before the first packet.
   init(
-    limit: Int, on loop: EventLoop, log: Log, drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },
+    limit: Int, isAnnounced: Bool = false, on loop: EventLoop, log: Log,
+    drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },
     handler: @escaping (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
   ) throws(SystemError) {
     self.limit = limit
+    self.isAnnounced = isAnnounced
     self.drawn = drawn
     turnover = TokenBucket(rate: Double(limit), burst: Double(limit))
     self.loop = loop
@@ -81,22 +86,30 @@ final class CallSorter {
   }
 
   private func sort(_ call: Call) {
-    remove(call)
     let stream = call.stream
-    stream.cancel(.readable)
-    var start = [UInt8](repeating: 0, count: CallDestination.bytesNeeded)
+    let most = isAnnounced ? CallDestination.mostBytesNeeded : CallDestination.bytesNeeded
+    var start = [UInt8](repeating: 0, count: most)
     let count = start.withUnsafeMutableBytes { stream.file.peek(into: $0) }
-    let destination = start.withUnsafeBytes { CallDestination(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+    let destination = start.withUnsafeBytes {
+      CallDestination(UnsafeRawBufferPointer(rebasing: $0.prefix(count)), isAnnounced: isAnnounced)
+    }
+    // At the end of the stream there are no more bytes than before.
+    if case .incomplete(let needed) = destination, count > call.seen {
+      call.seen = count
+      stream.file.wakeAfter(bytes: needed)
+      return
+    }
+    remove(call)
+    stream.cancel(.readable)
     if case .address(let address) = destination {
       stream.file.wakeAfter(bytes: 1)
       handler(stream, address)
       return
     }
     closed += 1
-    if destination == .proxyLine, !hasToldProxyLine {
-      hasToldProxyLine = true
-      log.warning(NodeEvent.proxyLineText)
-    }
+    guard destination == .proxyLine || destination == .noTorLine, !hasToldLine else { return }
+    hasToldLine = true
+    log.warning(isAnnounced ? NodeEvent.noTorLineText : NodeEvent.proxyLineText)
   }
 
   private func remove(_ call: Call) {

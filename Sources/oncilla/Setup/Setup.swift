@@ -63,6 +63,15 @@ struct Setup {
     }
   }
 
+  /// Returns whether the configuration has Tor tell which circuit of its own a connection came through.
+  private func isToldTorCircuits() throws(CommandError) -> Bool {
+    do throws(SettingError) {
+      return try ConfigurationSource(instance).isSwitchedOn("tor-circuit-id")
+    } catch {
+      throw .setting(error)
+    }
+  }
+
   // MARK: - The plan
 
   private func plan() throws(CommandError) -> SetupPlan {
@@ -74,24 +83,33 @@ struct Setup {
     guard let port = places.freePort() else {
       throw .failed("no port from \(OverlayNetwork.servicePort) on is free at 127.0.0.1 for Tor to connect to")
     }
-    if !draft.isTorrc, let control = draft.torControl ?? places.findControl() {
+    let exportsCircuit = try isToldTorCircuits()
+    if !draft.isTorrc, !exportsCircuit, let control = draft.torControl ?? places.findControl() {
       say("Tor is found: its control port is \(control), its SOCKS port \(socks).")
       return .control(
         control, socks: socks, port: port, isPrivate: draft.isPrivate, lookup: try lookup(beside: port), places)
     }
     guard !draft.isPrivate else {
+      if exportsCircuit {
+        throw .failed("--private needs Tor's control port, and tor-circuit-id lines of torrc: one of them is accepted")
+      }
       throw .failed(
         "--private needs Tor's control port, and nobody answers at \(list(places.controls)): --tor-control says "
           + "where it is")
     }
-    if !draft.isTorrc { say("Tor has no control port here: its configuration gets the onion service.") }
+    if exportsCircuit {
+      say("The configuration has tor-circuit-id: Tor's configuration gets the onion service.")
+    } else if !draft.isTorrc {
+      say("Tor has no control port here: its configuration gets the onion service.")
+    }
     // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the
     // only.
     let mayAddSocks = draft.socks == nil && places.hasTorDefaults
     let ownSocks = mayAddSocks ? places.freePort(from: SetupPlaces.firstSocksPort) : nil
     let lookup = try lookup(beside: port)
     do throws(SystemError) {
-      return try .torrc(socks: socks, ownSocks: ownSocks, port: port, lookup: lookup, places)
+      return try .torrc(
+        socks: socks, ownSocks: ownSocks, port: port, lookup: lookup, exportsCircuit: exportsCircuit, places)
     } catch {
       if error.isDenied { throw CommandError(error) }
       throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")

@@ -28,4 +28,19 @@ struct CallDestinationTests {
     #expect(read(Array("PROXY ".utf8)) == .proxyLine)
     #expect(read(Array("PROXY".utf8)) == .none)
   }
+
+  @Test("where Tor writes its line first, the packet behind it tells")
+  func announced() throws {
+    let destination = try OnionName.sample(2).address
+    let line = TorCircuitLine(circuit: 7).bytes(port: 8_060)
+    let bytes = line + Sample.packet(from: try .sample("fd00::1"), to: destination, payload: [])
+    func read(_ bytes: some Collection<UInt8>) -> CallDestination {
+      Array(bytes).withUnsafeBytes { CallDestination($0, isAnnounced: true) }
+    }
+    for count in 0..<line.count { #expect(read(bytes.prefix(count)) == .incomplete(count + 1)) }
+    for count in line.count..<bytes.count { #expect(read(bytes.prefix(count)) == .incomplete(bytes.count)) }
+    #expect(read(bytes) == .address(destination))
+    #expect(read(line + [0x45] + bytes.suffix(39)) == .none)
+    #expect(read(bytes.dropFirst(line.count)) == .noTorLine)
+  }
 }

@@ -48,6 +48,21 @@ struct TorChecksTests {
     #expect(line.hasPrefix("wrong onion service: ") && line.contains(expected), "\(line)")
   }
 
+  @Test("Tor's line about its circuit is expected exactly where the daemon is told of it")
+  func circuitLines() throws {
+    let service = "HiddenServiceDir /service\nHiddenServicePort 8060\n"
+    func line(_ torrc: String) throws -> String {
+      try ExaminedHost(
+        "hostname-file = /service/hostname\ntor-circuit-id = yes",
+        ["/service/hostname": Self.name, "/etc/tor/torrc": torrc]
+      ).line(.onionService)
+    }
+    #expect(try line(service + "HiddenServiceExportCircuitID haproxy").hasPrefix("ok "))
+    let missing = try line(service)
+    #expect(missing.hasPrefix("wrong ") && missing.contains("'HiddenServiceExportCircuitID haproxy' below its"))
+    #expect(try line(service + "HiddenServiceExportCircuitID none").hasPrefix("wrong "))
+  }
+
   @Test("files that torrc includes count: one, those of a directory, and those of a pattern")
   func included() throws {
     let files = [

@@ -77,6 +77,14 @@ struct SettingsDraftTests {
       .refused(
         GivenValue("\(bob):80", from: .option("--peer")),
         reason: "its port is 80, and all peers are dialled at port 8060, which --service-port changes")
+    ),
+    (
+      ["publish": "tor", "tor-control": "unix:/c", "tor-circuit-id": ""],
+      .incomplete(
+        .option("--tor-circuit-id"),
+        needs:
+          "an onion service of torrc, with 'HiddenServiceExportCircuitID haproxy': with --publish tor Tor makes it "
+          + "by ADD_ONION, which cannot say that")
     ), (["onion": alice, "only-peers": "", "lookup": "ask"], .conflict(.option("--only-peers"), .option("--lookup"))),
     (
       ["onion": alice, "allow-in": "tcp/22", "allow-in": "TCP/22"],

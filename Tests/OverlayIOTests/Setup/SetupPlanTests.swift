@@ -75,6 +75,30 @@ struct SetupPlanTests {
       ).torFiles[0].line == nil)
   }
 
+  @Test("where the configuration has Tor tell its circuits, the onion service gets the line for that")
+  func circuitLines() throws {
+    try write("%include \(places.torFile)\n", to: places.torrc)
+    func plan(_ exportsCircuit: Bool) throws -> SetupPlan.File {
+      try SetupPlan.torrc(
+        socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, exportsCircuit: exportsCircuit, places
+      ).torFiles[0].file
+    }
+    let file = try plan(true)
+    for text in [file.text, file.plainText ?? ""] {
+      #expect(text.contains("HiddenServicePort 8060 127.0.0.1:8060\n"))
+      #expect(text.contains("\nHiddenServiceExportCircuitID haproxy\n"))
+    }
+    #expect(try !plan(false).text.contains("HiddenServiceExportCircuitID"))
+    // Nobody has a name yet.
+    try SystemCall.makeDirectory(places.configuration, mode: 0o755)
+    try write("tor-circuit-id = yes\n", to: "\(places.configuration)/oncilla.conf")
+    let source = ConfigurationSource(.standard, directory: places.configuration)
+    #expect(try source.isSwitchedOn("tor-circuit-id"))
+    #expect(try source.loadIfNamed() == nil)
+    try write("tor-circuit-id = no\n", to: "\(places.configuration)/oncilla.conf")
+    #expect(try !source.isSwitchedOn("tor-circuit-id"))
+  }
+
   @Test("by torrc the lookup service is another, in a file of its own, if the host is to be found by its address")
   func torrcLookup() throws {
     try write("%include \(places.torFile)\n", to: places.torrc)
