@@ -12,6 +12,7 @@
     oncilla TAP        the same with --mode tap, if the binary knows it: the address is on the TAP interface itself
 
     flood              one flow beside 100,000 packets a second to unknown addresses (flood.py)
+    crowd              one flow beside 10,000 connections to the listener in 10 seconds (crowd.py)
 
 Medians of ROUNDS rounds (3) of SECONDS (5) each, in which the contenders take turns; a ratio is the median of the
 rounds' ratios. Only those mean something: machines differ, and so does one machine from hour to hour. README.md tells
@@ -27,6 +28,7 @@ import sys
 import threading
 import time
 
+import crowd
 import flood
 import yardstick
 from yardstick import OncillaPair, note, overlay
@@ -209,14 +211,19 @@ def main():
     chosen = sys.argv[1:]
     entrants = {title: entry for title, entry in contenders().items() if not chosen or title in chosen}
     is_flooded = (not chosen or "flood" in chosen) and yardstick.daemon_knows("--lookup")
-    if not entrants and not is_flooded:
-        sys.exit(f"no such contender; there are: {', '.join(contenders())}, flood")
+    is_crowded = not chosen or "crowd" in chosen
+    if not entrants and not is_flooded and not is_crowded:
+        sys.exit(f"no such contender; there are: {', '.join(contenders())}, flood, crowd")
     if entrants:
         compete(entrants)
     if is_flooded:
         floods = flood.measure_all(ROUNDS)
         print(f"\nbeside {flood.FLOOD_RATE} packets a second to as many addresses, medians of {ROUNDS} rounds of {SECONDS} s\n")
         print(flood.report(floods))
+    if is_crowded:
+        crowds = crowd.measure_all(ROUNDS)
+        print(f"\nbeside {crowd.PER_SECOND * crowd.SECONDS} connections in {crowd.SECONDS} s, medians of {ROUNDS} rounds\n")
+        print(crowd.report(crowds))
 
 
 def compete(entrants):

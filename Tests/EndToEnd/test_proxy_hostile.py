@@ -59,7 +59,9 @@ def peaks(report_once):
 @pytest.fixture
 def stage(pair, proxy, peaks, request):
     """Two good daemons; the tests attack `.daemon`. Afterwards: alive, small, and the good peers reach each other."""
-    hosts = pair(proxy)
+    # It is not by turning calls away that it stays small.
+    hosts = pair(proxy, a={
+        "options": ["--accept-rate", 10_000, "--max-incoming", 16_384, "--max-unproven", 16_384]})
     assert hosts.a.host.ping(hosts.b.address).received == 1
     assert hosts.b.host.ping(hosts.a.address).received == 1
     sniffer = Sniffer(hosts.a.host)

@@ -93,7 +93,10 @@ class Strangers:
         self.hang_up()
 
     def call(self, names):
-        for name in names:
+        for number, name in enumerate(names):
+            # More than --accept-rate in a second would be closed.
+            if number % 100 == 99:
+                time.sleep(0.4)
             circuit = socket.create_connection(("127.0.0.1", self.daemon.listen_port), timeout=10)
             self.circuits.append(circuit)
             keepalive = packets.keepalive(overlay.overlay_address(name), self.daemon.address, name)

@@ -16,9 +16,8 @@ extension Counter {
       .addressRequestLimited:
       true
     case .sent, .delivered, .reflected, .dialled, .granted, .dialFailed, .dialLimit, .strangerLimit, .accepted,
-      .circuitLimit, .crowdedOut, .badStream, .badTorLine, .torCircuitLimit, .reassemblyLimit, .noRoom, .halfOpen,
-      .packetTimeout, .idleClosed,
-      .stalled, .asked, .answered,
+      .circuitLimit, .acceptLimit, .crowdedOut, .badStream, .badTorLine, .torCircuitLimit, .reassemblyLimit, .noRoom,
+      .halfOpen, .packetTimeout, .idleClosed, .stalled, .asked, .answered,
       .replaced, .queueMarked, .unreachable, .peerError, .fragmented, .keepalive, .nameConflict, .undiallableName,
       .changedClaim, .proven, .provenByEcho, .believed, .falseProof, .flowBegun, .flowEvicted, .neighbourAnswered,
       .neighbourSolicited, .neighbourTableFull, .routerAdvertisement,

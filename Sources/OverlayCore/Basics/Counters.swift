@@ -20,6 +20,8 @@ enum Counter: Int, CaseIterable, Sendable {
   case accepted
   /// Circuits that were not accepted or dialled because too many were open.
   case circuitLimit
+  /// Circuits that were not accepted because too many came in a second.
+  case acceptLimit
   /// Accepted circuits closed to make room for others.
   case crowdedOut
   /// Circuits closed because their bytes were no packets.

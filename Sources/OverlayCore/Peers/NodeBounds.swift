@@ -16,6 +16,13 @@ public struct NodeBounds: Equatable, Sendable {
   /// dialled. Accepted circuits have three quarters of all less the dialled ones, but at least a quarter; past that one
   /// of them makes room for the next (`AcceptedCircuits`).
   public var circuits: Int
+  /// The greatest number of accepted circuits, beside the bound that `circuits` gives: at least 4.
+  public var accepted: Int
+  /// The greatest number of accepted circuits whose callers have not shown who they are: at least 4. Past that one of
+  /// them, chosen at random, makes room for the next.
+  public var unproven: Int
+  /// The greatest number of circuits that are accepted in a second, and at once: at least 8.
+  public var acceptsPerSecond: Int
   /// The greatest memory of the packets in all queues and of cut packets, in bytes: 64 MiB, past which packets are
   /// dropped. The floor is one circuit's queue, which is 1 MiB, beside all cut packets: 168 MiB for 128 identities.
   public var packetBytes: Int
@@ -60,10 +67,16 @@ public struct NodeBounds: Equatable, Sendable {
   public var reportedPeers: Int
 
   /// Makes the bounds of each of `identities` identities, which have `circuits` circuits and `names` learned names
-  /// together.
-  public init(identities: Int = 1, circuits: Int = 1_000, names: Int = 10_000) {
+  /// together, and of the circuits at most `accepted` accepted ones, and `unproven` of unproven callers.
+  public init(
+    identities: Int = 1, circuits: Int = 1_000, names: Int = 10_000, accepted: Int = .max, unproven: Int = .max,
+    acceptsPerSecond: Int = .max
+  ) {
     func share(_ whole: Int, atLeast floor: Int) -> Int { max(whole / max(identities, 1), floor) }
     self.circuits = share(circuits, atLeast: 4)
+    self.accepted = share(accepted, atLeast: 4)
+    self.unproven = share(unproven, atLeast: 4)
+    self.acceptsPerSecond = share(acceptsPerSecond, atLeast: 8)
     reassemblyBytes = share(CutPackets.memoryLimit, atLeast: 4 * PacketStore.largeSize)
     packetBytes = share(
       PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + CutPackets.slack)

@@ -10,10 +10,10 @@ extension PeerTable {
   // MARK: - Places
 
   /// Returns the greatest number of accepted circuits: three quarters of all circuits less the dialled ones, but at
-  /// least a quarter.
+  /// least a quarter, and at most as many as the operator permits.
   private func callLimit(in streams: borrowing Streams) -> Int {
     let (limit, dialled) = (policy.bounds.circuits, streams.count - calls.count)
-    return max(limit / 4, limit - limit / 4 - dialled)
+    return min(policy.bounds.accepted, max(limit / 4, limit - limit / 4 - dialled))
   }
 
   /// Returns whether a circuit may be dialled, perhaps after `makeRoomToDial`. Three quarters of all circuits are for
@@ -38,8 +38,13 @@ extension PeerTable {
   mutating func accepted(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier? {
-    if streams.count >= policy.bounds.circuits || calls.count >= callLimit(in: streams) {
-      guard let other = calls.newcomerPlace(at: now, using: &random, in: streams.circuits) else {
+    guard calls.takeTurn(at: now) else {
+      out.counters[.acceptLimit] += 1
+      return nil
+    }
+    let isFull = streams.count >= policy.bounds.circuits || calls.count >= callLimit(in: streams)
+    if isFull || calls.isFullOfUnproven {
+      guard let other = calls.newcomerPlace(isFull: isFull, at: now, using: &random, in: streams.circuits) else {
         out.counters[.circuitLimit] += 1
         return nil
       }
@@ -47,8 +52,8 @@ extension PeerTable {
     }
     out.counters[.accepted] += 1
     let circuit = streams.accept(isAnnounced: policy.isToldTorCircuits, at: now)
-    set(.call(Call()), of: circuit)
     calls.insert(circuit)
+    set(.call(Call()), of: circuit)
     schedule(circuit, at: now + PeerTable.firstPacketTimeout)
     return circuit
   }
@@ -86,7 +91,8 @@ extension PeerTable {
     findPlace(for: circuit, names: &names, streams: &streams, out: &out, at: now)
   }
 
-  private mutating func raise(
+  /// Raises the standing of a circuit, which entitles it to be established.
+  mutating func raise(
     _ circuit: CircuitIdentifier, to standing: Standing, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {

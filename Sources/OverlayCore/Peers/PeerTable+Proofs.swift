@@ -218,6 +218,8 @@ extension PeerTable {
     if let claim { admitted.append((circuit, claim.waiting)) }
     out.counters[proof == .full ? .proven : proof == .weak ? .provenByEcho : .believed] += 1
     guard proof > .belief else { return }
+    raise(
+      circuit, to: names.isKnown(address) ? .known : .stranger, names: &names, streams: &streams, out: &out, at: now)
     peers[peer].bestProof = max(peers[peer].bestProof ?? proof, proof)
     doubtBelieved(besides: circuit, of: peer, at: now)
     if let challenge = claim?.challenge { peers[peer].responses.keep(challenge) }

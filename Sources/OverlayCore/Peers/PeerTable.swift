@@ -67,7 +67,7 @@ struct PeerTable: ~Copyable {
     self.random = random
     dials = DialQueue(limit: bounds.dials, rate: bounds.dialsPerSecond)
     strangers = StrangerDials(perMinute: bounds.strangerDials)
-    calls = AcceptedCircuits(limit: bounds.circuits - bounds.circuits / 4)
+    calls = AcceptedCircuits(bounds)
     strangerLines = TokenBucket(rate: Double(bounds.strangerLines) / 300, burst: Double(bounds.strangerLines))
     selfCheck = policy.checksSelf ? SelfCheck() : nil
     searches = NameSearches(
@@ -135,6 +135,7 @@ struct PeerTable: ~Copyable {
   mutating func set(_ use: CircuitUse?, of circuit: CircuitIdentifier) {
     while uses.count <= circuit.slot { uses.append(nil) }
     uses[circuit.slot] = use.map { (circuit, $0) }
+    if case .call(let call) = use { calls.note(circuit, isBelieved: call.sender.isBelieved) }
     if use == nil { circuitDeadlines.cancel(circuit.slot) }
   }
 

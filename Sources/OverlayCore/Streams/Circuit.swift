@@ -272,7 +272,8 @@ enum CircuitService {
 enum Standing: Int, CaseIterable {
   /// The circuit has brought no packet that was admitted.
   case unproven
-  /// The circuit has brought an admitted packet, from the host that it claims to be of, or was dialled to.
+  /// The circuit has brought an admitted packet, from the host that it claims to be of, has proven to be of that host,
+  /// or was dialled to it.
   case stranger
   /// The circuit claims to be of a peer that the operator configured, or was dialled to one. A claim proves nothing,
   /// but whoever makes it must know the name.

@@ -29,7 +29,9 @@ extension DaemonSettings {
       servicePort: servicePort, isOffloading: isOffloading,
       mtu: interface.mtu.bytes, carriesIPv4: isFirst && ipv4,
       ipv4Address: isFirst ? ipv4Address?.address : nil, egress: mode == .tap ? .mtu : .none,
-      bounds: NodeBounds(identities: siblings.count, circuits: circuitLimit, names: learnedNames))
+      bounds: NodeBounds(
+        identities: siblings.count, circuits: circuitLimit, names: learnedNames, accepted: mostIncoming,
+        unproven: mostUnproven, acceptsPerSecond: acceptRate))
   }
 
   /// Returns what can change while the node of the identity with this number runs.

@@ -101,6 +101,12 @@ public struct DaemonSettings: Equatable, Sendable {
   public var idle: Duration = .seconds(180)
   /// How many circuits a peer gets, 1 to 8.
   public var circuitsPerPeer = 2
+  /// How many incoming circuits there are at most, of all identities together.
+  public var mostIncoming = 4_096
+  /// How many of them, at most, are of callers that have not shown who they are.
+  public var mostUnproven = 1_024
+  /// How many incoming circuits are accepted in a second at most.
+  public var acceptRate = 256
   /// Whether habits of this host's kernel, and of those behind it, are taken out of what goes to peers.
   public var scrubs = true
   /// How many learned names there are at most, of all identities together.

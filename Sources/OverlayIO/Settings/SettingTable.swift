@@ -190,6 +190,18 @@ extension Setting {
     .number(
       "circuits", "N", 1...8, default: 2, needsRestart: false,
       "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.", at: \.daemon.circuitsPerPeer, as: { $0 }),
+    .number(
+      "max-incoming", "N", 16...16_384, default: 4_096, needsRestart: true,
+      "Incoming circuits at a time, of all identities together; 16 to 16384. Peers that are configured come last.",
+      at: \.daemon.mostIncoming, as: { $0 }),
+    .number(
+      "max-unproven", "N", 8...16_384, default: 1_024, needsRestart: true,
+      "Of these, circuits whose callers have not shown who they are; 8 to 16384.", at: \.daemon.mostUnproven,
+      as: { $0 }),
+    .number(
+      "accept-rate", "N", 8...10_000, default: 256, needsRestart: true,
+      "Incoming circuits that are accepted in a second, 8 to 10000; more are closed.", at: \.daemon.acceptRate,
+      as: { $0 }),
     .word(
       "scrub", [true, false], as: { $0 ? "on" : "off" }, default: true, needsRestart: false,
       "Take out of packets for peers what tells this host's kernel: TCP timestamps, hop limits, flow labels, DSCP.",

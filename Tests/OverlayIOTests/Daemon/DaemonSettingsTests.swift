@@ -67,7 +67,9 @@ struct DaemonSettingsTests {
 
   @Test("what the daemon may take is shared out between its identities, which know each other's addresses")
   func shares() {
-    #expect(node(0).bounds == NodeBounds(identities: 2, circuits: 100))
+    #expect(
+      node(0).bounds
+        == NodeBounds(identities: 2, circuits: 100, accepted: 4_096, unproven: 1_024, acceptsPerSecond: 256))
     #expect(node(1).bounds == node(0).bounds)
     #expect(node(1).bounds.circuits == 50)
     #expect(node(1).siblings == Set(names.prefix(2).map(\.address)))

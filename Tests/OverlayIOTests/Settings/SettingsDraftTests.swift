@@ -79,7 +79,7 @@ struct SettingsDraftTests {
         reason: "its port is 80, and all peers are dialled at port 8060, which --service-port changes")
     ),
     (
-      ["publish": "tor", "tor-control": "unix:/c", "tor-circuit-id": ""],
+      ["publish": "tor", "tor-control": "unix:/run/tor/control", "tor-circuit-id": ""],
       .incomplete(
         .option("--tor-circuit-id"),
         needs:
