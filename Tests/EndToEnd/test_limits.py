@@ -3,6 +3,10 @@
     good peers, and others ------> listener of the daemon
 """
 
+import contextlib
+import json
+import signal
+import threading
 import time
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 import packets
 from hostile_peer import keepalive
 from lan import Identity, options_of
-from overlay import free_port, onion_name, oncilla, wait_until
+from overlay import Transfer, free_port, onion_name, oncilla, wait_until
 
 
 def line(circuit, port=8060):
@@ -91,3 +95,90 @@ def test_publish_tor_is_refused_beside_it():
                       "/dev/null", check=False)
     assert refused.returncode != 0
     assert "--tor-circuit-id needs an onion service of torrc" in refused.stderr
+
+
+# Ceilings
+
+
+def status(daemon):
+    return json.loads(oncilla("status", "--json", "--control", daemon.directory / "control.sock").stdout)
+
+
+def jain(shares):
+    """Jain's index: 1 if all have the same, 1/n if one has all."""
+    return sum(shares) ** 2 / (len(shares) * sum(share ** 2 for share in shares))
+
+
+@pytest.mark.parametrize("option, ceiling", [("--rate-limit", 2_000_000), ("--peer-rate-limit", 250_000)])
+def test_eight_peers_that_send_all_they_can_share_a_ceiling_fairly(
+        daemons, host, proxy, wire_peer, report, option, ceiling):
+    daemon = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, log_level="notice",
+                     options=[option, f"{ceiling // 1000}kB/s"])
+    daemon.wait_for_interface()
+    peers = [wire_peer(f"peer {number}") for number in range(8)]
+    stopped, sent = threading.Event(), {}
+
+    def flood(circuit, packet):
+        with contextlib.suppress(OSError):
+            while not stopped.is_set() and circuit.send(packet * 8):
+                pass
+
+    threads = []
+    for number, peer in enumerate(peers):
+        # Each with another number of circuits, and packets of another size.
+        circuits = [peer.call(daemon) for _ in range(1 + number % 3)]
+        peer.prove(daemon)
+        datagram = packets.udp(peer.address, daemon.address, 9, 9, bytes([200, 1_400, 600][number % 3]))
+        threads += [threading.Thread(target=flood, args=(circuit, datagram), daemon=True) for circuit in circuits]
+    time.sleep(1)
+    for thread in threads:
+        thread.start()
+
+    def received():
+        found = {peer["address"]: peer["bytes_received"] for node in status(daemon)["identities"] for peer in node["peers"]}
+        return [found.get(str(peer.address), 0) for peer in peers]
+
+    time.sleep(2)
+    first, started = received(), time.monotonic()
+    time.sleep(5)
+    last, seconds = received(), time.monotonic() - started
+    counted = daemon.counters()["readingLimited"]
+    stopped.set()
+    for peer in peers:
+        peer.close()
+    shares = [(after - before) / seconds for before, after in zip(first, last)]
+    report(f"{sum(shares) / 1000:.0f} kB/s of eight peers, fairness {jain(shares):.3f}, {counted} waits")
+    assert jain(shares) >= 0.95, shares
+    total = ceiling if option == "--rate-limit" else 8 * ceiling
+    assert 0.7 * total <= sum(shares) <= 1.1 * total, shares
+    assert counted > 50
+
+
+@pytest.mark.parametrize("side", ["a", "b"], ids=["sending", "receiving"])
+def test_a_ping_beside_a_download_at_the_ceiling_is_quick(pair, proxy, report, side):
+    hosts = pair(proxy, log_level="notice", **{side: {"options": ["--rate-limit", "400kB/s"]}})
+    wait_until(lambda: hosts.a.host.can_ping(hosts.b.address), 10, what="the peers to reach each other")
+    outcome = []
+    transfer = threading.Thread(
+        target=lambda: outcome.append(Transfer(hosts.a.host, hosts.b.host, hosts.b.address, 3_000_000)), daemon=True)
+    transfer.start()
+    # The flow's first packets share the circuit of sparse flows.
+    time.sleep(2)
+    ping = hosts.a.host.ping(hosts.b.address, count=30, interval=0.1, timeout=5)
+    assert transfer.is_alive(), "the download is over"
+    transfer.join(30)
+    rate = outcome[0].size / outcome[0].seconds
+    report(f"ping {ping.median:.1f} ms beside {rate / 1000:.0f} kB/s")
+    assert ping.received >= 28, ping
+    assert ping.median < 150, ping
+    assert 200_000 <= rate <= 480_000
+
+
+def test_a_ceiling_is_changed_while_the_daemon_runs(daemons, host, proxy, tmp_path):
+    configuration = tmp_path / "oncilla.conf"
+    configuration.write_text("rate-limit = 1MB/s\n")
+    daemon = daemons(onion=onion_name("one"), netns=host, socks=proxy.address, options=["--config", configuration])
+    daemon.wait_for_interface()
+    configuration.write_text("rate-limit = 16Mbit/s,1000pps\npeer-rate-limit = 100kB/s\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_line("reloaded: .*rate-limit = 16Mbit/s,1000pps.*peer-rate-limit = 100kB/s")

@@ -56,6 +56,10 @@ enum Counter: Int, CaseIterable, Sendable {
   case queueAged
   /// Packets marked for the same reason (ECN).
   case queueMarked
+  /// Times that a circuit was not read for a while, because its peer or all together were at the ceiling.
+  case readingLimited
+  /// Times that nothing was sent on a circuit for a while, for the same reason.
+  case sendingLimited
   /// Packets that were lost with their circuit.
   case lostWithCircuit
   /// ICMP errors that were sent to the device.

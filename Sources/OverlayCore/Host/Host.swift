@@ -320,6 +320,11 @@ public struct Host: ~Copyable {
     contains(identity) && nodes[identity.slot].hasBackpressure
   }
 
+  /// Returns whether `Node.readAllowance` has to be asked before each read of an identity's circuits.
+  public func limitsReading(of identity: Identity) -> Bool {
+    contains(identity) && nodes[identity.slot].limitsReading
+  }
+
   /// Returns whether the socket of an identity's circuit has to be read in pauses (`ReadCoalescing`).
   public func coalescesReads(of circuit: CircuitIdentifier, _ identity: Identity) -> Bool {
     contains(identity) && nodes[identity.slot].coalescesReads(of: circuit)

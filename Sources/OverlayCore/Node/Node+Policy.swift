@@ -35,6 +35,7 @@ extension Node {
       at: turn.now)
     peers.change(lookup: policy.lookup, at: turn.now)
     door.use(policy.door)
+    streams.change(to: policy.rates, at: turn.now)
     peers.change(
       authentication: policy.authentication, of: policy.authentications, names: &names, streams: &streams, out: &out,
       at: turn.now)

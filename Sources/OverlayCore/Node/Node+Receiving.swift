@@ -44,7 +44,8 @@ extension Node {
     delivery.flush(out: &out, turn: &turn)
     let hasBroughtPacket = reading.hasBroughtPacket
     peers.noteRead(of: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
-    let failure = streams.endReading(reading, at: turn.now)
+    let account = streams.limitsReading ? peers.account(of: circuit) : 0
+    let failure = streams.endReading(reading, account, at: turn.now)
     if hasBroughtPacket { peers.heard(on: circuit, at: turn.now) }
     if let failure { end(circuit, for: failure, turn: &turn) }
     if peers.call(circuit)?.isUnwelcome == true { close(circuit, .unneeded, turn: &turn) }

@@ -36,6 +36,7 @@ public struct Node: ~Copyable {
     router = Router(address: address, ipv4Address: settings.ipv4Address, table: configuration.table)
     admission = Admission(address: address, ipv4Address: settings.ipv4Address, table: configuration.table)
     door = Door(settings.policy.door, flowLimit: bounds.flows, seed: numbers.next())
+    streams.change(to: settings.policy.rates, at: Instant(nanoseconds: 0))
     _ = names.replaceConfiguration(with: configuration.names)
     peers.keep(toGroup: configuration.group)
     guard settings.dialsPeers else { return }
@@ -55,6 +56,17 @@ public struct Node: ~Copyable {
 
   /// Whether packets should stay in the device for now (`Backpressure`).
   public var hasBackpressure: Bool { streams.backpressureCircuit != nil }
+
+  /// Whether `readAllowance` has to be asked before each read of a circuit's socket.
+  public var limitsReading: Bool { streams.limitsReading }
+
+  /// Returns how many bytes may be read from the circuit's socket now. If none may, it is to be left alone until
+  /// `NodeAction.read`. What was read, even if it is nothing, goes to `receive`.
+  public mutating func readAllowance<Device: PacketDevice & ~Copyable>(
+    of circuit: CircuitIdentifier, turn: borrowing Turn<Device>
+  ) -> Int {
+    streams.allowance(of: circuit, peers.account(of: circuit), out: &out, at: turn.now)
+  }
 
   /// Returns whether the circuit's socket has to be read in pauses (`ReadCoalescing`).
   public func coalescesReads(of circuit: CircuitIdentifier) -> Bool {
@@ -163,7 +175,8 @@ public struct Node: ~Copyable {
     _ circuit: CircuitIdentifier, turn: borrowing Turn<Device>,
     using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
   ) -> Bool {
-    streams.transmit(circuit, out: &out, at: turn.now, using: write)
+    let account = streams.limitsSending ? peers.account(of: circuit) : 0
+    return streams.transmit(circuit, account, out: &out, at: turn.now, using: write)
   }
 
   /// Begins to dial the peer that has `address`, or that it is behind, because a host behind this one looks for the

@@ -26,13 +26,16 @@ public struct NodePolicy: Sendable {
   public var onlyPeers: Bool
   /// What comes in that nobody here asked for.
   public var door: DoorPolicy
+  /// The ceilings of what comes and goes.
+  public var rates: RateLimits
 
   /// Makes a policy. Unless it is told otherwise its door is closed, and callers have to prove who they are.
   public init(
     peers: [ConfiguredPeer] = [], table: RouteTable = RouteTable(), idle: Duration = .seconds(180),
     circuitsPerPeer: Int = 1, lookup: LookupMode = .off, scrubs: Bool = true,
     authentication: Authentication = .strict, authentications: [OnionName: Authentication] = [:],
-    secret: Set<OnionName> = [], door: DoorPolicy = DoorPolicy(), onlyPeers: Bool = false
+    secret: Set<OnionName> = [], door: DoorPolicy = DoorPolicy(), onlyPeers: Bool = false,
+    rates: RateLimits = RateLimits()
   ) {
     self.peers = peers
     self.table = table
@@ -45,6 +48,7 @@ public struct NodePolicy: Sendable {
     self.secret = secret
     self.door = door
     self.onlyPeers = onlyPeers
+    self.rates = rates
   }
 }
 

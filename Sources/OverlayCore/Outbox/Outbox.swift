@@ -63,6 +63,8 @@ public enum NodeAction: Equatable, Sendable {
   case dial(CircuitIdentifier)
   /// Call `transmit` once the socket can take bytes.
   case flush(CircuitIdentifier)
+  /// Read the circuit's socket now, as `readAllowance` permits, and then whenever there is something to read.
+  case read(CircuitIdentifier)
   /// Close the circuit's socket. The node does not know the circuit any more.
   case close(CircuitIdentifier)
   /// Find out whether the SOCKS server takes connections, then tell `torProbed`.

@@ -162,6 +162,18 @@ struct PeerTable: ~Copyable {
     }
   }
 
+  /// Returns the number of the account by which a circuit's peer shares ceilings with others: its own, or that of all
+  /// callers who are not believed.
+  func account(of circuit: CircuitIdentifier) -> Int {
+    let peer: PeerSlots.Index? =
+      switch use(of: circuit) {
+      case .lane(let peer, _), .successor(let peer): peer
+      case .call(let call): call.sender.isBelieved ? caller(call.sender) : nil
+      case .question, .lookUp, .ownLookUp, nil: nil
+      }
+    return peer.map { $0.number + 1 } ?? 0
+  }
+
   /// Returns the address that the sender of a circuit claims to have, whether or not that is proven; `nil` if there is
   /// none.
   func claimant(of circuit: CircuitIdentifier) -> IPv6Address? {

@@ -197,6 +197,11 @@ struct Circuit: ~Copyable {
     return true
   }
 
+  /// Notes that the circuit is read again after a pause of ours, in which nothing of a packet could come.
+  mutating func readingGoesOn(at now: Instant) {
+    if packetBegan != nil { packetBegan = now }
+  }
+
   /// Opens the circuit for packets. `greeting` goes out before them.
   mutating func opens(with greeting: [UInt8], at now: Instant) {
     state = .open
@@ -205,15 +210,15 @@ struct Circuit: ~Copyable {
     lastProgress = now
   }
 
-  /// Fills the write batch with as many packets as one write takes. It returns the packets that were dropped or marked.
-  /// `delays` gets the time that each of the others has waited.
+  /// Fills the write batch with as many packets as one write takes, and as `share` permits. It returns the packets that
+  /// were dropped or marked. `delays` gets the time that each of the others has waited.
   mutating func fillBatch(
-    at now: Instant, store: inout PacketStore, delays: inout DelayHistogram
+    _ share: (bytes: Int, packets: Int), at now: Instant, store: inout PacketStore, delays: inout DelayHistogram
   ) -> FlowQueue.Losses {
     let least = service.pace
     let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
     queue.fillBatch(
-      bytes: batchSize, packets: WriteRuns.batchPackets, at: now,
+      bytes: min(batchSize, share.bytes), packets: min(WriteRuns.batchPackets, share.packets), at: now,
       pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store,
       delays: &delays)
     let losses = queue.losses

@@ -8,15 +8,21 @@ struct DrainRate {
   /// The share of a new measurement in the estimate.
   private static let weight = 0.25
 
+  /// The greatest rate that the operator permits, in bytes per second; `nil` for any.
+  var ceiling: Double?
+
   private var estimate: Double?
   private var measured = Instant(nanoseconds: 0)
   private var windowStart: Instant?
   private var windowBytes = 0
 
-  /// Returns the rate in bytes per second; `nil` if the circuit has taken everything lately.
+  /// Returns the rate in bytes per second; `nil` if the circuit has taken everything lately, and may.
   func bytesPerSecond(at now: Instant) -> Double? {
-    now - measured < DrainRate.validity ? estimate : nil
+    guard let measured = measuredRate(at: now) else { return ceiling }
+    return min(measured, ceiling ?? measured)
   }
+
+  private func measuredRate(at now: Instant) -> Double? { now - measured < DrainRate.validity ? estimate : nil }
 
   /// Returns the time that the circuit needs for so many bytes; zero if it has taken everything lately.
   func time(for bytes: Int, at now: Instant) -> Duration {
@@ -34,7 +40,7 @@ struct DrainRate {
     let elapsed = now - start
     if elapsed >= DrainRate.window {
       let sample = max(Double(windowBytes) / elapsed.seconds, 1)
-      estimate = bytesPerSecond(at: now).map { $0 + (sample - $0) * DrainRate.weight } ?? sample
+      estimate = measuredRate(at: now).map { $0 + (sample - $0) * DrainRate.weight } ?? sample
       measured = now
       windowStart = nil
       if isBlocked { begin(at: now) }

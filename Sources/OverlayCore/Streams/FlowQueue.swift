@@ -125,8 +125,10 @@ struct FlowQueue: ~Copyable {
     batch.fill(runs, from: index, store: store)
   }
 
-  /// Removes `count` bytes that were written from the front of the write batch.
-  mutating func consume(_ count: Int, store: inout PacketStore) {
+  /// Removes `count` bytes that were written from the front of the write batch, and returns the number of packets that
+  /// ended with them.
+  @discardableResult
+  mutating func consume(_ count: Int, store: inout PacketStore) -> Int {
     batch.consume(count, store: &store)
   }
 

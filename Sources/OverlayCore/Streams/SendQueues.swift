@@ -17,6 +17,10 @@ struct SendQueues: ~Copyable {
   var store: PacketStore
   /// The flows that migrate to another circuit.
   var migrations = FlowMigrations()
+  /// The ceilings of what goes to circuits.
+  private(set) var sending = RateGate()
+  /// The greatest rate of any circuit in bytes per second; `nil` for any.
+  private(set) var ceiling: Double?
   /// The circuit that the device waits for.
   private(set) var backpressure = Backpressure()
   /// The number of bytes of the store that packets to be sent leave to packets that come in, because a cut packet
@@ -37,6 +41,7 @@ struct SendQueues: ~Copyable {
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
     guard let circuit = circuits.remove(identifier) else { return nil }
     backpressure.end(identifier)
+    sending.forget(identifier)
     if !migrations.isEmpty { migrations.forget(identifier) }
     deadlines.cancel(identifier.slot)
     return circuit
@@ -46,12 +51,20 @@ struct SendQueues: ~Copyable {
 
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
-    min(deadlines.earliest, min(migrations.nextDeadline, backpressure.deadline))
+    min(deadlines.earliest, min(migrations.nextDeadline, backpressure.deadline), sending.nextDeadline)
+  }
+
+  /// Changes the ceilings of what goes to circuits.
+  mutating func change(to limits: RateLimits, at now: Instant) {
+    sending.change(to: limits, at: now)
+    ceiling = limits.bytesPerCircuit.map(Double.init)
+    for circuit in circuits.identifiers { circuits[circuit].rate.ceiling = ceiling }
   }
 
   /// Does what is due. It returns a circuit that has taken nothing for too long, if there is one; the caller closes it
   /// and calls again.
   mutating func advance(to now: Instant, out: inout Outbox) -> CircuitIdentifier? {
+    while let circuit = sending.next(at: now) { requestFlush(circuit, out: &out) }
     while let circuit = migrations.endOverdue(in: &circuits, at: now) { requestFlush(circuit, out: &out) }
     if let circuit = backpressure.due(at: now) { noteBacklog(of: circuit, out: &out, at: now) }
     while let slot = deadlines.popDue(at: now) {
@@ -176,21 +189,31 @@ struct SendQueues: ~Copyable {
 
   /// Hands the packets that wait on the circuit to `write`, in order, in at most `WriteRuns.limit` runs of bytes.
   /// `write` returns the number of bytes that it took. The result is whether more is left, so that the caller should
-  /// wait until the socket takes more.
+  /// wait until the socket takes more. Of a circuit that has to wait for its peer's ceiling, or the node's, nothing is
+  /// handed over; `account` is the number of the peer's account.
   mutating func transmit(
-    _ circuit: CircuitIdentifier, out: inout Outbox, at now: Instant,
+    _ circuit: CircuitIdentifier, _ account: Int, out: inout Outbox, at now: Instant,
     using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
   ) -> Bool {
     guard circuits.contains(circuit) else { return false }
     circuits[circuit].isFlushRequested = false
     let isOpen = circuits[circuit].isOpen
+    let isLimited = isOpen && sending.isActive
+    var share = (bytes: Int.max, packets: Int.max)
+    if isLimited, circuits[circuit].preamble.isEmpty, !circuits[circuit].queue.isEmpty {
+      share = allowance(of: circuit, account, out: &out, at: now)
+      guard share.bytes > 0 else { return false }
+    }
     if isOpen {
-      let losses = circuits[circuit].fillBatch(at: now, store: &store, delays: &out.figures.queueDelay)
+      let losses = circuits[circuit].fillBatch(share, at: now, store: &store, delays: &out.figures.queueDelay)
       out.counters[.queueAged] += UInt64(losses.aged)
       out.counters[.queueMarked] += UInt64(losses.marked)
     }
     let preamble = circuits[circuit].preamble
-    guard preamble.count + circuits[circuit].queue.batchBytes > 0 else { return false }
+    guard preamble.count + circuits[circuit].queue.batchBytes > 0 else {
+      if isLimited { sending.pass(circuit, account, bytes: 0, packets: 0, at: now) }
+      return false
+    }
     var offered = 0
     var taken = preamble.withUnsafeBytes { first in
       let runs = self.runs.memory
@@ -200,13 +223,28 @@ struct SendQueues: ~Copyable {
       return write(UnsafeBufferPointer(rebasing: runs[..<count]))
     }
     circuits[circuit].wrote(taken, of: offered, at: now)
+    let (written, isBlocked) = (taken, taken < offered)
     if !preamble.isEmpty {
       let ofPreamble = min(taken, preamble.count)
       circuits[circuit].preamble = Array(preamble.dropFirst(ofPreamble))
       taken -= ofPreamble
     }
-    circuits[circuit].queue.consume(taken, store: &store)
+    let packets = circuits[circuit].queue.consume(taken, store: &store)
     if backpressure.circuit == circuit { noteBacklog(of: circuit, out: &out, at: now) }
-    return !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
+    let isLeft = !circuits[circuit].preamble.isEmpty || isOpen && !circuits[circuit].queue.isEmpty
+    guard isLimited else { return isLeft }
+    sending.pass(circuit, account, bytes: written, packets: packets, at: now)
+    // Unless the socket is full, the circuit waits for its turn, and not for the socket.
+    return isLeft && (isBlocked || allowance(of: circuit, account, out: &out, at: now).bytes > 0)
+  }
+
+  private mutating func allowance(
+    of circuit: CircuitIdentifier, _ account: Int, out: inout Outbox, at now: Instant
+  ) -> (bytes: Int, packets: Int) {
+    let share = sending.allowance(of: circuit, account, at: now)
+    out.counters[.sendingLimited] = sending.waits
+    // It is not the circuit that takes nothing.
+    if share.bytes == 0 { circuits[circuit].lastProgress = now }
+    return share
   }
 }

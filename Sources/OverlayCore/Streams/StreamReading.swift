@@ -7,8 +7,12 @@ struct StreamReading: ~Copyable {
   var input: UnsafeMutableRawBufferPointer
   /// The circuit's defragmenter.
   var defragmenter = Defragmenter()
+  /// The number of bytes that came.
+  let byteCount: Int
+  /// The number of whole packets that came.
+  private(set) var packetCount = 0
   /// Whether a whole packet came.
-  var hasBroughtPacket = false
+  var hasBroughtPacket: Bool { packetCount > 0 }
   /// A summary of the delivered packets, for read coalescing.
   var sample = ReadCoalescing.Sample()
   /// The reason why the bytes are no packets; `nil` if they are.
@@ -17,6 +21,7 @@ struct StreamReading: ~Copyable {
   /// Makes a reading of `input`, in which packets may be changed.
   init(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier) {
     self.circuit = circuit
+    byteCount = input.count
     self.input = input
   }
 
@@ -24,7 +29,7 @@ struct StreamReading: ~Copyable {
   mutating func next(store: inout PacketStore) -> UnsafeMutableRawBufferPointer? {
     do throws(StreamError) {
       guard let packet = try defragmenter.next(&input, store: &store) else { return nil }
-      hasBroughtPacket = true
+      packetCount += 1
       return packet
     } catch {
       failure = error

@@ -11,7 +11,10 @@ struct Streams: ~Copyable {
   /// The time in which a packet that has begun to come has to be whole: longer than the lulls of a Tor circuit.
   static let packetTimeout = Duration.seconds(60)
 
-  private var queues: SendQueues
+  /// The circuits, and the packets that wait on each to be sent.
+  var queues: SendQueues
+  /// The ceilings of what circuits bring.
+  var receiving = RateGate()
   private(set) var cutPackets: CutPackets {
     didSet { queues.reserve = max(0, reassemblyBytes + CutPackets.slack - cutPackets.memory) }
   }
@@ -88,6 +91,7 @@ struct Streams: ~Copyable {
     _ request: SOCKS4aRequest, for service: CircuitService, timeout: Duration, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier {
     let circuit = queues.circuits.insert(Circuit(.connecting(request), service, timeout: timeout, at: now))
+    queues.circuits[circuit].rate.ceiling = queues.ceiling
     deadlines.schedule(circuit.slot, at: now + timeout)
     out.perform(.dial(circuit))
     return circuit
@@ -155,6 +159,7 @@ struct Streams: ~Copyable {
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
     guard var circuit = queues.remove(identifier) else { return nil }
     cutPackets.forget(identifier)
+    receiving.forget(identifier)
     deadlines.cancel(identifier.slot)
     circuit.defragmenter.abandon(store: &queues.store)
     pastTraffic.add(circuit.traffic)
@@ -164,7 +169,7 @@ struct Streams: ~Copyable {
   // MARK: - Time
 
   /// The time at which `advance` has to be called next.
-  var nextDeadline: Instant { min(queues.nextDeadline, deadlines.earliest, nextTidying) }
+  var nextDeadline: Instant { min(queues.nextDeadline, deadlines.earliest, min(nextTidying, receiving.nextDeadline)) }
 
   /// Schedules the first time at which unused memory is given back.
   mutating func start(at now: Instant) {
@@ -174,6 +179,10 @@ struct Streams: ~Copyable {
   /// Does what is due. It returns a circuit that has to be closed, and why; the caller closes it and calls again.
   mutating func advance(to now: Instant, out: inout Outbox) -> (CircuitIdentifier, CircuitEnd)? {
     if nextTidying <= now { tidy(out: &out, at: now) }
+    while let circuit = receiving.next(at: now) {
+      queues.circuits[circuit].readingGoesOn(at: now)
+      out.perform(.read(circuit))
+    }
     if let circuit = queues.advance(to: now, out: &out) {
       out.counters[.stalled] += 1
       return (circuit, .failure("the circuit took nothing for too long"))
@@ -212,7 +221,7 @@ struct Streams: ~Copyable {
     nextTidying = now + Streams.tidyingInterval
   }
 
-  // MARK: - Receiving
+  // MARK: - What comes in
 
   /// Takes what Tor says of the circuit off the front of `input`.
   mutating func takeReply(
@@ -240,11 +249,14 @@ struct Streams: ~Copyable {
     return packet
   }
 
-  /// Ends a reading. It returns what is wrong with the circuit's bytes, if anything is; the caller closes the circuit
+  /// Ends a reading of a circuit of the peer with this account. It returns what is wrong with the circuit's bytes, if anything is; the caller closes the circuit
   /// then.
-  mutating func endReading(_ reading: consuming StreamReading, at now: Instant) -> StreamError? {
+  mutating func endReading(_ reading: consuming StreamReading, _ account: Int, at now: Instant) -> StreamError? {
     let circuit = reading.circuit
     var reading = reading
+    if receiving.isActive {
+      receiving.pass(circuit, account, bytes: reading.byteCount, packets: reading.packetCount, at: now)
+    }
     guard contains(circuit) else {
       reading.defragmenter.abandon(store: &queues.store)
       return nil
@@ -267,92 +279,5 @@ struct Streams: ~Copyable {
     guard let circuit = cutPackets.circuitInExcess(at: now) else { return nil }
     cutPackets.forget(circuit)
     return circuit
-  }
-
-  // MARK: - Sending
-
-  /// Queues a packet on a circuit, as ordinary packets or, if the peer takes them and the circuit is fast enough, as
-  /// larger ones. Without a circuit the packet waits in `waiting`.
-  mutating func enqueue(
-    _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, on circuit: CircuitIdentifier?,
-    takesSuperPackets: Bool, waiting: inout PacketQueue, out: inout Outbox, at now: Instant
-  ) {
-    queues.enqueue(
-      packet, offload, flow: flow, on: circuit, takesSuperPackets: takesSuperPackets, waiting: &waiting, out: &out,
-      at: now)
-  }
-
-  /// Hands the packets that wait on the circuit to `write`, as `SendQueues.transmit` does.
-  mutating func transmit(
-    _ circuit: CircuitIdentifier, out: inout Outbox, at now: Instant,
-    using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
-  ) -> Bool {
-    contains(circuit) && queues.transmit(circuit, out: &out, at: now, using: write)
-  }
-
-  /// Promotes a circuit for bulk: it carries sparse flows, too, from now on.
-  mutating func promote(_ circuit: CircuitIdentifier, out: inout Outbox) { queues.promote(circuit, out: &out) }
-
-  /// Migrates a flow, whose next packet is `packet`, to another circuit, with its waiting packets. It returns the
-  /// circuit that `packet` goes out on.
-  mutating func migrate(
-    _ flow: UInt32, from old: CircuitIdentifier, to new: CircuitIdentifier, with packet: PacketView,
-    out: inout Outbox, at now: Instant
-  ) -> CircuitIdentifier { queues.migrate(flow, from: old, to: new, with: packet, out: &out, at: now) }
-
-  /// Ends a flow's migration if `packet` repeats bytes that went along the old circuit.
-  mutating func endMigration(of flow: UInt32, ifRepeatedBy packet: PacketView, out: inout Outbox) {
-    queues.endMigration(of: flow, ifRepeatedBy: packet, out: &out)
-  }
-
-  /// Notes a delivered packet, which may end the migration of a flow.
-  mutating func noteDelivered(_ packet: PacketView, out: inout Outbox) { queues.noteDelivered(packet, out: &out) }
-
-  /// Queues the packets that waited for a circuit on a circuit that is open now.
-  mutating func release(
-    _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
-  ) { queues.release(&waiting, to: circuit, out: &out, at: now) }
-
-  /// Queues the packets of a circuit that is gone on `circuit`, or in `waiting` until a circuit is built if `circuit`
-  /// is `nil`.
-  mutating func rescue(
-    _ queue: inout FlowQueue, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
-    at now: Instant
-  ) { queues.rescue(&queue, to: circuit, waiting: &waiting, out: &out, at: now) }
-
-  /// Drops the packets of a circuit that is gone.
-  mutating func discard(_ queue: inout FlowQueue) { queues.discard(&queue) }
-
-  /// Copies a packet to the end of `waiting`. It returns false if the store has no room.
-  mutating func hold(_ packet: PacketView, in waiting: inout PacketQueue) -> Bool {
-    guard let slot = queues.store.lend(packet.count, leaving: queues.reserve) else { return false }
-    queues.store.room(slot).copyMemory(from: packet.bytes)
-    return waiting.append(slot, store: &queues.store) == 0
-  }
-
-  /// Gives all packets of a queue back to the store.
-  mutating func discard(_ waiting: inout PacketQueue) {
-    while let slot = takeFirst(of: &waiting) { takeBack(slot) }
-  }
-
-  /// Removes the first packet of `waiting` and returns it; `nil` if there is none. The caller gives it back with
-  /// `takeBack`.
-  mutating func takeFirst(of waiting: inout PacketQueue) -> PacketStore.Slot? { waiting.popFirst(queues.store) }
-
-  /// Removes the packets of `waiting` that were queued at `time` or before, and returns them, with the time at which
-  /// the first of the others was queued, if there are others.
-  mutating func takeQueued(
-    upTo time: Instant, of waiting: inout PacketQueue
-  ) -> (earlier: PacketQueue, nextQueued: Instant?) {
-    let earlier = waiting.split(upTo: time, store: &queues.store)
-    return (earlier, waiting.firstQueued(queues.store))
-  }
-
-  /// Returns the packet in a slot.
-  func packet(in slot: PacketStore.Slot) -> PacketView? { PacketView(queues.store.room(slot)) }
-
-  /// Gives the slot of a packet back to the store.
-  mutating func takeBack(_ slot: PacketStore.Slot) {
-    queues.store.takeBack(slot)
   }
 }

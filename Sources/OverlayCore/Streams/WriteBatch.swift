@@ -38,19 +38,22 @@ struct WriteBatch {
     return index
   }
 
-  /// Removes `count` bytes, which were written, from the front.
-  mutating func consume(_ count: Int, store: inout PacketStore) {
-    var left = count
+  /// Removes `count` bytes, which were written, from the front, and returns the number of packets that ended with them.
+  @discardableResult
+  mutating func consume(_ count: Int, store: inout PacketStore) -> Int {
+    var (left, packets) = (count, 0)
     while left > 0, head != .none {
       let rest = store[head].length - offset
       if left < rest {
         offset += left
         byteCount -= left
-        return
+        return packets
       }
       left -= rest
+      packets += 1
       store.takeBack(removeFirst(store: store))
     }
+    return packets
   }
 
   /// Removes the next packet of which nothing was written, and returns it. It gives the rest of a packet that was

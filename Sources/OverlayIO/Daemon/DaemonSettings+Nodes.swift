@@ -40,6 +40,7 @@ extension DaemonSettings {
     return NodePolicy(
       peers: peers, table: number == 0 ? table : table.withoutServed, idle: idle, circuitsPerPeer: circuitsPerPeer,
       lookup: lookup, scrubs: scrubs, authentication: authentication, authentications: authentications,
-      secret: Set(peerKeys.map(\.peer)), door: door, onlyPeers: onlyPeers)
+      secret: Set(peerKeys.map(\.peer)), door: door, onlyPeers: onlyPeers,
+      rates: RateLimits(total: rates.total?.share(of: identities.count), peer: rates.peer))
   }
 }

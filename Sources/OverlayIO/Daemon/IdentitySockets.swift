@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 import OverlayCore
 
 /// The sockets of one identity's circuits. They do the actions of the identity's node, and tell it the results.
@@ -111,6 +110,7 @@ final class IdentitySockets {
     switch action {
     case .dial(let circuit): dial(circuit)
     case .flush(let circuit): flush(circuit)
+    case .read(let circuit): readAgain(circuit)
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: tor.look()
     case .torReachable(let isReachable): tor.note(isReachable: isReachable)
@@ -153,19 +153,35 @@ final class IdentitySockets {
   private func read(_ circuit: CircuitIdentifier) {
     guard let socket = sockets[circuit] else { return }
     port.begin()
-    switch socket.stream.read(into: room(for: socket)) {
+    take(from: socket, of: circuit)
+    port.end()
+    let isCoalesced = port.host.coalescesReads(of: circuit, identity) && socket.stream.isTCP
+    if isCoalesced != socket.isCoalesced { coalesce(circuit, socket, isCoalesced) }
+  }
+
+  private func readAgain(_ circuit: CircuitIdentifier) {
+    guard let socket = sockets[circuit] else { return }
+    socket.source.start(.readable)
+    take(from: socket, of: circuit)
+  }
+
+  private func take(from socket: CircuitSocket, of circuit: CircuitIdentifier) {
+    var room = room(for: socket)
+    let isLimited = port.host.limitsReading(of: identity)
+    if isLimited, let most = change({ node, turn in node.readAllowance(of: circuit, turn: turn) }) {
+      guard most > 0 else { return socket.source.cancel(.readable) }
+      room = UnsafeMutableRawBufferPointer(rebasing: room.prefix(most))
+    }
+    switch socket.stream.read(into: room) {
     case .bytes(let count):
       receive(count, on: circuit)
     case .nothing:
-      if socket.isCoalesced { receive(0, on: circuit) }
+      if socket.isCoalesced || isLimited { receive(0, on: circuit) }
     case .end:
       drop(circuit, .closed)
     case .failed(let error):
       drop(circuit, .failure("\(error)"))
     }
-    port.end()
-    let isCoalesced = port.host.coalescesReads(of: circuit, identity) && socket.stream.isTCP
-    if isCoalesced != socket.isCoalesced { coalesce(circuit, socket, isCoalesced) }
   }
 
   /// Returns the part of the buffer for a read of a circuit: small enough that others are served in time.
@@ -236,13 +252,5 @@ final class IdentitySockets {
   private func drop(_ circuit: CircuitIdentifier, _ end: CircuitEnd) {
     sockets[circuit] = nil
     change { node, turn in node.ended(circuit, end, turn: &turn) }
-  }
-}
-
-extension CircuitEnd {
-  /// Makes the end of a circuit whose connection to the SOCKS server failed: mostly nobody listens, but the error may
-  /// also be a shortage of this host.
-  fileprivate init(connecting error: SystemError) {
-    self = error.isShortage ? .failure("\(error)") : .torUnreachable
   }
 }

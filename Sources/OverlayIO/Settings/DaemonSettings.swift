@@ -101,6 +101,8 @@ public struct DaemonSettings: Equatable, Sendable {
   public var idle: Duration = .seconds(180)
   /// How many circuits a peer gets, 1 to 8.
   public var circuitsPerPeer = 2
+  /// The ceilings of what comes and goes, of all identities together and of each peer.
+  public var rates = RateLimits()
   /// How many incoming circuits there are at most, of all identities together.
   public var mostIncoming = 4_096
   /// How many of them, at most, are of callers that have not shown who they are.

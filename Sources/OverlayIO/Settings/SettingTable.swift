@@ -202,6 +202,18 @@ extension Setting {
       "accept-rate", "N", 8...10_000, default: 256, needsRestart: true,
       "Incoming circuits that are accepted in a second, 8 to 10000; more are closed.", at: \.daemon.acceptRate,
       as: { $0 }),
+    .form(
+      "rate-limit", "RATE", default: "none", needsRestart: false,
+      "The ceiling of all traffic, each way: 2MB/s, 16Mbit/s, 5000pps or 2MB/s,5000pps. Peers share it fairly."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.rates.total = try RateSetting.read(given.text)
+    },
+    .form(
+      "peer-rate-limit", "RATE", default: "none", needsRestart: false,
+      "The same for the traffic of each peer, and for that of all who have not shown who they are together."
+    ) { draft, given throws(SettingValue.Refusal) in
+      draft.daemon.rates.peer = try RateSetting.read(given.text)
+    },
     .word(
       "scrub", [true, false], as: { $0 ? "on" : "off" }, default: true, needsRestart: false,
       "Take out of packets for peers what tells this host's kernel: TCP timestamps, hop limits, flow labels, DSCP.",

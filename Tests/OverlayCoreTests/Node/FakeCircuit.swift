@@ -71,6 +71,8 @@ final class FakeCircuit {
   var arrived: [UInt8] = []
   /// Whether bytes vanish on their way, and nobody learns that the other side is gone.
   var isSwallowing = false
+  /// Whether the acceptor does not read it for a while.
+  var isPaused = false
   /// Whether a side has closed it: the other one learns it when all bytes have arrived.
   var isClosed = false
 

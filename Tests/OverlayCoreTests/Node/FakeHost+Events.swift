@@ -38,6 +38,11 @@ extension FakeHost {
     packet.withUnsafeMutableBytes { node.receive(fromDevice: $0, offload, turn: &turn) }
   }
 
+  func readAllowance(of circuit: CircuitIdentifier, at now: Instant) -> Int {
+    turn.now = now
+    return node.readAllowance(of: circuit, turn: turn)
+  }
+
   func replaceHosts(with hosts: HostNames, at now: Instant) {
     turn.now = now
     node.replaceHosts(with: hosts, turn: &turn)

@@ -181,6 +181,10 @@ final class FakeWorld {
         guard let circuit = host.sockets[identifier] else { continue }
         #expect(circuit.dialler === host, "a node sends only on circuits that it dialled")
         circuit.isFlushRequested = true
+      case .read(let identifier):
+        guard let circuit = host.sockets[identifier] else { continue }
+        circuit.isPaused = false
+        if circuit.forward.isEmpty { host.receive([], on: identifier, at: now) }
       case .close(let identifier):
         host.sockets.removeValue(forKey: identifier)?.isClosed = true
       case .probeTor:
@@ -254,11 +258,20 @@ final class FakeWorld {
       return true
     }
     guard circuit.isGranted else { return circuit.request == nil && circuit.takeRequest() && decide(circuit) }
-    let piece = takePiece(&circuit.forward)
-    circuit.arrived += piece
-    if let host = circuit.acceptor, let identifier = circuit.acceptorIdentifier {
-      host.receive(piece, on: identifier, at: now)
+    guard let host = circuit.acceptor, let identifier = circuit.acceptorIdentifier else {
+      circuit.arrived += takePiece(&circuit.forward)
+      return true
     }
+    var most = Int.max
+    if host.node.limitsReading {
+      guard !circuit.isPaused else { return false }
+      most = host.readAllowance(of: identifier, at: now)
+      circuit.isPaused = most == 0
+      guard most > 0 else { return false }
+    }
+    let piece = takePiece(&circuit.forward, atMost: most)
+    circuit.arrived += piece
+    host.receive(piece, on: identifier, at: now)
     return true
   }
 
@@ -303,8 +316,8 @@ final class FakeWorld {
     return isAny
   }
 
-  private func takePiece(_ bytes: inout [UInt8]) -> [UInt8] {
-    let piece = Array(bytes.prefix(Int.random(in: pieces, using: &random)))
+  private func takePiece(_ bytes: inout [UInt8], atMost most: Int = .max) -> [UInt8] {
+    let piece = Array(bytes.prefix(min(most, Int.random(in: pieces, using: &random))))
     bytes.removeFirst(piece.count)
     return piece
   }

@@ -83,7 +83,8 @@ struct SettingTableTests {
       Setting.all.filter { !$0.needsRestart }.map(\.name)
         == [
           "peer", "invited", "peer-key", "authenticate", "peer-authenticate", "hosts", "lookup", "lookup-listen",
-          "allow-in", "refuse", "only-peers", "route", "serve", "idle", "circuits", "scrub", "remember", "hosts-file",
+          "allow-in", "refuse", "only-peers", "route", "serve", "idle", "circuits", "rate-limit",
+          "peer-rate-limit", "scrub", "remember", "hosts-file",
           "metrics-peers", "hook", "log-level", "log",
         ])
   }

@@ -79,7 +79,7 @@ struct SettingsDraftTests {
         reason: "its port is 80, and all peers are dialled at port 8060, which --service-port changes")
     ),
     (
-      ["publish": "tor", "tor-control": "unix:/run/tor/control", "tor-circuit-id": ""],
+      ["publish": "tor", "tor-control": "unix:/c", "tor-circuit-id": ""],
       .incomplete(
         .option("--tor-circuit-id"),
         needs:
@@ -122,6 +122,30 @@ struct SettingsDraftTests {
     #expect(throws: SettingError.refused(GivenValue(text, from: .option("--allow-in")), reason: reason)) {
       try draft(["onion": SettingsDraftTests.alice, "allow-in": text]).settings()
     }
+  }
+
+  @Test(
+    "a ceiling is a rate of bytes, of packets, or of both",
+    arguments: [
+      ("2MB/s", RateLimit(bytes: 2_000_000)), ("16Mbit/s", RateLimit(bytes: 2_000_000)),
+      ("1.5MB/s", RateLimit(bytes: 1_500_000)), ("500 kB/s", RateLimit(bytes: 500_000)),
+      ("5000pps", RateLimit(packets: 5_000)), ("1Gbit/s, 10pps", RateLimit(bytes: 125_000_000, packets: 10)),
+      ("16kB/s", RateLimit(bytes: 16_000)), ("10GB/s", RateLimit(bytes: 10_000_000_000)), ("none", nil),
+    ])
+  func ceiling(_ text: String, _ limit: RateLimit?) throws {
+    let settings = try draft(["onion": SettingsDraftTests.alice, "rate-limit": text, "peer-rate-limit": text])
+      .settings()
+    #expect(settings.daemon.rates == RateLimits(total: limit, peer: limit))
+  }
+
+  @Test(
+    "anything else is refused",
+    arguments: [
+      "", "2", "2MB", "2mb/s", "15kB/s", "11GB/s", "-2MB/s", "2MB/s,3MB/s", "10pps,20pps", "9pps", "1e3kB/s", "2MB/s,",
+      ".5MB/s", "1..5MB/s", "99999999999999999999GB/s", "nan MB/s", "0kB/s",
+    ])
+  func badCeiling(_ text: String) {
+    #expect(throws: SettingError.self) { try draft(["onion": SettingsDraftTests.alice, "rate-limit": text]) }
   }
 
   @Test("a closed group looks nobody up")

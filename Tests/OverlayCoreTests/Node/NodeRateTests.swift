@@ -1,0 +1,92 @@
+import Testing
+
+@testable import OverlayCore
+
+@Suite("A node below its ceilings")
+struct NodeRateTests {
+  private let world = FakeWorld()
+  private let alice: OnionName
+  private let bob: FakeHost
+
+  init() throws {
+    alice = try .sample(1)
+    bob = FakeHost(try .sample(2))
+  }
+
+  private func host(_ rates: RateLimits) -> FakeHost {
+    var policy = NodePolicy.trusting()
+    policy.rates = rates
+    return world.start(FakeHost(NodeSettings(name: alice, policy: policy)), knowing: [bob.name])
+  }
+
+  @Test("what a circuit brings beyond the ceiling waits in its socket, and all of it comes in the end")
+  func incoming() throws {
+    world.pieces = 1...100_000
+    let host = host(RateLimits(total: RateLimit(bytes: 100_000)))
+    let call = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: call)
+    let packets = (0..<200).map { bob.packet(to: alice.address, UInt8($0), size: 960) }
+    world.say(Array(packets.joined()), on: call)
+    let early = host.takeDelivered()
+    #expect((2...20).contains(early.count), "\(early.count)")
+    world.pass(.seconds(1))
+    let second = host.takeDelivered()
+    #expect((90...120).contains(second.count), "\(second.count)")
+    world.pass(.seconds(2))
+    #expect(early + second + host.takeDelivered() == packets)
+    #expect(host.count(.readingLimited) > 10)
+    #expect(!call.isClosed)
+  }
+
+  @Test("what is sent beyond it waits in its queue, as short as ever")
+  func outgoing() throws {
+    world.pieces = 1...100_000
+    let host = host(RateLimits(peer: RateLimit(bytes: 100_000)))
+    world.send(host.packet(to: bob.address), from: host)
+    let circuit = try #require(world.circuits.last { $0.dialler === host })
+    for number in 0..<100 as Range<UInt8> { world.queue(host.packet(to: bob.address, number, size: 960), from: host) }
+    world.settle()
+    let early = circuit.packets.whole.count
+    #expect(early <= 25, "\(early)")
+    world.pass(.milliseconds(200))
+    let later = circuit.packets.whole.count
+    #expect((early + 15...early + 25).contains(later), "\(later - early)")
+    #expect(host.count(.sendingLimited) > 3)
+    // A ping is sent before what waits.
+    world.send(Sample.echoRequest(from: alice.address, to: bob.address), from: host)
+    let before = circuit.packets.whole.count
+    world.pass(.milliseconds(50))
+    let place = circuit.packets.whole.dropFirst(before).firstIndex { $0[6] == NextHeader.icmp }
+    #expect(place.map { $0 - before <= 3 } ?? (before > later), "\(String(describing: place)) after \(before)")
+  }
+
+  @Test("a packet whose rest waits for the ceiling is not called slow")
+  func pause() throws {
+    world.pieces = 1...100_000
+    let host = host(RateLimits(total: RateLimit(bytes: 1_000)))
+    let call = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: call)
+    let packets = (0..<3).map { bob.packet(to: alice.address, UInt8($0), size: 60_000) }
+    world.say(Array(packets.joined()), on: call)
+    world.pass(.seconds(200))
+    #expect(host.takeDelivered() == packets)
+    #expect(host.count(.packetTimeout) == 0)
+  }
+
+  @Test("a policy without ceilings lets go on what waited")
+  func off() throws {
+    world.pieces = 1...100_000
+    let host = host(RateLimits(total: RateLimit(bytes: 1_000)))
+    let call = try #require(world.call(host))
+    world.say(
+      bob.keepalive(to: alice.address) + (0..<50).flatMap { bob.packet(to: alice.address, $0, size: 960) }, on: call)
+    #expect(host.takeDelivered().count < 50)
+    host.turn.now = world.now
+    _ = host.node.apply(NodePolicy.trusting(), turn: &host.turn)
+    world.pass(.milliseconds(10))
+    let isLimited = host.node.limitsReading
+    #expect(!isLimited)
+    world.say(bob.packet(to: alice.address), on: call)
+    #expect(host.takeDelivered().last == bob.packet(to: alice.address))
+  }
+}
