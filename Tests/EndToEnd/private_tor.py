@@ -186,6 +186,16 @@ class Client(Node):
             directory.mkdir(mode=0o700)
             self.services.append(OnionService(directory, listen))
 
+    def tell_circuits(self, is_on):
+        """Has Tor write before what a connection to its onion services brings which circuit it came through, or not."""
+        torrc, line = self.directory / "torrc", "HiddenServiceExportCircuitID haproxy\n"
+        text = torrc.read_text().replace(line, "")
+        for service in self.services if is_on else []:
+            port = f"HiddenServicePort {SERVICE_PORT} 127.0.0.1:{service.listen}\n"
+            text = text.replace(port, port + line)
+        torrc.write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+
     def bootstrapped(self):
         """Whether this process, not an earlier one of the same client, has a circuit."""
         since = 0

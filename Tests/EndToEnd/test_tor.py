@@ -68,10 +68,10 @@ def parties(tor, namespaces):
 def start(daemons):
     """start(alice, peers=[bob]) runs alice's daemon."""
 
-    def run(party, peers=()):
+    def run(party, peers=(), options=()):
         party.daemon = daemons(
             onion=party.name, netns=party.host, socks=f"127.0.0.1:{party.tor.socks}",
-            listen=[f"127.0.0.1:{party.service.listen}"], peers=[peer.name for peer in peers],
+            listen=[f"127.0.0.1:{party.service.listen}"], peers=[peer.name for peer in peers], options=options,
         )  # fmt: skip
         party.daemon.wait_for_interface()
 
@@ -293,6 +293,31 @@ def test_who_claims_to_be_somebody_else_gets_nothing_in(pair, mallory, report):
         wait_until(lambda: alice.daemon.counters()["forgedSource"] >= 1, PATIENCE, what="the forged packet")
         assert alice.host.ping(bob.address, timeout=PATIENCE).received == 1
         assert not [packet for packet in sniffer.delivered() if b"forged" in packet.raw]
+
+
+def test_tor_tells_which_circuit_a_call_came_through(tor, parties, start, report):
+    alice, bob = parties
+    alice.tor.tell_circuits(True)
+    try:
+        start(alice, [bob], ["--tor-circuit-id"])
+        start(bob, [alice])
+        wait_until(lambda: bob.host.can_ping(alice.address), FIRST_CONTACT, what="bob to be answered")
+        client = tor.clients[2]
+        service = client.services[0]
+        with WirePeer(None, name=service.name, port=service.listen, socks=client.shared_socks) as crowd:
+            calls, deadline = [], time.monotonic() + FIRST_CONTACT
+            while len(calls) < 20:
+                with contextlib.suppress(OSError):
+                    calls.append(crowd.dial(alice.daemon))
+                assert time.monotonic() < deadline, f"{len(calls)} calls in {FIRST_CONTACT} s"
+            wait_until(lambda: sum(call.is_closed() for call in calls) >= 4, PATIENCE, what="those above 16 to be closed")
+            open_ = sum(not call.is_closed() for call in calls)
+        counted = alice.daemon.counters()
+        report(f"of 20 calls through one circuit of Tor {open_} stand; {counted['torCircuitLimit']} were too many")
+        assert open_ <= 16 and counted["torCircuitLimit"] >= 4 and counted["badTorLine"] == 0
+        assert bob.host.ping(alice.address, timeout=PATIENCE).received == 1
+    finally:
+        alice.tor.tell_circuits(False)
 
 
 def test_a_peer_that_is_not_configured_is_learned_from_its_keepalive(parties, start, report):
