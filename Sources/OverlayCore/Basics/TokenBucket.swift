@@ -27,6 +27,9 @@ public struct TokenBucket: Sendable {
     return true
   }
 
+  /// Gives a token back that was taken for nothing.
+  mutating func giveBack() { tokens = min(burst, tokens + 1) }
+
   /// Returns whether a token is there.
   func has(at now: Instant) -> Bool { level(at: now) >= 1 }
 

@@ -34,6 +34,8 @@ public enum NodeEvent: Equatable, Sendable {
   case lookup(LookupFinding)
   /// A circuit claims this host's own name, and is not of this host. It is told once.
   case ownNameClaimed
+  /// More circuits were to be accepted in a second than may be, and some were refused. It is told once.
+  case acceptLimit
   /// An accepted circuit began with a PROXY line. It is told once.
   case proxyLine
   /// An accepted circuit did not begin with the line that Tor was to write about it. It is told once.

@@ -8,6 +8,8 @@ struct Outbox: ~Copyable {
 
   /// An event that is told at most once, because strangers can cause it.
   enum Notice {
+    /// More circuits were to be accepted in a second than may be.
+    case acceptLimit
     /// An accepted circuit began with a PROXY line.
     case proxyLine
     /// An accepted circuit did not begin with the line that Tor was to write.
@@ -17,6 +19,7 @@ struct Outbox: ~Copyable {
 
     fileprivate var event: NodeEvent {
       switch self {
+      case .acceptLimit: .acceptLimit
       case .proxyLine: .proxyLine
       case .noTorLine: .noTorLine
       case .ownNameClaimed: .ownNameClaimed

@@ -7,14 +7,16 @@
 ///
 /// A circuit of a known peer is established at once. A stranger's established circuit makes room for it, or else it
 /// uses a place of the newcomers. Past `mostOfPeer` circuits of one peer another circuit of the same peer makes room,
-/// so that whoever claims its name displaces nobody else, and none that has proven to be the peer's. A stranger's
-/// circuit is established if a place is free, or, at a rate of one a second, by displacing another stranger's;
-/// otherwise it stays a newcomer. A call displaces a known peer's circuit only if there is no other, and at the same
-/// rate. Of two established circuits chosen at random the one that was silent for longer makes room.
+/// so that whoever claims its name displaces nobody else, and none that has proven to be the peer's. A claim that is not
+/// proven displaces no stranger that has shown who it is. A stranger's circuit is established if a place is free, or, at
+/// a rate of one a second, by displacing another stranger's; otherwise it stays a newcomer. A call displaces a known
+/// peer's circuit only if there is no other, and at the same rate. Of two established circuits chosen at random the one
+/// that was silent for longer makes room.
 ///
 /// Circuits whose callers have not shown who they are have places of their own number besides (`NodeBounds.unproven`),
-/// of which strangers among them take half at most: past that a newcomer makes room for the next. The counters
-/// `crowdedOut`, `circuitLimit` and `acceptLimit` show how many circuits were closed and how many calls refused.
+/// of which established strangers take half at most, and claims of known peers with them three quarters: past that a
+/// newcomer makes room for the next. The counters `crowdedOut`, `circuitLimit` and `acceptLimit` show how many circuits
+/// were closed and how many calls refused.
 struct AcceptedCircuits {
   /// The greatest number of established circuits of a known peer: as many as it may dial, and one that replaces
   /// another.
@@ -66,6 +68,9 @@ struct AcceptedCircuits {
 
   /// Returns whether a call may be accepted now, as far as the number in a second goes.
   mutating func takeTurn(at now: Instant) -> Bool { arrival.take(at: now) }
+
+  /// Gives back what a call took of the number in a second, because the caller has had more than his share.
+  mutating func giveTurnBack() { arrival.giveBack() }
 
   /// Notes whether the caller of a circuit has shown who it is.
   mutating func note(_ circuit: CircuitIdentifier, isBelieved: Bool) {
@@ -130,19 +135,19 @@ struct AcceptedCircuits {
       guard isBelieved || !places[surplus.slot].isBelieved else { return .none }
       other = surplus
     }
-    if standing == .stranger, !isBelieved,
-      unprovenCount - groups[Standing.unproven.rawValue].count >= unprovenLimit / 2
-    {
+    let isNew = places[circuit.slot].group == .unproven
+    let most = standing == .stranger ? unprovenLimit / 2 : unprovenLimit - unprovenLimit / 4
+    if !isBelieved, isNew, other == nil, unprovenCount - groups[Standing.unproven.rawValue].count >= most {
       return .none
     }
-    let isNew = places[circuit.slot].group == .unproven
     if other == nil, isNew,
       count - groups[Standing.unproven.rawValue].count >= limit - AcceptedCircuits.newcomerPlaces(of: limit)
     {
       if standing == .stranger {
         guard groups[Standing.stranger.rawValue].count > 0, displacement.take(at: now) else { return .none }
       }
-      other = silent(of: .stranger, using: &random, circuits)
+      other = silent(of: .stranger, sparingBelieved: !isBelieved, using: &random, circuits)
+      if other == nil, !isBelieved, groups[Standing.stranger.rawValue].count > 0 { return .none }
     }
     take(circuit)
     add(circuit, to: standing)
@@ -173,9 +178,11 @@ struct AcceptedCircuits {
   }
 
   private func silent(
-    of standing: Standing, using random: inout any RandomNumberGenerator, _ circuits: borrowing CircuitTable
+    of standing: Standing, sparingBelieved: Bool = false, using random: inout any RandomNumberGenerator,
+    _ circuits: borrowing CircuitTable
   ) -> CircuitIdentifier? {
-    let group = groups[standing.rawValue]
+    var group = groups[standing.rawValue]
+    if sparingBelieved { group.removeAll { places[$0.slot].isBelieved } }
     guard let first = group.randomElement(using: &random), let second = group.randomElement(using: &random) else {
       return nil
     }

@@ -40,6 +40,7 @@ extension PeerTable {
   ) -> CircuitIdentifier? {
     guard calls.takeTurn(at: now) else {
       out.counters[.acceptLimit] += 1
+      out.tellOnce(.acceptLimit)
       return nil
     }
     let isFull = streams.count >= policy.bounds.circuits || calls.count >= callLimit(in: streams)
@@ -61,6 +62,8 @@ extension PeerTable {
   /// Notes that an accepted circuit came through this one of Tor's. It returns whether it may go on.
   mutating func came(through line: TorCircuitLine, _ circuit: CircuitIdentifier, at now: Instant) -> Bool {
     guard var call = call(circuit), call.torCircuit == nil, torCircuits.enter(line.circuit, at: now) else {
+      // Or one caller with one circuit would take all places that others have in this second.
+      calls.giveTurnBack()
       return false
     }
     call.torCircuit = line.circuit

@@ -28,6 +28,7 @@ extension NodeEvent {
     case .unknownName(let address): return ControlEvent.make("name_unknown", ["address": .text(address)])
     case .lookup(let finding): return ControlEvent.make("lookup", finding.members)
     case .ownNameClaimed: return ControlEvent.make("own_name_claimed")
+    case .acceptLimit: return ControlEvent.make("accept_limit")
     case .proxyLine: return ControlEvent.make("proxy_line")
     case .noTorLine: return ControlEvent.make("no_tor_line")
     case .readiness(let readiness):

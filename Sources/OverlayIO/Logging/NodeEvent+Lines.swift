@@ -40,6 +40,14 @@ extension NodeEvent {
             + "has the same key, end it"
         )
       ]
+    case .acceptLimit:
+      [
+        (
+          .notice,
+          "more circuits come in a second than accept-rate permits, and those beyond it are refused: the counter "
+            + "acceptLimit tells how many"
+        )
+      ]
     case .proxyLine:
       [(.warning, NodeEvent.proxyLineText)]
     case .noTorLine:

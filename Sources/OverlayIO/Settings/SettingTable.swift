@@ -192,7 +192,7 @@ extension Setting {
       "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.", at: \.daemon.circuitsPerPeer, as: { $0 }),
     .number(
       "max-incoming", "N", 16...16_384, default: 4_096, needsRestart: true,
-      "Incoming circuits at a time, of all identities together; 16 to 16384. Peers that are configured come last.",
+      "Incoming circuits at a time, of all identities together; 16 to 16384. Configured peers' are closed last.",
       at: \.daemon.mostIncoming, as: { $0 }),
     .number(
       "max-unproven", "N", 8...16_384, default: 1_024, needsRestart: true,

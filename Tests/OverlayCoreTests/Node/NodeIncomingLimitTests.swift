@@ -43,6 +43,7 @@ struct NodeIncomingLimitTests {
       calls.append(call)
       if number % 3 > 0 { world.say(stranger.keepalive(to: alice.address), on: call) }
       if number % 3 > 1 { world.say(stranger.packet(to: alice.address), on: call) }
+      world.settle()
       let open = calls.count { !$0.isClosed }
       #expect(open <= 20)
     }
@@ -87,6 +88,7 @@ struct NodeIncomingLimitTests {
     #expect((0..<30).count { _ in world.call(host) != nil } == 10)
     #expect(host.count(.acceptLimit) == 20)
     world.pass(.seconds(1))
+    #expect(host.log.count { $0.level == .notice && $0.text.contains("accept-rate") } == 1)
     #expect((0..<30).count { _ in world.call(host) != nil } == 10)
   }
 

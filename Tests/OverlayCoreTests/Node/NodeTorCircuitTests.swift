@@ -70,6 +70,18 @@ struct NodeTorCircuitTests {
     #expect(!late.isClosed, "there is a place again")
   }
 
+  @Test("who calls through one circuit again and again takes nothing of what is accepted in a second from others")
+  func rate() throws {
+    let host = world.start(
+      FakeHost(
+        NodeSettings(
+          name: try .sample(3), policy: NodePolicy.trusting(), isToldTorCircuits: true,
+          bounds: NodeBounds(circuits: 1_000, acceptsPerSecond: 20))))
+    for _ in 0..<100 { world.say(line(9), on: try #require(world.call(host))) }
+    #expect(host.count(.torCircuitLimit) == 84)
+    #expect((0..<10).count { _ in world.call(host) != nil } == 4)
+  }
+
   @Test("a circuit that we dialled has no line")
   func dialled() throws {
     world.replaceHosts(of: host, with: [bob.name])
