@@ -8,7 +8,7 @@ extension Node {
     var input = bytes
     switch streams.takeReply(&input, on: circuit, out: &out) {
     case .none: break
-    case .incomplete, .next: return
+    case .incomplete, .next: return streams.passNothing(circuit, at: turn.now)
     case .answered(let code):
       let end = peers.answered(circuit, code: code, names: &names, streams: &streams, out: &out, at: turn.now)
       return close(circuit, end, turn: &turn)
@@ -44,7 +44,7 @@ extension Node {
     delivery.flush(out: &out, turn: &turn)
     let hasBroughtPacket = reading.hasBroughtPacket
     peers.noteRead(of: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
-    let account = streams.limitsReading ? peers.account(of: circuit) : 0
+    let account = streams.limitsReading ? peers.account(of: circuit, names) : 0
     let failure = streams.endReading(reading, account, at: turn.now)
     if hasBroughtPacket { peers.heard(on: circuit, at: turn.now) }
     if let failure { end(circuit, for: failure, turn: &turn) }

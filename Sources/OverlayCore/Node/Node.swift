@@ -65,7 +65,7 @@ public struct Node: ~Copyable {
   public mutating func readAllowance<Device: PacketDevice & ~Copyable>(
     of circuit: CircuitIdentifier, turn: borrowing Turn<Device>
   ) -> Int {
-    streams.allowance(of: circuit, peers.account(of: circuit), out: &out, at: turn.now)
+    streams.allowance(of: circuit, peers.account(of: circuit, names), out: &out, at: turn.now)
   }
 
   /// Returns whether the circuit's socket has to be read in pauses (`ReadCoalescing`).
@@ -175,7 +175,7 @@ public struct Node: ~Copyable {
     _ circuit: CircuitIdentifier, turn: borrowing Turn<Device>,
     using write: (UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int
   ) -> Bool {
-    let account = streams.limitsSending ? peers.account(of: circuit) : 0
+    let account = streams.limitsSending ? peers.account(of: circuit, names) : 0
     return streams.transmit(circuit, account, out: &out, at: turn.now, using: write)
   }
 

@@ -7,8 +7,8 @@ public struct NodeSettings: Sendable {
   /// The addresses of all identities of this host; its own may be among them. No caller may claim one of them, and none
   /// is dialled, whatever names it: a packet to one of them that comes this far is for a host that is not there.
   public internal(set) var siblings: Set<IPv6Address>
-  /// Whether configured peers are dialled at start and always again, and told to acquaintances. If not, only their names
-  /// are known, for packets to them.
+  /// Whether configured peers are dialled at start and always again, and told to acquaintances. If not, only their
+  /// names are known, for packets to them.
   public let dialsPeers: Bool
   /// Whether the node dials its own onion service at start and once in a while, to find out whether others reach it.
   public let checksSelf: Bool

@@ -163,15 +163,17 @@ struct PeerTable: ~Copyable {
   }
 
   /// Returns the number of the account by which a circuit's peer shares ceilings with others: its own, or that of all
-  /// callers who are not believed.
-  func account(of circuit: CircuitIdentifier) -> Int {
-    let peer: PeerSlots.Index? =
-      switch use(of: circuit) {
-      case .lane(let peer, _), .successor(let peer): peer
-      case .call(let call): call.sender.isBelieved ? caller(call.sender) : nil
-      case .question, .lookUp, .ownLookUp, nil: nil
-      }
-    return peer.map { $0.number + 1 } ?? 0
+  /// callers who are not believed. Of these, those who claim to be a certain configured peer have one of their own, so
+  /// that a crowd of strangers does not keep that peer from proving who it is.
+  func account(of circuit: CircuitIdentifier, _ names: borrowing NameTable) -> Int {
+    switch use(of: circuit) {
+    case .lane(let peer, _), .successor(let peer): return peer.number + 1
+    case .call(let call):
+      guard let peer = caller(call.sender) else { return 0 }
+      if call.sender.isBelieved { return peer.number + 1 }
+      return names.isKnown(peers[peer].address) ? -(peer.number + 1) : 0
+    case .question, .lookUp, .ownLookUp, nil: return 0
+    }
   }
 
   /// Returns the address that the sender of a circuit claims to have, whether or not that is proven; `nil` if there is

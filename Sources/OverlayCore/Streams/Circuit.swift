@@ -28,6 +28,8 @@ struct Circuit: ~Copyable {
   /// no piece is longer than a segment that the sender made, and the flow of a sender that has to keep below this
   /// length, because of its peer or of a link behind that, is cut here.
   static let superSegment = 1_500
+  /// The number of bytes that an accepted circuit may bring before ceilings hold for it.
+  static let greetingBytes = 2_048
   /// The range of the size of a write batch, in bytes.
   static let batchSizes = (16 << 10)...(256 << 10)
 
@@ -59,14 +61,18 @@ struct Circuit: ~Copyable {
   /// The time at which the last whole packet came. Bytes alone do not count, or a trickle of them would keep a circuit
   /// for ever.
   var lastReceived: Instant
-  /// The time at which the packet began to come of which only a part is there; `nil` if there is none.
-  private(set) var packetBegan: Instant?
+  /// The packet of which only a part is there.
+  var partialPacket = PartialPacket()
+  /// Whether it has brought a whole packet.
+  var hasBroughtPacket = false
   /// The time at which a packet was last queued to be sent.
   var lastSent: Instant
   /// The time at which the kernel last took bytes, or had none to take.
   var lastProgress: Instant
   /// Whether the shell was asked to write, and has not done so yet.
   var isFlushRequested = false
+  /// Whether the kernel did not take all that it was offered last.
+  private(set) var isBlocked = false
   // The size of the next write batch in bytes. It grows where the circuit takes all, and shrinks where it does not, so
   // that a sparse flow does not wait behind a long batch.
   private var batchSize = Circuit.batchSizes.lowerBound
@@ -186,20 +192,14 @@ struct Circuit: ~Copyable {
     }
   }
 
-  /// Notes a read, with which a packet became whole if `isNewPacket` says so. It returns whether another has begun.
-  mutating func noteRead(isNewPacket: Bool, at now: Instant) -> Bool {
-    guard defragmenter.isWithinPacket else {
-      packetBegan = nil
-      return false
+  /// The number of bytes that an accepted circuit may bring yet before ceilings hold for it (`RateGate`): enough for a
+  /// first keepalive, and none after a whole packet. Or whoever calls most would decide whether others can say who they
+  /// are at all. The number of calls that are accepted in a second bounds it.
+  var greetingRoom: Int {
+    switch state {
+    case .announced, .accepted: hasBroughtPacket ? 0 : max(0, Circuit.greetingBytes - Int(clamping: traffic.received))
+    case .connecting, .requested, .connectingToAsk, .asking, .open: 0
     }
-    guard isNewPacket || packetBegan == nil else { return false }
-    packetBegan = now
-    return true
-  }
-
-  /// Notes that the circuit is read again after a pause of ours, in which nothing of a packet could come.
-  mutating func readingGoesOn(at now: Instant) {
-    if packetBegan != nil { packetBegan = now }
   }
 
   /// Opens the circuit for packets. `greeting` goes out before them.
@@ -228,7 +228,7 @@ struct Circuit: ~Copyable {
 
   /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`.
   mutating func wrote(_ taken: Int, of offered: Int, at now: Instant) {
-    let isBlocked = taken < offered
+    isBlocked = taken < offered
     if taken > 0 { lastProgress = now }
     rate.took(taken, isBlocked: isBlocked, at: now)
     // The request to Tor is no traffic of the peer's.

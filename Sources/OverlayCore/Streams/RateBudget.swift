@@ -17,6 +17,9 @@ struct RateBudget {
       most = max(least, self.rate * RateBudget.patience.seconds)
       value = most
     }
+
+    /// The time until something may pass, in seconds.
+    var wait: Double { max(0, -value) / rate }
   }
 
   private var bytes: Level?
@@ -53,8 +56,8 @@ struct RateBudget {
 
   /// The time at which it is open again, if nothing passes until then.
   var opening: Instant {
-    let waits = [bytes, packets].compactMap { level in level.map { max(0, -$0.value) / $0.rate } }
+    guard !isOpen else { return filled }
     // A little later than exactly, or rounding could find it closed still.
-    return isOpen ? filled : filled + .seconds(waits.max() ?? 0) + .nanoseconds(100_000)
+    return filled + .seconds(max(bytes?.wait ?? 0, packets?.wait ?? 0)) + .nanoseconds(100_000)
   }
 }

@@ -4,7 +4,8 @@
 /// Peers share the node's ceiling fairly, and so do the circuits of a peer the peer's: whoever has had least goes on
 /// first (start-time fair queueing, P. Goyal, H. Vin, H. Cheng, 1996). So a circuit of few packets, such as that of a
 /// ping, waits for one turn of another at most. A turn is what passes in 10 ms. The peer's circuits have one account,
-/// which its owner numbers; those of unproven callers share one. The owner says what has passed with `pass`.
+/// which the owner of the gate numbers; those of unproven callers share accounts. The owner says what has passed with
+/// `pass`. A circuit whose account changes, because its caller is proven now, begins in the new one like any other.
 ///
 /// It holds an entry for each circuit that ever waited and is there, and an account for each peer of them. The counters
 /// `readingLimited` and `sendingLimited` show how often a circuit had to wait.
@@ -13,6 +14,9 @@ struct RateGate {
   private static let turnTime = 0.01
   /// The range of a turn in bytes.
   private static let turns = 2_048...65_536
+  /// The usual length of a packet in bytes. Where packets have a ceiling, a turn is as many bytes as its packets of this
+  /// length have: packets are counted only after they were read, and a turn may bring many short ones.
+  private static let usualPacket = 1_500
   /// The shortest time between two looks at those who wait.
   private static let step = Duration.milliseconds(1)
 
@@ -32,8 +36,18 @@ struct RateGate {
     var budget: RateBudget
     var tag: Double
     /// The virtual time among its circuits.
-    var time = 0.0
-    var waiting: [CircuitIdentifier] = []
+    var time: Double
+    /// Its circuits that wait, each with its tag then: the last has had least, or waits for longest.
+    var waiting: [(circuit: CircuitIdentifier, tag: Double)] = []
+
+    mutating func add(_ circuit: CircuitIdentifier, _ tag: Double) {
+      var (low, high) = (0, waiting.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if waiting[middle].tag > tag { low = middle + 1 } else { high = middle }
+      }
+      waiting.insert((circuit, tag), at: low)
+    }
   }
 
   private var limits = RateLimits()
@@ -42,6 +56,8 @@ struct RateGate {
   private var entries: [CircuitIdentifier: Entry] = [:]
   // The accounts with circuits that wait.
   private var waiting: [Int] = []
+  // No account of them may go on before.
+  private var earliest = Instant.distantFuture
   private var time = 0.0
   private var turn = Turn(bytes: 0, packets: 0)
   private var nextLook = Instant(nanoseconds: 0)
@@ -61,12 +77,15 @@ struct RateGate {
     total = RateBudget(limits.total, at: now)
     for account in accounts.keys { accounts[account]?.budget = RateBudget(limits.peer, at: now) }
     let all = [limits.total, limits.peer].compactMap(\.self)
-    let bytes = all.compactMap(\.bytes).min().map { Int(Double($0) * RateGate.turnTime) } ?? RateGate.turns.upperBound
-    let packets = all.compactMap(\.packets).min().map { Int(Double($0) * RateGate.turnTime) } ?? .max
+    let bytes = all.compactMap(\.bytes).min().map { Int(Double($0) * RateGate.turnTime) } ?? .max
+    let packets = all.compactMap(\.packets).min().map { max(1, Int(Double($0) * RateGate.turnTime)) }
+    let ofPackets = packets.map { $0 * RateGate.usualPacket } ?? .max
     turn = Turn(
-      bytes: min(max(bytes, RateGate.turns.lowerBound), RateGate.turns.upperBound), packets: max(1, packets))
-    nextLook = now
+      bytes: max(RateGate.turns.lowerBound, min(bytes, ofPackets, RateGate.turns.upperBound)),
+      packets: packets ?? .max)
+    (nextLook, earliest) = (now, now)
     isActive = limits.isActive || !waiting.isEmpty
+    if !isActive { close() }
   }
 
   /// Returns how many bytes and packets may pass now on a circuit, whose peer has the account of this number. If none
@@ -77,21 +96,26 @@ struct RateGate {
     guard entries[circuit]?.isWaiting != true else { return (0, 0) }
     open(account, at: now)
     total.fill(at: now)
-    accounts[account]?.budget.fill(at: now)
-    if waiting.isEmpty, total.isOpen, accounts[account]?.budget.isOpen == true { return (turn.bytes, turn.packets) }
-    var entry = entries[circuit] ?? Entry(account: account, tag: 0)
-    let isFirst = accounts[account]?.waiting.isEmpty == true
+    guard let own = accounts.index(forKey: account) else { return (0, 0) }
+    accounts.values[own].budget.fill(at: now)
+    let isFirst = accounts.values[own].waiting.isEmpty
+    // Who waits for a ceiling of its own alone is in nobody's way.
+    let isTurnOfOthers = limits.total != nil && !waiting.isEmpty && earliest <= now
+    if isFirst, !isTurnOfOthers, total.isOpen, accounts.values[own].budget.isOpen { return (turn.bytes, turn.packets) }
+    let ownTime = accounts.values[own].time
+    var entry = entries[circuit] ?? Entry(account: account, tag: ownTime)
+    entry.tag = entry.account == account ? max(entry.tag, ownTime) : ownTime
     entry.account = account
     entry.isWaiting = true
-    waits += 1
-    entry.tag = max(entry.tag, accounts[account]?.time ?? 0)
     entries[circuit] = entry
-    accounts[account]?.waiting.append(circuit)
+    waits += 1
     if isFirst {
-      let tag = max(accounts[account]?.tag ?? 0, time)
-      accounts[account]?.tag = tag
+      let opening = accounts.values[own].budget.opening
+      accounts.values[own].tag = max(accounts.values[own].tag, time)
+      earliest = waiting.isEmpty ? opening : min(earliest, opening)
       waiting.append(account)
     }
+    accounts.values[own].add(circuit, entry.tag)
     return (0, 0)
   }
 
@@ -115,27 +139,26 @@ struct RateGate {
     }
     entries[circuit] = nil
     guard entry.isWaiting else { return }
-    accounts[entry.account]?.waiting.removeAll { $0 == circuit }
+    accounts[entry.account]?.waiting.removeAll { $0.circuit == circuit }
     if accounts[entry.account]?.waiting.isEmpty == true { waiting.removeAll { $0 == entry.account } }
   }
 
   /// The time at which `next` may return a circuit; the distant future if none waits.
   var nextDeadline: Instant {
-    guard !waiting.isEmpty else { return .distantFuture }
-    let first = waiting.reduce(Instant.distantFuture) { min($0, accounts[$1]?.budget.opening ?? .distantFuture) }
-    return max(nextLook, total.opening, first)
+    waiting.isEmpty ? .distantFuture : max(nextLook, total.opening, earliest)
   }
 
   /// Returns a circuit that may go on, for a turn; `nil` if none may now.
   mutating func next(at now: Instant) -> CircuitIdentifier? {
     guard isActive, nextLook <= now else { return nil }
     total.fill(at: now)
-    guard total.isOpen, let account = nextAccount(at: now), let circuit = nextCircuit(of: account) else {
+    guard total.isOpen, earliest <= now, let account = nextAccount(at: now),
+      let circuit = accounts[account]?.waiting.popLast()?.circuit
+    else {
       nextLook = now + RateGate.step
       if !limits.isActive, waiting.isEmpty { close() }
       return nil
     }
-    accounts[account]?.waiting.removeAll { $0 == circuit }
     if accounts[account]?.waiting.isEmpty == true { waiting.removeAll { $0 == account } }
     entries[circuit]?.isWaiting = false
     entries[circuit]?.turn = turn
@@ -143,14 +166,18 @@ struct RateGate {
     return circuit
   }
 
+  /// Returns the account of those that wait and may go on that has had least.
   private mutating func nextAccount(at now: Instant) -> Int? {
-    for account in waiting { accounts[account]?.budget.fill(at: now) }
-    return waiting.filter { accounts[$0]?.budget.isOpen == true }
-      .min { accounts[$0]?.tag ?? 0 < accounts[$1]?.tag ?? 0 }
-  }
-
-  private func nextCircuit(of account: Int) -> CircuitIdentifier? {
-    accounts[account]?.waiting.min { entries[$0]?.tag ?? 0 < entries[$1]?.tag ?? 0 }
+    var (next, least) = (Int?.none, Double.infinity)
+    earliest = .distantFuture
+    for number in waiting {
+      guard let index = accounts.index(forKey: number) else { continue }
+      accounts.values[index].budget.fill(at: now)
+      earliest = min(earliest, accounts.values[index].budget.opening)
+      guard accounts.values[index].budget.isOpen, accounts.values[index].tag < least else { continue }
+      (next, least) = (number, accounts.values[index].tag)
+    }
+    return next
   }
 
   private mutating func charge(
@@ -159,6 +186,8 @@ struct RateGate {
     total.take(bytes: bytes, packets: packets)
     guard var account = accounts[number] else { return }
     account.budget.take(bytes: bytes, packets: packets)
+    // What comes back may open it sooner.
+    if bytes < 0 || packets < 0, !account.waiting.isEmpty { earliest = min(earliest, account.budget.opening) }
     let cost = limits.cost(bytes: bytes, packets: packets)
     if isNew {
       account.tag = max(account.tag, time)
@@ -166,6 +195,7 @@ struct RateGate {
     }
     account.tag += cost
     if var entry = entries[circuit] {
+      if entry.account != number, !entry.isWaiting { (entry.account, entry.tag) = (number, account.time) }
       if isNew {
         entry.tag = max(entry.tag, account.time)
         account.time = entry.tag
@@ -182,12 +212,13 @@ struct RateGate {
       for key in accounts.keys { accounts[key]?.budget.fill(at: now) }
       accounts = accounts.filter { !$0.value.waiting.isEmpty || !$0.value.budget.isFull || $0.value.tag > time }
     }
-    accounts[account] = Account(budget: RateBudget(limits.peer, at: now), tag: time)
+    // Its circuits may have been in it before it was forgotten, but none with a tag beyond this time.
+    accounts[account] = Account(budget: RateBudget(limits.peer, at: now), tag: time, time: time)
   }
 
   /// Forgets everybody, because nothing is limited any more.
   private mutating func close() {
-    (accounts, entries, isActive) = ([:], [:], false)
+    (accounts, entries, isActive, earliest) = ([:], [:], false, .distantFuture)
   }
 }
 

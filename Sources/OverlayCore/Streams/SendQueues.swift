@@ -243,8 +243,8 @@ struct SendQueues: ~Copyable {
   ) -> (bytes: Int, packets: Int) {
     let share = sending.allowance(of: circuit, account, at: now)
     out.counters[.sendingLimited] = sending.waits
-    // It is not the circuit that takes nothing.
-    if share.bytes == 0 { circuits[circuit].lastProgress = now }
+    // It is not the circuit that takes nothing, unless it was when it had its last turn.
+    if share.bytes == 0, !circuits[circuit].isBlocked { circuits[circuit].lastProgress = now }
     return share
   }
 }

@@ -9,6 +9,8 @@ struct StreamReading: ~Copyable {
   var defragmenter = Defragmenter()
   /// The number of bytes that came.
   let byteCount: Int
+  /// Whether ceilings do not count it (`Circuit.greetingRoom`).
+  let isGreeting: Bool
   /// The number of whole packets that came.
   private(set) var packetCount = 0
   /// Whether a whole packet came.
@@ -19,8 +21,9 @@ struct StreamReading: ~Copyable {
   var failure: StreamError?
 
   /// Makes a reading of `input`, in which packets may be changed.
-  init(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier) {
+  init(_ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, isGreeting: Bool) {
     self.circuit = circuit
+    self.isGreeting = isGreeting
     byteCount = input.count
     self.input = input
   }

@@ -17,8 +17,16 @@ extension Streams {
     of circuit: CircuitIdentifier, _ account: Int, out: inout Outbox, at now: Instant
   ) -> Int {
     guard contains(circuit), !self[circuit].isBeingBuilt else { return .max }
+    let greeting = self[circuit].greetingRoom
+    guard greeting == 0 else { return greeting }
     let bytes = receiving.allowance(of: circuit, account, at: now).bytes
     out.counters[.readingLimited] = receiving.waits
+    if bytes == 0 { queues.circuits[circuit].partialPacket.pauses(at: now) }
     return bytes
+  }
+
+  /// Notes that what a circuit brought was no packets, so that a turn of it ends.
+  mutating func passNothing(_ circuit: CircuitIdentifier, at now: Instant) {
+    if receiving.isActive { receiving.pass(circuit, 0, bytes: 0, packets: 0, at: now) }
   }
 }

@@ -18,7 +18,7 @@ struct Streams: ~Copyable {
   private(set) var cutPackets: CutPackets {
     didSet { queues.reserve = max(0, reassemblyBytes + CutPackets.slack - cutPackets.memory) }
   }
-  // By the circuit's slot: the time until which Tor may take to grant it, or a packet to be whole that has begun to come.
+  // By the circuit's slot: the time until which Tor may take to grant it, or a packet that has begun to be whole.
   private var deadlines = DeadlineQueue()
   private var nextTidying = Instant.distantFuture
   private let reassemblyBytes: Int
@@ -180,7 +180,7 @@ struct Streams: ~Copyable {
   mutating func advance(to now: Instant, out: inout Outbox) -> (CircuitIdentifier, CircuitEnd)? {
     if nextTidying <= now { tidy(out: &out, at: now) }
     while let circuit = receiving.next(at: now) {
-      queues.circuits[circuit].readingGoesOn(at: now)
+      queues.circuits[circuit].partialPacket.goesOn(at: now)
       out.perform(.read(circuit))
     }
     if let circuit = queues.advance(to: now, out: &out) {
@@ -190,9 +190,10 @@ struct Streams: ~Copyable {
     while let slot = deadlines.popDue(at: now) {
       guard let circuit = queues.circuits.identifier(inSlot: slot) else { continue }
       guard self[circuit].isBeingBuilt else {
-        guard let began = self[circuit].packetBegan else { continue }
-        if began + Streams.packetTimeout > now {
-          deadlines.schedule(slot, at: began + Streams.packetTimeout)
+        guard let began = self[circuit].partialPacket.began else { continue }
+        let isHeldBack = self[circuit].partialPacket.isHeldBack
+        if isHeldBack || began + Streams.packetTimeout > now {
+          deadlines.schedule(slot, at: isHeldBack ? now + .seconds(1) : began + Streams.packetTimeout)
           continue
         }
         out.counters[.packetTimeout] += 1
@@ -236,8 +237,9 @@ struct Streams: ~Copyable {
   mutating func beginReading(
     _ input: UnsafeMutableRawBufferPointer, on circuit: CircuitIdentifier, at now: Instant
   ) -> StreamReading {
+    let isGreeting = self[circuit].greetingRoom > 0
     queues.circuits[circuit].meter.received(input.count, at: now)
-    var reading = StreamReading(input, on: circuit)
+    var reading = StreamReading(input, on: circuit, isGreeting: isGreeting)
     swap(&reading.defragmenter, &queues.circuits[circuit].defragmenter)
     return reading
   }
@@ -246,15 +248,16 @@ struct Streams: ~Copyable {
   mutating func next(_ reading: inout StreamReading, at now: Instant) -> UnsafeMutableRawBufferPointer? {
     guard contains(reading.circuit), let packet = reading.next(store: &queues.store) else { return nil }
     queues.circuits[reading.circuit].lastReceived = now
+    queues.circuits[reading.circuit].hasBroughtPacket = true
     return packet
   }
 
-  /// Ends a reading of a circuit of the peer with this account. It returns what is wrong with the circuit's bytes, if anything is; the caller closes the circuit
-  /// then.
+  /// Ends a reading of a circuit of the peer with this account. It returns what is wrong with the circuit's bytes, if
+  /// anything is; the caller closes the circuit then.
   mutating func endReading(_ reading: consuming StreamReading, _ account: Int, at now: Instant) -> StreamError? {
     let circuit = reading.circuit
     var reading = reading
-    if receiving.isActive {
+    if receiving.isActive, !reading.isGreeting {
       receiving.pass(circuit, account, bytes: reading.byteCount, packets: reading.packetCount, at: now)
     }
     guard contains(circuit) else {
@@ -267,7 +270,10 @@ struct Streams: ~Copyable {
       at: now)
     swap(&reading.defragmenter, &queues.circuits[circuit].defragmenter)
     if let failure = reading.failure { return failure }
-    if queues.circuits[circuit].noteRead(isNewPacket: reading.hasBroughtPacket, at: now) {
+    let isWithin = self[circuit].defragmenter.isWithinPacket
+    if queues.circuits[circuit].partialPacket.noteRead(
+      of: reading.byteCount, isNewPacket: reading.hasBroughtPacket, isWithin: isWithin, at: now)
+    {
       deadlines.schedule(circuit.slot, at: now + Streams.packetTimeout)
     }
     queues.circuits[circuit].coalescing.note(reading.sample, at: now)

@@ -10,9 +10,9 @@ final class IdentityListeners {
   /// The report of the shared listeners, one line; `nil` if there are none.
   var report: String? { isSorting ? sorter.report : nil }
 
-  /// Listens at every address of `identities`, where `isAnnounced` says that Tor first writes which circuit of its own a
-  /// connection came through. `accept` takes a connection for the identity with that number, and
-  /// `acceptAddressed` one for the identity with that address.
+  /// Listens at every address of `identities`, where `isAnnounced` says that Tor first writes which circuit of its own
+  /// a connection came through. `accept` takes a connection for the identity with that number, and `acceptAddressed`
+  /// one for the identity with that address.
   init(
     _ identities: [DaemonSettings.Identity], isAnnounced: Bool, on loop: EventLoop, log: Log,
     accept: @escaping (EventSource<StreamSocket>, _ identity: Int) -> Void,

@@ -9,8 +9,8 @@ enum RateSetting {
   ]
   /// From what one packet of the usual length needs in a tenth of a second, to more than one processor carries.
   static let bytes = 16_000...10_000_000_000
-  /// From what a ping and its neighbour's need, to more than one processor carries.
-  static let packets = 10...10_000_000
+  /// From as many in half a second as one read may bring of the shortest, to more than one processor carries.
+  static let packets = 100...10_000_000
 
   /// Reads a ceiling; `nil` for none.
   static func read(_ text: String) throws(SettingValue.Refusal) -> RateLimit? {
@@ -45,6 +45,6 @@ enum RateSetting {
   }
 
   private static let refusal = SettingValue.Refusal(
-    "a rate is accepted such as 2MB/s or 16Mbit/s, from 16kB/s to 10GB/s, or of packets such as 5000pps, from 10pps to "
-      + "10000000pps, or one of each with a comma between; or none")
+    "a rate is accepted such as 2MB/s or 16Mbit/s, from 16kB/s to 10GB/s, or of packets such as 5000pps, from 100pps "
+      + "to 10000000pps, or one of each with a comma between; or none")
 }

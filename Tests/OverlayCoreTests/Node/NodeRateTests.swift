@@ -13,8 +13,10 @@ struct NodeRateTests {
     bob = FakeHost(try .sample(2))
   }
 
-  private func host(_ rates: RateLimits) -> FakeHost {
-    var policy = NodePolicy.trusting()
+  private func host(
+    _ rates: RateLimits, peers: [ConfiguredPeer] = [], authentication: Authentication = .off
+  ) -> FakeHost {
+    var policy = NodePolicy.trusting(peers: peers, authentication: authentication)
     policy.rates = rates
     return world.start(FakeHost(NodeSettings(name: alice, policy: policy)), knowing: [bob.name])
   }
@@ -71,6 +73,87 @@ struct NodeRateTests {
     world.pass(.seconds(200))
     #expect(host.takeDelivered() == packets)
     #expect(host.count(.packetTimeout) == 0)
+  }
+
+  @Test("who brings a byte of a packet with each of his turns keeps its memory for a minute and no more")
+  func dribble() throws {
+    world.pieces = 1...100_000
+    let host = host(RateLimits(total: RateLimit(bytes: 20_000)))
+    let flood = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: flood)
+    let carol = FakeHost(try .sample(3))
+    let call = try #require(world.call(host))
+    world.say(carol.keepalive(to: alice.address), on: call)
+    let packet = carol.packet(to: alice.address, size: 1_000)
+    world.say(Array(packet.prefix(60)), on: call)
+    let waste = (0..<15).flatMap { bob.packet(to: alice.address, $0, size: 1_000) }
+    for byte in packet.dropFirst(60).prefix(140) {
+      world.say(waste, on: flood)
+      world.say([byte], on: call)
+      world.pass(.milliseconds(500))
+    }
+    #expect(call.isClosed)
+    #expect(!flood.isClosed)
+    #expect(host.count(.packetTimeout) == 1)
+  }
+
+  @Test("a ceiling of packets is not used up for long by whoever brings the shortest there are")
+  func shortPackets() throws {
+    world.pieces = 100_000...100_000
+    let host = host(RateLimits(total: RateLimit(packets: 1_000)))
+    let carol = FakeHost(try .sample(3))
+    let (flood, call) = (try #require(world.call(host)), try #require(world.call(host)))
+    world.say(bob.keepalive(to: alice.address), on: flood)
+    world.say(carol.keepalive(to: alice.address), on: call)
+    world.say((0..<5_000).flatMap { _ in bob.packet(to: alice.address, size: 0) }, on: flood)
+    world.say(carol.packet(to: alice.address, 7), on: call)
+    world.pass(.milliseconds(500))
+    #expect(host.takeDelivered().contains(carol.packet(to: alice.address, 7)))
+  }
+
+  @Test("a configured peer can say who it is, and go on, however much strangers bring below the same ceiling")
+  func claim() throws {
+    let host = host(
+      RateLimits(total: RateLimit(bytes: 20_000)), peers: [ConfiguredPeer(name: bob.name)], authentication: .strict)
+    for number in 0..<60 as Range<UInt64> {
+      let stranger = FakeHost(try .sample(1_000 + number))
+      let call = try #require(world.call(host))
+      world.say(stranger.keepalive(to: alice.address), on: call)
+      world.say((0..<30).flatMap { stranger.packet(to: alice.address, $0, size: 960) }, on: call)
+    }
+    world.pass(.seconds(1))
+    #expect(host.count(.readingLimited) >= 60)
+    let before = host.count(.keepalive)
+    let call = try #require(world.call(host))
+    world.say(bob.keepalive(to: alice.address), on: call)
+    #expect(host.count(.keepalive) == before + 1, "the first is read at once")
+    world.say(bob.keepalive(to: alice.address), on: call)
+    world.pass(.seconds(1))
+    #expect(host.count(.keepalive) == before + 2, "and the second has not to wait for all of them")
+  }
+
+  @Test("a circuit that takes nothing is closed after a minute, too, while others use up the ceiling")
+  func stalled() throws {
+    world.pieces = 100_000...100_000
+    let carol = FakeHost(try .sample(3))
+    let host = host(RateLimits(total: RateLimit(bytes: 20_000)))
+    world.replaceHosts(of: host, with: [bob.name, carol.name])
+    world.send(host.packet(to: bob.address), from: host)
+    let dead = try #require(world.circuits.last { $0.dialler === host })
+    let circuit = try #require(dead.diallerIdentifier)
+    dead.room = 0
+    for _ in 0..<700 where !dead.isClosed {
+      for number in 0..<10 as Range<UInt8> {
+        world.queue(host.packet(to: carol.address, number, size: 960), from: host)
+      }
+      world.queue(host.packet(to: bob.address), from: host)
+      world.settle()
+      _ = host.transmit(circuit, at: world.now) { _ in 0 }
+      world.pass(.milliseconds(100))
+    }
+    #expect(dead.isClosed)
+    #expect(host.count(.stalled) == 1)
+    #expect(host.count(.sendingLimited) > 100)
   }
 
   @Test("a policy without ceilings lets go on what waited")
