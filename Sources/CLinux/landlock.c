@@ -11,19 +11,13 @@ enum {
   add_rule = 445,
   restrict_self = 446,
   only_version = 1,
-  rule_path = 1,
   rule_port = 2,
 };
 
-// struct landlock_ruleset_attr, struct landlock_path_beneath_attr and struct landlock_net_port_attr.
+// struct landlock_ruleset_attr and struct landlock_net_port_attr.
 struct ruleset {
   uint64_t files;
   uint64_t ports;
-};
-
-struct __attribute__((packed)) path_rule {
-  uint64_t access;
-  int32_t place;
 };
 
 struct port_rule {
@@ -31,19 +25,12 @@ struct port_rule {
   uint64_t port;
 };
 
-_Static_assert(sizeof(struct path_rule) == 12, "the kernel's structure has no padding");
-
 int oncilla_landlock_version(void) { return (int)syscall(create_ruleset, NULL, 0, only_version); }
 
 int oncilla_landlock_create(uint64_t files, uint64_t ports) {
   struct ruleset rules = {files, ports};
   // A kernel that knows no ports takes the first field alone.
   return (int)syscall(create_ruleset, &rules, ports == 0 ? sizeof rules.files : sizeof rules, 0);
-}
-
-int oncilla_landlock_allow_place(int ruleset, int place, uint64_t access) {
-  struct path_rule rule = {access, place};
-  return (int)syscall(add_rule, ruleset, rule_path, &rule, 0);
 }
 
 int oncilla_landlock_allow_port(int ruleset, uint16_t port, uint64_t access) {

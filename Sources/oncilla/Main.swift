@@ -11,7 +11,8 @@ enum Main {
       Console.complain("what was typed cannot be read: /proc has to be mounted")
       exit(1)
     }
-    if CommandLine.arguments[0] == RoomHelper.name { exit(runHelper(Array(CommandLine.arguments.dropFirst()))) }
+    for (name, run) in [(RoomHelper.name, RoomHelper.run), (TorKeeper.name, TorKeeper.run)]
+    where CommandLine.arguments[0] == name { exit(runHelper(Array(CommandLine.arguments.dropFirst()), by: run)) }
     exit(status(of: Array(CommandLine.arguments.dropFirst())))
   }
 

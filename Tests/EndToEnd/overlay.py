@@ -391,6 +391,14 @@ class Transfer:
 # The daemon
 
 
+def _is_alive(pid):
+    """Whether a process runs: a zombie, which nobody has waited for yet, does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Daemon:
     """`oncilla run` with its log in a file.
 
@@ -540,10 +548,14 @@ class Daemon:
         return seconds
 
     def kill(self):
-        """SIGKILL: what a crash leaves behind."""
+        """SIGKILL: what a crash leaves behind. The processes beside it, such as its helper, end by themselves."""
         if self.running:
+            children = []
+            with contextlib.suppress(FileNotFoundError):
+                children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
             self.process.kill()
             self.process.wait()
+            wait_until(lambda: not any(_is_alive(child) for child in children), 10, what="the helper to end")
 
     def assert_running(self):
         assert self.running, f"the daemon ended with {self.process.returncode}:\n{self.log()}"

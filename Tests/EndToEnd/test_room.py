@@ -1,5 +1,6 @@
 """The locked room: the daemon has no rights once it has begun, and a helper with a closed list has them."""
 
+import base64
 import errno
 import os
 import pathlib
@@ -13,6 +14,7 @@ import pytest
 
 import takeover
 from overlay import free_port, oncilla, onion_name, overlay_address, wait_until
+from tor_control import LoneTor
 
 NAME = onion_name("room")
 NOBODY = 65534
@@ -23,20 +25,33 @@ def status(pid):
     return dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
 
 
+def children_of(daemon):
+    """Its children, by the names that lists of processes show."""
+    children = pathlib.Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+    return {status_name(child): int(child) for child in children}
+
+
+def status_name(pid):
+    return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def helper_of(daemon):
-    children = pathlib.Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children")
-    found = children.read_text().split()
-    assert len(found) == 1, found
-    return int(found[0])
+    found = children_of(daemon)
+    assert list(found) == ["oncilla-helper"], found
+    return found["oncilla-helper"]
 
 
 def assert_locked(daemon, user=NOBODY):
-    found = status(daemon.pid)
+    assert_without_rights(daemon.pid, user)
+
+
+def assert_without_rights(pid, user):
+    found = status(pid)
     assert found["Uid"].split() == [str(user)] * 4 and found["Gid"].split() == [str(user)] * 4
     assert {found[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Amb")} == {NO_RIGHTS}
     assert found["NoNewPrivs"] == "1" and found["Seccomp"] == "2"
     # The kernel gives the files in /proc of a process that may be looked into to its user.
-    assert os.stat(f"/proc/{daemon.pid}/environ").st_uid == 0
+    assert os.stat(f"/proc/{pid}/environ").st_uid == 0
 
 
 @pytest.fixture
@@ -92,26 +107,42 @@ def test_signals_of_a_terminal_are_for_the_daemon_alone(locked):
     assert not (locked.directory / "control.sock").exists(), "its socket is removed, although its directory is root's"
 
 
-def test_what_root_kept_is_the_daemons(namespaces, daemons, proxy):
+def test_what_is_kept_stays_roots_and_the_daemon_finds_it(namespaces, daemons, proxy):
     host = namespaces()
-    arguments = dict(onion=NAME, netns=host, socks=proxy.address)
-    first = daemons(**arguments, options=["--mode", "tap", "--remember", "yes", "--user", "root"])
+    arguments = dict(onion=NAME, netns=host, socks=proxy.address, options=["--mode", "tap", "--remember", "yes"])
+    first = daemons(**arguments)
     first.wait_for_interface()
-    assert_locked(first, user=0)
+    assert_locked(first)
     first.stop()
     kept = first.state_dir / "mac"
-    assert kept.stat().st_uid == 0
     address = kept.read_text()
-    foreign = first.state_dir / "notes"
-    foreign.write_text("root's own")
-
-    second = daemons(**arguments, state_dir=first.state_dir, options=["--mode", "tap", "--remember", "yes"])
+    second = daemons(**arguments, state_dir=first.state_dir)
     second.wait_for_interface()
-    assert_locked(second)
+    assert kept.read_text() == address
     second.stop()
-    assert kept.stat().st_uid == NOBODY and kept.read_text() == address
-    assert first.state_dir.stat().st_uid == NOBODY and foreign.stat().st_uid == 0
-    assert "cannot be" not in second.log(), second.log()
+    assert {path.name for path in first.state_dir.iterdir()} == {"mac", "names"}
+    for path in (first.state_dir, *first.state_dir.iterdir()):
+        assert path.stat().st_uid == 0 and path.stat().st_mode & 0o077 == 0, path
+    # Names that are not to be remembered any more go.
+    third = daemons(**arguments | dict(options=["--mode", "tap"]), state_dir=first.state_dir)
+    third.wait_for_line("names is removed")
+    third.stop()
+    assert list(first.state_dir.iterdir()) == [kept]
+    for daemon in (first, second, third):
+        assert "cannot be" not in daemon.log(), daemon.log()
+
+
+def test_what_the_daemons_user_kept_is_kept_on(namespaces, daemons, proxy, tmp_path):
+    """A directory of the package's user, when root runs the daemon once: that user finds all of it afterwards."""
+    for path in [tmp_path, *tmp_path.parents][:3]:
+        path.chmod(0o711)
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    os.chown(state, NOBODY, NOBODY)
+    daemon = daemons(onion=NAME, netns=namespaces(), socks=proxy.address, state_dir=state, options=["--mode", "tap"])
+    daemon.wait_for_interface()
+    daemon.stop()
+    assert (state / "mac").stat().st_uid == NOBODY and (state / "mac").stat().st_mode & 0o077 == 0
 
 
 def test_a_link_in_the_state_directory_gives_nothing_away(namespaces, daemons, proxy, tmp_path):
@@ -239,31 +270,155 @@ def test_a_hook_has_the_rights_of_who_started_the_daemon(namespaces, daemons, pr
 
 
 PROT_READ_EXEC, SOCK_RAW, CLONE_NEWUSER = 5, 3, 0x10000000
+IPPROTO_MPTCP, MSG_FASTOPEN = 262, 0x20000000
 FORBIDDEN = [
     ("execve", "/bin/sh", 0, 0), ("fork",), ("ptrace", 16, 1, 0, 0), ("process_vm_readv", 1, 0, 0, 0, 0, 0), ("kill", 1, 0),
     ("socket", socket.AF_PACKET, SOCK_RAW, 0), ("socket", socket.AF_NETLINK, SOCK_RAW, 0), ("setuid", 0),
     ("mmap", 0, 4096, PROT_READ_EXEC, 0x22, -1, 0), ("mprotect", 0, 0, PROT_READ_EXEC), ("mount", 0, 0, 0, 0, 0),
     ("unshare", CLONE_NEWUSER), ("setns", 0, 0), ("prctl", 4, 1, 0, 0, 0), ("bpf", 0, 0, 0), ("io_uring_setup", 1, 0),
     ("init_module", 0, 0, 0),
+    # What would reach others past Tor, and Tor's own sockets at paths, which Landlock does not look at.
+    ("socket", socket.AF_INET, socket.SOCK_DGRAM, 0), ("socket", socket.AF_INET6, socket.SOCK_DGRAM, 0),
+    ("socket", socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP), ("socket", socket.AF_UNIX, socket.SOCK_STREAM, 0),
+    ("sendto", 0, "x", 1, MSG_FASTOPEN, 0, 0), ("sendmsg", 0, "x", MSG_FASTOPEN),
 ]
 
 
 # The registers, and the numbers of the calls, are those of this machine alone.
 if platform.machine() == "x86_64":
 
-    @pytest.mark.parametrize("call", FORBIDDEN, ids=[" ".join(map(str, call[:3])) for call in FORBIDDEN])
+    @pytest.mark.parametrize("call", FORBIDDEN, ids=[" ".join(map(str, call[:4])) for call in FORBIDDEN])
     def test_who_takes_the_daemon_over_dies_at_a_forbidden_call(locked, call):
         assert takeover.call(locked.pid, "getpid") == locked.pid, "a call of the list is made"
         with pytest.raises(takeover.Killed, match="SIGSYS"):
             takeover.call(locked.pid, *call)
 
-    def test_who_takes_the_daemon_over_has_the_state_directory_and_tor_and_nothing_else(locked, proxy):
-        """What Landlock leaves: files of root's are the helper's to open, and no address but Tor's ports is connected to."""
-        here, read_only, stream = -100, 0, 1
-        assert takeover.call(locked.pid, "openat", here, "/etc/hostname", read_only, 0) == -errno.EACCES
-        assert takeover.call(locked.pid, "openat", here, "/proc/self/status", read_only, 0) == -errno.EACCES
+    def test_who_takes_the_daemon_over_has_tor_and_nothing_else(locked, proxy):
+        """What Landlock leaves: files are the helper's to open, and no address but Tor's port is connected to."""
+        for path in ("/etc/hostname", "/proc/self/status", locked.state_dir, locked.log_path):
+            assert takeover.call(locked.pid, "openat", HERE, path, os.O_RDONLY, 0) == -errno.EACCES
         for port, is_allowed in ((int(proxy.address.rpartition(":")[2]), True), (9, False)):
-            number = takeover.call(locked.pid, "socket", socket.AF_INET, stream, 0)
-            address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton("127.0.0.1") + bytes(8)
-            result = takeover.call(locked.pid, "connect", number, address, len(address))
-            assert (result != -errno.EACCES) == is_allowed, (port, result)
+            assert (connect(locked.pid, port) != -errno.EACCES) == is_allowed, port
+
+    def test_who_takes_the_daemon_over_sends_nothing_from_where_it_answers_about_names(namespaces, daemons, proxy):
+        port = free_port()
+        daemon = daemons(onion=NAME, netns=namespaces(), socks=proxy.address, options=["--dns", f"[::1]:{port}"])
+        daemon.wait_for_interface()
+        sockets = daemon.host.run(["cat", "/proc/net/udp6"]).stdout.splitlines()[1:]
+        names = [f"socket:[{line.split()[9]}]" for line in sockets]
+        number, = (number for number, name in descriptors_of(daemon.pid).items() if name in names)
+        for address, is_sent in (("::1", True), (overlay_address(onion_name("else")), False)):
+            place = struct.pack("=H", socket.AF_INET6) + struct.pack("!HI", 9, 0) + socket.inet_pton(
+                socket.AF_INET6, str(address)) + bytes(4)
+            result = takeover.call(daemon.pid, "sendto", number, "x", 1, 0, place, len(place))
+            assert (result == 1) == is_sent, (address, result)
+
+    def descriptors_of(pid):
+        return {int(number): os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+
+    HERE = -100
+
+    def connect(pid, port):
+        """What the process gets that connects to a port of this host's."""
+        number = takeover.call(pid, "socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+        address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton("127.0.0.1") + bytes(8)
+        return takeover.call(pid, "connect", number, address, len(address))
+
+    def channels_of(pid):
+        """The numbers of the ends of channels that a process has, in the order in which they were made."""
+        inodes = {line.split()[6] for line in pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]
+                  if line.split()[4] == "0005"}
+        names = {int(number): os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+        return sorted(number for number, name in names.items() if name[8:-1] in inodes and name.startswith("socket:["))
+
+    def ask_helper(pid, kind, *fields):
+        """What the helper answers to a request in the daemon's name: a number that says what it is, and texts."""
+        channel, = channels_of(pid)[:1]
+        message = bytes([kind])
+        for field in fields:
+            text = os.fsencode(field)
+            message += struct.pack("!H", len(text)) + text
+        assert takeover.call(pid, "sendto", channel, message, len(message), 0, 0, 0) == len(message)
+        answer = takeover.receive(pid, channel)
+        texts, rest = [], answer[1:]
+        while rest:
+            size, = struct.unpack("!H", rest[:2])
+            texts.append(rest[2:2 + size].decode())
+            rest = rest[2 + size:]
+        return answer[0], texts
+
+    OPEN, CONNECT, DRAFT, FINISH = 22, 24, 33, 34
+    FAILED, DENIED = 8, str(errno.EACCES)
+
+    @pytest.fixture
+    def tor():
+        with LoneTor() as tor:
+            yield tor
+
+    def test_who_takes_the_daemon_over_has_no_say_over_tor_and_no_key(tor, namespaces, daemons, proxy):
+        """Another process speaks with the control port: the daemon neither reaches it nor gets what it takes."""
+        port = free_port()
+        tor.kill()
+        tor.options += [f"ControlPort {port}"]
+        tor.start()
+        arguments = dict(netns=namespaces(), socks=proxy.address)
+        daemon = daemons(options=["--tor-control", f"127.0.0.1:{port}", "--publish", "tor"], **arguments)
+        daemon.wait_for_line("is being published")
+        key = daemon.state_dir / "identity.key"
+        assert tor.holds(key) and key.stat().st_uid == 0 and key.stat().st_mode & 0o077 == 0
+        assert set(children_of(daemon)) == {"oncilla-helper", "oncilla-tor"}
+        assert_locked(daemon)
+        assert connect(daemon.pid, port) == -errno.EACCES
+        assert takeover.call(daemon.pid, "openat", HERE, key, os.O_RDONLY, 0) == -errno.EACCES
+        for kind, *fields in ((OPEN, key, "read"), (OPEN, tor.cookie, "read"), (DRAFT, key), (FINISH, key),
+                              (OPEN, daemon.state_dir, "directory"), (CONNECT, tor.control)):
+            answer, texts = ask_helper(daemon.pid, kind, *fields)
+            assert (answer, texts[0]) == (FAILED, DENIED), (kind, fields, texts)
+        # What it keeps itself it can.
+        assert ask_helper(daemon.pid, DRAFT, daemon.state_dir / "names")[0] == 0
+        secret = re.search(rb"^key ED25519-V3:(\S+)$", key.read_bytes(), re.MULTILINE)[1]
+        assert not in_memory(daemon.pid, secret) and not in_memory(daemon.pid, base64.b64decode(secret)[:32])
+        daemon.stop()
+        assert tor.control.exists() and key.exists()
+
+    def in_memory(pid, bytes_):
+        """Whether a process holds these bytes anywhere in what it can write."""
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+                place, rights, *rest = line.split()
+                if not rights.startswith("rw") or rest[-1].startswith("[v"):
+                    continue
+                start, end = (int(part, 16) for part in place.split("-"))
+                memory.seek(start)
+                if bytes_ in memory.read(end - start):
+                    return True
+        return False
+
+    @pytest.fixture
+    def keeper(namespaces, daemons, proxy, tmp_path):
+        """The process that speaks with Tor's control port, and its daemon. Nobody listens there."""
+        daemon = daemons(onion=NAME, netns=namespaces(), socks=proxy.address,
+                         options=["--tor-control", f"127.0.0.1:{free_port()}"])
+        daemon.wait_for_line("Tor's control port at .* refused")
+        return children_of(daemon)["oncilla-tor"], daemon
+
+    def test_who_speaks_with_tor_has_no_rights_and_ends_with_the_daemon(keeper, proxy):
+        pid, daemon = keeper
+        assert_without_rights(pid, NOBODY)
+        for path in ("/etc/hostname", daemon.state_dir, daemon.log_path):
+            assert takeover.call(pid, "openat", HERE, path, os.O_RDONLY, 0) == -errno.EACCES
+        assert connect(pid, int(proxy.address.rpartition(":")[2])) == -errno.EACCES
+        daemon.kill()
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 5, what="the process to end")
+
+    @pytest.mark.parametrize("call", [
+        ("execve", "/bin/sh", 0, 0), ("fork",), ("bind", 0, 0, 0), ("socket", socket.AF_NETLINK, SOCK_RAW, 0),
+        ("socket", socket.AF_INET, socket.SOCK_DGRAM, 0), ("kill", 1, 0), ("ptrace", 16, 1, 0, 0), ("setns", 0, 0),
+        ("mmap", 0, 4096, PROT_READ_EXEC, 0x22, -1, 0)], ids=lambda call: " ".join(map(str, call[:3])))
+    def test_who_speaks_with_tor_dies_at_a_forbidden_call_and_the_daemon_with_him(keeper, call):
+        pid, daemon = keeper
+        assert takeover.call(pid, "getpid") == pid, "a call of the list is made"
+        with pytest.raises(takeover.Killed, match="SIGSYS"):
+            takeover.call(pid, *call)
+        assert daemon.wait_for_exit(5) == 1
+        daemon.wait_for_line("error.* the process that speaks with Tor's control port has ended: start the daemon again")

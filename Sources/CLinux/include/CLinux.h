@@ -122,11 +122,9 @@ void oncilla_set_process_name(const char *name);
 
 // landlock_create_ruleset(2), landlock_add_rule(2) and landlock_restrict_self(2), because the C library has none of them:
 // the version that the kernel has; a set of rules that denies these accesses to files (LANDLOCK_ACCESS_FS_…) and ports of
-// TCP (LANDLOCK_ACCESS_NET_…), whose descriptor is returned; the exceptions, beneath an open place and for a port; and
-// the calling thread put under it, with those that it begins. 0 or more, or -1 with errno.
+// TCP (LANDLOCK_ACCESS_NET_…), whose descriptor is returned; the exception for a port; and the calling thread put under it, with those that it begins. 0 or more, or -1 with errno.
 int oncilla_landlock_version(void);
 int oncilla_landlock_create(uint64_t files, uint64_t ports);
-int oncilla_landlock_allow_place(int ruleset, int place, uint64_t access);
 int oncilla_landlock_allow_port(int ruleset, uint16_t port, uint64_t access);
 int oncilla_landlock_restrict(int ruleset);
 

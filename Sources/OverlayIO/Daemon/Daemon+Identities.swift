@@ -12,30 +12,22 @@ extension Daemon {
       case .hostnameFile(let path):
         let watch = try HostnameWatch(
           path, servicePort: settings.servicePort, on: loop, log: log,
-          found: { [unowned self] name in beginOrFail(as: [name]) }, failed: { [unowned self] error in fail(error) })
+          found: { [unowned self] name in
+            beginOrFail(as: [name])
+            tor?.ask(.named(name))
+          }, failed: { [unowned self] error in fail(error) })
         hostname = watch
         sayState()
         return watch.read()
-      case .madeByTor: return try publish()
+      // Whoever speaks with Tor tells them.
+      case .madeByTor: return sayState()
       }
     }
     try begin(as: names)
   }
 
-  /// Has Tor make the onion services, and begins as soon as all names are known.
-  private func publish() throws {
-    let published = try PublishedIdentities(
-      settings, log: log, found: { [unowned self] names in beginOrFail(as: names) },
-      failed: { [unowned self] reason in fail(reason) })
-    self.published = published
-    let port = try openTorControl(services: published.services) { [unowned published] number, name, key in
-      published.added(number, name, key)
-    }
-    sayState()
-    if let port { published.start(at: port) }
-  }
-
-  private func beginOrFail(as names: [OnionName]) {
+  /// Begins with these names.
+  func beginOrFail(as names: [OnionName]) {
     do {
       try begin(as: names)
     } catch {
@@ -50,9 +42,8 @@ extension Daemon {
       log.warning("a --peer is this host's own name, and left out")
     }
     for name in names { claim(name) }
-    if let path = settings.stateDirectory, let obstacle = StateDirectory.obstacle(at: path) {
-      log.warning(
-        "nothing can be kept in \(path), and what is learned is forgotten at the end: \(stateObstacle ?? obstacle)")
+    if let path = settings.stateDirectory, let stateObstacle {
+      log.warning("nothing can be kept in \(path), and what is learned is forgotten at the end: \(stateObstacle)")
     }
     for line in settings.advice(for: try survey()) { log.warning(line) }
     let device = try interface.open(settings.mode == .tap ? [first.address] : names.map(\.address))
@@ -69,11 +60,11 @@ extension Daemon {
       })
     self.pump = pump
     keepHosts()
-    let lookups = LookupServices(of: names, on: loop, log: log)
+    let lookups = LookupServers(of: names, on: loop, log: log)
     try lookups.apply(settings)
     self.lookups = lookups
-    pump.refreshService = { [unowned self] name in torControl?.fetch(name) }
-    pump.serveLookup = { [unowned lookups] index, number in lookups.serve(upTo: index, of: number) }
+    pump.refreshService = { [unowned self] name in tor?.ask(.fetch(name)) }
+    pump.serveLookup = { [unowned self] index, number in tor?.ask(.serveLookup(upTo: index, of: number)) }
     hosts = try watchHosts(for: pump)
     keepNames()
     desk?.pump = pump
@@ -81,9 +72,6 @@ extension Daemon {
     hooks?.interfaceUp(as: first)
     pump.publicationsChanged(to: torState.publications, otherwise: unknownPublication)
     pump.start()
-    let control = try openTorControl(watching: names)
-    lookups.use(torControl)
-    control?.start()
     sayState()
     notifier?.ready()
   }

@@ -24,6 +24,7 @@ extension Daemon {
         throw error
       }
       room?.configurationSettled(isNew: true)
+      tor?.ask(.configurationChanged)
       for line in new.warnings { log.warning(line) }
       tell(report)
       return report
@@ -68,7 +69,6 @@ extension Daemon {
     // Nothing fails from here on.
     let advice = adviceOnServing(new.daemon)
     let gone = settings.interface.routes.filter { !routes.contains($0) }
-    useKeys(of: new.daemon)
     settings = runtimePeers.applied(to: new.daemon)
     configuration = (change.running, source)
     log.level = new.logLevel

@@ -24,15 +24,15 @@ public final class Daemon {
   var keptHosts: KeptHosts?
   var nameKeeper: NameKeeper?
   var desk: ControlDesk?
-  var published: PublishedIdentities?
-  var lookups: LookupServices?
-  var torControl: TorControlPort?
+  var lookups: LookupServers?
+  /// The process that speaks with Tor's control port, where there is one.
+  private(set) var tor: TorLink?
   var notifier: ServiceNotifier?
   private(set) var hooks: DaemonHooks?
   /// The process that has the rights which this one gives up; `nil` for a daemon that keeps its own.
   private(set) var room: RoomLink?
   private var helperArguments: [String]?
-  /// Why the state directory could not be given to the user that the daemon became.
+  /// Why nothing can be kept in the state directory.
   private(set) var stateObstacle: SystemError?
   private var isStopping = false
   /// Whether the signals of the process are this daemon's; not where it is one of several in a process of tests.
@@ -56,7 +56,8 @@ public final class Daemon {
     helperArguments = arguments
   }
 
-  /// Makes a daemon with these settings and the rights that it has, for ever.
+  /// Makes a daemon with these settings and the rights that it has, for ever. It has nothing to do with Tor's control
+  /// port, which is another process's.
   public init?(_ settings: DaemonSettings, log: Log) {
     guard let loop = EventLoop() else { return nil }
     self.settings = settings
@@ -70,10 +71,12 @@ public final class Daemon {
     notifier = ServiceNotifier(.take(), on: loop, log: log)
     if heedsSignals { awaitSignals() }
     do {
-      room = try helperArguments.map { arguments in
-        try RoomLink(arguments, settings.interface, on: loop) { [unowned self] in
-          fail("the helper, which keeps the interface, has ended: start the daemon again")
+      if let helperArguments {
+        let room = try RoomLink(helperArguments, settings.interface, on: loop) { [unowned self] in
+          if !isStopping { fail("the helper, which keeps the interface, has ended: start the daemon again") }
         }
+        self.room = room
+        tor = try openTor(by: room, helperArguments)
       }
       hooks = try DaemonHooks(settings, by: room ?? OwnHookStarter(), on: loop, log: log)
       desk = try ControlDesk(settings, on: loop, log: log)
@@ -114,9 +117,8 @@ public final class Daemon {
     nameServer = nil
     desk = nil
     hostname = nil
-    published = nil
     lookups = nil
-    torControl = nil
+    tor = nil
     hosts = nil
     listeners = nil
     nameKeeper?.keep()
@@ -159,25 +161,28 @@ public final class Daemon {
     stop(status: status)
   }
 
+  /// Starts the process that speaks with Tor's control port, where there is one.
+  private func openTor(by room: RoomLink, _ arguments: [String]) throws(SystemError) -> TorLink? {
+    guard let end = room.takeTorKeepersEnd(), settings.torControl != nil else { return nil }
+    return try TorLink(
+      arguments, helper: end, on: loop, log: log,
+      handlers: TorLink.Handlers(
+        found: { [unowned self] names in beginOrFail(as: names) },
+        changed: { [unowned self] state in torChanged(to: state) },
+        failed: { [unowned self] reason, isDenied in fail(reason, status: isDenied ? 4 : 1) },
+        ended: { [unowned self] in
+          if !isStopping { fail("the process that speaks with Tor's control port has ended: start the daemon again") }
+        }))
+  }
+
   /// Gives up what rights the process has, where it has a helper.
   private func shutRoom() throws(PrivilegeError) {
+    stateObstacle = settings.stateDirectory.flatMap { StateDirectory.obstacle(at: $0) }
     guard let room else { return }
     let account = try RoomLock.account(settings.user)
-    if let account, let path = settings.stateDirectory {
-      do throws(SystemError) {
-        if try RoomLock.give(path, to: account), settings.user == nil, account.name == RoomLock.otherUser {
-          log.warning(
-            "the keys of onion services in \(path) are user \(account.name)'s, whom other programs may be, too: make a user "
-              + "for the daemon with 'useradd --system \(RoomLock.usualUser)', or name one with --user")
-        }
-      } catch {
-        stateObstacle = error
-      }
-    }
-    // Beneath a directory that is not there yet nothing could be allowed.
-    if account == nil, let path = settings.stateDirectory { _ = try? SystemCall.makeDirectory(path, mode: 0o700) }
-    SystemCall.use(room)
-    let missing = try RoomLock.shut(as: account, settings)
+    SystemCall.use(room.paths)
+    let missing = try RoomLock.shut(
+      as: account, connectingTo: [settings.socks.port].compactMap(\.self), making: .pump)
     if !missing.isEmpty {
       log.notice(
         "the kernel has no \(missing.joined(separator: ", and no ")), or whoever started the daemon keeps it from that: who "

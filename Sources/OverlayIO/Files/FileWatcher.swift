@@ -77,11 +77,10 @@ final class FileWatcher: Pollable {
   /// Watches the innermost directory there is, and the file. Each directory is watched before the next is looked
   /// for: one that appears meanwhile is found by the look or told by the watch.
   private func arm() throws(SystemError) {
-    let mask = UInt32(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR)
     var found: (depth: Int, watch: Int32)?
     var next = directories.count - 1
     while next < directories.count {
-      if let watch = try add(directories[next], mask | UInt32(IN_DELETE_SELF | IN_MOVE_SELF)) {
+      if let watch = try add(directories[next], FileWatcher.directoryMask) {
         if let found, found.watch != watch { remove(found.watch) }
         found = (next, watch)
         next += 1
@@ -94,8 +93,7 @@ final class FileWatcher: Pollable {
     if directoryWatch != found?.watch { remove(directoryWatch) }
     (depth, directoryWatch) = found ?? (0, -1)
 
-    let fileMask = UInt32(IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
-    let watch = try add(path, fileMask) ?? -1
+    let watch = try add(path, FileWatcher.fileMask) ?? -1
     if fileWatch != watch { remove(fileWatch) }
     fileWatch = watch
   }
@@ -115,6 +113,11 @@ final class FileWatcher: Pollable {
     if watch >= 0 { try? SystemCall.endWatch(watch, in: queue.number) }
   }
 
+  private static let directoryMask = UInt32(
+    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF)
+  private static let fileMask = UInt32(IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+  /// All sets of events that are ever watched: that somebody reads a file, or opens it, is not among them.
+  static let masks = [directoryMask, fileMask]
   private static let losses = UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
 
   private static func way(to path: String) -> (directories: [String], names: [[UInt8]]) {

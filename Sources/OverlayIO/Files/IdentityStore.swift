@@ -38,10 +38,9 @@ public struct IdentityStore {
   /// Keeps `identity`, in place of what was kept. It stands on the disk when this returns.
   public func keep(_ identity: StoredIdentity) throws(IdentityFiles.Failure) {
     do throws(SystemError) {
-      try SystemCall.makeDirectory(directory, mode: 0o700)
       var text = identity.text
       defer { text.wipe() }
-      try OpenDirectory(directory).replace(file, with: text)
+      try KeptFile(file, in: directory).replace(with: text)
     } catch {
       throw .system(error)
     }

@@ -71,7 +71,7 @@ final class KeptHosts {
     _ block: HostsBlock, into path: String,
     found: (String) throws(SystemError) -> OpenDirectory = { path throws(SystemError) in try OpenDirectory(path) }
   ) throws(Obstacle) {
-    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    let name = StateDirectory.name(of: path)
     let directory = try attempt { () throws(SystemError) in try found(StateDirectory.parent(of: path)) }
     let old: [UInt8]
     let readers: OpenDirectory.Readers

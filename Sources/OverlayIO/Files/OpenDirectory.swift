@@ -114,16 +114,11 @@ struct OpenDirectory: ~Copyable {
   ) throws(SystemError) {
     let (directory, draft) = (file.number, draft ?? "\(name).new")
     let path = "\(path)/\(draft)"
-    // What a crash left behind may be a link, or belong to somebody else.
-    try? SystemCall.remove(draft, from: directory, path: path)
     do throws(SystemError) {
-      let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
-      let file = try SystemCall.open(draft, in: directory, flags, mode: 0o600, path: path)
-      // Whoever the directory belongs to reads it, such as a daemon that is not root when root writes.
+      let file = try make(draft)
       let owner = try SystemCall.status(directory)
-      if readers != .asBefore, try SystemCall.status(file.number).st_uid != owner.st_uid {
-        try? SystemCall.give(file.number, to: owner.st_uid, owner.st_gid, path: path)
-      }
+      // Whoever the directory belongs to reads it, such as a daemon that is not root when root writes.
+      if readers != .asBefore { try? give(file.number, toOwner: owner, path: path) }
       try SystemCall.writeAll(file.number, bytes, "write \(path)")
       switch readers {
       case .owner: break
@@ -138,6 +133,10 @@ struct OpenDirectory: ~Copyable {
         let old = try SystemCall.open(
           name, in: directory, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, path: "\(self.path)/\(name)")
         let before = try SystemCall.status(old.number)
+        // A further name elsewhere would keep what is old, and who has it would not know.
+        guard before.st_nlink == 1 else {
+          throw SystemError(call: "replace \(self.path)/\(name), which has further names", number: EMLINK)
+        }
         if before.st_uid != SystemCall.user || before.st_gid != SystemCall.group {
           try SystemCall.give(file.number, to: before.st_uid, before.st_gid, path: path)
         }
@@ -150,5 +149,44 @@ struct OpenDirectory: ~Copyable {
       throw error
     }
     try SystemCall.synchronize(directory, path: self.path)
+  }
+
+  // MARK: - In two steps
+
+  /// Makes a file that is to take the place of the one of this name, for its owner alone, who is that of the directory.
+  /// Whoever gets it writes it, and has it take that place by `finish`.
+  func draft(of name: String) throws(SystemError) -> FileDescriptor {
+    let file = try make("\(name).new")
+    try? give(file.number, toOwner: try SystemCall.status(self.file.number), path: "\(path)/\(name).new")
+    return file
+  }
+
+  /// Lets what was written to the draft take the place of the file of this name. It stands on the disk then. Throws ESTALE
+  /// where another draft, of another inode, stands there meanwhile.
+  func finish(_ name: String, ifDraftIs inode: ino_t) throws(SystemError) {
+    let (directory, draft) = (file.number, "\(name).new")
+    let path = "\(path)/\(draft)"
+    let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
+    let file = try SystemCall.open(draft, in: directory, flags, path: path)
+    guard try SystemCall.status(file.number).st_ino == inode else {
+      throw SystemError(call: "rename \(path)", number: ESTALE)
+    }
+    try SystemCall.synchronize(file.number, path: path)
+    try SystemCall.rename(draft, to: name, in: directory, path: path)
+    try SystemCall.synchronize(directory, path: self.path)
+  }
+
+  /// Makes a file for this user alone.
+  private func make(_ name: String) throws(SystemError) -> FileDescriptor {
+    let path = "\(path)/\(name)"
+    // What a crash left behind may be a link, or belong to somebody else.
+    try? SystemCall.remove(name, from: file.number, path: path)
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+    return try SystemCall.open(name, in: file.number, flags, mode: 0o600, path: path)
+  }
+
+  private func give(_ file: Int32, toOwner owner: stat, path: String) throws(SystemError) {
+    guard try SystemCall.status(file).st_uid != owner.st_uid else { return }
+    try SystemCall.give(file, to: owner.st_uid, owner.st_gid, path: path)
   }
 }

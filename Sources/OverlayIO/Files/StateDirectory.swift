@@ -6,6 +6,9 @@ import OverlayCore
 /// read or written: what belongs to one file is done in one directory. What cannot be kept is told in the log, and the
 /// daemon goes on without it.
 final class StateDirectory {
+  /// The names of all of its files.
+  static let files = ["mac", "leases", "names"]
+
   /// Where it is; `nil` if nothing is ever kept.
   let path: String?
   private let log: Log
@@ -27,7 +30,7 @@ final class StateDirectory {
     let address = MACAddress.random(using: &generator)
     guard let path else { return address }
     do throws(SystemError) {
-      try StateDirectory.replace("mac", in: path, with: "\(address)\n")
+      try KeptFile("mac", in: path).replace(with: Array("\(address)\n".utf8))
     } catch {
       log.warning("\(path)/mac cannot be written, and is forgotten when the daemon ends: \(error)")
     }
@@ -52,14 +55,11 @@ final class StateDirectory {
     return try writer("names", in: path, on: loop)
   }
 
-  /// Removes the file `names`, and what a write of it may have left behind. Where there is none, as with nearly every
-  /// daemon, nothing is done: a file system that cannot be written to would complain.
+  /// Removes the file `names`, and what a write of it may have left behind. Nearly every daemon has none.
   func removeNames() {
-    guard let path, let directory = try? OpenDirectory(path) else { return }
+    guard let path else { return }
     do throws(SystemError) {
-      if directory.has("names.new") { try directory.remove("names.new") }
-      guard directory.has("names") else { return }
-      try directory.remove("names")
+      try KeptFile("names", in: path).remove()
       log.notice("\(path)/names is removed: names are not remembered")
     } catch {
       if error.number != ENOENT { log.warning("the names that were remembered cannot be removed: \(error)") }
@@ -69,7 +69,7 @@ final class StateDirectory {
   private func writer(_ name: String, in path: String, on loop: EventLoop) throws(SystemError) -> StateWriter {
     try StateWriter("\(path)/\(name)", on: loop, log: log) { text in
       do throws(SystemError) {
-        try StateDirectory.replace(name, in: path, with: text)
+        try KeptFile(name, in: path).replace(with: Array(text.utf8))
         return nil
       } catch {
         return error
@@ -89,7 +89,7 @@ final class StateDirectory {
   private func content(_ name: String, limit: Int) -> [UInt8]? {
     guard let path else { return nil }
     do throws(SystemError) {
-      return try OpenDirectory(path).read(name, limit: limit)
+      return try KeptFile(name, in: path).read(limit: limit)
     } catch {
       if error.number != ENOENT { log.warning("what was kept in \(path)/\(name) cannot be read: \(error)") }
       return nil
@@ -112,15 +112,14 @@ final class StateDirectory {
     }
   }
 
+  /// The name of the file at `path` in the directory that it is in.
+  static func name(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+  }
+
   /// The directory that the file at `path` is in.
   static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-
-  /// Writes a file as a whole, in a directory that is made where it is missing, for the owner alone.
-  static func replace(_ name: String, in path: String, with text: String) throws(SystemError) {
-    try SystemCall.makeDirectory(path, mode: 0o700)
-    try OpenDirectory(path).replace(name, with: text)
   }
 }

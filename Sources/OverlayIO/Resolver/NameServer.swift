@@ -89,7 +89,12 @@ extension NetworkNamespace {
         let socket = try SystemCall.socket(address.family, type)
         let number = socket.number
         // Without the option an address is not free at once after a daemon ended. A datagram socket would share it.
-        if type == SOCK_STREAM { try? SystemCall.setOption(SO_REUSEADDR, of: number, at: SOL_SOCKET, to: 1) }
+        if type == SOCK_STREAM {
+          try? SystemCall.setOption(SO_REUSEADDR, of: number, at: SOL_SOCKET, to: 1)
+        } else if address.isLoopback {
+          // Whoever takes the daemon over sends nothing else from it. Where this fails the daemon answers nevertheless.
+          try? SystemCall.bind(number, toInterface: "lo")
+        }
         try address.withSocketAddress { pointer, size throws(SystemError) in
           try SystemCall.bind(number, to: pointer, size, "bind \(address)")
         }

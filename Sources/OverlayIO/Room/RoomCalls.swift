@@ -1,20 +1,62 @@
 import Glibc
 
-/// The system calls of a daemon in its room: what its loop, its files, its sockets and its memory need, and nothing that
-/// makes a process, a file executable, or a socket of another kind than those to Tor and to this host's programs.
-enum RoomCalls {
+/// The system calls of a process in its room: what its loop, its files, its sockets and its memory need, and nothing
+/// that makes a process, a file executable, or a socket of another kind than those it needs.
+struct RoomCalls {
   /// Those without a condition, the most frequent first.
-  static let plain = [
-    "epoll_wait", "epoll_pwait", "epoll_pwait2", "read", "write", "writev", "readv", "sendmsg", "recvfrom", "recvmsg",
-    "sendto", "clock_gettime", "timerfd_settime", "epoll_ctl", "futex", "accept4", "close", "connect", "getsockopt",
-    "setsockopt", "sendmmsg", "shutdown", "bind", "listen", "getsockname", "getpeername", "socketpair",
-    "epoll_create1", "eventfd2", "timerfd_create", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
-    "poll", "ppoll", "pipe2",
-    // Files: which, is Landlock's matter and that of their owners.
-    "open", "openat", "pread64", "pwrite64", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx", "getdents64",
-    "access", "faccessat", "faccessat2", "readlink", "readlinkat", "mkdir", "mkdirat", "unlink", "unlinkat", "rmdir",
-    "rename", "renameat", "renameat2", "fsync", "fdatasync", "ftruncate", "fallocate", "fchmod", "fchmodat", "fchown",
-    "fchownat", "chmod", "lchown", "flock", "statfs", "fstatfs", "umask", "getcwd",
+  let plain: [String]
+  /// Those whose arguments matter.
+  let conditional: [(name: String, verdict: SystemCallFilter.Verdict)]
+
+  /// Those of the daemon, which reads what strangers send.
+  static var pump: RoomCalls {
+    RoomCalls(
+      plain: [
+        "epoll_wait", "epoll_pwait", "epoll_pwait2", "read", "write", "writev", "readv", "recvfrom", "recvmsg",
+        "clock_gettime", "timerfd_settime", "epoll_ctl", "futex", "accept4", "close", "connect", "getsockopt",
+        "setsockopt", "shutdown", "bind", "listen", "getsockname", "getpeername", "epoll_create1", "eventfd2",
+        "timerfd_create", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "poll", "ppoll", "pipe2",
+        // Files: what opens or changes them fails, and the helper is asked.
+        "open", "openat", "pread64", "pwrite64", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx",
+        "getdents64", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "unlink", "unlinkat", "flock",
+        "statfs", "fstatfs", "umask", "getcwd",
+      ] + common,
+      // A UNIX datagram for syslog, and to claim an identity: who takes connections at a path, as Tor may, hears none.
+      conditional: [
+        ("socket", .allowedIf([tcp, [.oneOf(argument: 0, [UInt32(AF_UNIX)]), type(SOCK_DGRAM)]]))
+      ] + commonConditional)
+  }
+
+  /// Those of whoever speaks with Tor's control port.
+  static var torKeeper: RoomCalls {
+    RoomCalls(
+      plain: [
+        "epoll_wait", "epoll_pwait", "epoll_pwait2", "read", "write", "writev", "recvfrom", "recvmsg", "clock_gettime",
+        "timerfd_settime", "epoll_ctl", "futex", "close", "connect", "getsockopt", "setsockopt", "shutdown",
+        "timerfd_create", "poll", "ppoll",
+        "open", "openat", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx", "getdents64", "access", "faccessat",
+        "faccessat2", "readlink", "readlinkat",
+      ] + common,
+      conditional: [("socket", .allowedIf([tcp]))] + commonConditional)
+  }
+
+  // A connection of TCP, and no other protocol of streams, which Landlock's rules for ports would not see: MPTCP, SCTP.
+  private static var tcp: [SystemCallFilter.Condition] {
+    [
+      .oneOf(argument: 0, [AF_INET, AF_INET6].map { UInt32($0) }), type(SOCK_STREAM),
+      .oneOf(argument: 2, [0, UInt32(IPPROTO_TCP)]),
+    ]
+  }
+
+  private static func type(_ type: __socket_type) -> SystemCallFilter.Condition {
+    // SOCK_TYPE_MASK of <linux/net.h>: beside the type stand SOCK_NONBLOCK and SOCK_CLOEXEC.
+    .oneOf(argument: 1, [type.rawValue], mask: 0xf)
+  }
+
+  // MSG_FASTOPEN of <linux/socket.h>: it connects, past Landlock.
+  private static let connectingFlag: UInt32 = 0x2000_0000
+
+  private static let common = [
     // Memory, threads, time.
     "brk", "munmap", "mremap", "madvise", "membarrier", "set_robust_list", "rseq", "sched_getaffinity", "sched_yield",
     "exit", "exit_group", "nanosleep", "clock_nanosleep", "clock_getres", "gettimeofday", "restart_syscall",
@@ -26,14 +68,13 @@ enum RoomCalls {
     "wait4", "waitid",
   ]
 
-  /// Those whose arguments matter.
-  static var conditional: [(name: String, verdict: SystemCallFilter.Verdict)] {
-    let families = [AF_UNIX, AF_INET, AF_INET6].map { UInt32($0) }
+  private static var commonConditional: [(name: String, verdict: SystemCallFilter.Verdict)] {
     let commands = [F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC].map { UInt32($0) }
     let executable = UInt32(PROT_EXEC)
     return [
+      ("sendmsg", .allowedIf(.none(argument: 2, bits: connectingFlag))),
+      ("sendto", .allowedIf(.none(argument: 3, bits: connectingFlag))),
       ("fcntl", .allowedIf(.oneOf(argument: 1, commands))),
-      ("socket", .allowedIf(.oneOf(argument: 0, families))),
       ("mmap", .allowedIf(.none(argument: 2, bits: executable))),
       ("mprotect", .allowedIf(.none(argument: 2, bits: executable))),
       // A thread and no process. The arguments of clone3 lie where no filter can look: the C library then takes clone.
@@ -49,7 +90,7 @@ enum RoomCalls {
   }
 
   /// The list for this architecture; `nil` where its numbers are not known.
-  static var filter: SystemCallFilter? {
+  var filter: SystemCallFilter? {
     guard let architecture = SystemCall.filterArchitecture else { return nil }
     let all = plain.map { ($0, SystemCallFilter.Verdict.allowed) } + conditional.map { ($0.name, $0.verdict) }
     let rules = all.compactMap { name, verdict -> SystemCallFilter.Rule? in

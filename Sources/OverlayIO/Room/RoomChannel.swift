@@ -1,17 +1,35 @@
 import Glibc
 
-/// The daemon's end of the channel to its helper: requests, each with its reply.
+/// The helper's reply, and the descriptors that came with it. They are closed with it unless somebody takes them.
+struct RoomAnswer: ~Copyable {
+  /// The reply.
+  let reply: RoomReply
+  private var message: SystemCall.Message
+
+  fileprivate init(_ reply: RoomReply, _ message: consuming SystemCall.Message) {
+    self.reply = reply
+    self.message = message
+  }
+
+  /// How many descriptors came.
+  var count: Int { message.count }
+
+  /// Takes over the next descriptor; `nil` when there is none.
+  mutating func take() -> FileDescriptor? { message.first.take() ?? message.second.take() }
+}
+
+/// The end of a channel to the helper that somebody has who gave up his rights. Each request waits for its reply.
 ///
-/// `@unchecked Sendable`: what changes is touched with the mutex held alone.
-final class RoomChannel: @unchecked Sendable {
-  private let file: FileDescriptor
+/// `@unchecked Sendable`: nobody uses the channel without the mutex.
+final class RoomChannel: PathBroker, @unchecked Sendable {
+  private let end: FileDescriptor
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   // The replies that are still to come to requests that were given up: the next message is none to the next request.
   private var owed = 0
 
-  /// Takes over the end of a channel.
-  init(owning file: consuming FileDescriptor) {
-    self.file = file
+  /// Takes over an end of a channel.
+  init(owning end: consuming FileDescriptor) {
+    self.end = end
     pthread_mutex_init(mutex, nil)
   }
 
@@ -21,49 +39,74 @@ final class RoomChannel: @unchecked Sendable {
   }
 
   /// Waits for what the helper says first, before it was asked.
-  func greeting() throws(SystemError) -> RoomReply {
-    let answer = try receive()
-    RoomChannel.close(answer.descriptors)
-    return answer.reply
+  func greeting() throws(SystemError) -> RoomReply { try receive().reply }
+
+  private func receive() throws(SystemError) -> RoomAnswer {
+    let received: SystemCall.Message?
+    do throws(SystemError) {
+      received = try SystemCall.receive(end.number, limit: RoomMessage.mostBytes)
+    } catch {
+      owed += 1
+      throw error
+    }
+    guard let message = received else { throw SystemError(call: "ask the helper", number: EPIPE) }
+    guard let reply = RoomMessage(message.bytes).flatMap({ RoomReply($0) }) else {
+      throw SystemError(call: "ask the helper", number: message.bytes.isEmpty ? EPIPE : EBADMSG)
+    }
+    return RoomAnswer(reply, message)
   }
 
-  /// Asks; the numbers of the descriptors that come with the reply are the caller's to close. With a failure come none.
-  func ask(
-    _ request: RoomRequest, with descriptor: Int32? = nil
-  ) throws(SystemError) -> (reply: RoomReply, descriptors: [Int32]) {
+  /// Asks.
+  func ask(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomAnswer {
     guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while owed > 0 {
       owed -= 1
-      RoomChannel.close(try receive().descriptors)
+      _ = try receive()
     }
-    try SystemCall.send(file.number, bytes, with: descriptor.map { [$0] } ?? [])
+    try SystemCall.send(end.number, bytes, with: descriptor.map { [$0] } ?? [])
     let answer = try receive()
-    if case .failed(let error) = answer.reply {
-      RoomChannel.close(answer.descriptors)
-      throw error
-    }
+    if case .failed(let error) = answer.reply { throw error }
     return answer
   }
 
-  /// Closes descriptors that nobody wants.
-  static func close(_ descriptors: [Int32]) {
-    for descriptor in descriptors { SystemCall.close(descriptor) }
+  /// Asks for what a descriptor comes with; `call` names it in an error.
+  private func askForFile(_ request: RoomRequest, _ call: String) throws(SystemError) -> FileDescriptor {
+    var answer = try ask(request)
+    guard answer.count == 1, let file = answer.take() else { throw SystemError(call: call, number: EACCES) }
+    return file
   }
 
-  private func receive() throws(SystemError) -> (reply: RoomReply, descriptors: [Int32]) {
-    let message: (bytes: [UInt8], descriptors: [Int32])
-    do throws(SystemError) {
-      message = try SystemCall.receive(file.number, limit: RoomMessage.mostBytes)
-    } catch {
-      owed += 1
-      throw error
-    }
-    guard let reply = RoomMessage(message.bytes).flatMap({ RoomReply($0) }) else {
-      RoomChannel.close(message.descriptors)
-      throw SystemError(call: "ask the helper", number: message.bytes.isEmpty ? EPIPE : EBADMSG)
-    }
-    return (reply, message.descriptors)
+  // MARK: - Paths
+
+  /// Opens what stands at a path of the configuration's, or a file that is kept.
+  func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor {
+    guard let use = RoomRequest.Use(flags: flags) else { throw SystemError(call: "open \(path)", number: EACCES) }
+    return try askForFile(.open(path, use), "open \(path)")
   }
+
+  /// Lets a queue hear of changes at a path.
+  func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {
+    guard case .number(let number) = try ask(.watch(path, mask), with: queue).reply else {
+      throw SystemError(call: "inotify_add_watch \(path)", number: EACCES)
+    }
+    return number
+  }
+
+  /// A connection to Tor's UNIX socket.
+  func connect(toPath path: String) throws(SystemError) -> FileDescriptor {
+    try askForFile(.connect(path), "connect to unix:\(path)")
+  }
+
+  /// Makes the draft of a file that is kept.
+  func draft(of path: String) throws(SystemError) -> FileDescriptor {
+    try askForFile(.draft(path), "write \(path)")
+  }
+
+  /// Puts the draft in the file's place.
+  func finish(_ path: String) throws(SystemError) { _ = try ask(.finish(path)) }
+
+  /// Removes a socket or a kept file of the daemon's.
+  func remove(_ path: String) throws(SystemError) { _ = try ask(.remove(path)) }
 }

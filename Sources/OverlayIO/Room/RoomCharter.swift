@@ -51,29 +51,39 @@ struct RoomCharter {
 
   // MARK: - Paths
 
-  /// Whether the path may be opened for this use.
-  func allows(_ path: String, _ use: RoomRequest.Use) -> Bool {
-    switch use {
-    case .read, .readPlain: isReadable(path)
+  /// Whether the path may be opened for this use. The configuration is read by whoever does what it says.
+  func allows(_ path: String, _ use: RoomRequest.Use, for client: RoomClient) -> Bool {
+    let isOfConfiguration = source.mayHold(path) || isDirectory(path)
+    let isPumps = client == .pump
+    return switch use {
+    case .read, .readPlain: source.mayHold(path) || isPumps && isReadable(path)
     case .directory: isDirectory(path)
     case .place, .placePlain:
-      isReadable(path) || isDirectory(path) || path.hasSuffix("/") && isDirectory(String(path.dropLast()))
-        || allowsRemoval(of: path) || allowsWatch(path)
-    case .log: configurations.contains { $0.settings.logTarget == .file(path) }
+      isOfConfiguration || path.hasSuffix("/") && isDirectory(String(path.dropLast()))
+        || isPumps && (isReadable(path) || allowsRemoval(of: path) || isWatched(path))
+    case .log: isPumps && configurations.contains { $0.settings.logTarget == .file(path) }
     }
   }
 
-  /// Whether changes at the path may be watched: of a file that is read, or of a directory on the way to it.
-  func allowsWatch(_ path: String) -> Bool {
+  /// Whether these changes at the path may be watched: of a file that is read, or of a directory on the way to it.
+  func allowsWatch(_ path: String, _ mask: UInt32) -> Bool { FileWatcher.masks.contains(mask) && isWatched(path) }
+
+  private func isWatched(_ path: String) -> Bool {
     watchedFiles.contains { file in
       let start = file.hasPrefix("/") ? "/" : "."
       return path == file || path == start || !path.isEmpty && file.hasPrefix(path.hasSuffix("/") ? path : path + "/")
     }
   }
 
-  /// Whether Tor has a UNIX socket there.
-  func allowsConnection(to path: String) -> Bool {
-    settings.contains { $0.socks == .unix(path) || $0.torControl == .unix(path) }
+  /// Whether Tor has a UNIX socket there that is for this client: whoever reads what strangers send has nothing to say to
+  /// Tor.
+  func allowsConnection(to path: String, for client: RoomClient) -> Bool {
+    settings.contains { settings in
+      switch client {
+      case .pump: settings.socks == .unix(path)
+      case .torKeeper: settings.torControl == .unix(path)
+      }
+    }
   }
 
   /// Whether the daemon makes a socket there.
@@ -83,12 +93,9 @@ struct RoomCharter {
     }
   }
 
-  /// Whether a file of the state directory would have this path.
-  func isKept(_ path: String) -> Bool {
-    let directory = StateDirectory.parent(of: path)
-    guard settings.contains(where: { $0.stateDirectory == directory }) else { return false }
-    let name = String(decoding: path.utf8.dropFirst(directory.utf8.count + 1), as: UTF8.self)
-    return !["", ".", ".."].contains(name)
+  /// Whether the client keeps a file of the state directory at this path.
+  func isKept(_ path: String, by client: RoomClient) -> Bool {
+    settings.contains { $0.keptFiles(of: client).contains(path) }
   }
 
   private var watchedFiles: [String] {
@@ -100,16 +107,17 @@ struct RoomCharter {
     }
   }
 
-  /// Whether Tor's control port is used, whose cookie is read.
-  var usesTorControl: Bool { settings.contains { $0.torControl != nil } }
+  /// Whether the path may be that of the cookie of Tor's control port, which Tor tells.
+  func mayBeCookie(_ path: String, for client: RoomClient) -> Bool {
+    client == .torKeeper && settings.contains { $0.torControl != nil } && path.hasSuffix("cookie")
+      && path.hasPrefix("/")
+  }
 
   private func isReadable(_ path: String) -> Bool {
-    source.mayHold(path) || watchedFiles.contains(path) || [UserFiles.usersPath, UserFiles.groupsPath].contains(path)
+    watchedFiles.contains(path) || [UserFiles.usersPath, UserFiles.groupsPath].contains(path)
   }
 
-  private func isDirectory(_ path: String) -> Bool {
-    source.directories.contains(path) || settings.contains { $0.stateDirectory == path }
-  }
+  private func isDirectory(_ path: String) -> Bool { source.directories.contains(path) }
 
   // MARK: - Hosts and hooks
 

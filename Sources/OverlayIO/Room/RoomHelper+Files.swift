@@ -3,44 +3,41 @@ import OverlayCore
 
 /// What the helper does about files and programs.
 extension RoomHelper {
-  func answerFile(_ request: RoomRequest, _ descriptor: Int32?) throws(SystemError) -> RoomReply {
+  func answerFile(
+    _ request: RoomRequest, _ descriptor: Int32?, for client: RoomClient
+  ) throws(SystemError) -> RoomReply {
     switch request {
     case .open(let path, let use):
-      if use == .read, charter.isKept(path) {
-        sent.append(try openKept(path))
-        return .done
-      }
-      let isCookie = use == .read && charter.usesTorControl && path.hasSuffix("cookie") && path.hasPrefix("/")
-      guard charter.allows(path, use) || isCookie else { return refusal("open \(path)") }
-      let file = try TrustedPath.open(path, use.flags, mode: 0o640, serving: account?.user)
-      if !charter.allows(path, use) {
-        let status = try SystemCall.status(file.number)
-        // So long is a cookie (control-spec, AUTHENTICATE).
-        guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 32 else { return refusal("open \(path)") }
-      }
-      sent.append(try SystemCall.duplicate(file.number))
+      sent.append(try open(path, use, for: client))
       return .done
     case .watch(let path, let mask):
-      guard let descriptor, charter.allowsWatch(path) else { return refusal("inotify_add_watch \(path)") }
+      guard let descriptor, charter.allowsWatch(path, mask) else { return refusal("inotify_add_watch \(path)") }
       let file = try TrustedPath.open(path, SystemCall.placeFlag, serving: account?.user)
       return .number(try SystemCall.watch(file.pathByNumber, mask, in: descriptor))
     case .connect(let path):
-      guard let descriptor, charter.allowsConnection(to: path) else { return refusal("connect to \(path)") }
-      // Whoever waits here serves nobody.
-      guard try SystemCall.isNonblocking(descriptor) else { return refusal("connect to \(path) and wait") }
+      guard charter.allowsConnection(to: path, for: client) else { return refusal("connect to \(path)") }
       let file = try TrustedPath.open(path, SystemCall.placeFlag)
-      let place = SocketAddress.unix(file.pathByNumber)
-      let isConnected = try place.withSocketAddress { pointer, size throws(SystemError) in
-        try SystemCall.connect(descriptor, to: pointer, size, "connect to unix:\(path)")
+      let socket = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
+      // One that does not wait is connected at once, or never: nobody else is held up.
+      _ = try SocketAddress.unix(file.pathByNumber).withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.connect(socket.number, to: pointer, size, "connect to unix:\(path)")
       }
-      return .number(isConnected ? 1 : 0)
+      sent.append(try SystemCall.duplicate(socket.number))
+      return .done
     case .remove(let path):
-      guard charter.allowsRemoval(of: path) else { return refusal("unlink \(path)") }
-      let place = try TrustedPath.place(of: path, follows: false)
-      let flags = SystemCall.placeFlag | O_NOFOLLOW
-      let found = try SystemCall.open(place.name, in: place.directory.number, flags, path: path)
-      guard try SystemCall.status(found.number).st_mode & S_IFMT == S_IFSOCK else { return refusal("unlink \(path)") }
-      try SystemCall.remove(place.name, from: place.directory.number, path: path)
+      try remove(path, for: client)
+      return .done
+    case .draft(let path):
+      guard charter.isKept(path, by: client) else { return refusal("write \(path)") }
+      let draft = try keptDirectory(of: path, isMade: true).draft(of: StateDirectory.name(of: path))
+      drafts[path] = try SystemCall.status(draft.number).st_ino
+      sent.append(try SystemCall.duplicate(draft.number))
+      return .done
+    case .finish(let path):
+      guard charter.isKept(path, by: client), let draft = drafts.removeValue(forKey: path) else {
+        return refusal("write \(path)")
+      }
+      try keptDirectory(of: path).finish(StateDirectory.name(of: path), ifDraftIs: draft)
       return .done
     case .addHosts(let new):
       guard lines.count + new.count <= RoomHelper.mostHostsLines,
@@ -63,16 +60,57 @@ extension RoomHelper {
     }
   }
 
-  /// Opens a file of the state directory: one of the daemon's own, and neither a link nor a further name of another. The
-  /// daemon could open it itself but for a directory on the way.
+  // MARK: - Files
+
+  private func open(_ path: String, _ use: RoomRequest.Use, for client: RoomClient) throws(SystemError) -> Int32 {
+    if use == .read, charter.isKept(path, by: client) { return try openKept(path) }
+    let isNamed = charter.allows(path, use, for: client)
+    guard isNamed || use == .read && charter.mayBeCookie(path, for: client) else { throw refused("open \(path)") }
+    let file = try TrustedPath.open(path, use.flags, mode: 0o640, serving: account?.user)
+    if !isNamed {
+      let status = try SystemCall.status(file.number)
+      // So long is a cookie (control-spec, AUTHENTICATE).
+      guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 32 else { throw refused("open \(path)") }
+    }
+    return try SystemCall.duplicate(file.number)
+  }
+
+  /// Opens a file of the state directory, which is neither a link nor a further name of another.
   private func openKept(_ path: String) throws(SystemError) -> Int32 {
     let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
     let file = try TrustedPath.open(path, flags, serving: account?.user)
     let status = try SystemCall.status(file.number)
-    guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == account?.user ?? SystemCall.user, status.st_nlink == 1
-    else { throw SystemError(call: "open \(path)", number: EACCES) }
+    guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else { throw refused("open \(path)") }
     return try SystemCall.duplicate(file.number)
   }
+
+  /// The directory that a kept file is in, which is made, for its owner alone, where it is missing and `isMade` says so.
+  private func keptDirectory(of file: String, isMade: Bool = false) throws(SystemError) -> OpenDirectory {
+    let path = StateDirectory.parent(of: file)
+    if isMade {
+      let place = try TrustedPath.place(of: path, follows: true, serving: account?.user)
+      do throws(SystemError) {
+        if place.name != "." {
+          try SystemCall.makeDirectory(place.name, in: place.directory.number, mode: 0o700, path: path)
+        }
+      } catch {
+        if error.number != EEXIST { throw error }
+      }
+    }
+    return OpenDirectory(try TrustedPath.open(path, O_RDONLY | O_DIRECTORY, serving: account?.user), at: path)
+  }
+
+  private func remove(_ path: String, for client: RoomClient) throws(SystemError) {
+    if charter.isKept(path, by: client) { return try keptDirectory(of: path).removeKept(StateDirectory.name(of: path)) }
+    guard charter.allowsRemoval(of: path) else { throw refused("unlink \(path)") }
+    let place = try TrustedPath.place(of: path, follows: false)
+    let flags = SystemCall.placeFlag | O_NOFOLLOW
+    let found = try SystemCall.open(place.name, in: place.directory.number, flags, path: path)
+    guard try SystemCall.status(found.number).st_mode & S_IFMT == S_IFSOCK else { throw refused("unlink \(path)") }
+    try SystemCall.remove(place.name, from: place.directory.number, path: path)
+  }
+
+  private func refused(_ call: String) -> SystemError { SystemError(call: call, number: EACCES) }
 
   private func keepHosts(_ path: String) -> RoomReply {
     defer { lines = [] }

@@ -2,16 +2,15 @@ import Glibc
 import OverlayCore
 
 /// The process beside the daemon that keeps the rights which the daemon gave up, and answers a closed list of requests
-/// from it. It believes nothing: the daemon may have been taken over by whoever sends it packets. What may be asked for
-/// is what the configuration says, which it reads itself.
+/// from it, and another one from whoever speaks with Tor's control port (`RoomClient`). It believes nothing: the daemon
+/// may have been taken over by whoever sends it packets. What may be asked for is what the configuration says, which it
+/// reads itself.
 ///
 /// It is this program, executed anew and not forked: so it shares neither the daemon's secrets nor where things lie in
 /// memory, which would tell whoever reads the one how to take over the other.
 public final class RoomHelper {
   /// The name that it is started by.
   public static let name = "oncilla-helper"
-  /// The number of its end of the channel.
-  static let channel: Int32 = 3
   // More hooks than run at the same time, with those that the daemon ends itself.
   static let mostHooks = 64
   static let mostHostsLines = 1 << 16
@@ -24,9 +23,13 @@ public final class RoomHelper {
   private var privileges: Privileges
   // The daemon, whose channel is nobody else's.
   private let parent = SystemCall.parent
+  // Those who may still ask. Who is gone is not waited for.
+  private var clients = RoomClient.allCases
   let hooks = OwnHookStarter()
   var running: Set<Int32> = []
   var lines: [String] = []
+  // The inodes of the drafts of kept files, by the paths of these: one that another daemon began is not finished here.
+  var drafts: [String: ino_t] = [:]
   // Descriptors that go with the next reply, which owns them.
   var sent: [Int32] = []
 
@@ -39,7 +42,7 @@ public final class RoomHelper {
     try RoomHelper.keepLittle(configuration.settings.daemon)
   }
 
-  /// Answers until the daemon ends; the exit status. Its end of the channel is descriptor 3.
+  /// Answers until the daemon ends; the exit status.
   public static func run(_ source: ConfigurationSource) -> Int32 {
     SystemCall.ignoreEndings()
     SystemCall.setProcessName(name)
@@ -48,11 +51,11 @@ public final class RoomHelper {
       helper = try RoomHelper(source)
     } catch {
       let isDenied = (error as? any PermissionError)?.isDenied == true
-      reply(.refused("\(error)", isDenied: isDenied))
+      reply(.refused("\(error)", isDenied: isDenied), to: .pump)
       return 1
     }
-    reply(.done)
-    while helper.answerNext() {}
+    reply(.done, to: .pump)
+    while helper.clients.contains(.pump) { helper.answerNext() }
     for process in helper.running { helper.hooks.end(process) }
     return 0
   }
@@ -69,40 +72,48 @@ public final class RoomHelper {
     try SystemCall.keepCapabilities(kept, isInherited: SystemCall.user != 0)
   }
 
-  /// Hands over a reply; whether the daemon has one.
+  /// Hands over a reply; whether the client has one.
   @discardableResult
-  private static func reply(_ reply: RoomReply, with descriptors: [Int32] = []) -> Bool {
+  private static func reply(_ reply: RoomReply, to client: RoomClient, with descriptors: [Int32] = []) -> Bool {
     let bytes = reply.message.bytes ?? RoomReply.refused("the answer is too long", isDenied: false).message.bytes ?? []
     do throws(SystemError) {
-      try SystemCall.send(channel, bytes, with: descriptors)
+      try SystemCall.send(client.channel, bytes, with: descriptors)
       return true
     } catch {
-      // The daemon waits: it is told why it gets none, or finds the channel at its end.
-      return (try? SystemCall.send(channel, RoomReply.failed(error).message.bytes ?? [], with: [])) != nil
+      // The client waits: it is told why it gets none, or finds the channel at its end.
+      return (try? SystemCall.send(client.channel, RoomReply.failed(error).message.bytes ?? [], with: [])) != nil
+    }
+  }
+
+  /// Answers a request of each who has one.
+  private func answerNext() {
+    guard let ready = try? SystemCall.wait(forAnyOf: clients.map(\.channel)) else { return clients = [] }
+    for (client, isReady) in zip(clients, ready) where isReady && !answerNext(of: client) {
+      clients.removeAll { $0 == client }
     }
   }
 
   /// Answers one request; false when there will be none.
-  private func answerNext() -> Bool {
-    let received: [FileDescriptorBox]
-    let request: RoomRequest?
+  private func answerNext(of client: RoomClient) -> Bool {
     do throws(SystemError) {
-      let (bytes, descriptors) = try SystemCall.receive(RoomHelper.channel, limit: RoomMessage.mostBytes)
-      received = descriptors.map { FileDescriptorBox(FileDescriptor(owning: $0)) }
-      if bytes.isEmpty { return false }
-      request = RoomMessage(bytes).flatMap { RoomRequest($0) }
+      guard let message = try SystemCall.receive(client.channel, limit: RoomMessage.mostBytes) else { return true }
+      return answer(message, of: client)
     } catch {
       // A message that is too large is nobody's who keeps to the list.
       return false
     }
-    // Whoever sends what is no request is not the daemon that was started, nor is whoever got its end of the channel.
-    guard let request, SystemCall.parent == parent else { return false }
+  }
+
+  private func answer(_ message: borrowing SystemCall.Message, of client: RoomClient) -> Bool {
+    // Whoever sends what is no request is not the process that was started, nor is whoever got its end of the channel.
+    guard let request = RoomMessage(message.bytes).flatMap({ RoomRequest($0) }), SystemCall.parent == parent else {
+      return false
+    }
     let answer: RoomReply
     do throws(PrivilegeError) {
-      // They are open until it is answered.
-      answer = try withExtendedLifetime(received) { () throws(PrivilegeError) in
-        try self.answer(request, received.first?.file.number)
-      }
+      answer =
+        client.mayAsk(for: request)
+        ? try self.answer(request, message.firstNumber, for: client) : refusal("do that for this process")
     } catch {
       if case .failed(_, let error) = error, !isAboutInterface(request) {
         answer = .failed(error)
@@ -110,7 +121,7 @@ public final class RoomHelper {
         answer = .refused("\(error)", isDenied: error.isDenied)
       }
     }
-    let isAnswered = RoomHelper.reply(answer, with: sent)
+    let isAnswered = RoomHelper.reply(answer, to: client, with: sent)
     for descriptor in sent { SystemCall.close(descriptor) }
     sent = []
     return isAnswered
@@ -125,7 +136,9 @@ public final class RoomHelper {
 
   func refusal(_ what: String) -> RoomReply { .failed(SystemError(call: what, number: EACCES)) }
 
-  private func answer(_ request: RoomRequest, _ descriptor: Int32?) throws(PrivilegeError) -> RoomReply {
+  private func answer(
+    _ request: RoomRequest, _ descriptor: Int32?, for client: RoomClient
+  ) throws(PrivilegeError) -> RoomReply {
     switch request {
     case .privileged(let request):
       guard charter.allows(request) else { return .refused("the helper does not do \(request)", isDenied: true) }
@@ -150,7 +163,7 @@ public final class RoomHelper {
     default: break
     }
     do throws(SystemError) {
-      return try answerFile(request, descriptor)
+      return try answerFile(request, descriptor, for: client)
     } catch {
       throw .failed(act: "", error)
     }
@@ -177,10 +190,4 @@ public final class RoomHelper {
   private func take(_ body: () throws(SystemError) -> Int32) throws(PrivilegeError) {
     do throws(SystemError) { sent.append(try body()) } catch { throw .failed(act: "hand over a descriptor", error) }
   }
-}
-
-/// An owner of a descriptor that an array can hold.
-private final class FileDescriptorBox {
-  let file: FileDescriptor
-  init(_ file: consuming FileDescriptor) { self.file = file }
 }

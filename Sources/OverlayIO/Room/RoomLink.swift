@@ -1,16 +1,14 @@
 import Glibc
 import OverlayCore
 
-/// The daemon's end of the channel to its helper, which does what the daemon has no right to do any more. Each request
-/// waits for its reply.
-///
-/// `@unchecked Sendable`: nothing changes while there is more than one thread. Only requests about paths come from a
-/// thread that writes files.
-final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @unchecked Sendable {
+/// The daemon's side of its helper, which does what the daemon has no right to do any more.
+final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
   private let settings: InterfaceSettings
   private let process: Int32
   private var channel: RoomChannel?
   private var watch: EventSource<FileDescriptor>?
+  // The end of the channel of whoever speaks with Tor's control port, until he is there.
+  private var torKeepersEnd: FileDescriptor?
 
   /// Starts a helper with the arguments that it finds the configuration by, and waits until it has opened what it needs.
   /// `ended` is called when it ends, which it does before the daemon only when something is wrong.
@@ -22,8 +20,13 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     let other = FileDescriptor(owning: ends.other)
     let channel = RoomChannel(owning: FileDescriptor(owning: ends.own))
     self.channel = channel
-    process = try SystemCall.startAnew([RoomHelper.name] + arguments, channel: other.number)
+    let torKeepers = try SystemCall.channel()
+    torKeepersEnd = FileDescriptor(owning: torKeepers.own)
+    let otherOfTorKeepers = FileDescriptor(owning: torKeepers.other)
+    process = try SystemCall.startAnew(
+      [RoomHelper.name] + arguments, channels: [other.number, otherOfTorKeepers.number])
     _ = consume other
+    _ = consume otherOfTorKeepers
     let source = EventSource(try SystemCall.watchProcess(process), on: loop)
     source.handle(.readable, by: ended)
     source.start(.readable)
@@ -38,35 +41,28 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
     _ = try? SystemCall.ending(of: process, waits: true)
   }
 
+  /// What does for this process what concerns paths.
+  var paths: (any PathBroker)? { channel }
+
+  /// The end of a channel to the helper for the process that speaks with Tor's control port; `nil` the second time. Where
+  /// nobody takes it, it has to be dropped.
+  func takeTorKeepersEnd() -> FileDescriptor? { torKeepersEnd.take() }
+
   // MARK: - Requests
 
-  private func ask(
-    _ request: RoomRequest, with descriptor: Int32? = nil
-  ) throws(SystemError) -> (reply: RoomReply, descriptors: [Int32]) {
+  private func ask(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomAnswer {
     guard let channel else { throw SystemError(call: "ask the helper", number: EPIPE) }
     return try channel.ask(request, with: descriptor)
-  }
-
-  /// Asks for what no descriptor comes with.
-  private func askPlainly(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomReply {
-    let answer = try ask(request, with: descriptor)
-    RoomChannel.close(answer.descriptors)
-    return answer.reply
   }
 
   private static func check(_ reply: RoomReply) throws(PrivilegeError) {
     if case .refused(let reason, let isDenied) = reply { throw .reported(reason, isDenied: isDenied) }
   }
 
-  private func askAboutInterface(
-    _ request: RoomRequest
-  ) throws(PrivilegeError) -> (reply: RoomReply, descriptors: [Int32]) {
-    let answer: (reply: RoomReply, descriptors: [Int32])
+  private func askAboutInterface(_ request: RoomRequest) throws(PrivilegeError) -> RoomAnswer {
+    let answer: RoomAnswer
     do throws(SystemError) { answer = try ask(request) } catch { throw .failed(act: "ask the helper", error) }
-    if case .refused(let reason, let isDenied) = answer.reply {
-      RoomChannel.close(answer.descriptors)
-      throw .reported(reason, isDenied: isDenied)
-    }
+    try RoomLink.check(answer.reply)
     return answer
   }
 
@@ -74,81 +70,46 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
 
   /// Has a request about the interface fulfilled.
   func perform(_ request: PrivilegedRequest) throws(PrivilegeError) -> PrivilegedReply {
-    let (reply, descriptors) = try askAboutInterface(.privileged(request))
-    switch (reply, descriptors.count) {
+    var answer = try askAboutInterface(.privileged(request))
+    switch (answer.reply, answer.count) {
     case (.done, 0): return .done
     case (.leakGuard(let report), 0): return .leakGuard(report)
     case (.line(let line), 0): return .missingSourceAddress(line.isEmpty ? nil : line)
     case (.tunnel(let index, let framing, let hardwareAddress), 1):
+      guard let device = answer.take() else { throw .outOfOrder(request) }
       return .tunnel(
         TunnelDevice(
-          attached: FileDescriptor(owning: descriptors[0]), name: settings.name.description, index: index,
-          mode: settings.mode, framing: framing, hardwareAddress: hardwareAddress))
+          attached: device, name: settings.name.description, index: index, mode: settings.mode, framing: framing,
+          hardwareAddress: hardwareAddress))
     case (.number(let loopback), 1):
-      let socket = NetlinkSocket(owning: FileDescriptor(owning: descriptors[0]))
-      return .monitor(InterfaceMonitor(socket: socket, settings: settings, link: nil, loopbackIsUp: loopback == 1))
-    default:
-      RoomChannel.close(descriptors)
-      throw .outOfOrder(request)
+      guard let socket = answer.take() else { throw .outOfOrder(request) }
+      return .monitor(
+        InterfaceMonitor(
+          socket: NetlinkSocket(owning: socket), settings: settings, link: nil, loopbackIsUp: loopback == 1))
+    default: throw .outOfOrder(request)
     }
   }
 
   /// What the namespace of the interface is like.
   func survey() throws(PrivilegeError) -> NamespaceSurvey {
-    let answer = try askAboutInterface(.survey)
-    RoomChannel.close(answer.descriptors)
-    guard case .survey(let survey) = answer.reply else { return NamespaceSurvey() }
+    guard case .survey(let survey) = try askAboutInterface(.survey).reply else { return NamespaceSurvey() }
     return survey
   }
 
   /// Lets the helper read the configuration again.
-  func configurationChanged() throws(PrivilegeError) {
-    RoomChannel.close(try askAboutInterface(.configurationChanged).descriptors)
-  }
+  func configurationChanged() throws(PrivilegeError) { _ = try askAboutInterface(.configurationChanged) }
 
   /// Tells the helper whether the daemon does what it has read last, or goes on as before.
-  func configurationSettled(isNew: Bool) { _ = try? askPlainly(.configurationSettled(isNew: isNew)) }
-
-  // MARK: - Paths
-
-  /// Opens what stands at a path of the configuration's.
-  func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor {
-    guard let use = RoomRequest.Use(flags: flags) else { throw SystemError(call: "open \(path)", number: EACCES) }
-    let answer = try ask(.open(path, use))
-    guard answer.descriptors.count == 1 else {
-      RoomChannel.close(answer.descriptors)
-      throw SystemError(call: "open \(path)", number: EACCES)
-    }
-    return FileDescriptor(owning: answer.descriptors[0])
-  }
-
-  /// Lets a queue hear of changes at a path.
-  func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {
-    guard case .number(let number) = try askPlainly(.watch(path, mask), with: queue) else {
-      throw SystemError(call: "inotify_add_watch \(path)", number: EACCES)
-    }
-    return number
-  }
-
-  /// Begins to connect a socket to Tor's UNIX socket.
-  func connect(_ socket: Int32, toPath path: String) throws(SystemError) -> Bool {
-    guard case .number(let number) = try askPlainly(.connect(path), with: socket) else {
-      throw SystemError(call: "connect to unix:\(path)", number: EACCES)
-    }
-    return number == 1
-  }
-
-  /// Removes a socket of the daemon's.
-  func remove(_ path: String) throws(SystemError) { _ = try askPlainly(.remove(path)) }
+  func configurationSettled(isNew: Bool) { _ = try? ask(.configurationSettled(isNew: isNew)) }
 
   /// Puts a block into a hosts file.
   func keepHosts(_ lines: [String], in path: String) throws(KeptHosts.Obstacle) {
     let reply: RoomReply
     do throws(SystemError) {
       for start in stride(from: 0, to: lines.count, by: RoomRequest.mostLines) {
-        _ = try askPlainly(.addHosts(Array(lines[start...].prefix(RoomRequest.mostLines))))
+        _ = try ask(.addHosts(Array(lines[start...].prefix(RoomRequest.mostLines))))
       }
-      reply = try askPlainly(.keepHosts(path))
+      reply = try ask(.keepHosts(path)).reply
     } catch {
       throw .system(error)
     }
@@ -160,28 +121,25 @@ final class RoomLink: PrivilegeKeeper, PathBroker, HookStarter, HostsWriter, @un
   /// Throws if the program cannot be run, or if somebody else could replace it.
   func check(_ hook: Hook) throws(HookError) {
     let reply: RoomReply
-    do throws(SystemError) { reply = try askPlainly(.checkHook(hook)) } catch { throw HookError(hook, error.reason) }
+    do throws(SystemError) { reply = try ask(.checkHook(hook)).reply } catch { throw HookError(hook, error.reason) }
     if case .line(let reason) = reply, !reason.isEmpty { throw HookError(described: reason) }
   }
 
   /// Starts the program.
   func start(_ hook: Hook, for occasion: HookOccasion) throws(SystemError) -> StartedHook {
-    let answer = try ask(.startHook(hook, occasion.place.name, occasion.peer))
-    guard case .number(let process) = answer.reply, answer.descriptors.count == 2 else {
-      RoomChannel.close(answer.descriptors)
+    var answer = try ask(.startHook(hook, occasion.place.name, occasion.peer))
+    guard case .number(let process) = answer.reply, let watch = answer.take(), let output = answer.take() else {
       throw SystemError(call: "start \(hook.path)", number: EBADMSG)
     }
-    return StartedHook(
-      process: process, watch: FileDescriptor(owning: answer.descriptors[0]),
-      output: FileDescriptor(owning: answer.descriptors[1]))
+    return StartedHook(process: process, watch: watch, output: output)
   }
 
   /// How a program ended.
   func ending(of process: Int32) throws(SystemError) -> SystemCall.Ending? {
-    guard case .ending(let ending) = try askPlainly(.hookEnding(process)) else { return nil }
+    guard case .ending(let ending) = try ask(.hookEnding(process)).reply else { return nil }
     return ending
   }
 
   /// Ends a program.
-  func end(_ process: Int32) { _ = try? askPlainly(.endHook(process)) }
+  func end(_ process: Int32) { _ = try? ask(.endHook(process)) }
 }

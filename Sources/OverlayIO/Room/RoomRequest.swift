@@ -1,6 +1,7 @@
 import OverlayCore
 
-/// All that the daemon asks its helper for once it has given up its own rights. The set is closed.
+/// All that the helper is asked for by those who gave up their own rights. The set is closed, and not all of it is on
+/// everybody's list (`RoomClient`).
 enum RoomRequest: Equatable {
   /// How a path is opened.
   enum Use: String {
@@ -30,10 +31,14 @@ enum RoomRequest: Equatable {
   case open(String, Use)
   /// The queue of inotify(7) that comes along hears of these events of such a file, or of a directory on the way to it.
   case watch(String, UInt32)
-  /// The socket that comes along is connected to Tor's UNIX socket at the path.
+  /// A socket is connected to Tor's UNIX socket at the path.
   case connect(String)
-  /// The daemon's own socket at the path is removed.
+  /// The daemon's own socket at the path, or a file that it keeps, is removed.
   case remove(String)
+  /// A file is made and opened to be written, that is to take the place of the kept one at the path.
+  case draft(String)
+  /// It takes that place.
+  case finish(String)
   /// These lines come into the block of a hosts file with `keepHosts`, behind those before.
   case addHosts([String])
   /// The lines are put into the hosts file at the path.
@@ -63,6 +68,8 @@ extension RoomRequest {
     case .watch(let path, let mask): RoomMessage(23, [path, "\(mask)"])
     case .connect(let path): RoomMessage(24, [path])
     case .remove(let path): RoomMessage(25, [path])
+    case .draft(let path): RoomMessage(33, [path])
+    case .finish(let path): RoomMessage(34, [path])
     case .addHosts(let lines): RoomMessage(26, lines)
     case .keepHosts(let path): RoomMessage(27, [path])
     case .checkHook(let hook): RoomMessage(28, hook.fields)
@@ -94,6 +101,8 @@ extension RoomRequest {
       self = .watch(fields[0], mask)
     case (24, 1): self = .connect(fields[0])
     case (25, 1): self = .remove(fields[0])
+    case (33, 1): self = .draft(fields[0])
+    case (34, 1): self = .finish(fields[0])
     case (26, 0...RoomRequest.mostLines): self = .addHosts(fields)
     case (27, 1): self = .keepHosts(fields[0])
     case (28, 2):

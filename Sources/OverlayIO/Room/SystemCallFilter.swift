@@ -7,8 +7,8 @@ struct SystemCallFilter {
   /// What an argument has to be for a call to be allowed. Of each the lower 32 bits count, which are all that the kernel
   /// takes of it where such a condition is used.
   enum Condition: Equatable {
-    /// One of these values.
-    case oneOf(argument: Int, [UInt32])
+    /// One of these values, of the bits of a mask.
+    case oneOf(argument: Int, [UInt32], mask: UInt32 = .max)
     /// All of these bits are set.
     case all(argument: Int, bits: UInt32)
     /// None of these bits is set.
@@ -19,10 +19,13 @@ struct SystemCallFilter {
   enum Verdict: Equatable {
     /// It is made.
     case allowed
-    /// It is made if the condition holds, and else is as one that is not on the list.
-    case allowedIf(Condition)
+    /// It is made if all conditions of one of these rows hold, and else is as one that is not on the list.
+    case allowedIf([[Condition]])
     /// It fails with this error number: the C library then does something else.
     case fails(Int32)
+
+    /// It is made if the condition holds.
+    static func allowedIf(_ condition: Condition) -> Verdict { .allowedIf([[condition]]) }
   }
 
   /// A call by the kernel's number.
@@ -85,21 +88,35 @@ struct SystemCallFilter {
     switch verdict {
     case .allowed: return [result(allow)]
     case .fails(let number): return [result(fail | UInt32(number & 0xffff))]
-    case .allowedIf(.oneOf(let argument, let values)):
-      var body = [sock_filter(code: load, jt: 0, jf: 0, k: offset(of: argument))]
-      for value in values { body += [sock_filter(code: jumpIfEqual, jt: 0, jf: 1, k: value), result(allow)] }
-      return body + [result(kill)]
-    case .allowedIf(.all(let argument, let bits)):
-      return [
-        sock_filter(code: load, jt: 0, jf: 0, k: offset(of: argument)),
-        sock_filter(code: and, jt: 0, jf: 0, k: bits),
-        sock_filter(code: jumpIfEqual, jt: 0, jf: 1, k: bits), result(allow), result(kill),
-      ]
-    case .allowedIf(.none(let argument, let bits)):
-      return [
-        sock_filter(code: load, jt: 0, jf: 0, k: offset(of: argument)),
-        sock_filter(code: jumpIfAnySet, jt: 1, jf: 0, k: bits), result(allow), result(kill),
-      ]
+    case .allowedIf(let rows): return rows.flatMap { allowance($0) } + [result(kill)]
+    }
+  }
+
+  /// Allows the call if all conditions hold, and goes on behind that otherwise.
+  private static func allowance(_ conditions: [Condition]) -> [sock_filter] {
+    conditions.reversed().reduce([result(allow)]) { rest, condition in
+      // Some ten instructions at most are left out.
+      let failure = UInt8(rest.count)
+      switch condition {
+      case .oneOf(let argument, let values, let mask):
+        var test = [sock_filter(code: load, jt: 0, jf: 0, k: offset(of: argument))]
+        if mask != .max { test.append(sock_filter(code: and, jt: 0, jf: 0, k: mask)) }
+        for (place, value) in values.enumerated() {
+          let left = UInt8(values.count - 1 - place)
+          test.append(sock_filter(code: jumpIfEqual, jt: left, jf: left == 0 ? failure : 0, k: value))
+        }
+        return test + rest
+      case .all(let argument, let bits):
+        return [
+          sock_filter(code: load, jt: 0, jf: 0, k: offset(of: argument)),
+          sock_filter(code: and, jt: 0, jf: 0, k: bits), sock_filter(code: jumpIfEqual, jt: 0, jf: failure, k: bits),
+        ] + rest
+      case .none(let argument, let bits):
+        return [
+          sock_filter(code: load, jt: 0, jf: 0, k: offset(of: argument)),
+          sock_filter(code: jumpIfAnySet, jt: failure, jf: 0, k: bits),
+        ] + rest
+      }
     }
   }
 

@@ -35,6 +35,8 @@ struct StreamSocket: Pollable, ~Copyable {
   private static let mostUnsent: Int32 = 16 << 10
 
   private let file: FileDescriptor
+  // Whether somebody else has connected it, who alone may.
+  private let isConnected: Bool
   /// Whether the socket is a TCP socket. A UNIX socket has no delays of its own, and no low-water mark that polling
   /// heeds.
   let isTCP: Bool
@@ -46,26 +48,28 @@ struct StreamSocket: Pollable, ~Copyable {
   init(owning descriptor: consuming FileDescriptor) {
     isTCP = StreamSocket.sendAtOnce(descriptor.number)
     file = descriptor
+    isConnected = true
   }
 
-  /// Makes a socket that is not connected yet.
+  /// Makes a socket that `connect` connects to the address. A process in its room makes none but of TCP: the helper
+  /// makes one to a path, and connects it at once.
   init(for address: SocketAddress) throws(SystemError) {
-    file = try SystemCall.socket(address.family, SOCK_STREAM)
+    if case .unix(let path) = address, let broker = SystemCall.broker {
+      file = try broker.connect(toPath: path)
+      isConnected = true
+    } else {
+      file = try SystemCall.socket(address.family, SOCK_STREAM)
+      isConnected = false
+    }
     isTCP = StreamSocket.sendAtOnce(file.number)
   }
 
   /// Begins to connect.
   func connect(to address: SocketAddress) throws(SystemError) -> Connection {
+    if isConnected { return .established }
     let number = file.number
-    do throws(SystemError) {
-      return try address.withSocketAddress { pointer, size throws(SystemError) in
-        try SystemCall.connect(number, to: pointer, size, "connect to \(address)") ? .established : .pending
-      }
-    } catch {
-      guard case .unix(let path) = address else { throw error }
-      return try SystemCall.ask(after: error) { broker throws(SystemError) in
-        try broker.connect(number, toPath: path) ? .established : .pending
-      }
+    return try address.withSocketAddress { pointer, size throws(SystemError) in
+      try SystemCall.connect(number, to: pointer, size, "connect to \(address)") ? .established : .pending
     }
   }
 

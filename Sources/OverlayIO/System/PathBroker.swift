@@ -5,9 +5,13 @@ protocol PathBroker: AnyObject, Sendable {
   func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor
   /// Lets a queue of inotify(7) tell of these events of what stands at `path`; the number of that watch.
   func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32
-  /// Begins to connect a socket to the UNIX socket at `path`; whether the connection stands already.
-  func connect(_ socket: Int32, toPath path: String) throws(SystemError) -> Bool
-  /// Removes the socket at `path`.
+  /// A socket that does not wait and is connected to the UNIX socket at `path`.
+  func connect(toPath path: String) throws(SystemError) -> FileDescriptor
+  /// Makes a file that is to take the place of a kept one at `path`, and opens it to be written.
+  func draft(of path: String) throws(SystemError) -> FileDescriptor
+  /// Lets what was written to the draft take the place of the file at `path`.
+  func finish(_ path: String) throws(SystemError)
+  /// Removes the socket, or the kept file, at `path`.
   func remove(_ path: String) throws(SystemError)
 }
 

@@ -35,10 +35,14 @@ extension SystemCall {
       path, [path], variables: &variables, descriptors: [nil, output, output], flags: POSIX_SPAWN_SETPGROUP)
   }
 
-  /// Starts this program anew, whatever file it was, with these arguments, the first of which is its name, and one
-  /// descriptor beside standard error: `channel`, as number 3. The number of the process.
-  static func startAnew(_ arguments: [String], channel: Int32) throws(SystemError) -> Int32 {
-    try start("/proc/self/exe", arguments, variables: environ, descriptors: [nil, nil, 2, channel])
+  /// Starts this program anew, whatever file it was, with these arguments, the first of which is its name, and these
+  /// descriptors beside standard error, from number 3 on. The number of the process.
+  static func startAnew(_ arguments: [String], channels: [Int32]) throws(SystemError) -> Int32 {
+    // None of them may have a number that another one gets there.
+    var moved: [Int32] = []
+    defer { for number in moved { close(number) } }
+    for channel in channels { moved.append(try duplicate(channel, from: 16)) }
+    return try start("/proc/self/exe", arguments, variables: environ, descriptors: [nil, nil, 2] + moved)
   }
 
   /// Starts a program with the `descriptors` as numbers 0 to their count, `nil` for /dev/null, and no others; with no

@@ -19,9 +19,9 @@ extension SystemCall {
     try FileDescriptor("open \(path())") { Glibc.openat(directory, name, flags | O_CLOEXEC, mode) }
   }
 
-  /// One more number for what an open descriptor stands for, which no other program inherits.
-  static func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {
-    try perform("fcntl F_DUPFD_CLOEXEC") { Glibc.fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+  /// One more number, not below `least`, for what an open descriptor stands for, which no other program inherits.
+  static func duplicate(_ descriptor: Int32, from least: Int32 = 0) throws(SystemError) -> Int32 {
+    try perform("fcntl F_DUPFD_CLOEXEC") { Glibc.fcntl(descriptor, F_DUPFD_CLOEXEC, least) }
   }
 
   /// Takes up to as many bytes as `buffer` has room for; 0 at the end, `nil` where none are there yet.
@@ -170,6 +170,13 @@ extension SystemCall {
       _ = try ask(after: error) { broker throws(SystemError) in try broker.open(path, O_RDONLY | O_DIRECTORY) }
       return false
     }
+  }
+
+  /// Makes the directory of this name in another; `path` names it in an error.
+  static func makeDirectory(
+    _ name: String, in directory: Int32, mode: mode_t, path: @autoclosure () -> String
+  ) throws(SystemError) {
+    try perform("mkdir \(path())") { Glibc.mkdirat(directory, name, mode) }
   }
 
   /// Removes the file of this name from a directory; `path` names it in an error.

@@ -14,11 +14,6 @@ extension SystemCall {
     try FileDescriptor("landlock_create_ruleset") { oncilla_landlock_create(files, ports) }
   }
 
-  /// Allows accesses beneath an open directory.
-  static func landlockAllow(_ access: UInt64, beneath place: Int32, in rules: Int32) throws(SystemError) {
-    try perform("landlock_add_rule") { oncilla_landlock_allow_place(rules, place, access) }
-  }
-
   /// Allows accesses to a port of TCP.
   static func landlockAllow(_ access: UInt64, port: UInt16, in rules: Int32) throws(SystemError) {
     try perform("landlock_add_rule") { oncilla_landlock_allow_port(rules, port, access) }

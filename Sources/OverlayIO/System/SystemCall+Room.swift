@@ -34,18 +34,50 @@ extension SystemCall {
     }
   }
 
-  /// Waits for a message of at most `limit` bytes; the numbers of the descriptors that came with it are the caller's to
-  /// close. No bytes are the end of the channel.
-  static func receive(
-    _ channel: Int32, limit: Int
-  ) throws(SystemError) -> (bytes: [UInt8], descriptors: [Int32]) {
-    var buffer = [UInt8](repeating: 0, count: limit)
-    var descriptors: [Int32] = [-1, -1]
-    var number: Int32 = 0
-    let count = try perform("receive a message") {
-      oncilla_receive_message(channel, &buffer, limit, &descriptors, &number)
+  /// A message that came, and the descriptors that came with it, at most two. They are closed with it unless somebody
+  /// takes them.
+  struct Message: ~Copyable {
+    /// What it says; nothing at the end of the channel.
+    let bytes: [UInt8]
+    /// The descriptors.
+    var first: FileDescriptor?
+    var second: FileDescriptor?
+    /// How many came.
+    let count: Int
+
+    /// The number of the first one, good as long as it is not taken; `nil` if none came.
+    var firstNumber: Int32? {
+      switch first {
+      case .some(let file): file.number
+      case .none: nil
+      }
     }
-    return (Array(buffer.prefix(count)), Array(descriptors.prefix(Int(number))))
+  }
+
+  /// Waits for a message of at most `limit` bytes. Where the channel does not wait, `nil` says that there is none.
+  static func receive(_ channel: Int32, limit: Int) throws(SystemError) -> Message? {
+    var buffer = [UInt8](repeating: 0, count: limit)
+    var numbers: [Int32] = [-1, -1]
+    var count: Int32 = 0
+    let size = try attempt("receive a message") {
+      oncilla_receive_message(channel, &buffer, limit, &numbers, &count)
+    }
+    guard let size else { return nil }
+    return Message(
+      bytes: Array(buffer.prefix(size)), first: count > 0 ? FileDescriptor(owning: numbers[0]) : nil,
+      second: count > 1 ? FileDescriptor(owning: numbers[1]) : nil, count: Int(count))
+  }
+
+  /// Waits until one of these descriptors has something to read, or is at its end; for each whether it has.
+  static func wait(forAnyOf descriptors: [Int32]) throws(SystemError) -> [Bool] {
+    var requests = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    try perform("poll") { Glibc.poll(&requests, nfds_t(requests.count), -1) }
+    return requests.map { $0.revents != 0 }
+  }
+
+  /// Lets calls on a descriptor not wait.
+  static func refuseToWait(_ descriptor: Int32) throws(SystemError) {
+    try perform("fcntl O_NONBLOCK") { Glibc.fcntl(descriptor, F_SETFL, O_NONBLOCK) }
   }
 
   /// The capabilities that the process may use, a bit each.
@@ -93,11 +125,6 @@ extension SystemCall {
 
   /// The number of the process that started this one, and of another once that has ended.
   static var parent: Int32 { Glibc.getppid() }
-
-  /// Whether calls on a descriptor do not wait.
-  static func isNonblocking(_ descriptor: Int32) throws(SystemError) -> Bool {
-    try perform("fcntl F_GETFL") { Glibc.fcntl(descriptor, F_GETFL) } & O_NONBLOCK != 0
-  }
 
   /// Sets the name of the process that lists of processes show, of 15 bytes at most.
   static func setProcessName(_ name: String) { oncilla_set_process_name(name) }

@@ -18,6 +18,13 @@ extension SystemCall {
     try perform(act()) { Glibc.bind(socket, address, size) }
   }
 
+  /// Lets the socket send by this interface, and hear from it, alone. Only who has CAP_NET_RAW can take that back.
+  static func bind(_ socket: Int32, toInterface name: String) throws(SystemError) {
+    try perform("setsockopt SO_BINDTODEVICE") {
+      Glibc.setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name, socklen_t(name.utf8.count))
+    }
+  }
+
   /// Lets the socket take connections, as many as the system lets wait.
   static func listen(_ socket: Int32, _ act: @autoclosure () -> String = "listen") throws(SystemError) {
     try perform(act()) { Glibc.listen(socket, SOMAXCONN) }

@@ -21,11 +21,11 @@ func runDaemon(_ configuration: Configuration, from source: ConfigurationSource,
   return daemon.run()
 }
 
-/// Runs the daemon's helper, which the daemon alone starts: with the name of the instance, empty for the standard one,
-/// and the options of `oncilla run`; the process's exit status.
-func runHelper(_ arguments: [String]) -> Int32 {
+/// Runs a process of the daemon's, which the daemon alone starts: with the name of the instance, empty for the standard
+/// one, and the options of `oncilla run`; the process's exit status.
+func runHelper(_ arguments: [String], by run: (ConfigurationSource) -> Int32) -> Int32 {
   let name = arguments.first ?? ""
   let instance = name.isEmpty ? Instance.standard : try? Instance(name)
   guard let instance, let source = try? RunOptions.source(arguments.dropFirst(), for: instance) else { return 2 }
-  return RoomHelper.run(source)
+  return run(source)
 }

@@ -123,19 +123,19 @@ struct LookupServerTests {
   @Test("each identity that has a place for it is served there, and nobody else; what fails changes nothing")
   func services() throws {
     let other = try OnionName("7fd22jhmqgfl45j6")
-    let services = LookupServices(of: [name, other], on: loop, log: log)
+    let servers = LookupServers(of: [name, other], on: loop, log: log)
     let (one, two, three) = (directory.file("one"), directory.file("two"), directory.file("three"))
-    try services.apply(settings(.ask, first: "one", second: "two"))
+    try servers.apply(settings(.ask, first: "one", second: "two"))
     #expect(!isServed(one) && !isServed(two))
-    try services.apply(settings(.serve, first: "one", second: nil))
+    try servers.apply(settings(.serve, first: "one", second: nil))
     #expect(isServed(one))
-    try services.apply(settings(.serve, first: "one", second: "two"))
+    try servers.apply(settings(.serve, first: "one", second: "two"))
     #expect(isServed(one) && isServed(two))
     // The place of the second is taken by a file.
     try directory.write("three", "")
-    #expect(throws: ListenerError.self) { try services.apply(settings(.serve, first: "one", second: "three")) }
+    #expect(throws: ListenerError.self) { try servers.apply(settings(.serve, first: "one", second: "three")) }
     #expect(isServed(one) && isServed(two) && !isServed(three))
-    try services.apply(settings(.off, first: "one", second: "two"))
+    try servers.apply(settings(.off, first: "one", second: "two"))
     #expect(!isServed(one) && !isServed(two))
   }
 }

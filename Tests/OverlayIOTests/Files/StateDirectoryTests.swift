@@ -96,7 +96,8 @@ struct StateDirectoryTests {
     #expect(mkdir(path, 0o700) == 0)
     let calls = FaultInjection.run(failing: 0, with: 0) { state().removeNames() }
     #expect(!calls.contains { $0.hasPrefix("unlink") }, "a file system that cannot be written to would refuse it")
-    for ordinal in 1...calls.count {
+    // To open the directory changes nothing, so it never fails for that.
+    for ordinal in 1...calls.count where calls[ordinal - 1] != "open \(path)" {
       _ = FaultInjection.run(failing: ordinal, with: EROFS) { state().removeNames() }
     }
     #expect(sink.lines == [])
@@ -120,9 +121,9 @@ struct StateDirectoryTests {
 
   @Test("a file is replaced as a whole, whatever a crash left of it")
   func replaced() throws {
-    try StateDirectory.replace("leases", in: path, with: "a long first version")
+    try KeptFile("leases", in: path).replace(with: Array("a long first version".utf8))
     #expect(symlink(directory.file("elsewhere"), path + "/leases.new") == 0)
-    try StateDirectory.replace("leases", in: path, with: "second")
+    try KeptFile("leases", in: path).replace(with: Array("second".utf8))
     #expect(try directory.read("state/leases") == "second")
     #expect(state().leases() == "second")
     #expect(mode(path + "/leases") == 0o600)

@@ -24,8 +24,8 @@ struct RoomChannelTests {
     _ = FaultInjection.run(failing: 1, with: ENOMEM) { _ = try? channel.ask(.survey) }
     try reply(2)
     let answer = try channel.ask(.survey)
-    RoomChannel.close(answer.descriptors)
-    #expect(answer.reply == .number(2) && answer.descriptors.count == 1)
+    let (found, count) = (answer.reply, answer.count)
+    #expect(found == .number(2) && count == 1)
   }
 
   @Test("A request that could not be sent is owed no reply, and the end of the channel is an error")
@@ -34,8 +34,9 @@ struct RoomChannelTests {
     let channel = RoomChannel(owning: FileDescriptor(owning: ends.own))
     _ = FaultInjection.run(failing: 1, with: ENOBUFS) { _ = try? channel.ask(.survey) }
     try SystemCall.send(ends.other, RoomReply.number(1).message.bytes ?? [], with: [])
-    #expect(try channel.ask(.survey).reply == .number(1))
+    let found = try channel.ask(.survey).reply
+    #expect(found == .number(1))
     SystemCall.close(ends.other)
-    #expect(throws: SystemError.self) { try channel.ask(.survey) }
+    #expect(throws: SystemError.self) { _ = try channel.ask(.survey) }
   }
 }

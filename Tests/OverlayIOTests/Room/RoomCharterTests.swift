@@ -1,3 +1,4 @@
+import Glibc
 import OverlayCore
 import SystemProbes
 import Testing
@@ -92,21 +93,51 @@ struct RoomCharterTests {
   func files() throws {
     let lines = "hosts = /etc/tor/onioncat.hosts\nlog = /var/log/o.log\nstate-dir = /var/lib/o\nhosts-file = /etc/hosts"
     try withCharter(lines) { charter, directory in
-      #expect(charter.allows("/etc/tor/onioncat.hosts", .read))
-      #expect(charter.allows(directory.file("oncilla.conf"), .read))
-      #expect(charter.allows("/var/lib/o", .directory))
-      #expect(charter.allows("/etc/passwd", .read) && charter.allows("/etc/group", .read))
-      #expect(charter.isKept("/var/lib/o/names") && !charter.isKept("/var/lib/o/..") && !charter.isKept("/var/lib/o/"))
-      #expect(!charter.isKept("/var/lib/other") && !charter.isKept("/etc/shadow"))
-      #expect(charter.allows("/var/log/o.log", .log))
-      for path in ["/etc/shadow", "/var/log/o.log", "/var/lib/o", "/etc/hosts", "/etc/tor/../shadow", ""] {
-        #expect(!charter.allows(path, .read), "\(path)")
+      let own = directory.file("oncilla.conf")
+      for path in ["/etc/tor/onioncat.hosts", "/etc/passwd", "/etc/group", own] {
+        #expect(charter.allows(path, .read, for: .pump))
+        // Whoever speaks with Tor's control port reads what the configuration says, and nothing else.
+        #expect(charter.allows(path, .read, for: .torKeeper) == (path == own))
       }
-      #expect(!charter.allows("/etc/tor/onioncat.hosts", .log))
-      #expect(!charter.allows("/etc", .directory))
-      #expect(charter.allowsWatch("/etc/tor") && charter.allowsWatch("/"))
-      #expect(!charter.allowsWatch("/etc/to") && !charter.allowsWatch("/root"))
-      #expect(!charter.allowsWatch("") && !charter.allowsWatch("."))
+      #expect(charter.allows("/var/log/o.log", .log, for: .pump))
+      #expect(!charter.allows("/var/log/o.log", .log, for: .torKeeper))
+      for path in ["/etc/shadow", "/var/log/o.log", "/var/lib/o", "/etc/hosts", "/etc/tor/../shadow", ""] {
+        #expect(!charter.allows(path, .read, for: .pump), "\(path)")
+      }
+      #expect(!charter.allows("/etc/tor/onioncat.hosts", .log, for: .pump))
+      for path in ["/etc", "/var/lib/o"] { #expect(!charter.allows(path, .directory, for: .pump)) }
+    }
+  }
+
+  @Test("of a watched file's way changes are told, and neither that somebody reads nor that he opens it")
+  func watches() throws {
+    try withCharter("hosts = /etc/tor/onioncat.hosts") { charter, _ in
+      for mask in FileWatcher.masks {
+        #expect(charter.allowsWatch("/etc/tor", mask) && charter.allowsWatch("/", mask))
+        #expect(!charter.allowsWatch("/etc/to", mask) && !charter.allowsWatch("/root", mask))
+        #expect(!charter.allowsWatch("", mask) && !charter.allowsWatch(".", mask))
+        for event in [IN_OPEN, IN_ACCESS, IN_CLOSE_NOWRITE] { #expect(mask & UInt32(event) == 0) }
+      }
+      #expect(!charter.allowsWatch("/", UInt32(IN_OPEN)) && !charter.allowsWatch("/etc", 0))
+    }
+  }
+
+  @Test("of the state directory each has its own files, and the keys are not the daemon's")
+  func keptFiles() throws {
+    let directory = try TemporaryDirectory()
+    try directory.write(
+      "oncilla.conf",
+      "publish = tor\ntor-control = unix:/run/tor/control\nstate-dir = /var/lib/o\n"
+        + "identity = work,listen=127.0.0.1:9\n")
+    let source = ConfigurationSource(.standard, file: directory.file("oncilla.conf"))
+    let charter = RoomCharter(try source.load(), from: source)
+    let keys = ["identity.key", "identity-work.key"]
+    for name in StateDirectory.files + keys {
+      #expect(charter.isKept("/var/lib/o/\(name)", by: .torKeeper) == keys.contains(name), "\(name)")
+      #expect(charter.isKept("/var/lib/o/\(name)", by: .pump) == !keys.contains(name), "\(name)")
+    }
+    for path in ["/var/lib/o/..", "/var/lib/o/", "/var/lib/o/identity-home.key", "/var/lib/names", "/etc/shadow"] {
+      for client in RoomClient.allCases { #expect(!charter.isKept(path, by: client), "\(path)") }
     }
   }
 
@@ -117,19 +148,49 @@ struct RoomCharterTests {
     let source = ConfigurationSource(.standard, directory: directory.path)
     let charter = RoomCharter(try source.load(), from: source)
     for name in ["oncilla.conf", "conf.d/a.conf", "peers.d/bob.conf"] {
-      #expect(charter.allows("\(directory.path)/\(name)", .read), "\(name)")
+      #expect(charter.allows("\(directory.path)/\(name)", .read, for: .torKeeper), "\(name)")
     }
     for name in ["other.conf", "conf.d/../../shadow.conf", "conf.d/.a.conf", "conf.d/a", "peers.d/a/b.conf"] {
-      #expect(!charter.allows("\(directory.path)/\(name)", .read), "\(name)")
+      #expect(!charter.allows("\(directory.path)/\(name)", .read, for: .pump), "\(name)")
     }
   }
 
-  @Test("sockets are Tor's to connect to, and ours to remove")
+  @Test("sockets are Tor's to connect to, each by whom it is for, and ours to remove")
   func sockets() throws {
-    try withCharter("socks = unix:/run/tor/socks\ncontrol = /run/o.sock\ndns = unix:/run/dns") { charter, _ in
-      #expect(charter.allowsConnection(to: "/run/tor/socks") && !charter.allowsConnection(to: "/run/docker.sock"))
+    let lines =
+      "socks = unix:/run/tor/socks\ntor-control = unix:/run/tor/control\ncontrol = /run/o.sock\n"
+      + "dns = unix:/run/dns"
+    try withCharter(lines) { charter, _ in
+      for path in ["/run/tor/socks", "/run/tor/control", "/run/docker.sock"] {
+        #expect(charter.allowsConnection(to: path, for: .pump) == path.hasSuffix("socks"))
+        #expect(charter.allowsConnection(to: path, for: .torKeeper) == path.hasSuffix("control"))
+      }
       #expect(charter.allowsRemoval(of: "/run/o.sock") && charter.allowsRemoval(of: "/run/dns"))
       #expect(!charter.allowsRemoval(of: "/run/tor/socks"))
+    }
+  }
+
+  @Test("Tor's cookie is read by whoever speaks with its control port, and by nobody where there is none")
+  func cookie() throws {
+    for isUsed in [true, false] {
+      try withCharter(isUsed ? "tor-control = unix:/run/tor/control" : "") { charter, _ in
+        #expect(charter.mayBeCookie("/run/tor/control.authcookie", for: .torKeeper) == isUsed)
+        #expect(!charter.mayBeCookie("/run/tor/control.authcookie", for: .pump))
+        #expect(!charter.mayBeCookie("/etc/shadow", for: .torKeeper))
+      }
+    }
+  }
+
+  @Test("what is on one's list is not on the other's")
+  func lists() throws {
+    let everybodys: [RoomRequest] = [.open("/", .read), .connect("/"), .draft("/"), .finish("/")]
+    let daemons: [RoomRequest] = [
+      .privileged(.openTunnel), .survey, .configurationChanged, .watch("/", 1), .remove("/"), .keepHosts("/"),
+      .startHook(Hook(.up, "/bin/true"), try OnionName(RoomCharterTests.name), nil),
+    ]
+    for request in everybodys + daemons {
+      #expect(RoomClient.pump.mayAsk(for: request))
+      #expect(RoomClient.torKeeper.mayAsk(for: request) == everybodys.contains(request))
     }
   }
 

@@ -22,6 +22,7 @@ struct RoomRequestTests {
         .privileged(.becomeMulticastRouterPort), .survey, .configurationChanged,
         .configurationSettled(isNew: true), .configurationSettled(isNew: false),
         .open("/a b", .readPlain), .watch("/ü", 7), .connect("/run/tor/socks"), .remove("/run/s"),
+        .draft("/var/lib/o/names"), .finish("/var/lib/o/names"),
         .addHosts(["a b", ""]), .addHosts([]),
         .keepHosts("/etc/hosts"), .checkHook(Hook(.peerUp, "/bin/true")),
         .startHook(Hook(.up, "/bin/true"), name, nil), .startHook(Hook(.peerDown, "/bin/true"), name, peer),

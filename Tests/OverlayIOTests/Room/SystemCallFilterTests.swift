@@ -40,6 +40,12 @@ struct SystemCallFilterTests {
       .init(number: 3, verdict: .allowedIf(.oneOf(argument: 0, [1, 2, 10]))),
       .init(number: 4, verdict: .allowedIf(.all(argument: 1, bits: 0x10100))),
       .init(number: 5, verdict: .allowedIf(.none(argument: 2, bits: 4))),
+      .init(
+        number: 7,
+        verdict: .allowedIf([
+          [.oneOf(argument: 0, [1, 10]), .oneOf(argument: 1, [1], mask: 0xf), .none(argument: 2, bits: 6)],
+          [.oneOf(argument: 0, [2]), .all(argument: 1, bits: 3)],
+        ])),
     ], architecture: architecture)
 
   @Test("what is on the list is made, and everything else kills")
@@ -65,32 +71,70 @@ struct SystemCallFilterTests {
     #expect(try result(filter, 5, [0, 0, 7]) == SystemCallFilter.kill)
   }
 
-  @Test("no call of the daemon's list is one that starts a program, traces, mounts or changes who one is")
-  func list() throws {
-    let filter = try #require(RoomCalls.filter)
+  @Test("of rows of conditions all of one row hold")
+  func rows() throws {
+    for values: [UInt64] in [[1, 0x801, 9], [10, 1, 0], [2, 3, 6], [2, 0xf, 0]] {
+      #expect(try result(filter, 7, values) == SystemCallFilter.allow, "\(values)")
+    }
+    for values: [UInt64] in [[3, 1, 0], [1, 2, 0], [10, 0x802, 0], [1, 1, 2], [2, 1, 0], [0, 3, 0]] {
+      #expect(try result(filter, 7, values) == SystemCallFilter.kill, "\(values)")
+    }
+  }
+
+  private static let lists = ["pump": RoomCalls.pump, "torKeeper": RoomCalls.torKeeper]
+
+  @Test("no call of a list is one that starts a program, traces, mounts or changes who one is", arguments: lists.keys)
+  func list(_ name: String) throws {
+    let calls = try #require(SystemCallFilterTests.lists[name])
+    let filter = try #require(calls.filter)
     let architecture = filter.architecture
-    for number in RoomCalls.plain.compactMap({ SystemCall.callNumber($0) }) {
+    for number in calls.plain.compactMap({ SystemCall.callNumber($0) }) {
       let found = try result(filter, number, architecture: architecture)
       #expect(found == SystemCallFilter.allow)
     }
-    for number in ["execve", "setns", "prctl", "kill", "vfork"].compactMap({ SystemCall.callNumber($0) }) {
+    for number in ["execve", "setns", "prctl", "kill", "vfork", "chmod"].compactMap({ SystemCall.callNumber($0) }) {
       #expect(try result(filter, number, architecture: architecture) == SystemCallFilter.kill)
     }
     let socket = try #require(SystemCall.callNumber("socket"))
-    #expect(try result(filter, socket, [UInt64(AF_INET)], architecture: architecture) == SystemCallFilter.allow)
+    let stream = UInt64(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    let found = try result(filter, socket, [UInt64(AF_INET), stream], architecture: architecture)
+    #expect(found == SystemCallFilter.allow)
     for family in [AF_PACKET, AF_NETLINK] {
-      #expect(try result(filter, socket, [UInt64(family)], architecture: architecture) == SystemCallFilter.kill)
+      #expect(
+        try result(filter, socket, [UInt64(family), stream], architecture: architecture) == SystemCallFilter.kill)
+    }
+    let isPump = name == "pump"
+    for (family, type, protocolNumber, isAllowed) in [
+      (AF_INET6, SOCK_STREAM, IPPROTO_TCP, true), (AF_INET, SOCK_STREAM, 262, false),
+      (AF_INET, SOCK_STREAM, 132, false),
+      (AF_INET, SOCK_DGRAM, 0, false), (AF_INET6, SOCK_DGRAM, 0, false), (AF_UNIX, SOCK_STREAM, 0, false),
+      (AF_UNIX, SOCK_SEQPACKET, 0, false), (AF_UNIX, SOCK_DGRAM, 0, isPump),
+    ] {
+      let values = [UInt64(family), UInt64(type.rawValue) | stream & ~0xf, UInt64(protocolNumber)]
+      let found = try result(filter, socket, values, architecture: architecture)
+      #expect(found == (isAllowed ? SystemCallFilter.allow : SystemCallFilter.kill), "\(values)")
+    }
+    for (call, place) in [("sendto", 3), ("sendmsg", 2)] {
+      let number = try #require(SystemCall.callNumber(call))
+      for (flags, isAllowed) in [(UInt64(MSG_NOSIGNAL), true), (0x2000_0000, false)] {
+        let values = Array(repeating: UInt64(0), count: place) + [flags]
+        let found = try result(filter, number, values, architecture: architecture)
+        #expect(found == (isAllowed ? SystemCallFilter.allow : SystemCallFilter.kill), "\(call) \(flags)")
+      }
     }
     let clone = try #require(SystemCall.callNumber("clone"))
     #expect(try result(filter, clone, [UInt64(SIGCHLD)], architecture: architecture) == SystemCallFilter.kill)
     #expect(filter.instructions.count < 4_096, "the kernel takes no more (BPF_MAXINSNS)")
   }
 
-  @Test("every name of the list is one that some architecture has")
+  @Test("every name of a list is one that some architecture has")
   func names() {
     #if arch(x86_64)
-      for name in RoomCalls.plain + RoomCalls.conditional.map(\.name) {
-        #expect(SystemCall.callNumber(name) != nil, "\(name)")
+      for calls in SystemCallFilterTests.lists.values {
+        for name in calls.plain + calls.conditional.map(\.name) {
+          #expect(SystemCall.callNumber(name) != nil, "\(name)")
+        }
+        #expect(Set(calls.plain).count == calls.plain.count)
       }
     #endif
   }

@@ -1,0 +1,105 @@
+import Glibc
+import OverlayCore
+
+/// The process that speaks with Tor's control port, so that whoever takes the daemon over has nothing to say to Tor: it
+/// does what the configuration says, which it reads itself, and answers a closed list of requests from the daemon
+/// (`TorRequest`). It alone reads the keys of this host's onion services, and keeps new ones.
+///
+/// Like the helper it is this program, executed anew. It reads nothing that strangers send, and is shut into a room
+/// nevertheless: a user without rights, which opens no file, connects to the control port alone, and asks the helper, by a
+/// channel and a list of its own, for Tor's cookie and for the files of the configuration and of the keys.
+public final class TorKeeper {
+  /// The name that it is started by.
+  public static let name = "oncilla-tor"
+  // The numbers of its ends of the channels to the daemon and to the helper.
+  private static let daemon: Int32 = 3
+  private static let helper: Int32 = 4
+
+  private let source: ConfigurationSource
+  private var running: Configuration
+  private let loop: EventLoop
+  private let log: Log
+  private let desk: TorDesk
+  private let channel: EventSource<FileDescriptor>
+
+  /// Reads the configuration, and gives up all rights; `nil` where there is no control port.
+  private init?(_ source: ConfigurationSource) throws {
+    let helper = FileDescriptor(owning: TorKeeper.helper)
+    running = try source.load()
+    let settings = running.settings.daemon
+    guard let control = settings.torControl, let loop = EventLoop() else { return nil }
+    self.source = source
+    self.loop = loop
+    log = Log(level: .debug, sink: TorReportSink())
+    desk = TorDesk(settings, at: control, on: loop, log: log) { report in
+      if !TorKeeper.tell(report) { loop.stop() }
+    }
+    let account = try RoomLock.account(settings.user)
+    SystemCall.use(RoomChannel(owning: helper))
+    // The daemon tells what the kernel lacks, in one notice.
+    _ = try RoomLock.shut(as: account, connectingTo: [control.port].compactMap(\.self), making: .torKeeper)
+    channel = EventSource(FileDescriptor(owning: TorKeeper.daemon), on: loop)
+    channel.handle(.readable) { [unowned self] in answer() }
+    channel.start(.readable)
+  }
+
+  /// Does what it is for until the daemon ends; the exit status.
+  public static func run(_ source: ConfigurationSource) -> Int32 {
+    SystemCall.ignoreEndings()
+    SystemCall.setProcessName(name)
+    do {
+      guard let keeper = try TorKeeper(source) else { return 1 }
+      withExtendedLifetime(keeper) { keeper.work() }
+      return 0
+    } catch {
+      fail(error)
+      return 1
+    }
+  }
+
+  private func work() {
+    do { try desk.start() } catch { TorKeeper.fail(error) }
+    loop.run()
+  }
+
+  private static func fail(_ error: any Error) {
+    _ = tell(.failed("\(error)", isDenied: (error as? any PermissionError)?.isDenied == true))
+  }
+
+  /// Tells the daemon, which may have it wait; false if there is none any more.
+  fileprivate static func tell(_ report: TorReport) -> Bool {
+    guard let bytes = report.message.bytes else { return true }
+    return (try? SystemCall.send(daemon, bytes, with: [])) != nil
+  }
+
+  private func answer() {
+    let request: TorRequest?
+    do throws(SystemError) {
+      guard let message = try SystemCall.receive(TorKeeper.daemon, limit: RoomMessage.mostBytes) else { return }
+      request = RoomMessage(message.bytes).flatMap { TorRequest($0) }
+    } catch {
+      return loop.stop()
+    }
+    // Whoever sends what is no request is not the daemon that was started, or is at his end.
+    guard let request else { return loop.stop() }
+    do {
+      if request == .configurationChanged { readAgain() } else { try desk.take(request) }
+    } catch {
+      TorKeeper.fail(error)
+    }
+  }
+
+  private func readAgain() {
+    do throws(SettingError) {
+      running = ConfigurationChange(from: running, to: try source.load()).running
+      desk.apply(running.settings.daemon)
+    } catch {
+      log.warning("what the configuration says of Tor stays as it was: \(error)")
+    }
+  }
+}
+
+/// Has the daemon write lines of the log.
+private final class TorReportSink: LogSink {
+  func write(_ level: LogLevel, _ line: String) -> Bool { TorKeeper.tell(.line(level, line)) }
+}
