@@ -33,8 +33,17 @@ static const struct {
 #ifdef SYS_access
     {"access", SYS_access},
 #endif
+#ifdef SYS_acct
+    {"acct", SYS_acct},
+#endif
+#ifdef SYS_add_key
+    {"add_key", SYS_add_key},
+#endif
 #ifdef SYS_bind
     {"bind", SYS_bind},
+#endif
+#ifdef SYS_bpf
+    {"bpf", SYS_bpf},
 #endif
 #ifdef SYS_brk
     {"brk", SYS_brk},
@@ -62,6 +71,9 @@ static const struct {
 #endif
 #ifdef SYS_connect
     {"connect", SYS_connect},
+#endif
+#ifdef SYS_delete_module
+    {"delete_module", SYS_delete_module},
 #endif
 #ifdef SYS_epoll_create1
     {"epoll_create1", SYS_epoll_create1},
@@ -116,6 +128,9 @@ static const struct {
 #endif
 #ifdef SYS_fdatasync
     {"fdatasync", SYS_fdatasync},
+#endif
+#ifdef SYS_finit_module
+    {"finit_module", SYS_finit_module},
 #endif
 #ifdef SYS_flock
     {"flock", SYS_flock},
@@ -180,6 +195,9 @@ static const struct {
 #ifdef SYS_getuid
     {"getuid", SYS_getuid},
 #endif
+#ifdef SYS_init_module
+    {"init_module", SYS_init_module},
+#endif
 #ifdef SYS_inotify_add_watch
     {"inotify_add_watch", SYS_inotify_add_watch},
 #endif
@@ -189,8 +207,35 @@ static const struct {
 #ifdef SYS_inotify_rm_watch
     {"inotify_rm_watch", SYS_inotify_rm_watch},
 #endif
+#ifdef SYS_io_uring_enter
+    {"io_uring_enter", SYS_io_uring_enter},
+#endif
+#ifdef SYS_io_uring_register
+    {"io_uring_register", SYS_io_uring_register},
+#endif
+#ifdef SYS_io_uring_setup
+    {"io_uring_setup", SYS_io_uring_setup},
+#endif
 #ifdef SYS_ioctl
     {"ioctl", SYS_ioctl},
+#endif
+#ifdef SYS_ioperm
+    {"ioperm", SYS_ioperm},
+#endif
+#ifdef SYS_iopl
+    {"iopl", SYS_iopl},
+#endif
+#ifdef SYS_kcmp
+    {"kcmp", SYS_kcmp},
+#endif
+#ifdef SYS_kexec_file_load
+    {"kexec_file_load", SYS_kexec_file_load},
+#endif
+#ifdef SYS_kexec_load
+    {"kexec_load", SYS_kexec_load},
+#endif
+#ifdef SYS_keyctl
+    {"keyctl", SYS_keyctl},
 #endif
 #ifdef SYS_kill
     {"kill", SYS_kill},
@@ -222,6 +267,9 @@ static const struct {
 #ifdef SYS_mmap
     {"mmap", SYS_mmap},
 #endif
+#ifdef SYS_modify_ldt
+    {"modify_ldt", SYS_modify_ldt},
+#endif
 #ifdef SYS_mprotect
     {"mprotect", SYS_mprotect},
 #endif
@@ -240,11 +288,23 @@ static const struct {
 #ifdef SYS_open
     {"open", SYS_open},
 #endif
+#ifdef SYS_open_by_handle_at
+    {"open_by_handle_at", SYS_open_by_handle_at},
+#endif
 #ifdef SYS_openat
     {"openat", SYS_openat},
 #endif
+#ifdef SYS_perf_event_open
+    {"perf_event_open", SYS_perf_event_open},
+#endif
+#ifdef SYS_pidfd_getfd
+    {"pidfd_getfd", SYS_pidfd_getfd},
+#endif
 #ifdef SYS_pipe2
     {"pipe2", SYS_pipe2},
+#endif
+#ifdef SYS_pivot_root
+    {"pivot_root", SYS_pivot_root},
 #endif
 #ifdef SYS_poll
     {"poll", SYS_poll},
@@ -261,8 +321,23 @@ static const struct {
 #ifdef SYS_prlimit64
     {"prlimit64", SYS_prlimit64},
 #endif
+#ifdef SYS_process_madvise
+    {"process_madvise", SYS_process_madvise},
+#endif
+#ifdef SYS_process_vm_readv
+    {"process_vm_readv", SYS_process_vm_readv},
+#endif
+#ifdef SYS_process_vm_writev
+    {"process_vm_writev", SYS_process_vm_writev},
+#endif
+#ifdef SYS_ptrace
+    {"ptrace", SYS_ptrace},
+#endif
 #ifdef SYS_pwrite64
     {"pwrite64", SYS_pwrite64},
+#endif
+#ifdef SYS_quotactl
+    {"quotactl", SYS_quotactl},
 #endif
 #ifdef SYS_read
     {"read", SYS_read},
@@ -275,6 +350,9 @@ static const struct {
 #endif
 #ifdef SYS_readv
     {"readv", SYS_readv},
+#endif
+#ifdef SYS_reboot
+    {"reboot", SYS_reboot},
 #endif
 #ifdef SYS_recvfrom
     {"recvfrom", SYS_recvfrom},
@@ -290,6 +368,9 @@ static const struct {
 #endif
 #ifdef SYS_renameat2
     {"renameat2", SYS_renameat2},
+#endif
+#ifdef SYS_request_key
+    {"request_key", SYS_request_key},
 #endif
 #ifdef SYS_restart_syscall
     {"restart_syscall", SYS_restart_syscall},
@@ -357,6 +438,12 @@ static const struct {
 #ifdef SYS_statx
     {"statx", SYS_statx},
 #endif
+#ifdef SYS_swapoff
+    {"swapoff", SYS_swapoff},
+#endif
+#ifdef SYS_swapon
+    {"swapon", SYS_swapon},
+#endif
 #ifdef SYS_sysinfo
     {"sysinfo", SYS_sysinfo},
 #endif
@@ -380,6 +467,9 @@ static const struct {
 #endif
 #ifdef SYS_unlinkat
     {"unlinkat", SYS_unlinkat},
+#endif
+#ifdef SYS_userfaultfd
+    {"userfaultfd", SYS_userfaultfd},
 #endif
 #ifdef SYS_vfork
     {"vfork", SYS_vfork},

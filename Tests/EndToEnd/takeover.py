@@ -18,9 +18,10 @@ _NAMES = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax ri
           "fs gs").split()
 # The numbers on x86-64 of the calls that tests make.
 NUMBERS = {
-    "read": 0, "open": 2, "mmap": 9, "mprotect": 10, "ioctl": 16, "socket": 41, "connect": 42, "sendto": 44, "recvfrom": 45, "sendmsg": 46, "bind": 49, "fork": 57, "execve": 59, "kill": 62,
-    "ptrace": 101, "setuid": 105, "prctl": 157, "mount": 165, "init_module": 175, "openat": 257, "unshare": 272, "setns": 308,
-    "process_vm_readv": 310, "bpf": 321, "io_uring_setup": 425, "getpid": 39,
+    "read": 0, "open": 2, "mmap": 9, "mprotect": 10, "ioctl": 16, "getpid": 39, "socket": 41, "connect": 42, "sendto": 44,
+    "recvfrom": 45, "sendmsg": 46, "bind": 49, "fork": 57, "execve": 59, "kill": 62, "ptrace": 101, "setuid": 105,
+    "prctl": 157, "mount": 165, "init_module": 175, "keyctl": 250, "inotify_init1": 294, "openat": 257, "unshare": 272,
+    "setns": 308, "process_vm_readv": 310, "bpf": 321, "io_uring_setup": 425,
 }
 
 
@@ -38,7 +39,8 @@ def _request(kind, pid, data=None):
 
 
 def call(pid, name, *arguments):
-    """What a call returned, a negative error number where it failed. Texts are put where the process has room for them.
+    """What a call returned, a negative error number where it failed. Texts are put where the process has room for them,
+    and what is called with the address of that place to make one.
     Raises Killed if it was the last thing that the process did."""
     return _call(pid, name, arguments)[0]
 
@@ -73,6 +75,8 @@ def _call(pid, name, arguments):
         place = before.rsp - 65536
         numbers, texts = [], []
         for argument in arguments:
+            if callable(argument):
+                argument = argument(place)
             if isinstance(argument, (str, bytes, pathlib.Path)):
                 data = argument if isinstance(argument, bytes) else os.fsencode(argument) + b"\0"
                 memory.seek(place)

@@ -18,6 +18,7 @@ from tor_control import LoneTor
 
 NAME = onion_name("room")
 NOBODY = 65534
+OTHER = 61234
 NO_RIGHTS = f"{0:016x}"
 
 
@@ -71,6 +72,8 @@ def test_the_daemon_is_nobody_and_its_helper_has_what_it_needs(locked):
     wanted = sum(1 << number for number in (0, 1, 2, 3, 5, 12, 21))
     assert int(found["CapEff"], 16) & ~wanted == 0 and int(found["CapEff"], 16) & 1 << 12
     assert found["CapEff"] == found["CapPrm"] and found["CapAmb"] == NO_RIGHTS
+    # It has a list of system calls of its own, and needs to promise nothing for it, which would be for its hooks, too.
+    assert found["Seccomp"] == "2" and found["NoNewPrivs"] == "0"
     names = sorted(os.readlink(f"/proc/{locked.pid}/fd/{number}") for number in os.listdir(f"/proc/{locked.pid}/fd"))
     assert "/dev/net/tun" in names
 
@@ -143,6 +146,28 @@ def test_what_the_daemons_user_kept_is_kept_on(namespaces, daemons, proxy, tmp_p
     daemon.wait_for_interface()
     daemon.stop()
     assert (state / "mac").stat().st_uid == NOBODY and (state / "mac").stat().st_mode & 0o077 == 0
+
+
+def test_a_state_directory_is_made_for_whom_the_one_belongs_to_that_it_is_in(namespaces, daemons, proxy, tmp_path):
+    for path in [tmp_path, *tmp_path.parents][:3]:
+        path.chmod(0o711)
+    place = tmp_path / "mine"
+    place.mkdir()
+    os.chown(place, OTHER, OTHER)
+    arguments = dict(onion=NAME, netns=namespaces(), socks=proxy.address, state_dir=place / "state",
+                     options=["--mode", "tap"])
+    daemon = daemons(**arguments)
+    daemon.wait_for_interface()
+    daemon.stop()
+    kept = place / "state" / "mac"
+    for path in (place / "state", kept):
+        assert path.stat().st_uid == OTHER and path.stat().st_mode & 0o077 == 0, path
+    assert "cannot be" not in daemon.log(), daemon.log()
+    address = kept.read_text()
+    daemon.start()
+    daemon.wait_for_interface()
+    daemon.stop()
+    assert kept.read_text() == address
 
 
 def test_a_link_in_the_state_directory_gives_nothing_away(namespaces, daemons, proxy, tmp_path):
@@ -266,6 +291,8 @@ def test_a_hook_has_the_rights_of_who_started_the_daemon(namespaces, daemons, pr
     wait_until((tmp_path / "rights").exists, what="the hook")
     found = dict(line.split(":\t", 1) for line in (tmp_path / "rights").read_text().splitlines() if ":\t" in line)
     assert found["Uid"].split() == ["0"] * 4 and found["CapEff"] == status(os.getpid())["CapEff"]
+    # But for calls that no hook needs.
+    assert found["Seccomp"] == "2" and found["NoNewPrivs"] == "0"
     assert_locked(daemon)
 
 
@@ -281,6 +308,8 @@ FORBIDDEN = [
     ("socket", socket.AF_INET, socket.SOCK_DGRAM, 0), ("socket", socket.AF_INET6, socket.SOCK_DGRAM, 0),
     ("socket", socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP), ("socket", socket.AF_UNIX, socket.SOCK_STREAM, 0),
     ("sendto", 0, "x", 1, MSG_FASTOPEN, 0, 0), ("sendmsg", 0, "x", MSG_FASTOPEN),
+    # The helper makes queues of what happens to files.
+    ("inotify_init1", 0),
 ]
 
 
@@ -331,14 +360,23 @@ if platform.machine() == "x86_64":
         names = {int(number): os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
         return sorted(number for number, name in names.items() if name[8:-1] in inodes and name.startswith("socket:["))
 
-    def ask_helper(pid, kind, *fields):
-        """What the helper answers to a request in the daemon's name: a number that says what it is, and texts."""
-        channel, = channels_of(pid)[:1]
+    def message_of(kind, *fields):
+        """A request as it is sent: a number that says what it is, and texts."""
         message = bytes([kind])
         for field in fields:
             text = os.fsencode(field)
             message += struct.pack("!H", len(text)) + text
+        return message
+
+    def ask_helper(pid, kind, *fields):
+        """What the helper answers to a request in the name of the daemon, or of who speaks with Tor."""
+        # Of the channels of the latter the first leads to the daemon.
+        channel = channels_of(pid)[1 if status_name(pid) == "oncilla-tor" else 0]
+        message = message_of(kind, *fields)
         assert takeover.call(pid, "sendto", channel, message, len(message), 0, 0, 0) == len(message)
+        return answer_at(pid, channel)
+
+    def answer_at(pid, channel):
         answer = takeover.receive(pid, channel)
         texts, rest = [], answer[1:]
         while rest:
@@ -347,8 +385,60 @@ if platform.machine() == "x86_64":
             rest = rest[2 + size:]
         return answer[0], texts
 
-    OPEN, CONNECT, DRAFT, FINISH = 22, 24, 33, 34
-    FAILED, DENIED = 8, str(errno.EACCES)
+    SURVEY, OPEN, WATCH, CONNECT, REMOVE, DRAFT, FINISH = 20, 22, 23, 24, 25, 33, 34
+    QUEUE, END_QUEUE, DISCARD = 35, 36, 37
+    NUMBER, FAILED, DENIED = 1, 8, str(errno.EACCES)
+    O_PATH = 0x200000
+
+    def test_who_takes_the_daemon_over_hands_the_helper_nothing_to_use(locked, tmp_path):
+        """A descriptor that comes along is of any kind, such as one by which no call works."""
+        assert len(channels_of(locked.pid)) == 1
+        helper, (channel,) = helper_of(locked), channels_of(locked.pid)
+        given = takeover.call(locked.pid, "openat", HERE, "/", O_PATH, 0)
+        assert given > 0
+        for queue in ("0", str(given)):
+            message = message_of(WATCH, "/", "0", queue)
+
+            def envelope(place):
+                """struct msghdr, its iovec, the descriptor (SCM_RIGHTS) and the message, at this place."""
+                rights = struct.pack("=QiiiI", 20, socket.SOL_SOCKET, socket.SCM_RIGHTS, given, 0)
+                vector = struct.pack("=QQ", place + 56 + 16 + len(rights), len(message))
+                header = struct.pack("=QIIQQQQII", 0, 0, 0, place + 56, 1, place + 56 + 16, len(rights), 0, 0)
+                return header + vector + rights + message
+
+            assert takeover.call(locked.pid, "sendmsg", channel, envelope, 0) == len(message)
+            answer, texts = answer_at(locked.pid, channel)
+            assert (answer, texts[0]) == (FAILED, DENIED), texts
+        assert helper_of(locked) == helper
+
+    def test_who_takes_the_daemon_over_has_few_queues_of_changes_and_watches_what_is_read(locked):
+        numbers = []
+        while (answer := ask_helper(locked.pid, QUEUE))[0] == NUMBER:
+            numbers += answer[1]
+            assert len(numbers) <= 16
+        assert answer[1][0] == DENIED
+        assert ask_helper(locked.pid, WATCH, "/root", str(0x8), numbers[0])[0] == FAILED
+        assert ask_helper(locked.pid, END_QUEUE, numbers[0])[0] == 0
+        assert ask_helper(locked.pid, END_QUEUE, numbers[0])[0] == FAILED
+        assert ask_helper(locked.pid, QUEUE)[0] == NUMBER
+
+    def test_a_draft_that_nobody_finishes_goes_with_the_daemon(locked):
+        kept, other = locked.state_dir / "names", locked.state_dir / "leases"
+        for path in (kept, other):
+            assert ask_helper(locked.pid, DRAFT, path)[0] == 0
+        drafts = {path.with_name(f"{path.name}.new") for path in (kept, other)}
+        assert drafts <= set(locked.state_dir.iterdir())
+        assert ask_helper(locked.pid, DISCARD, other)[0] == 0
+        assert not drafts.isdisjoint(locked.state_dir.iterdir()) and not (locked.state_dir / "leases.new").exists()
+        locked.stop()
+        assert drafts.isdisjoint(locked.state_dir.iterdir())
+
+    def test_the_helper_makes_no_call_that_neither_it_nor_a_hook_needs(locked):
+        helper = helper_of(locked)
+        assert takeover.call(helper, "getpid") == helper
+        for call in (("io_uring_setup", 1, 0), ("process_vm_readv", helper, 0, 0, 0, 0, 0), ("ptrace", 0, 0, 0, 0),
+                     ("keyctl", 0, -3, 0, 0, 0), ("bpf", 0, 0, 0), ("init_module", 0, 0, 0)):
+            assert takeover.call(helper, *call) == -errno.EPERM, call
 
     @pytest.fixture
     def tor():
@@ -367,6 +457,8 @@ if platform.machine() == "x86_64":
         key = daemon.state_dir / "identity.key"
         assert tor.holds(key) and key.stat().st_uid == 0 and key.stat().st_mode & 0o077 == 0
         assert set(children_of(daemon)) == {"oncilla-helper", "oncilla-tor"}
+        # One to each, and none of those between them.
+        assert len(channels_of(daemon.pid)) == 2
         assert_locked(daemon)
         assert connect(daemon.pid, port) == -errno.EACCES
         assert takeover.call(daemon.pid, "openat", HERE, key, os.O_RDONLY, 0) == -errno.EACCES
@@ -407,7 +499,13 @@ if platform.machine() == "x86_64":
         assert_without_rights(pid, NOBODY)
         for path in ("/etc/hostname", daemon.state_dir, daemon.log_path):
             assert takeover.call(pid, "openat", HERE, path, os.O_RDONLY, 0) == -errno.EACCES
-        assert connect(pid, int(proxy.address.rpartition(":")[2])) == -errno.EACCES
+        for port in (int(proxy.address.rpartition(":")[2]), free_port()):
+            assert connect(pid, port) == -errno.EACCES
+        # What is for the daemon alone the helper does not do for it.
+        for kind, *fields in ((SURVEY,), (QUEUE,), (REMOVE, daemon.directory / "control.sock"),
+                              (DRAFT, daemon.state_dir / "names"), (OPEN, daemon.state_dir / "names", "read")):
+            answer, texts = ask_helper(pid, kind, *fields)
+            assert answer == FAILED and texts[0] == DENIED, (kind, texts)
         daemon.kill()
         wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 5, what="the process to end")
 

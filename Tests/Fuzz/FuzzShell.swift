@@ -186,7 +186,7 @@ final class FuzzShell {
     case .flush(let circuit): flush(circuit, room: room)
     case .close(let circuit): forget(circuit)
     case .probeTor: node.torProbed(isReachable: tor != .isNotThere, turn: &turn)
-    case .torReachable, .read, .refreshService, .serveLookup, .trimMemory, .tell: break
+    case .torReachable, .read, .refreshLookup, .serveLookup, .trimMemory, .tell: break
     }
   }
 

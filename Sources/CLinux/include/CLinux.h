@@ -117,12 +117,14 @@ int oncilla_set_capabilities(uint64_t capabilities, bool is_inherited);
 void oncilla_drop_bounding_capabilities(void);
 int oncilla_clear_ambient_capabilities(void);
 int oncilla_refuse_new_privileges(void);
+int oncilla_end_with_parent(void);
 int oncilla_refuse_dumps(void);
 void oncilla_set_process_name(const char *name);
 
 // landlock_create_ruleset(2), landlock_add_rule(2) and landlock_restrict_self(2), because the C library has none of them:
 // the version that the kernel has; a set of rules that denies these accesses to files (LANDLOCK_ACCESS_FS_…) and ports of
-// TCP (LANDLOCK_ACCESS_NET_…), whose descriptor is returned; the exception for a port; and the calling thread put under it, with those that it begins. 0 or more, or -1 with errno.
+// TCP (LANDLOCK_ACCESS_NET_…), whose descriptor is returned; the exception for a port; and the calling thread put under
+// it, with those that it begins. 0 or more, or -1 with errno.
 int oncilla_landlock_version(void);
 int oncilla_landlock_create(uint64_t files, uint64_t ports);
 int oncilla_landlock_allow_port(int ruleset, uint16_t port, uint64_t access);

@@ -74,8 +74,8 @@ public enum NodeAction: Equatable, Sendable {
   case probeTor
   /// Tor came into reach or went out of it.
   case torReachable(Bool)
-  /// Have Tor look anew for the service of this name, before it is asked.
-  case refreshService(OnionName)
+  /// Have Tor look anew for the service of this host's lookup name with this index, before it is asked.
+  case refreshLookup(UInt8)
   /// Serve this host's lookup names with all indices up to this one.
   case serveLookup(upTo: UInt8)
   /// Return memory that was freed to the system.

@@ -15,7 +15,7 @@ extension PeerTable {
     while let step = lookupCheck.step(at: now) {
       switch step {
       case .refresh(let index):
-        if let key = ownLookupKey(index) { out.perform(.refreshService(key.name)) }
+        if ownLookupKey(index) != nil { out.perform(.refreshLookup(index)) }
       case .ask(let index):
         guard let key = ownLookupKey(index), hasRoomToDial(isConfigured: false, in: streams) else {
           lookupCheck.postpone(at: now, random: Double.random(in: 0..<1, using: &random))

@@ -63,7 +63,7 @@ extension Daemon {
     let lookups = LookupServers(of: names, on: loop, log: log)
     try lookups.apply(settings)
     self.lookups = lookups
-    pump.refreshService = { [unowned self] name in tor?.ask(.fetch(name)) }
+    pump.refreshLookup = { [unowned self] index, number in tor?.ask(.refreshLookup(index, of: number)) }
     pump.serveLookup = { [unowned self] index, number in tor?.ask(.serveLookup(upTo: index, of: number)) }
     hosts = try watchHosts(for: pump)
     keepNames()

@@ -169,7 +169,9 @@ public final class Daemon {
       handlers: TorLink.Handlers(
         found: { [unowned self] names in beginOrFail(as: names) },
         changed: { [unowned self] state in torChanged(to: state) },
-        failed: { [unowned self] reason, isDenied in fail(reason, status: isDenied ? 4 : 1) },
+        failed: { [unowned self] reason, isDenied in
+          if !isStopping { fail(reason, status: isDenied ? 4 : 1) }
+        },
         ended: { [unowned self] in
           if !isStopping { fail("the process that speaks with Tor's control port has ended: start the daemon again") }
         }))

@@ -7,8 +7,8 @@ final class IdentitySockets {
   private let identity: Host.Identity
   private let loop: EventLoop
   private let told: (NodeEvent) -> Void
-  /// Has Tor look anew for the service of a name.
-  var refreshService: (OnionName) -> Void = { _ in }
+  /// Has Tor look anew for the service of the lookup name with this index of this identity.
+  var refreshLookup: (UInt8) -> Void = { _ in }
   /// Has this identity served by all lookup names up to the one with this index.
   var serveLookup: (UInt8) -> Void = { _ in }
   private let port: HostPort
@@ -114,7 +114,7 @@ final class IdentitySockets {
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: tor.look()
     case .torReachable(let isReachable): tor.note(isReachable: isReachable)
-    case .refreshService(let name): refreshService(name)
+    case .refreshLookup(let index): refreshLookup(index)
     case .serveLookup(let index): serveLookup(index)
     case .trimMemory: oncilla_trim_memory()
     case .tell(let event): told(event)

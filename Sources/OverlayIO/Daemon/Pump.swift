@@ -12,8 +12,8 @@ final class Pump {
   private let told: (NodeEvent) -> Void
   private let deviceGone: () -> Void
   private var nextComplaint = Instant(nanoseconds: 0)
-  /// Has Tor look anew for the service of a name.
-  var refreshService: (OnionName) -> Void = { _ in }
+  /// Has Tor look anew for the service of the lookup name with this index of the identity with this number.
+  var refreshLookup: (_ index: UInt8, _ number: Int) -> Void = { _, _ in }
   /// Has the identity with this number served by all lookup names up to the one with this index.
   var serveLookup: (_ index: UInt8, _ number: Int) -> Void = { _, _ in }
 
@@ -48,7 +48,7 @@ final class Pump {
         self.log.write(event, at: place)
         self.told(event)
       }
-      sockets.refreshService = { [unowned self] name in refreshService(name) }
+      sockets.refreshLookup = { [unowned self] index in refreshLookup(index, number) }
       sockets.serveLookup = { [unowned self] index in serveLookup(index, number) }
       identities[identity] = sockets
       self.places[identity] = place

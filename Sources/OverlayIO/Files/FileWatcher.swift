@@ -6,7 +6,7 @@ import Glibc
 /// above it that exists, for the next name on the way down. A change counts when the writer closes the file, so that
 /// a half-written one is not read.
 final class FileWatcher: Pollable {
-  private let queue: FileDescriptor
+  private let queue: FileEventQueue
   /// The directories on the way to the file, the outermost first.
   private let directories: [String]
   /// The names that are looked for in each of `directories`.
@@ -21,12 +21,12 @@ final class FileWatcher: Pollable {
   init(path: String) throws(SystemError) {
     self.path = path
     (directories, names) = FileWatcher.way(to: path)
-    queue = try SystemCall.fileEvents()
+    queue = try FileEventQueue.make()
     try arm()
   }
 
   /// Readable when `drain` has something to do.
-  public var descriptor: Int32 { queue.number }
+  public var descriptor: Int32 { queue.file.number }
 
   /// Takes what the kernel told, without waiting. True if the file may have appeared, changed or gone: read it again.
   func drain() throws(SystemError) -> Bool {
@@ -36,7 +36,7 @@ final class FileWatcher: Pollable {
     var buffer = [UInt8](repeating: 0, count: 4096)
     // Bounded, so that a busy directory cannot hold up the loop: what is left makes the descriptor readable again.
     for _ in 0..<16 {
-      guard let count = try SystemCall.read(queue.number, into: &buffer, "read inotify") else { break }
+      guard let count = try SystemCall.read(queue.file.number, into: &buffer, "read inotify") else { break }
       for event in FileWatcher.events(in: buffer.prefix(count)) {
         let isLoss = event.mask & FileWatcher.losses != 0
         if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
@@ -101,7 +101,7 @@ final class FileWatcher: Pollable {
   /// The watch of what is at `path`; `nil` where nothing is, or nothing that may be read.
   private func add(_ path: String, _ mask: UInt32) throws(SystemError) -> Int32? {
     do {
-      return try SystemCall.watch(path, mask, in: queue.number)
+      return try queue.watch(path, mask)
     } catch {
       if [ENOENT, ENOTDIR, EACCES, ELOOP].contains(error.number) { return nil }
       throw error
@@ -110,7 +110,7 @@ final class FileWatcher: Pollable {
 
   private func remove(_ watch: Int32) {
     // The kernel has already dropped the watch of what was deleted.
-    if watch >= 0 { try? SystemCall.endWatch(watch, in: queue.number) }
+    if watch >= 0 { try? queue.end(watch) }
   }
 
   private static let directoryMask = UInt32(

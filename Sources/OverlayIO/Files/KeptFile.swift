@@ -21,12 +21,22 @@ struct KeptFile {
   /// Writes it, for its owner alone, in a directory that is made where it is missing, for the owner alone. Whatever
   /// happens meanwhile, the old one is there or the new one; it stands on the disk when this returns.
   func replace(with bytes: [UInt8]) throws(SystemError) {
-    guard let broker = SystemCall.broker else {
-      try SystemCall.makeDirectory(directory, mode: 0o700)
-      return try OpenDirectory(directory).replace(name, with: bytes)
-    }
+    if let broker = SystemCall.broker { return try replace(with: bytes, by: broker) }
+    try SystemCall.makeDirectory(directory, mode: 0o700)
+    try OpenDirectory(directory).replace(name, with: bytes)
+  }
+
+  /// Writes it where a broker makes the draft and puts it in its place.
+  func replace(with bytes: [UInt8], by broker: any PathBroker) throws(SystemError) {
     let draft = try broker.draft(of: path)
-    try SystemCall.writeAll(draft.number, bytes, "write \(path)")
+    do throws(SystemError) {
+      try SystemCall.writeAll(draft.number, bytes, "write \(path)")
+      // Whoever writes waits for the disk here, and the broker, for whom others wait, finds little left to wait for.
+      try SystemCall.synchronize(draft.number, path: path)
+    } catch {
+      try? broker.discard(path)
+      throw error
+    }
     try broker.finish(path)
   }
 

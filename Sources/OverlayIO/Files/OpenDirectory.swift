@@ -176,6 +176,14 @@ struct OpenDirectory: ~Copyable {
     try SystemCall.synchronize(directory, path: self.path)
   }
 
+  /// Removes the draft of the file of this name, unless another one, of another inode, stands there meanwhile.
+  func discard(_ name: String, ifDraftIs inode: ino_t) throws(SystemError) {
+    let draft = "\(name).new"
+    let found = try SystemCall.open(
+      draft, in: file.number, SystemCall.placeFlag | O_NOFOLLOW, path: "\(path)/\(draft)")
+    if try SystemCall.status(found.number).st_ino == inode { try remove(draft) }
+  }
+
   /// Makes a file for this user alone.
   private func make(_ name: String) throws(SystemError) -> FileDescriptor {
     let path = "\(path)/\(name)"

@@ -7,6 +7,8 @@ struct RoomCalls {
   let plain: [String]
   /// Those whose arguments matter.
   let conditional: [(name: String, verdict: SystemCallFilter.Verdict)]
+  /// What becomes of the others.
+  var otherwise = SystemCallFilter.kill
 
   /// Those of the daemon, which reads what strangers send.
   static var pump: RoomCalls {
@@ -15,9 +17,9 @@ struct RoomCalls {
         "epoll_wait", "epoll_pwait", "epoll_pwait2", "read", "write", "writev", "readv", "recvfrom", "recvmsg",
         "clock_gettime", "timerfd_settime", "epoll_ctl", "futex", "accept4", "close", "connect", "getsockopt",
         "setsockopt", "shutdown", "bind", "listen", "getsockname", "getpeername", "epoll_create1", "eventfd2",
-        "timerfd_create", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "poll", "ppoll", "pipe2",
+        "timerfd_create", "inotify_add_watch", "inotify_rm_watch", "poll", "ppoll", "pipe2",
         // Files: what opens or changes them fails, and the helper is asked.
-        "open", "openat", "pread64", "pwrite64", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx",
+        "open", "openat", "fsync", "pread64", "pwrite64", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx",
         "getdents64", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "unlink", "unlinkat", "flock",
         "statfs", "fstatfs", "umask", "getcwd",
       ] + common,
@@ -34,11 +36,25 @@ struct RoomCalls {
         "epoll_wait", "epoll_pwait", "epoll_pwait2", "read", "write", "writev", "recvfrom", "recvmsg", "clock_gettime",
         "timerfd_settime", "epoll_ctl", "futex", "close", "connect", "getsockopt", "setsockopt", "shutdown",
         "timerfd_create", "poll", "ppoll",
-        "open", "openat", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx", "getdents64", "access", "faccessat",
-        "faccessat2", "readlink", "readlinkat",
+        "open", "openat", "fsync", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx", "getdents64", "access",
+        "faccessat", "faccessat2", "readlink", "readlinkat",
       ] + common,
       conditional: [("socket", .allowedIf([tcp]))] + commonConditional)
   }
+
+  /// Those that neither the helper nor a hook makes, which inherits the list and is any program but these: what looks into
+  /// other processes, changes the kernel, or is much of it for little use.
+  static var helper: RoomCalls {
+    RoomCalls(
+      plain: [], conditional: withheld.map { ($0, .fails(EPERM)) }, otherwise: SystemCallFilter.allow)
+  }
+
+  private static let withheld = [
+    "acct", "add_key", "bpf", "delete_module", "finit_module", "init_module", "io_uring_enter", "io_uring_register",
+    "io_uring_setup", "ioperm", "iopl", "kcmp", "kexec_file_load", "kexec_load", "keyctl", "modify_ldt",
+    "open_by_handle_at", "perf_event_open", "pidfd_getfd", "pivot_root", "process_madvise", "process_vm_readv",
+    "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key", "swapoff", "swapon", "userfaultfd",
+  ]
 
   // A connection of TCP, and no other protocol of streams, which Landlock's rules for ports would not see: MPTCP, SCTP.
   private static var tcp: [SystemCallFilter.Condition] {
@@ -97,6 +113,6 @@ struct RoomCalls {
       // Not every architecture has all of them: aarch64 lacks open, which has openat.
       SystemCall.callNumber(name).map { SystemCallFilter.Rule(number: $0, verdict: verdict) }
     }
-    return SystemCallFilter(rules: rules, architecture: architecture)
+    return SystemCallFilter(rules: rules, architecture: architecture, otherwise: otherwise)
   }
 }

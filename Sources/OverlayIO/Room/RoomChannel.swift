@@ -57,7 +57,7 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
   }
 
   /// Asks.
-  func ask(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomAnswer {
+  func ask(_ request: RoomRequest) throws(SystemError) -> RoomAnswer {
     guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -65,7 +65,7 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
       owed -= 1
       _ = try receive()
     }
-    try SystemCall.send(end.number, bytes, with: descriptor.map { [$0] } ?? [])
+    try SystemCall.send(end.number, bytes, with: [])
     let answer = try receive()
     if case .failed(let error) = answer.reply { throw error }
     return answer
@@ -86,9 +86,21 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
     return try askForFile(.open(path, use), "open \(path)")
   }
 
+  /// Makes a queue of changes, which the helper has, too.
+  func fileEvents() throws(SystemError) -> FileEventQueue {
+    var answer = try ask(.fileEvents)
+    guard case .number(let number) = answer.reply, let queue = answer.take() else {
+      throw SystemError(call: "inotify_init1", number: EACCES)
+    }
+    return FileEventQueue(owning: queue, number: number)
+  }
+
+  /// Has the helper close its own descriptor of a queue.
+  func endFileEvents(_ number: Int32) { _ = try? ask(.endFileEvents(number)) }
+
   /// Lets a queue hear of changes at a path.
   func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {
-    guard case .number(let number) = try ask(.watch(path, mask), with: queue).reply else {
+    guard case .number(let number) = try ask(.watch(path, mask, queue: queue)).reply else {
       throw SystemError(call: "inotify_add_watch \(path)", number: EACCES)
     }
     return number
@@ -106,6 +118,9 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
 
   /// Puts the draft in the file's place.
   func finish(_ path: String) throws(SystemError) { _ = try ask(.finish(path)) }
+
+  /// Removes the draft.
+  func discard(_ path: String) throws(SystemError) { _ = try ask(.discard(path)) }
 
   /// Removes a socket or a kept file of the daemon's.
   func remove(_ path: String) throws(SystemError) { _ = try ask(.remove(path)) }

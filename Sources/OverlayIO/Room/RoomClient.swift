@@ -18,7 +18,7 @@ enum RoomClient: CaseIterable {
   /// Whether requests of this kind are on its list at all.
   func mayAsk(for request: RoomRequest) -> Bool {
     switch request {
-    case .open, .connect, .draft, .finish: true
+    case .open, .connect, .draft, .finish, .discard: true
     default: self == .pump
     }
   }

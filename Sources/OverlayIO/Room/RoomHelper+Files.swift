@@ -4,16 +4,23 @@ import OverlayCore
 /// What the helper does about files and programs.
 extension RoomHelper {
   func answerFile(
-    _ request: RoomRequest, _ descriptor: Int32?, for client: RoomClient
+    _ request: RoomRequest, for client: RoomClient
   ) throws(SystemError) -> RoomReply {
     switch request {
     case .open(let path, let use):
       sent.append(try open(path, use, for: client))
       return .done
-    case .watch(let path, let mask):
-      guard let descriptor, charter.allowsWatch(path, mask) else { return refusal("inotify_add_watch \(path)") }
+    case .fileEvents: return try makeQueue()
+    case .endFileEvents(let number):
+      guard queues.remove(number) != nil else { return refusal("close queue \(number)") }
+      SystemCall.close(number)
+      return .done
+    case .watch(let path, let mask, let queue):
+      guard queues.contains(queue), charter.allowsWatch(path, mask) else {
+        return refusal("inotify_add_watch \(path)")
+      }
       let file = try TrustedPath.open(path, SystemCall.placeFlag, serving: account?.user)
-      return .number(try SystemCall.watch(file.pathByNumber, mask, in: descriptor))
+      return .number(try SystemCall.watch(file.pathByNumber, mask, in: queue))
     case .connect(let path):
       guard charter.allowsConnection(to: path, for: client) else { return refusal("connect to \(path)") }
       let file = try TrustedPath.open(path, SystemCall.placeFlag)
@@ -37,7 +44,20 @@ extension RoomHelper {
       guard charter.isKept(path, by: client), let draft = drafts.removeValue(forKey: path) else {
         return refusal("write \(path)")
       }
-      try keptDirectory(of: path).finish(StateDirectory.name(of: path), ifDraftIs: draft)
+      let directory = try keptDirectory(of: path)
+      let name = StateDirectory.name(of: path)
+      do throws(SystemError) {
+        try directory.finish(name, ifDraftIs: draft)
+      } catch {
+        try? directory.discard(name, ifDraftIs: draft)
+        throw error
+      }
+      return .done
+    case .discard(let path):
+      guard charter.isKept(path, by: client), let draft = drafts.removeValue(forKey: path) else {
+        return refusal("unlink \(path)")
+      }
+      try keptDirectory(of: path).discard(StateDirectory.name(of: path), ifDraftIs: draft)
       return .done
     case .addHosts(let new):
       guard lines.count + new.count <= RoomHelper.mostHostsLines,
@@ -90,14 +110,43 @@ extension RoomHelper {
     if isMade {
       let place = try TrustedPath.place(of: path, follows: true, serving: account?.user)
       do throws(SystemError) {
-        if place.name != "." {
-          try SystemCall.makeDirectory(place.name, in: place.directory.number, mode: 0o700, path: path)
-        }
+        if place.name != "." { try makeDirectory(at: place, path) }
       } catch {
         if error.number != EEXIST { throw error }
       }
     }
     return OpenDirectory(try TrustedPath.open(path, O_RDONLY | O_DIRECTORY, serving: account?.user), at: path)
+  }
+
+  /// Makes a directory, which belongs to whom the one belongs that it is in, as every file in it will.
+  private func makeDirectory(at place: borrowing TrustedPath.Place, _ path: String) throws(SystemError) {
+    try SystemCall.makeDirectory(place.name, in: place.directory.number, mode: 0o700, path: path)
+    let owner = try SystemCall.status(place.directory.number)
+    guard owner.st_uid != SystemCall.user else { return }
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+    let made = try SystemCall.open(place.name, in: place.directory.number, flags, path: path)
+    // He may have put another of root's in its place, which he gets only if there is nothing in it.
+    guard try SystemCall.names(in: made.number, path: path, limit: 1).isEmpty else { throw refused("mkdir \(path)") }
+    try SystemCall.give(made.number, to: owner.st_uid, owner.st_gid, path: path)
+  }
+
+  /// Removes what a client began to write and did not finish, or all of that. A half of a key is nobody's.
+  func discardDrafts(of client: RoomClient?) {
+    for (path, draft) in drafts where client.map({ charter.isKept(path, by: $0) }) ?? true {
+      drafts[path] = nil
+      guard let directory = try? keptDirectory(of: path) else { continue }
+      try? directory.discard(StateDirectory.name(of: path), ifDraftIs: draft)
+    }
+  }
+
+  /// Makes a queue that the daemon gets and this process keeps.
+  private func makeQueue() throws(SystemError) -> RoomReply {
+    guard queues.count < RoomHelper.mostQueues else { return refusal("inotify_init1") }
+    let queue = try SystemCall.fileEvents()
+    sent.append(try SystemCall.duplicate(queue.number))
+    let kept = try SystemCall.duplicate(queue.number)
+    queues.insert(kept)
+    return .number(kept)
   }
 
   private func remove(_ path: String, for client: RoomClient) throws(SystemError) {

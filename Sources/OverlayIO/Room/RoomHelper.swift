@@ -13,6 +13,8 @@ public final class RoomHelper {
   public static let name = "oncilla-helper"
   // More hooks than run at the same time, with those that the daemon ends itself.
   static let mostHooks = 64
+  // Two files are watched, and one of them may be another one after the configuration was read again.
+  static let mostQueues = 16
   static let mostHostsLines = 1 << 16
   // An address, a petname with its zone, and an onion name.
   static let mostHostsLineBytes = 512
@@ -30,6 +32,8 @@ public final class RoomHelper {
   var lines: [String] = []
   // The inodes of the drafts of kept files, by the paths of these: one that another daemon began is not finished here.
   var drafts: [String: ino_t] = [:]
+  // The queues of inotify(7) that the daemon has, too.
+  var queues: Set<Int32> = []
   // Descriptors that go with the next reply, which owns them.
   var sent: [Int32] = []
 
@@ -56,6 +60,7 @@ public final class RoomHelper {
     }
     reply(.done, to: .pump)
     while helper.clients.contains(.pump) { helper.answerNext() }
+    helper.discardDrafts(of: nil)
     for process in helper.running { helper.hooks.end(process) }
     return 0
   }
@@ -63,6 +68,7 @@ public final class RoomHelper {
   /// Keeps of the rights of whoever started the daemon those that requests need.
   private static func keepLittle(_ settings: DaemonSettings) throws(SystemError) {
     try SystemCall.refuseDumps()
+    try leaveOutCalls()
     var wanted: [SystemCall.Capability] = [
       .administerNetwork, .changeOwner, .changeModes, .overridePermissions, .readEverything, .signalOthers,
     ]
@@ -70,6 +76,18 @@ public final class RoomHelper {
     let kept = try SystemCall.capabilities() & wanted.reduce(0) { $0 | $1.bit }
     // Hooks that are not root's inherit what a service manager gave the daemon.
     try SystemCall.keepCapabilities(kept, isInherited: SystemCall.user != 0)
+  }
+
+  /// Gives up the system calls that neither it nor a hook needs, for good. The daemon tells where the kernel has no such
+  /// lists. Root gives no promise for that, so that its hooks run programs with rights of their own, such as su.
+  private static func leaveOutCalls() throws(SystemError) {
+    do throws(SystemError) {
+      _ = try RoomLock.bind(to: .helper)
+    } catch {
+      guard error.isDenied else { throw error }
+      try SystemCall.refuseNewPrivileges()
+      _ = try RoomLock.bind(to: .helper)
+    }
   }
 
   /// Hands over a reply; whether the client has one.
@@ -90,6 +108,7 @@ public final class RoomHelper {
     guard let ready = try? SystemCall.wait(forAnyOf: clients.map(\.channel)) else { return clients = [] }
     for (client, isReady) in zip(clients, ready) where isReady && !answerNext(of: client) {
       clients.removeAll { $0 == client }
+      discardDrafts(of: client)
     }
   }
 
@@ -105,6 +124,7 @@ public final class RoomHelper {
   }
 
   private func answer(_ message: borrowing SystemCall.Message, of client: RoomClient) -> Bool {
+    // Descriptors that came along are closed, whatever they are: one that may be anything is not to be used.
     // Whoever sends what is no request is not the process that was started, nor is whoever got its end of the channel.
     guard let request = RoomMessage(message.bytes).flatMap({ RoomRequest($0) }), SystemCall.parent == parent else {
       return false
@@ -113,7 +133,7 @@ public final class RoomHelper {
     do throws(PrivilegeError) {
       answer =
         client.mayAsk(for: request)
-        ? try self.answer(request, message.firstNumber, for: client) : refusal("do that for this process")
+        ? try self.answer(request, for: client) : refusal("do that for this process")
     } catch {
       if case .failed(_, let error) = error, !isAboutInterface(request) {
         answer = .failed(error)
@@ -137,7 +157,7 @@ public final class RoomHelper {
   func refusal(_ what: String) -> RoomReply { .failed(SystemError(call: what, number: EACCES)) }
 
   private func answer(
-    _ request: RoomRequest, _ descriptor: Int32?, for client: RoomClient
+    _ request: RoomRequest, for client: RoomClient
   ) throws(PrivilegeError) -> RoomReply {
     switch request {
     case .privileged(let request):
@@ -163,7 +183,7 @@ public final class RoomHelper {
     default: break
     }
     do throws(SystemError) {
-      return try answerFile(request, descriptor, for: client)
+      return try answerFile(request, for: client)
     } catch {
       throw .failed(act: "", error)
     }

@@ -50,9 +50,9 @@ final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
 
   // MARK: - Requests
 
-  private func ask(_ request: RoomRequest, with descriptor: Int32? = nil) throws(SystemError) -> RoomAnswer {
+  private func ask(_ request: RoomRequest) throws(SystemError) -> RoomAnswer {
     guard let channel else { throw SystemError(call: "ask the helper", number: EPIPE) }
-    return try channel.ask(request, with: descriptor)
+    return try channel.ask(request)
   }
 
   private static func check(_ reply: RoomReply) throws(PrivilegeError) {

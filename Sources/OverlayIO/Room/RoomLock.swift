@@ -22,9 +22,11 @@ enum RoomLock {
   }
 
   /// Gives up all rights, for good, what `Landlock` does not allow where those are the ports, and all system calls but
-  /// these. The process has one thread. What the kernel lacks for that is returned, in words.
+  /// these. The process has one thread, and with `endsWithParent` the kernel ends it when the one ends that started it,
+  /// whatever it waits for. What the kernel lacks for that is returned, in words.
   static func shut(
-    as account: UserFiles.Account?, connectingTo ports: [UInt16], making calls: RoomCalls
+    as account: UserFiles.Account?, connectingTo ports: [UInt16], making calls: RoomCalls,
+    endsWithParent: Bool = false
   ) throws(PrivilegeError) -> [String] {
     let landlock: Landlock
     do throws(SystemError) {
@@ -46,17 +48,19 @@ enum RoomLock {
       try SystemCall.keepCapabilities(0)
       try SystemCall.refuseNewPrivileges()
       try SystemCall.refuseDumps()
+      // The kernel forgets it when a process becomes another user.
+      if endsWithParent { try SystemCall.endWithParent() }
       try landlock.enforce()
       // Last: it takes away what the calls before it need.
-      if try !bound(to: calls) { missing.append("filters of system calls (seccomp)") }
+      if try !bind(to: calls) { missing.append("filters of system calls (seccomp)") }
     } catch {
-      throw .failed(act: "give up the rights of the daemon", error)
+      throw .failed(act: "give up the rights of the process", error)
     }
     return missing
   }
 
   /// Leaves the process the system calls of its list; whether the kernel can, and has the calls that the list knows.
-  private static func bound(to calls: RoomCalls) throws(SystemError) -> Bool {
+  static func bind(to calls: RoomCalls) throws(SystemError) -> Bool {
     guard let filter = calls.filter else { return false }
     do throws(SystemError) {
       try SystemCall.install(filter.instructions)

@@ -29,8 +29,12 @@ enum RoomRequest: Equatable {
   case configurationSettled(isNew: Bool)
   /// A file that the configuration names, or a part of the configuration, is opened.
   case open(String, Use)
-  /// The queue of inotify(7) that comes along hears of these events of such a file, or of a directory on the way to it.
-  case watch(String, UInt32)
+  /// A queue of inotify(7) is made, whose number the reply tells: both have it.
+  case fileEvents
+  /// The helper closes its descriptor of the queue of this number.
+  case endFileEvents(Int32)
+  /// The queue of this number hears of these events of such a file, or of a directory on the way to it.
+  case watch(String, UInt32, queue: Int32)
   /// A socket is connected to Tor's UNIX socket at the path.
   case connect(String)
   /// The daemon's own socket at the path, or a file that it keeps, is removed.
@@ -39,6 +43,8 @@ enum RoomRequest: Equatable {
   case draft(String)
   /// It takes that place.
   case finish(String)
+  /// It is removed.
+  case discard(String)
   /// These lines come into the block of a hosts file with `keepHosts`, behind those before.
   case addHosts([String])
   /// The lines are put into the hosts file at the path.
@@ -65,11 +71,14 @@ extension RoomRequest {
     case .configurationChanged: RoomMessage(21)
     case .configurationSettled(let isNew): RoomMessage(32, [isNew ? "1" : "0"])
     case .open(let path, let use): RoomMessage(22, [path, use.rawValue])
-    case .watch(let path, let mask): RoomMessage(23, [path, "\(mask)"])
+    case .fileEvents: RoomMessage(35)
+    case .endFileEvents(let number): RoomMessage(36, ["\(number)"])
+    case .watch(let path, let mask, let queue): RoomMessage(23, [path, "\(mask)", "\(queue)"])
     case .connect(let path): RoomMessage(24, [path])
     case .remove(let path): RoomMessage(25, [path])
     case .draft(let path): RoomMessage(33, [path])
     case .finish(let path): RoomMessage(34, [path])
+    case .discard(let path): RoomMessage(37, [path])
     case .addHosts(let lines): RoomMessage(26, lines)
     case .keepHosts(let path): RoomMessage(27, [path])
     case .checkHook(let hook): RoomMessage(28, hook.fields)
@@ -96,13 +105,18 @@ extension RoomRequest {
     case (22, 2):
       guard let use = Use(rawValue: fields[1]) else { return nil }
       self = .open(fields[0], use)
-    case (23, 2):
-      guard let mask = UInt32(plain: fields[1]) else { return nil }
-      self = .watch(fields[0], mask)
+    case (35, 0): self = .fileEvents
+    case (36, 1):
+      guard let number = Int32(plain: fields[0]) else { return nil }
+      self = .endFileEvents(number)
+    case (23, 3):
+      guard let mask = UInt32(plain: fields[1]), let queue = Int32(plain: fields[2]) else { return nil }
+      self = .watch(fields[0], mask, queue: queue)
     case (24, 1): self = .connect(fields[0])
     case (25, 1): self = .remove(fields[0])
     case (33, 1): self = .draft(fields[0])
     case (34, 1): self = .finish(fields[0])
+    case (37, 1): self = .discard(fields[0])
     case (26, 0...RoomRequest.mostLines): self = .addHosts(fields)
     case (27, 1): self = .keepHosts(fields[0])
     case (28, 2):

@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 
 /// A list of the system calls that a process may make from then on, as a program that the kernel runs before each call
-/// (seccomp(2), classic BPF). Whoever makes another one is killed, with all its threads.
+/// (seccomp(2), classic BPF), or of those that it may not make. Whoever makes another one, or one of another architecture,
+/// is killed, with all its threads.
 struct SystemCallFilter {
   /// What an argument has to be for a call to be allowed. Of each the lower 32 bits count, which are all that the kernel
   /// takes of it where such a condition is used.
@@ -59,6 +60,8 @@ struct SystemCallFilter {
   let rules: [Rule]
   /// The architecture whose numbers they are (`AUDIT_ARCH_…`).
   let architecture: UInt32
+  /// What the program returns for a call that is not on the list.
+  var otherwise = SystemCallFilter.kill
 
   /// The program.
   var instructions: [sock_filter] {
@@ -77,7 +80,7 @@ struct SystemCallFilter {
         sock_filter(code: SystemCallFilter.jumpIfEqual, jt: 0, jf: UInt8(body.count), k: rule.number))
       program += body
     }
-    program.append(SystemCallFilter.result(SystemCallFilter.kill))
+    program.append(SystemCallFilter.result(otherwise))
     return program
   }
 

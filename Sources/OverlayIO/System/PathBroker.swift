@@ -3,7 +3,11 @@
 protocol PathBroker: AnyObject, Sendable {
   /// Opens what stands at `path`, as these `O_…` flags say. Throws EACCES where that is not allowed.
   func open(_ path: String, _ flags: Int32) throws(SystemError) -> FileDescriptor
-  /// Lets a queue of inotify(7) tell of these events of what stands at `path`; the number of that watch.
+  /// Makes a queue of inotify(7), which it keeps, too.
+  func fileEvents() throws(SystemError) -> FileEventQueue
+  /// Keeps the queue that it calls by this number no longer.
+  func endFileEvents(_ number: Int32)
+  /// Lets the queue that it calls by this number tell of these events of what stands at `path`; the number of that watch.
   func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32
   /// A socket that does not wait and is connected to the UNIX socket at `path`.
   func connect(toPath path: String) throws(SystemError) -> FileDescriptor
@@ -11,6 +15,8 @@ protocol PathBroker: AnyObject, Sendable {
   func draft(of path: String) throws(SystemError) -> FileDescriptor
   /// Lets what was written to the draft take the place of the file at `path`.
   func finish(_ path: String) throws(SystemError)
+  /// Removes the draft of the file at `path`, which is not to take its place.
+  func discard(_ path: String) throws(SystemError)
   /// Removes the socket, or the kept file, at `path`.
   func remove(_ path: String) throws(SystemError)
 }

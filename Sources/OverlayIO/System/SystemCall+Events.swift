@@ -68,11 +68,7 @@ extension SystemCall {
 
   /// Lets a queue tell of these events (`IN_…`) of what stands at `path`; the number of that watch.
   static func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {
-    do throws(SystemError) {
-      return try perform("inotify_add_watch \(path)") { Glibc.inotify_add_watch(queue, path, mask) }
-    } catch {
-      return try ask(after: error) { broker throws(SystemError) in try broker.watch(path, mask, in: queue) }
-    }
+    try perform("inotify_add_watch \(path)") { Glibc.inotify_add_watch(queue, path, mask) }
   }
 
   /// Lets a queue tell no more of a watch; EINVAL where the kernel has dropped it already.

@@ -44,14 +44,6 @@ extension SystemCall {
     var second: FileDescriptor?
     /// How many came.
     let count: Int
-
-    /// The number of the first one, good as long as it is not taken; `nil` if none came.
-    var firstNumber: Int32? {
-      switch first {
-      case .some(let file): file.number
-      case .none: nil
-      }
-    }
   }
 
   /// Waits for a message of at most `limit` bytes. Where the channel does not wait, `nil` says that there is none.
@@ -121,6 +113,11 @@ extension SystemCall {
   /// Keeps other processes of the same user from looking into this one.
   static func refuseDumps() throws(SystemError) {
     try perform("prctl PR_SET_DUMPABLE") { oncilla_refuse_dumps() }
+  }
+
+  /// Has the kernel kill this process when the one that started it ends, until it becomes another user.
+  static func endWithParent() throws(SystemError) {
+    try perform("prctl PR_SET_PDEATHSIG") { oncilla_end_with_parent() }
   }
 
   /// The number of the process that started this one, and of another once that has ended.

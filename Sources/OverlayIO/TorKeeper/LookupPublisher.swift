@@ -37,6 +37,11 @@ final class LookupPublisher {
     tellTor()
   }
 
+  /// The lookup name with this index of the identity with this number; `nil` if there is no such identity.
+  func lookupName(_ index: UInt8, of number: Int) -> OnionName? {
+    names.indices.contains(number) ? LookupKey(of: names[number].address, index: index)?.name : nil
+  }
+
   private func end(_ number: Int) {
     for index in LookupKey.indices {
       let service = LookupPublisher.number(of: number, index)

@@ -44,7 +44,8 @@ final class TorDesk {
       guard port == nil, case .hostnameFile? = settings.identities.first?.name else { return }
       try begin(as: [name])
     case .serveLookup(let index, let number): lookups?.serve(upTo: index, of: number)
-    case .fetch(let name): if fetches.take(at: loop.now) { port?.fetch(name) }
+    case .refreshLookup(let index, let number):
+      if let name = lookups?.lookupName(index, of: number), fetches.take(at: loop.now) { port?.fetch(name) }
     case .configurationChanged: break
     }
   }

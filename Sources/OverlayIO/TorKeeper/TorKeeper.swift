@@ -5,6 +5,10 @@ import OverlayCore
 /// does what the configuration says, which it reads itself, and answers a closed list of requests from the daemon
 /// (`TorRequest`). It alone reads the keys of this host's onion services, and keeps new ones.
 ///
+/// The daemon, the helper and this process read the configuration one after the other when they begin. Whoever changes it
+/// in that moment has them do different things until it is read again, and gains nothing: none does more than what it
+/// read itself.
+///
 /// Like the helper it is this program, executed anew. It reads nothing that strangers send, and is shut into a room
 /// nevertheless: a user without rights, which opens no file, connects to the control port alone, and asks the helper, by a
 /// channel and a list of its own, for Tor's cookie and for the files of the configuration and of the keys.
@@ -25,6 +29,7 @@ public final class TorKeeper {
   /// Reads the configuration, and gives up all rights; `nil` where there is no control port.
   private init?(_ source: ConfigurationSource) throws {
     let helper = FileDescriptor(owning: TorKeeper.helper)
+    let parent = SystemCall.parent
     running = try source.load()
     let settings = running.settings.daemon
     guard let control = settings.torControl, let loop = EventLoop() else { return nil }
@@ -37,7 +42,11 @@ public final class TorKeeper {
     let account = try RoomLock.account(settings.user)
     SystemCall.use(RoomChannel(owning: helper))
     // The daemon tells what the kernel lacks, in one notice.
-    _ = try RoomLock.shut(as: account, connectingTo: [control.port].compactMap(\.self), making: .torKeeper)
+    _ = try RoomLock.shut(
+      as: account, connectingTo: [control.port].compactMap(\.self), making: .torKeeper,
+      endsWithParent: true)
+    // It may have ended before the kernel was told.
+    guard SystemCall.parent == parent else { return nil }
     channel = EventSource(FileDescriptor(owning: TorKeeper.daemon), on: loop)
     channel.handle(.readable) { [unowned self] in answer() }
     channel.start(.readable)
@@ -68,7 +77,8 @@ public final class TorKeeper {
 
   /// Tells the daemon, which may have it wait; false if there is none any more.
   fileprivate static func tell(_ report: TorReport) -> Bool {
-    guard let bytes = report.message.bytes else { return true }
+    let tooLong = TorReport.line(.warning, "what Tor said is too long to be told")
+    guard let bytes = report.message.bytes ?? tooLong.message.bytes else { return true }
     return (try? SystemCall.send(daemon, bytes, with: [])) != nil
   }
 

@@ -21,6 +21,8 @@ final class TorLink {
   /// What is known of Tor.
   private(set) var state = TorState.initial
 
+  // Requests that the channel had no room for. No two of them are the same, so there are not many.
+  private var waiting: [TorRequest] = []
   private let process: Int32
   private var channel: EventSource<FileDescriptor>?
   private let log: Log
@@ -41,6 +43,7 @@ final class TorLink {
     self.channel = channel
     channel.handle(.readable) { [unowned self] in read() }
     channel.start(.readable)
+    channel.handle(.writable) { [unowned self] in send() }
   }
 
   deinit {
@@ -49,20 +52,28 @@ final class TorLink {
     _ = try? SystemCall.ending(of: process, waits: true)
   }
 
-  /// Asks for something.
+  /// Asks for something, as soon as the process takes it: one that is stopped takes nothing for a while.
   func ask(_ request: TorRequest) {
-    guard let channel, let bytes = request.message.bytes else { return }
-    do throws(SystemError) {
-      try SystemCall.send(channel.file.number, bytes, with: [])
-    } catch {
-      // A few hundred requests fit, which nobody waits with but who is stopped. One to look anew comes again.
-      if case .fetch = request, error.number == EAGAIN { return }
-      end()
+    if !waiting.contains(request) { waiting.append(request) }
+    send()
+  }
+
+  private func send() {
+    guard let channel else { return }
+    while let bytes = waiting.first?.message.bytes {
+      do throws(SystemError) {
+        try SystemCall.send(channel.file.number, bytes, with: [])
+      } catch {
+        return error.number == EAGAIN ? channel.start(.writable) : end()
+      }
+      waiting.removeFirst()
     }
+    channel.cancel(.writable)
   }
 
   private func end() {
     channel?.cancel(.readable)
+    channel?.cancel(.writable)
     handlers.ended()
   }
 

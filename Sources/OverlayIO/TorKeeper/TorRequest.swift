@@ -8,8 +8,9 @@ enum TorRequest: Equatable {
   case named(OnionName)
   /// The identity with this number is to be found by all lookup names up to the one with this index.
   case serveLookup(upTo: UInt8, of: Int)
-  /// Tor looks anew for the service of a name, which the SOCKS port would have it look for, too.
-  case fetch(OnionName)
+  /// Tor looks anew for the service of the lookup name with this index of the identity with this number, before the
+  /// daemon asks whether it is found by it.
+  case refreshLookup(UInt8, of: Int)
   /// The configuration is read again: by the process itself, which takes nobody's word for what it says.
   case configurationChanged
 
@@ -18,7 +19,7 @@ enum TorRequest: Equatable {
     switch self {
     case .named(let name): RoomMessage(0, ["\(name)"])
     case .serveLookup(let index, let number): RoomMessage(1, ["\(index)", "\(number)"])
-    case .fetch(let name): RoomMessage(2, ["\(name)"])
+    case .refreshLookup(let index, let number): RoomMessage(2, ["\(index)", "\(number)"])
     case .configurationChanged: RoomMessage(3)
     }
   }
@@ -27,14 +28,14 @@ enum TorRequest: Equatable {
   init?(_ message: RoomMessage) {
     let fields = message.fields
     switch (message.kind, fields.count) {
-    case (0, 1), (2, 1):
+    case (0, 1):
       guard let name = try? OnionName(fields[0]) else { return nil }
-      self = message.kind == 0 ? .named(name) : .fetch(name)
-    case (1, 2):
+      self = .named(name)
+    case (1, 2), (2, 2):
       guard let index = UInt8(plain: fields[0]), LookupKey.indices.contains(index),
         let number = Int(plain: fields[1]), (0..<DaemonSettings.mostIdentities).contains(number)
       else { return nil }
-      self = .serveLookup(upTo: index, of: number)
+      self = message.kind == 1 ? .serveLookup(upTo: index, of: number) : .refreshLookup(index, of: number)
     case (3, 0): self = .configurationChanged
     default: return nil
     }

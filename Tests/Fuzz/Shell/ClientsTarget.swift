@@ -77,12 +77,18 @@ enum ClientsTarget {
     return nil
   }
 
-  /// What the daemon and its helper send each other is what it says, to the last byte.
+  /// What the daemon, its helper and whoever speaks with Tor for it send each other is what it says, to the last byte.
   private static func room(_ bytes: [UInt8]) {
     guard let message = RoomMessage(bytes) else { return }
     check(message.bytes == bytes, "a message is another when it is written again")
     if let request = RoomRequest(message), let again = request.message.bytes {
       check(RoomMessage(again).flatMap { RoomRequest($0) } == request, "a request is another when it is read again")
+    }
+    if let request = TorRequest(message), let again = request.message.bytes {
+      check(RoomMessage(again).flatMap { TorRequest($0) } == request, "a request is another when it is read again")
+    }
+    if let report = TorReport(message), let again = report.message.bytes {
+      check(RoomMessage(again).flatMap { TorReport($0) } == report, "a report is another when it is read again")
     }
     if let reply = RoomReply(message), let again = reply.message.bytes {
       check(RoomMessage(again).flatMap { RoomReply($0) } != nil, "a reply is none when it is read again")

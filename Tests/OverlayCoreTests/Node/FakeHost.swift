@@ -37,7 +37,7 @@ final class FakeHost {
   /// What the node said of Tor.
   var torChanges: [Bool] = []
   /// What the node wanted Tor to look for anew.
-  var refreshed: [OnionName] = []
+  var refreshed: [UInt8] = []
   /// By which indices the node wanted its lookup name to be served.
   var servedLookups: [UInt8] = []
   /// How often the node wanted freed memory to be given back.

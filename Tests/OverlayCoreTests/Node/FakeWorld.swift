@@ -192,8 +192,8 @@ final class FakeWorld {
         host.torProbed(isReachable: isTorReachable, at: now)
       case .torReachable(let isReachable):
         host.torChanges.append(isReachable)
-      case .refreshService(let name):
-        host.refreshed.append(name)
+      case .refreshLookup(let index):
+        host.refreshed.append(index)
       case .serveLookup(let index):
         host.servedLookups.append(index)
       case .trimMemory:

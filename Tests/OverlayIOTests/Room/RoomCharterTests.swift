@@ -183,9 +183,10 @@ struct RoomCharterTests {
 
   @Test("what is on one's list is not on the other's")
   func lists() throws {
-    let everybodys: [RoomRequest] = [.open("/", .read), .connect("/"), .draft("/"), .finish("/")]
+    let everybodys: [RoomRequest] = [.open("/", .read), .connect("/"), .draft("/"), .finish("/"), .discard("/")]
     let daemons: [RoomRequest] = [
-      .privileged(.openTunnel), .survey, .configurationChanged, .watch("/", 1), .remove("/"), .keepHosts("/"),
+      .privileged(.openTunnel), .survey, .configurationChanged,
+      .fileEvents, .endFileEvents(1), .watch("/", 1, queue: 1), .remove("/"), .keepHosts("/"),
       .startHook(Hook(.up, "/bin/true"), try OnionName(RoomCharterTests.name), nil),
     ]
     for request in everybodys + daemons {

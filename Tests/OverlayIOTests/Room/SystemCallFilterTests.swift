@@ -127,10 +127,40 @@ struct SystemCallFilterTests {
     #expect(filter.instructions.count < 4_096, "the kernel takes no more (BPF_MAXINSNS)")
   }
 
+  @Test("what neither the helper nor a hook needs fails, and all else is made")
+  func helper() throws {
+    let calls = RoomCalls.helper
+    let filter = try #require(calls.filter)
+    let architecture = filter.architecture
+    let withheld = calls.conditional.compactMap { SystemCall.callNumber($0.name) }
+    #expect(withheld.count > 20)
+    for number in withheld {
+      let found = try result(filter, number, architecture: architecture)
+      #expect(found == SystemCallFilter.fail | UInt32(EPERM))
+    }
+    for name in ["execve", "setns", "clone", "socket", "fchown", "wait4", "kill"] {
+      let number = try #require(SystemCall.callNumber(name))
+      let found = try result(filter, number, architecture: architecture)
+      #expect(found == SystemCallFilter.allow, "\(name)")
+    }
+    // The same call has another number there.
+    #expect(try result(filter, 1, architecture: 0x4000_0003) == SystemCallFilter.kill)
+    #expect(try result(filter, 0x4000_0001, architecture: architecture) == SystemCallFilter.kill)
+  }
+
+  @Test("who keeps a file waits for the disk himself")
+  func synchronizing() throws {
+    let number = try #require(SystemCall.callNumber("fsync"))
+    for calls in SystemCallFilterTests.lists.values {
+      let filter = try #require(calls.filter)
+      #expect(try result(filter, number, architecture: filter.architecture) == SystemCallFilter.allow)
+    }
+  }
+
   @Test("every name of a list is one that some architecture has")
   func names() {
     #if arch(x86_64)
-      for calls in SystemCallFilterTests.lists.values {
+      for calls in Array(SystemCallFilterTests.lists.values) + [.helper] {
         for name in calls.plain + calls.conditional.map(\.name) {
           #expect(SystemCall.callNumber(name) != nil, "\(name)")
         }

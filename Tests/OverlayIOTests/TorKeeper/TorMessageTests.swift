@@ -10,7 +10,7 @@ struct TorMessageTests {
   private static var requests: [TorRequest] {
     get throws {
       let name = try OnionName(name)
-      return [.named(name), .fetch(name), .serveLookup(upTo: 3, of: 127), .configurationChanged]
+      return [.named(name), .refreshLookup(3, of: 127), .serveLookup(upTo: 3, of: 127), .configurationChanged]
     }
   }
 
@@ -47,7 +47,9 @@ struct TorMessageTests {
   func garbage() throws {
     for message in [
       RoomMessage(1, ["4", "0"]), RoomMessage(1, ["-1", "0"]), RoomMessage(1, ["0", "128"]),
-      RoomMessage(1, ["+1", "0"]),
+      RoomMessage(1, ["+1", "0"]), RoomMessage(2, ["4", "0"]), RoomMessage(2, ["0", "128"]),
+      // Any name at all, for which Tor would look.
+      RoomMessage(2, [TorMessageTests.name]),
       RoomMessage(0, ["host.example"]), RoomMessage(3, [""]), RoomMessage(4), RoomMessage(2),
       RoomMessage(0, [TorMessageTests.name, TorMessageTests.name]),
     ] { #expect(TorRequest(message) == nil, "\(message)") }
