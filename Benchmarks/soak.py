@@ -52,13 +52,8 @@ class FlappingPeer(WirePeer):
         self.proxy = proxy
         self.is_there = True
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.circuits.append(Circuit(connection, self))
+    def _circuit(self, connection):
+        return Circuit(connection, self)
 
     def hang_up(self, chance):
         """Ends what stands, in one of the ways in which circuits end."""

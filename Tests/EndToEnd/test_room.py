@@ -135,10 +135,15 @@ def test_what_is_kept_stays_roots_and_the_daemon_finds_it(namespaces, daemons, p
         assert "cannot be" not in daemon.log(), daemon.log()
 
 
+def open_way(path):
+    """Lets every user pass on the way to a test's directory, which pytest makes for root alone."""
+    for directory in [path, *path.parents][:3]:
+        directory.chmod(0o711)
+
+
 def test_what_the_daemons_user_kept_is_kept_on(namespaces, daemons, proxy, tmp_path):
     """A directory of the package's user, when root runs the daemon once: that user finds all of it afterwards."""
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o711)
+    open_way(tmp_path)
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
     os.chown(state, NOBODY, NOBODY)
@@ -149,8 +154,7 @@ def test_what_the_daemons_user_kept_is_kept_on(namespaces, daemons, proxy, tmp_p
 
 
 def test_a_state_directory_is_made_for_whom_the_one_belongs_to_that_it_is_in(namespaces, daemons, proxy, tmp_path):
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o711)
+    open_way(tmp_path)
     place = tmp_path / "mine"
     place.mkdir()
     os.chown(place, OTHER, OTHER)
@@ -185,8 +189,7 @@ def test_a_link_in_the_state_directory_gives_nothing_away(namespaces, daemons, p
 
 def test_who_owns_the_directory_of_the_log_leads_the_helper_nowhere_else(namespaces, daemons, proxy, tmp_path):
     """Root writes to the log where its owner may not, and would write along a link that leads to any file."""
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o711)
+    open_way(tmp_path)
     directory, secret = tmp_path / "logs", tmp_path / "secret"
     directory.mkdir()
     os.chown(directory, NOBODY, NOBODY)
@@ -217,8 +220,7 @@ def test_who_owns_the_directory_of_the_log_leads_the_helper_nowhere_else(namespa
 
 def test_a_socket_is_taken_away_also_where_the_directory_is_the_daemons(namespaces, daemons, proxy, tmp_path):
     """Root makes it, in a directory such as the package's /run/oncilla, and the daemon is nobody when it ends."""
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o711)
+    open_way(tmp_path)
     place = tmp_path / "run"
     place.mkdir()
     os.chown(place, NOBODY, NOBODY)

@@ -59,7 +59,11 @@ class WirePeer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.circuits.append(Accepted(connection, self._heed))
+            self.circuits.append(self._circuit(connection))
+
+    def _circuit(self, connection):
+        """What a connection that was accepted becomes."""
+        return Accepted(connection, self._heed)
 
     def _heed(self, packet):
         """Answers what a daemon asks, on the calls to it."""
