@@ -26,7 +26,8 @@ struct TorConfiguration {
   /// The first file that could not be read.
   private(set) var failure: SystemError?
 
-  private static let mostFiles = 64
+  /// How many files are read at most, those that are included again and again among them.
+  static let mostFiles = 64
   private static let deepest = 8
   private let paths: DoctorPaths
   private var files = 0
