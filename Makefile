@@ -8,7 +8,7 @@
 # sudo make check   that and every other test there is, real Tor included
 # sudo make picture draws README's picture of `oncilla` and `oncilla top` from a run over a private Tor network
 # make fuzz         attacks core and shell: TARGET=decoders|segments|link|node|torcontrol|files|clients SECONDS=60
-#                   RUNS=number-of-inputs INPUT=file-to-run-again
+#                   RUNS=number-of-inputs PLAIN=yes (no AddressSanitizer, for millions) INPUT=file-to-run-again
 # make check-sanitized  the unit tests with AddressSanitizer, and with ThreadSanitizer
 # sudo make faults  lets every system call of a daemon's life fail in each way that it can: 15 minutes
 # sudo make soak    a daemon for SECONDS=900 among 100 peers that come and go: nothing may stay behind
@@ -114,7 +114,7 @@ check-sanitized: swift
 TARGET ?= all
 
 fuzz: swift
-	@SWIFT=$(SWIFT) RUNS=$(RUNS) Tests/Fuzz/run $(TARGET) $(or $(SECONDS),60) $(INPUT)
+	@SWIFT=$(SWIFT) RUNS=$(RUNS) PLAIN=$(PLAIN) Tests/Fuzz/run $(TARGET) $(or $(SECONDS),60) $(INPUT)
 
 faults-as-root:
 	$(SWIFT) build --build-tests $(STRICT)
