@@ -17,6 +17,15 @@ enum INIFile {
   /// The longest line in bytes.
   static let longestLine = ONCILLA_INI_LINE - 96
 
+  /// The line that gives `key` this value; `nil` if none does: a comment begins with `#` or `;`, blanks at the ends are
+  /// lost, and a line has an end.
+  static func line(_ key: String, _ value: String) -> String? {
+    let line = "\(key) = \(value)"
+    var isSame = false
+    try? read(Array(line.utf8), of: "") { item, _ in isSame = item == .pair(key: key, value: value) }
+    return isSame ? line : nil
+  }
+
   /// Gives each item of `content` with the number of its line to `take`. Throws what it throws, or what is wrong with
   /// a line of the file, which `path` names.
   static func read(

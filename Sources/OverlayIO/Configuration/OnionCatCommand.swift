@@ -140,9 +140,13 @@ public struct OnionCatCommand {
   /// Adds a line, if its value is accepted.
   private mutating func set(_ name: String, _ text: String, _ letter: Character) {
     guard let setting = Setting.all.first(where: { $0.name == name }) else { return }
+    guard let line = INIFile.line(name, text) else {
+      lines.append("# -\(letter): '\(text.quotedLine())' cannot stand in a file: a comment begins with '#' or ';'")
+      return
+    }
     do throws(SettingError) {
       try given.add(setting, GivenValue(text, from: .option("-\(letter)")))
-      lines.append("\(name) = \(text)")
+      lines.append(line)
     } catch {
       lines.append("# \(error)")
     }

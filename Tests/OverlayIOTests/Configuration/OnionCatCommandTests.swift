@@ -46,6 +46,14 @@ struct OnionCatCommandTests {
     #expect(text.contains("# as with OnionCat, whoever knows the name reaches every port that listens here"))
   }
 
+  @Test("a value that no file can hold becomes a comment", arguments: ["#hosts", "/a #b", "/a ;b", "a\nb", " "])
+  func valueOfNoFile(value: String) throws {
+    let text = OnionCatCommand(["-B", "-g", value, OnionCatCommandTests.name]).text
+    #expect(text.contains("# -g: '\(value.quotedLine())' cannot stand in a file"))
+    let given = try ConfigurationFile.read(Array(text.utf8), of: "f")
+    #expect(!given.entries.contains { $0.setting.name == "hosts" })
+  }
+
   @Test("it becomes a valid file, and each option without a counterpart a comment with the reason")
   func notes() throws {
     for letter in "2abCDhIJrRSU?" + "defiPTuo5Lgst" {

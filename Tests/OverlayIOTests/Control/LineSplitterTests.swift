@@ -44,4 +44,15 @@ struct LineSplitterTests {
       }
     }
   }
+
+  @Test("a carriage return after the longest line is no part of it, though the line's end has not come")
+  func returnAlone() {
+    var splitter = LineSplitter(longest: 10)
+    splitter.append(Array("0123456789\r".utf8))
+    #expect(splitter.next() == .incomplete)
+    splitter.append(Array("\n".utf8))
+    #expect(splitter.next() == .line(ArraySlice("0123456789".utf8)))
+    splitter.append(Array("0123456789\r\r".utf8))
+    #expect(splitter.next() == .tooLong)
+  }
 }
