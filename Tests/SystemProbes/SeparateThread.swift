@@ -43,6 +43,11 @@ package final class SeparateThread: @unchecked Sendable {
   /// How many descriptors it has open.
   package var openCount: Int { descriptors(in: "/proc/self/task/\(number)/fd").count }
 
+  /// The function of the kernel in which it waits, as root alone may know; "0" where it runs.
+  package var place: String {
+    (try? readFile("/proc/self/task/\(number)/wchan")).map { String(decoding: $0, as: UTF8.self) } ?? "an unknown place"
+  }
+
   private static var ownNumber: Int32 {
     var buffer = [CChar](repeating: 0, count: 64)
     let count = readlink("/proc/thread-self", &buffer, buffer.count)

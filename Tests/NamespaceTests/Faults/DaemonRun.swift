@@ -1,5 +1,6 @@
 import Glibc
 import OverlayCore
+import Synchronization
 import SystemProbes
 
 @testable import OverlayIO
@@ -9,9 +10,12 @@ import SystemProbes
 /// `@unchecked Sendable`: what the daemon's thread writes is read once it has ended.
 final class DaemonRun: @unchecked Sendable {
   private final class Lines: LogSink {
-    var lines: [String] = []
+    // A daemon that does not end is asked while it runs.
+    private let kept = Mutex<[String]>([])
+    var lines: [String] { kept.withLock { $0 } }
+
     func write(_ level: LogLevel, _ line: String) -> Bool {
-      lines.append("\(level.name): \(line)")
+      kept.withLock { $0.append("\(level.name): \(line)") }
       return true
     }
   }
@@ -44,10 +48,12 @@ final class DaemonRun: @unchecked Sendable {
     }
   }
 
-  /// What the log was told. To be asked once the daemon has ended.
+  /// What the log was told.
   var lines: [String] { sink.lines }
   /// Whether the daemon has ended.
   var hasEnded: Bool { thread?.hasEnded ?? true }
+  /// Where in the kernel the daemon waits.
+  var place: String { thread?.place ?? "no thread" }
   /// How many descriptors the daemon has open.
   var openCount: Int { thread?.openCount ?? 0 }
 

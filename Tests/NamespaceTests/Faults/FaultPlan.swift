@@ -16,9 +16,13 @@ final class FaultPlan: @unchecked Sendable {
 
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private var faults: [Fault]
+  /// How many lives there are to be.
+  let total: Int
   /// How many lives there were with a fault, and how many of them ended by themselves.
   private(set) var count = 0
   private(set) var ended = 0
+  /// How many of them there is something to complain of.
+  private(set) var complained = 0
   /// What was not as it has to be.
   private(set) var failures: [String] = []
   /// The calls of a life without a fault.
@@ -27,6 +31,7 @@ final class FaultPlan: @unchecked Sendable {
   /// A plan of these faults.
   init(_ faults: [Fault]) {
     self.faults = faults.reversed()
+    total = faults.count
     pthread_mutex_init(mutex, nil)
   }
 
@@ -35,7 +40,11 @@ final class FaultPlan: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Takes faults in a namespace until none is left. The calling thread moves there.
+  /// Whether faults are left that nobody has taken.
+  var isUnfinished: Bool { locked { !faults.isEmpty } }
+
+  /// Takes faults in a namespace until none is left, or until a daemon does not end, which has the namespace then. The
+  /// calling thread moves there.
   func live(in namespace: TestNamespace) throws {
     let place = "/run/netns/\(namespace.name)"
     let home = try SystemCall.open("/proc/thread-self/ns/net", O_RDONLY)
@@ -47,6 +56,8 @@ final class FaultPlan: @unchecked Sendable {
     locked {
       cleanCalls = clean.lived ? clean.calls : []
       failures += clean.complaints
+      // There is nothing to compare lives with.
+      if !clean.lived || !clean.ended { faults = [] }
     }
     while let fault = locked({ faults.popLast() }) {
       let injection = FaultInjection(failing: fault.ordinal, for: fault.length, with: fault.error.number) {
@@ -54,13 +65,22 @@ final class FaultPlan: @unchecked Sendable {
       }
       let outcome = try life.run(under: injection, descriptors: clean.descriptors)
       locked { note(outcome, of: fault) }
+      if !outcome.ended { return }
     }
   }
 
   private func note(_ outcome: FaultyRun.Outcome, of fault: Fault) {
     count += 1
     if !outcome.lived { ended += 1 }
+    defer {
+      if count % 200 == 0 {
+        print("\(count) of \(total) lives, \(complained) with complaints")
+        // Whoever waits for many minutes sees at once that it goes on.
+        fflush(nil)
+      }
+    }
     guard !outcome.complaints.isEmpty else { return }
+    complained += 1
     let lines = ["\(fault.error.name) at call \(fault.ordinal) for \(fault.length): \(outcome.failed)"]
     failures += lines + outcome.complaints
   }

@@ -17,12 +17,16 @@ final class FaultyRun {
     let failed: [String]
     /// Whether it lived until it was told to end.
     let lived: Bool
+    /// Whether it ended in time. The one that did not has the namespace, for as long as it stands.
+    let ended: Bool
     /// What was not as it has to be.
     let complaints: [String]
     /// The descriptors that the daemon had open before it was told to end, those of circuits left out.
     let descriptors: Int
   }
 
+  /// How long a daemon may take to end.
+  private static let longestEnd = OverlayCore.Duration.seconds(10)
   private static let bell = [0] + Array("oncilla-test-bell".utf8)
 
   private let namespace: TestNamespace
@@ -90,10 +94,21 @@ final class FaultyRun {
       if descriptors > fewest { scene.complain("\(descriptors) descriptors are open, and not \(fewest)") }
     }
     ring()
-    guard scene.wait(.seconds(10), orEnd: false, { run.hasEnded }) else {
-      throw TestNamespace.Failure(description: "the daemon does not end: \(injection.failed)")
+    let ended = scene.wait(FaultyRun.longestEnd, orEnd: false) { run.hasEnded }
+    if ended {
+      try run.join()
+      judgeEnd(of: run, lived: lived, under: injection, scene)
+    } else {
+      scene.complain("it does not end within \(FaultyRun.longestEnd.wholeSeconds) s: it waits in \(run.place)")
     }
-    try run.join()
+    let complaints = scene.complaints + tor.complaints
+    return Outcome(
+      calls: injection.calls, failed: injection.failed, lived: lived, ended: ended,
+      complaints: complaints.isEmpty ? [] : complaints + run.lines.map { "  " + $0 }, descriptors: descriptors)
+  }
+
+  /// What has to hold of a daemon that has ended.
+  private func judgeEnd(of run: DaemonRun, lived: Bool, under injection: FaultInjection, _ scene: FaultScene) {
     if lived, run.status != 0 { scene.complain("the exit status is \(run.status ?? -1)") }
     if !lived, run.status == 0 || !run.lines.contains(where: { $0.hasPrefix("error: ") }) {
       scene.complain("it ended by itself with status \(run.status ?? -1), and no error")
@@ -104,10 +119,6 @@ final class FaultyRun {
     if access(socket, F_OK) == 0, !injection.failed.contains(where: { $0.hasSuffix(socket) }) {
       scene.complain("the control socket stays behind it")
     }
-    let complaints = scene.complaints + tor.complaints
-    return Outcome(
-      calls: injection.calls, failed: injection.failed, lived: lived,
-      complaints: complaints.isEmpty ? [] : complaints + run.lines.map { "  " + $0 }, descriptors: descriptors)
   }
 
   private func ring() {

@@ -25,13 +25,20 @@ struct RunFaultTests {
     let calls = clean.cleanCalls
     #expect(!calls.isEmpty && clean.failures.isEmpty, "without a fault: \(clean.failures.joined(separator: "\n"))")
     let plan = FaultPlan(isWhole ? everyFault(in: calls) : fewFaults(in: calls))
-    let workers = try (0..<RunFaultTests.workers).map { _ in
-      let namespace = try TestNamespace()
-      return try SeparateThread { try plan.live(in: namespace) }
+    var workers = try (0..<RunFaultTests.workers).map { _ in try worker(of: plan) }
+    while let one = workers.popLast() {
+      try one.join()
+      if plan.isUnfinished { workers.append(try worker(of: plan)) }
     }
-    for worker in workers { try worker.join() }
-    print("\(plan.count) lives with a fault; \(plan.ended) of them ended by themselves")
+    print("\(plan.count) lives with a fault; \(plan.ended) ended by themselves, \(plan.complained) with complaints")
+    #expect(plan.count == plan.total, "lives were left out")
     #expect(plan.failures.isEmpty, "\(plan.failures.joined(separator: "\n"))")
+  }
+
+  private func worker(of plan: FaultPlan) throws -> SeparateThread {
+    // A thread without the descriptors of the others can start no program that makes one.
+    let namespace = try TestNamespace()
+    return try SeparateThread { try plan.live(in: namespace) }
   }
 
   private func everyFault(in calls: [String]) -> [FaultPlan.Fault] {
