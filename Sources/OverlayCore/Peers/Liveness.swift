@@ -69,6 +69,8 @@ struct Liveness {
   private(set) var smoothedRoundTrip: Duration?
   /// Whether the peer has ever answered.
   private(set) var hasAnswered = false
+  /// Whether the peer has ever asked. Of two idle peers it is always the same that asks.
+  private(set) var hasAsked = false
   /// The questions that await an answer, the oldest first.
   private(set) var questions: [Question] = []
 
@@ -88,9 +90,9 @@ struct Liveness {
   /// `nil` if something came; `lastHeard` is the time at which something last came.
   mutating func step(at now: Instant, unansweredSince: Instant?, lastHeard: Instant) -> Step {
     if case .asked(let time) = state, time + Liveness.patience <= now {
-      if !hasAnswered { vainQuestions += 1 }
+      if !isAbleToAnswer { vainQuestions += 1 }
       // A peer that never answered may be unable to. It says itself when it has begun anew.
-      state = hasAnswered || hasCalled ? .doubted(time) : .trusted
+      state = isAbleToAnswer || hasCalled ? .doubted(time) : .trusted
     }
     if case .doubted(let time) = state, !hasCalled, lastHeard > time { state = .trusted }
     guard let due = due(unansweredSince: unansweredSince), due <= now || isHeard(lastHeard) else { return .none }
@@ -125,16 +127,22 @@ struct Liveness {
   }
 
   /// Returns whether the next question is an echo request: always to a peer that speaks no extensions, and every other
-  /// time to one that never answered.
+  /// time to one that never answered, nor asked.
   func asksByEcho(speaksExtensions: Bool) -> Bool {
-    !speaksExtensions || !hasAnswered && vainQuestions % 2 == 1
+    !speaksExtensions || !isAbleToAnswer && vainQuestions % 2 == 1
   }
+
+  // Who asks by a circuit that it dialled answers by it, too.
+  private var isAbleToAnswer: Bool { hasAnswered || hasAsked }
 
   /// Notes that the peer called while the circuit to it is open.
   mutating func called() {
     hasCalled = true
     isCallNew = true
   }
+
+  /// Notes that the peer asks, by a circuit that it dialled.
+  mutating func asks() { hasAsked = true }
 
   /// Notes that the peer was asked.
   mutating func asked(_ question: Question) {

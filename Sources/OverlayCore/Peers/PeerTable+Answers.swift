@@ -22,6 +22,7 @@ extension PeerTable {
         toAnswer: name, isBelieved: isBelieved, names: &names, streams: &streams, out: &out, at: now),
       peers[peer].name == name, let circuit = peers[peer].sparse.current?.circuit
     else { return }
+    if isBelieved { peers[peer].liveness.asks() }
     guard peers[peer].liveness.takeAnswer(isBelieved: isBelieved, at: now) else {
       out.counters[.answerLimited] += 1
       return

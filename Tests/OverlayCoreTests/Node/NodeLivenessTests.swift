@@ -63,6 +63,19 @@ struct NodeLivenessTests {
     #expect(first.log.allSatisfy { !$0.text.contains("lost") })
   }
 
+  @Test("is replaced at the host, too, that its peer always asks first, so that it never asked itself")
+  func neverAsked() throws {
+    let names = [alice, bob].sorted { ($0.address.high, $0.address.low) < ($1.address.high, $1.address.low) }
+    let asked = world.add(host(names[1], permanent: names[0]))
+    let asking = world.start(host(names[0], permanent: names[1]))
+    asked.start(at: world.now)
+    world.pass(.seconds(600))
+    #expect(asked.count(.asked) == 0)
+    #expect(asking.count(.answered) >= 9)
+    for circuit in world.circuits { circuit.isSwallowing = true }
+    #expect(secondsUntilTraffic(from: asked, to: asking) <= 35)
+  }
+
   @Test("is told from one that is alive by the peer's answer: then nothing is dialled")
   func alive() throws {
     let (first, second) = pair()
