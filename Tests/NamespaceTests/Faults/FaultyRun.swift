@@ -25,8 +25,9 @@ final class FaultyRun {
     let descriptors: Int
   }
 
-  /// How long a daemon may take to end.
-  private static let longestEnd = OverlayCore.Duration.seconds(10)
+  /// How long a daemon may take to end. The kernel removes interfaces one after the other, those of all namespaces, and
+  /// the daemon waits for that as it closes its own.
+  private static let longestEnd = OverlayCore.Duration.seconds(30)
   private static let bell = [0] + Array("oncilla-test-bell".utf8)
 
   private let namespace: TestNamespace

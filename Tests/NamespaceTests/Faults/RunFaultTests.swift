@@ -26,8 +26,8 @@ struct RunFaultTests {
     #expect(!calls.isEmpty && clean.failures.isEmpty, "without a fault: \(clean.failures.joined(separator: "\n"))")
     let plan = FaultPlan(isWhole ? everyFault(in: calls) : fewFaults(in: calls))
     var workers = try (0..<RunFaultTests.workers).map { _ in try worker(of: plan) }
-    while let one = workers.popLast() {
-      try one.join()
+    while !workers.isEmpty {
+      try workers.removeFirst().join()
       if plan.isUnfinished { workers.append(try worker(of: plan)) }
     }
     print("\(plan.count) lives with a fault; \(plan.ended) ended by themselves, \(plan.complained) with complaints")
