@@ -3,11 +3,11 @@ import OverlayCore
 
 /// Lines for syslog(3), facility daemon, with the process identifier.
 final class SyslogSink: LogSink {
+  // openlog(3) keeps the pointer until closelog(3).
+  private let program = strdup("oncilla")
+
   /// Opens the connection now, while the system's socket can still be reached.
-  init() {
-    // openlog(3) keeps the pointer: the copy lives as long as the process.
-    openlog(strdup("oncilla"), LOG_PID | LOG_NDELAY, LOG_DAEMON)
-  }
+  init() { openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON) }
 
   /// Hands the line over. syslog(3) tells nobody of a failure.
   public func write(_ level: LogLevel, _ line: String) -> Bool {
@@ -17,5 +17,8 @@ final class SyslogSink: LogSink {
     return true
   }
 
-  deinit { closelog() }
+  deinit {
+    closelog()
+    free(program)
+  }
 }
