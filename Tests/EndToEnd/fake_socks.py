@@ -4,7 +4,7 @@ service answer.
     daemon A --SOCKS4a--> FakeSocks --TCP--> listener that the name is mapped to
 
 Per name, and at any moment, it can delay the reply, refuse, never answer, answer garbage, close, cut, dribble, merge and
-limit the rate (`Behaviour`). It writes down every request.
+limit the rate (`Behaviour`), and lay circuits that differ in rate, delay and pauses (`lay`). It writes down every request.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import threading
 import time
 
 from overlay import free_port, reset_when_closed, wait_until
+from slow_circuit import SlowCircuit, limit_receiving
 
 GRANTED = b"\x00\x5a" + bytes(6)
 REFUSED = b"\x00\x5b" + bytes(6)
@@ -67,6 +68,9 @@ class FakeSocks:
         self._lookup_targets = {}
         self._places = {}
         self._behaviours = {}
+        self._paths = {}
+        self._laid = {}
+        self._room = None
         self._lock = threading.Lock()
         self._live = []
         self._swallowed = []
@@ -98,6 +102,7 @@ class FakeSocks:
             listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, int(port)))
+        limit_receiving(listener, self._room)
         listener.listen(128)
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
@@ -135,14 +140,27 @@ class FakeSocks:
         """New circuits to `name` behave so; what is not named is normal again."""
         self._behaviours[name] = Behaviour(**changes)
 
+    def lay(self, name, paths):
+        """The n-th circuit to `name` that is granted from now on is as the n-th Path says, and after the last of them the
+        first comes again; None: as fast as they go. What all may hold in the kernel is the greatest room of a path."""
+        self._paths[name] = list(paths or [])
+        self._laid[name] = []
+        for path in self._paths[name]:
+            self._room = max(self._room or 0, path.bytes_of_room)
+        if self._listener is not None:
+            limit_receiving(self._listener, self._room)
+
+    def laid(self, name):
+        """The SlowCircuits to `name` so far, in the order in which they were granted."""
+        return list(self._laid.get(name, []))
+
     def cut(self, name=None, reset=False):
         """Closes the standing circuits (to `name`), with a TCP reset if asked for; returns how many."""
         with self._lock:
             chosen = [entry for entry in self._live if name in (None, entry[0])]
             self._live = [entry for entry in self._live if entry not in chosen]
-        for _, *ends in chosen:
-            for end in ends:
-                _close(end, reset)
+        for entry in chosen:
+            _close_both(entry, reset)
         return len(chosen)
 
     def swallow(self, name=None):
@@ -236,7 +254,7 @@ class FakeSocks:
         granting = behaviour.reply.startswith(GRANTED)
         onward = None
         if granting and target is not None and not behaviour.close_after_reply:
-            onward = _reach(target, behaviour.patience, self._places.get(request.name))
+            onward = _reach(target, behaviour.patience, self._places.get(request.name), self._room)
         if onward is not None:
             self.standing_at_grants.setdefault(request.name, []).append(self.standing(request.name))
         reply = behaviour.reply if onward is not None or not granting or behaviour.close_after_reply else REFUSED
@@ -259,16 +277,30 @@ class FakeSocks:
             return
         if behaviour.stall:
             return
-        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit, request.userid),
+        slow = self._slow(circuit)
+        threading.Thread(target=self._pump, args=(onward, dialler, Behaviour(), circuit, request.userid, slow),
                          daemon=True).start()
-        self._pump(dialler, onward, behaviour, circuit, request.userid)
+        self._pump(dialler, onward, behaviour, circuit, request.userid, slow)
 
-    def _pump(self, source, sink, behaviour, circuit, userid):
+    def _slow(self, circuit):
+        """What the next circuit to that name is like, or None."""
+        name = circuit[0]
+        with self._lock:
+            paths = self._paths.get(name)
+            if not paths:
+                return None
+            slow = SlowCircuit(paths[len(self._laid[name]) % len(paths)], lambda: _close_both(circuit))
+            self._laid[name].append(slow)
+            return slow
+
+    def _pump(self, source, sink, behaviour, circuit, userid, slow):
         passed = 0
+        write = lambda data: _write(sink, data, behaviour.chunk, behaviour.rate)  # noqa: E731
+        way = slow and slow.way(write, is_back=sink is circuit[1])
         record = self.record and self.record.stream(circuit[0], userid, backwards=sink is circuit[1])
         try:
             _no_delay(sink)
-            while data := source.recv(1 << 18):
+            while data := source.recv(way.chunk if way else 1 << 18):
                 self._goes.wait()
                 if passed == 0 and source is circuit[1] and data[6:7] == b"\x3b" and data[8:24] == data[24:40]:
                     self._own.add(userid)
@@ -282,10 +314,12 @@ class FakeSocks:
                     data = data[:behaviour.cut_after - passed]
                 if record is not None:
                     record.take(data)
-                _write(sink, data, behaviour.chunk, behaviour.rate)
+                way.send(data) if way else write(data)
                 passed += len(data)
                 if passed == behaviour.cut_after:
                     break
+            if way:
+                way.finish()
         except OSError:
             pass
         if circuit in self._swallowed and source is circuit[2]:
@@ -326,18 +360,29 @@ def _read_request(connection):
             return Request(data, port, data[4:8], parts[0], parts[1].decode("latin-1"), time.monotonic())
 
 
-def _reach(target, patience, within):
+def _reach(target, patience, within, room=None):
     deadline = time.monotonic() + patience
     while True:
         try:
             with within.entered() if within is not None else contextlib.nullcontext():
-                onward = socket.create_connection(target, timeout=5)
-            onward.settimeout(None)
-            return onward
+                return _connected(target, room)
         except OSError:
             if time.monotonic() > deadline:
                 return None
             time.sleep(0.02)
+
+
+def _connected(target, room):
+    onward = socket.socket(socket.AF_INET6 if ":" in target[0] else socket.AF_INET)
+    try:
+        limit_receiving(onward, room)
+        onward.settimeout(5)
+        onward.connect(target)
+        onward.settimeout(None)
+        return onward
+    except BaseException:
+        onward.close()
+        raise
 
 
 def _write(connection, data, chunk=None, rate=None):
@@ -366,3 +411,9 @@ def _close(connection, reset=False):
         else:
             connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
     connection.close()
+
+
+def _close_both(entry, reset=False):
+    _, *ends = entry
+    for end in ends:
+        _close(end, reset)
