@@ -19,8 +19,8 @@ CELL = 498
 CHUNK_SECONDS = 0.01
 # What a thread that comes late may catch up on; a circuit that had nothing to carry has saved up nothing.
 PATIENCE = 0.02
-# Smaller receive buffers make the kernel send a few bytes at a time.
-SMALLEST_ROOM = 4096
+# The kernel doubles it, and gives no socket less.
+SMALLEST_ROOM = 1152
 # Bytes per second that bound what is under way where no rate does.
 UNLIMITED = 100_000_000
 
@@ -32,7 +32,7 @@ class Path:
     rate     bytes per second; None: as fast as it goes
     delay    seconds from one end to the other
     pauses   (seconds after the grant, seconds that it lasts): nothing moves meanwhile, and nothing is lost
-    room     bytes that wait for their turn, beside those under way; None: 50 ms of the rate, 4 KiB at least
+    room     bytes that wait for their turn, beside those under way; None: 50 ms of the rate, the kernel's least at least
     """
 
     rate: float | None = None
@@ -175,6 +175,7 @@ class SlowCircuit:
         self._cut = cut
 
     def way(self, deliver, is_back):
+        """Its journey out, or back, which calls `deliver` with what arrives."""
         way = Way(self.path, self.clock, deliver)
         if is_back:
             self.back = way
