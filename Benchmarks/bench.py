@@ -13,6 +13,8 @@
 
     flood              one flow beside 100,000 packets a second to unknown addresses (flood.py)
     crowd              one flow beside 10,000 connections to the listener in 10 seconds (crowd.py)
+    calm               a ping beside a download on circuits of 2 to 50 kB/s (calm.py)
+    spread             one flow over four circuits of 1 MB/s, one of which stops or is cut (spread.py)
 
 Medians of ROUNDS rounds (3) of SECONDS (5) each, in which the contenders take turns; a ratio is the median of the
 rounds' ratios. Only those mean something: machines differ, and so does one machine from hour to hour. README.md tells
@@ -28,8 +30,10 @@ import sys
 import threading
 import time
 
+import calm
 import crowd
 import flood
+import spread
 import yardstick
 from yardstick import OncillaPair, note, overlay
 from private_tor import socks_connect
@@ -207,14 +211,18 @@ def ratios(figures):
 
 
 def main():
-    yardstick.need("cc", "ip", "iperf3", "nsenter", "ping", "socat")
+    yardstick.need("cc", "ip", "iperf3", "nsenter", "nstat", "ping")
     chosen = sys.argv[1:]
     entrants = {title: entry for title, entry in contenders().items() if not chosen or title in chosen}
     is_flooded = (not chosen or "flood" in chosen) and yardstick.daemon_knows("--lookup")
     is_crowded = not chosen or "crowd" in chosen
-    if not entrants and not is_flooded and not is_crowded:
-        sys.exit(f"no such contender; there are: {', '.join(contenders())}, flood, crowd")
+    is_slow = not chosen or "calm" in chosen
+    is_spread = (not chosen or "spread" in chosen) and yardstick.daemon_knows("--circuits")
+    if not (entrants or is_flooded or is_crowded or is_slow or is_spread):
+        sys.exit(f"no such contender; there are: {', '.join(contenders())}, flood, crowd, calm, spread")
     if entrants:
+        if "socat" in entrants:
+            yardstick.need("socat")
         compete(entrants)
     if is_flooded:
         floods = flood.measure_all(ROUNDS)
@@ -224,6 +232,14 @@ def main():
         crowds = crowd.measure_all(ROUNDS)
         print(f"\nbeside {crowd.PER_SECOND * crowd.SECONDS} connections in {crowd.SECONDS} s, medians of {ROUNDS} rounds\n")
         print(crowd.report(crowds))
+    if is_slow:
+        slow = calm.measure_all(ROUNDS)
+        print(f"\na ping beside a download through slow circuits, medians of {ROUNDS} rounds of {calm.SECONDS} s\n")
+        print(calm.report(slow))
+    if is_spread:
+        spreads = spread.measure_all(ROUNDS)
+        print(f"\none flow over {spread.CIRCUITS} circuits of 1 MB/s each, medians of {ROUNDS} rounds\n")
+        print(spread.report(spreads))
 
 
 def compete(entrants):

@@ -6,8 +6,12 @@ import socket
 import threading
 import time
 
+import yardstick
 from yardstick import overlay
 
+SINK_PORT = 7000
+# A circuit may need that long; Tor itself gives up then.
+CONTACT = 120
 BULK, ECHO = b"B", b"E"
 # As a TCP flow through the daemons has them on a circuit of some 30 Mbit/s.
 ANSWER, ANSWERED_BYTES, WINDOW = bytes(72), 8192, 1 << 20
@@ -63,6 +67,24 @@ class Service:
             measured.append((total - last) * 8 / (now - at) / 1e6)
             last, at = total, now
         return measured
+
+
+def service_at(host, address):
+    """A Service in a namespace."""
+    listener = host.socket()
+    listener.bind((address, SINK_PORT))
+    listener.listen(16)
+    return Service(listener)
+
+
+def flow_to(host, address):
+    """A Bulk from a namespace to such a service."""
+    stream = host.socket()
+    # Not the machine's default, which may be BBR: it takes Tor's jitter for a slow link.
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, yardstick.CONTROL.encode())
+    stream.settimeout(CONTACT)
+    stream.connect((address, SINK_PORT))
+    return Bulk(stream)
 
 
 class Bulk:

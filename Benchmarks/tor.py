@@ -25,16 +25,13 @@ import time
 
 import yardstick
 from yardstick import note, overlay
-from streams import Bulk, Service, echoes
+from streams import CONTACT, Bulk, Service, echoes, flow_to, service_at
 from private_tor import PrivateTor, PrivateTorError, socks_connect
 
 ROUNDS = int(os.environ.get("ROUNDS", 4))
 SECONDS = int(os.environ.get("SECONDS", 12))
 # Tor's and TCP's start are over after that.
 SETTLE = 4
-# A circuit may need that long; Tor itself gives up then.
-CONTACT = 120
-SINK_PORT = 7000
 
 COLUMNS = [("goodput", "Mbit/s", ".1f"), ("ping", "ping beside, median ms", ".1f"), ("mean", "mean ms", ".1f")]
 
@@ -88,18 +85,10 @@ class Overlay(yardstick.Pair):
         self.address = self.addresses[1]
 
     def service(self):
-        listener = self.hosts[1].socket()
-        listener.bind((self.address, SINK_PORT))
-        listener.listen(16)
-        return Service(listener)
+        return service_at(self.hosts[1], self.address)
 
     def flow(self):
-        stream = self.hosts[0].socket()
-        # Not the machine's default, which may be BBR: it takes Tor's jitter for a slow link.
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, yardstick.CONTROL.encode())
-        stream.settimeout(CONTACT)
-        stream.connect((self.address, SINK_PORT))
-        return Bulk(stream)
+        return flow_to(self.hosts[0], self.address)
 
     def ping(self):
         return yardstick.round_trips(self.hosts[0], self.address, 10 * SECONDS, 0.1)

@@ -1,0 +1,86 @@
+"""What a download does to a ping on circuits as slow as Tor's can be.
+
+One cubic flow goes from one host to the other for as long as it is measured, and from its 5th second on pings go beside
+it. Circuits of every rate are measured at the same time, each with two daemons of its own: none of them takes a
+noticeable part of a processor. What counts is a ping beside the flow against an idle one and the time that one packet
+of the flow takes on the circuit, which no order of packets can save; and what the flow carries of what the pings leave.
+
+    shallow   the circuit holds what is under way, and hardly more: who sends sees at once that it is full
+    deep      the circuit takes 64 KiB more before it does, as Tor does: only answers tell how slow it is
+"""
+
+import concurrent.futures
+import time
+
+import yardstick
+from circuits import LaidPair
+from slow_circuit import Path
+from yardstick import note
+
+RATES = (2_000, 5_000, 10_000, 20_000, 50_000)
+DEPTHS = {"shallow": None, "deep": 64 << 10}
+DELAY = 0.1
+PACKET = 1500
+SETTLE, SECONDS = 5, 60
+IDLE = 10
+# Every so many seconds, an echo request with room for its time alone: 64 bytes, 1.6 % of the slowest circuit.
+INTERVAL, SIZE = 2, 16
+PING_BYTES = 48 + SIZE
+
+COLUMNS = [
+    ("idle", "idle ping ms", ".0f"), ("packet", "packet ms", ".0f"), ("ping", "ping beside ms", ".0f"),
+    ("ninth", "90 % ms", ".0f"), ("answered", "answered", ".2f"), ("ratio", "ping ratio", ".2f"),
+    ("ninth_ratio", "90 % ratio", ".2f"), ("goodput", "goodput", ".3f"),
+]  # fmt: skip
+
+
+def title(rate, depth):
+    return f"{rate / 1000:g} kB/s, {depth}"
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure(rate, depth):
+    """{column: value}."""
+    with LaidPair([Path(rate, DELAY, room=DEPTHS[depth])]) as pair:
+        host, there = pair.hosts[0], pair.addresses[1]
+        idle = host.ping(there, count=IDLE, size=SIZE, interval=1, timeout=20).median
+        with pair.service() as service, pair.flow():
+            time.sleep(SETTLE)
+            began, before = time.monotonic(), service.received
+            count = SECONDS // INTERVAL
+            # An answer may come after ping(8) has sent its last; what comes later than a minute is as good as lost.
+            ping = host.ping(there, count=count, size=SIZE, interval=INTERVAL, timeout=60)
+            seconds, received = time.monotonic() - began, service.received - before
+    if not ping.milliseconds:
+        raise RuntimeError("no echo request was answered")
+    packet = 1000 * PACKET / rate
+    ninth = percentile(ping.milliseconds, 0.9)
+    goodput = received / (rate * seconds - PING_BYTES * count)
+    return {
+        "idle": idle, "packet": packet, "ping": ping.median, "ninth": ninth, "answered": ping.received / ping.sent,
+        "ratio": ping.median / (idle + packet), "ninth_ratio": ninth / (idle + packet), "goodput": goodput,
+    }  # fmt: skip
+
+
+def measure_all(rounds):
+    figures = yardstick.Figures()
+    entrants = [(rate, depth) for depth in DEPTHS for rate in RATES]
+    for number in range(rounds):
+        note(f"calm: round {number + 1} of {rounds}")
+        with concurrent.futures.ThreadPoolExecutor(len(entrants)) as pool:
+            running = {entrant: pool.submit(measure, *entrant) for entrant in entrants}
+            for entrant, result in running.items():
+                try:
+                    columns = result.result()
+                except (AssertionError, RuntimeError, OSError) as error:
+                    note(f"  {title(*entrant)}: {error}")
+                    columns = {key: None for key, _, _ in COLUMNS}
+                figures.add(title(*entrant), **columns)
+    return figures
+
+
+def report(figures):
+    return figures.table(COLUMNS)

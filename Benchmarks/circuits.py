@@ -1,0 +1,38 @@
+"""Two daemons joined by circuits that have a rate, a delay and pauses of their own: FakeSocks and its slow circuits."""
+
+import yardstick
+from yardstick import overlay
+from fake_socks import FakeSocks
+from streams import flow_to, service_at
+
+
+class LaidPair(yardstick.Pair):
+    """The n-th circuit that the first daemon dials is as the n-th of `there` says, and those of the second as `back`.
+
+    with LaidPair([Path(rate=5_000, delay=0.1)]) as pair, pair.service() as service, pair.flow(): …
+    """
+
+    def __init__(self, there, back=None, **arguments):
+        self.names = [overlay.onion_name(f"laid {side}") for side in "ab"]
+        listens = [overlay.free_port() for _ in self.names]
+        self.proxy = FakeSocks()
+        for name, port, paths in zip(self.names, listens, (back or there, there)):
+            self.proxy.connect(name, port)
+            self.proxy.lay(name, paths)
+        super().__init__(self.names, listens, [self.proxy.address] * 2, **{"patience": 60, **arguments})
+
+    def stop(self):
+        super().stop()
+        self.proxy.stop()
+
+    def circuits(self):
+        """The SlowCircuits from the first daemon to the second."""
+        return self.proxy.laid(self.names[1])
+
+    def service(self):
+        """A Service on the second host."""
+        return service_at(self.hosts[1], self.addresses[1])
+
+    def flow(self):
+        """One TCP flow to it."""
+        return flow_to(self.hosts[0], self.addresses[1])
