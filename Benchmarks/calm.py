@@ -7,11 +7,14 @@ of the flow takes on the circuit, which no order of packets can save; and what t
 
     shallow   the circuit holds what is under way, and hardly more: who sends sees at once that it is full
     deep      the circuit takes 64 KiB more before it does, as Tor does: only answers tell how slow it is
+
+OnionCat is measured on shallow ones, if OCAT names one.
 """
 
 import concurrent.futures
 import time
 
+import onioncat
 import yardstick
 from circuits import LaidPair
 from slow_circuit import Path
@@ -34,17 +37,23 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def title(rate, depth):
-    return f"{rate / 1000:g} kB/s, {depth}"
+def entrants():
+    """{title: (bytes per second, room of the circuits, what is measured)}"""
+    made = {
+        f"{rate / 1000:g} kB/s, {depth}": (rate, room, yardstick.Pair) for depth, room in DEPTHS.items() for rate in RATES
+    }
+    if onioncat.is_there():
+        made |= {f"{rate / 1000:g} kB/s, OnionCat": (rate, None, onioncat.OnionCats) for rate in RATES}
+    return made
 
 
 def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def measure(rate, depth):
+def measure(rate, room, kind):
     """{column: value}."""
-    with LaidPair([Path(rate, DELAY, room=DEPTHS[depth])]) as pair:
+    with LaidPair([Path(rate, DELAY, room=room)], kind=kind) as pair:
         host, there = pair.hosts[0], pair.addresses[1]
         idle = host.ping(there, count=IDLE, size=SIZE, interval=1, timeout=20).median
         with pair.service() as service, pair.flow():
@@ -67,18 +76,18 @@ def measure(rate, depth):
 
 def measure_all(rounds):
     figures = yardstick.Figures()
-    entrants = [(rate, depth) for depth in DEPTHS for rate in RATES]
+    measured = entrants()
     for number in range(rounds):
         note(f"calm: round {number + 1} of {rounds}")
-        with concurrent.futures.ThreadPoolExecutor(len(entrants)) as pool:
-            running = {entrant: pool.submit(measure, *entrant) for entrant in entrants}
-            for entrant, result in running.items():
+        with concurrent.futures.ThreadPoolExecutor(len(measured)) as pool:
+            running = {title: pool.submit(measure, *entrant) for title, entrant in measured.items()}
+            for title, result in running.items():
                 try:
                     columns = result.result()
                 except (AssertionError, RuntimeError, OSError) as error:
-                    note(f"  {title(*entrant)}: {error}")
+                    note(f"  {title}: {error}")
                     columns = {key: None for key, _, _ in COLUMNS}
-                figures.add(title(*entrant), **columns)
+                figures.add(title, **columns)
     return figures
 
 

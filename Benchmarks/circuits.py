@@ -6,28 +6,39 @@ from fake_socks import FakeSocks
 from streams import flow_to, service_at
 
 
-class LaidPair(yardstick.Pair):
+class LaidPair:
     """The n-th circuit that the first daemon dials is as the n-th of `there` says, and those of the second as `back`.
 
     with LaidPair([Path(rate=5_000, delay=0.1)]) as pair, pair.service() as service, pair.flow(): …
+
+    kind   what makes the two ends: a Pair, or OnionCats
     """
 
-    def __init__(self, there, back=None, **arguments):
-        self.names = [overlay.onion_name(f"laid {side}") for side in "ab"]
-        listens = [overlay.free_port() for _ in self.names]
+    def __init__(self, there, back=None, kind=yardstick.Pair, **arguments):
+        names = [overlay.onion_name(f"laid {side}") for side in "ab"]
+        listens = [overlay.free_port() for _ in names]
         self.proxy = FakeSocks()
-        for name, port, paths in zip(self.names, listens, (back or there, there)):
+        self._far = names[1]
+        for name, port, paths in zip(names, listens, (back or there, there)):
             self.proxy.connect(name, port)
             self.proxy.lay(name, paths)
-        super().__init__(self.names, listens, [self.proxy.address] * 2, **{"patience": 60, **arguments})
+        try:
+            self.pair = kind(names, listens, [self.proxy.address] * 2, patience=90, **arguments)
+        except BaseException:
+            self.proxy.stop()
+            raise
+        self.hosts, self.addresses = self.pair.hosts, self.pair.addresses
 
-    def stop(self):
-        super().stop()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pair.stop()
         self.proxy.stop()
 
     def circuits(self):
         """The SlowCircuits from the first daemon to the second."""
-        return self.proxy.laid(self.names[1])
+        return self.proxy.laid(self._far)
 
     def service(self):
         """A Service on the second host."""

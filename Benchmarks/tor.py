@@ -6,7 +6,9 @@
                overlay sends on circuits that it dialled
     oncilla    one TCP flow through two daemons
     beside     an echo stream beside a bare one, and ping beside a flow, each on a circuit of its own
-    4 flows    through daemons with --circuits 1, and with --circuits 4
+    4 flows    through daemons with --circuits 1, 4 and 5
+    spread     one flow through daemons with --circuits 5: four circuits for bulk
+    OnionCat   one flow, and ping beside one, through two OnionCats, if OCAT=/path/to/ocat names one
 
 All go from the same client Tor to the same other one, for SECONDS (12) in each of ROUNDS rounds (4). One circuit may
 carry twice what another does, and less the longer it is used: the first three share one each way, by a SOCKS port of
@@ -23,6 +25,7 @@ import sys
 import threading
 import time
 
+import onioncat
 import yardstick
 from yardstick import note, overlay
 from streams import CONTACT, Bulk, Service, echoes, flow_to, service_at
@@ -32,6 +35,8 @@ ROUNDS = int(os.environ.get("ROUNDS", 4))
 SECONDS = int(os.environ.get("SECONDS", 12))
 # Tor's and TCP's start are over after that.
 SETTLE = 4
+# Circuits to a peer of which four are for bulk.
+SPREAD = 5
 
 COLUMNS = [("goodput", "Mbit/s", ".1f"), ("ping", "ping beside, median ms", ".1f"), ("mean", "mean ms", ".1f")]
 
@@ -72,8 +77,8 @@ def answered_apart(tor, title, figures):
                     measure(service, None, title, figures)
 
 
-class Overlay(yardstick.Pair):
-    """They reach each other through Tor, a client for each; all their circuits are one if it `shares_circuits`."""
+class ThroughTor:
+    """Has a pair reach each other through Tor, a client for each; all its circuits are one if it `shares_circuits`."""
 
     def __init__(self, tor, options=(), shares_circuits=False):
         services = [client.services[0] for client in tor.clients]
@@ -94,21 +99,35 @@ class Overlay(yardstick.Pair):
         return yardstick.round_trips(self.hosts[0], self.address, 10 * SECONDS, 0.1)
 
 
-def one_flow(tor, title, figures):
-    with Overlay(tor, shares_circuits=True) as pair, pair.service() as service, pair.flow():
-        measure(service, None, title, figures)
+class Overlay(ThroughTor, yardstick.Pair):
+    """Two daemons."""
 
 
-def flow_beside(tor, title, figures):
-    with Overlay(tor) as pair, pair.service() as service, pair.flow():
-        measure(service, pair.ping, title, figures)
+class OnionCatOverlay(ThroughTor, onioncat.OnionCats):
+    """Two OnionCats."""
 
 
-def four_flows(circuits):
+def one_flow(kind):
+    def run(tor, title, figures):
+        with kind(tor, shares_circuits=True) as pair, pair.service() as service, pair.flow():
+            measure(service, None, title, figures)
+
+    return run
+
+
+def flow_beside(kind):
+    def run(tor, title, figures):
+        with kind(tor) as pair, pair.service() as service, pair.flow():
+            measure(service, pair.ping, title, figures)
+
+    return run
+
+
+def several(count, circuits):
     def run(tor, title, figures):
         with Overlay(tor, ["--circuits", str(circuits)]) as pair, pair.service() as service:
             with contextlib.ExitStack() as flows:
-                for _ in range(4):
+                for _ in range(count):
                     flows.enter_context(pair.flow())
                 measure(service, None, title, figures)
 
@@ -134,13 +153,16 @@ def main():
     yardstick.need("ip", "nsenter", "ping", "tor", "tor-gencert")
     runs = {
         "bare stream": bare,
-        "oncilla, 1 flow": one_flow,
+        "oncilla, 1 flow": one_flow(Overlay),
         "bare, answered apart": answered_apart,
         "bare, echo beside": bare_beside,
-        "oncilla, ping beside": flow_beside,
+        "oncilla, ping beside": flow_beside(Overlay),
     }
     if yardstick.daemon_knows("--circuits"):
-        runs |= {f"oncilla, 4 flows, --circuits {circuits}": four_flows(circuits) for circuits in (1, 4)}
+        runs |= {f"oncilla, 4 flows, --circuits {circuits}": several(4, circuits) for circuits in (1, 4, SPREAD)}
+        runs[f"oncilla, 1 flow, --circuits {SPREAD}"] = several(1, SPREAD)
+    if onioncat.is_there():
+        runs |= {"OnionCat, 1 flow": one_flow(OnionCatOverlay), "OnionCat, ping beside": flow_beside(OnionCatOverlay)}
     figures = yardstick.Figures()
     with PrivateTor(clients=2, say=note) as tor:
 
@@ -166,6 +188,10 @@ def main():
         ("the same, means", "mean", "oncilla, ping beside", "bare, echo beside"),
         ("4 flows, --circuits 4 against 1", "goodput", "oncilla, 4 flows, --circuits 4",
          "oncilla, 4 flows, --circuits 1"),
+        (f"1 flow against 4 flows, --circuits {SPREAD}", "goodput", f"oncilla, 1 flow, --circuits {SPREAD}",
+         f"oncilla, 4 flows, --circuits {SPREAD}"),
+        ("one flow against OnionCat's", "goodput", "oncilla, 1 flow", "OnionCat, 1 flow"),
+        ("ping beside it against OnionCat's", "ping", "oncilla, ping beside", "OnionCat, ping beside"),
     ]  # fmt: skip
     lines = [[what, f"{ratio:.2f}"] for what, *which in ratios if (ratio := figures.ratio(*which)) is not None]
     if lines:

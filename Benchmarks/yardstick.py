@@ -136,8 +136,8 @@ class Pair:
         return max(resident(daemon.pid) for daemon in self.daemons)
 
 
-class OncillaPair(Pair):
-    """They reach each other through a relay."""
+class Relayed:
+    """Has a pair reach each other through a relay."""
 
     def __init__(self, rate=None, relay_targets=None, **arguments):
         names = [overlay.onion_name(f"yardstick {side}") for side in "ab"]
@@ -148,6 +148,10 @@ class OncillaPair(Pair):
     def stop(self):
         super().stop()
         self.relay.stop()
+
+
+class OncillaPair(Relayed, Pair):
+    """Two daemons that reach each other through a relay."""
 
 
 class Flows:
@@ -183,6 +187,8 @@ class Flows:
             total = found["end"]["sum_received"]
         except (ValueError, KeyError):
             raise RuntimeError(f"iperf3 said nothing useful: {output}{errors}") from None
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"iperf3 does not end: {self.seconds} s were over a minute ago") from None
         finally:
             self.stop()
         self.bytes = total["bytes"]
