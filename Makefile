@@ -133,6 +133,7 @@ bench-as-root: all
 
 bench-tor-as-root: all
 	@$(PYTHON) Benchmarks/tor.py
+	@$(PYTHON) Benchmarks/bytes.py
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: network namespaces and interfaces need root: use sudo make" >&2; exit 1; }

@@ -3,7 +3,7 @@
 
     bulk     MEGABYTES (20) by TCP, at several MTUs, and the acknowledgements that come back
     ssh      KEYS (60) keystrokes, each answered by its echo, in a session of OpenSSH
-    call     SECONDS (20) of 50 packets a second each way: RTP with 20 ms of G.711
+    call     SECONDS (20) of RTP each way, with 20 or 40 ms of G.711 in a packet: 50 or 25 packets a second
     idle     as long, with nothing to carry
 
 Each runs by itself, with a rest before and after it, so that Tor's own count of cells is of that alone. What header
@@ -32,10 +32,13 @@ from yardstick import note, overlay
 MEGABYTES = float(os.environ.get("MEGABYTES", 20))
 KEYS = int(os.environ.get("KEYS", 60))
 SECONDS = int(os.environ.get("SECONDS", 20))
-MTUS = (1280, 1500, 9000, 65535)
+BULK = {f"MTU {mtu}": ["--mtu", mtu] for mtu in (1500, 1280, 9000, 65535)}
+# As it goes to a peer that takes no packets beyond the MTU, such as an OnionCat.
+UNJOINED = {"MTU 1500, --no-offload": ["--no-offload"]}
 # Tor tells of its cells once a second; TCP's last acknowledgements are over then.
 REST = 2.5
-RTP, FRAME = 12 + 160, 0.02
+RTP_HEADER, BYTES_PER_SECOND = 12, 8000
+FRAMES = (0.02, 0.04)
 CALL_PORT = 5004
 
 COLUMNS = [
@@ -96,14 +99,14 @@ class Network:
         overlay.Transfer(*self.hosts, self.addresses[1], int(MEGABYTES * 1e6), timeout=CONTACT)
         return MEGABYTES * 1000
 
-    def call(self):
-        """The units are packets, as many each way."""
-        count = int(SECONDS / FRAME)
+    def call(self, frame):
+        """Each packet has so many seconds of sound; the units are packets, as many each way."""
+        count = round(SECONDS / frame)
         ends = [host.socket(kind=socket.SOCK_DGRAM) for host in self.hosts]
         with ends[0], ends[1]:
             for end, address in zip(ends, self.addresses):
                 end.bind((address, CALL_PORT))
-            speakers = [threading.Thread(target=speak, args=(end, (address, CALL_PORT), count))
+            speakers = [threading.Thread(target=speak, args=(end, (address, CALL_PORT), count, frame))
                         for end, address in zip(ends, reversed(self.addresses))]
             for speaker in speakers:
                 speaker.start()
@@ -135,11 +138,12 @@ class Network:
         return session, controller, run
 
 
-def speak(end, address, count):
+def speak(end, address, count, frame):
     due = time.monotonic()
+    packet = bytes(RTP_HEADER + round(BYTES_PER_SECOND * frame))
     for _ in range(count):
-        end.sendto(bytes(RTP), address)
-        due += FRAME
+        end.sendto(packet, address)
+        due += frame
         time.sleep(max(0, due - time.monotonic()))
 
 
@@ -160,16 +164,19 @@ def main():
     yardstick.need("ip", "nsenter", "ping", "ss", "ssh", "ssh-keygen", "tor", "tor-gencert")
     figures = yardstick.Figures()
     with PrivateTor(clients=2, say=note) as tor:
-        for mtu in MTUS:
-            with Network(tor, ["--mtu", mtu]) as network:
-                titles = [f"bulk, a kilobyte, MTU {mtu}", f"its acknowledgements, MTU {mtu}"]
+        variants = BULK | (UNJOINED if yardstick.daemon_knows("--no-offload") else {})
+        for variant, options in variants.items():
+            with Network(tor, options) as network:
+                titles = [f"bulk, a kilobyte, {variant}", f"its acknowledgements, {variant}"]
                 network.measure(figures, titles, network.transfer)
         with Network(tor) as network, SecureShell(network.hosts[1], network.addresses[1]) as shell:
             session, controller, run = network.keystrokes(shell)
             network.measure(figures, ["ssh, a keystroke", "its echo"], run)
             session.kill()
             os.close(controller)
-            network.measure(figures, ["a call, a packet", None], network.call)
+            for frame in FRAMES:
+                title = f"a call, a packet of {1000 * frame:.0f} ms"
+                network.measure(figures, [title, None], lambda frame=frame: network.call(frame))
             network.measure(figures, ["idle, a second", None], idle)
     print("\n" + figures.table(COLUMNS))
 
