@@ -10,8 +10,6 @@ import yardstick
 from yardstick import overlay
 
 BINARY = os.environ.get("OCAT")
-# Who calls before the other one listens calls again after a while.
-CONTACT = 90
 # What it would do itself, but in the namespace: its sockets stay outside.
 IFUP = """#!/bin/sh -e
 ip link set dev "$OCAT_IFNAME" netns {host}
@@ -27,10 +25,15 @@ def is_there():
     return BINARY is not None
 
 
+def is_listening(port):
+    listing = subprocess.run(["ss", "-ltnH", f"sport = :{port}"], capture_output=True, text=True, check=True)
+    return listing.stdout.strip() != ""
+
+
 class OnionCats:
     """Two namespaces and an OnionCat for each, in contact; as `yardstick.Pair`, for those who measure it."""
 
-    def __init__(self, names, listens, socks, options=(), patience=CONTACT):
+    def __init__(self, names, listens, socks, options=(), patience=20):
         self.addresses = [overlay.overlay_address(name) for name in names]
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-onioncat-"))
         self.hosts, self.processes = [], []
@@ -39,6 +42,9 @@ class OnionCats:
                 self.hosts.append(overlay.Namespace(side))
                 self.processes.append(self._start(side, self.hosts[own], names[own], names[1 - own], listens[own],
                                                   socks[own], options))  # fmt: skip
+            # Who calls before the other one listens does not always call again.
+            for port in listens:
+                overlay.wait_until(lambda: is_listening(port), 20, what=f"{BINARY} to listen")
             reached = lambda: self.hosts[0].can_ping(self.addresses[1], 3)  # noqa: E731
             overlay.wait_until(reached, patience, what=f"two of {BINARY} to reach each other")
         except BaseException:
