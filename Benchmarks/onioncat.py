@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -60,7 +61,7 @@ class OnionCats:
         # It asks nobody for names, and reads and writes nothing of this machine's.
         command = [
             BINARY, "-B", "-r", "-C", "-D", "-S", "-d", "3", "-f", "/dev/null", "-g", hosts_file, "-G", self.directory / "cache",
-            "-n", f"ocat{os.getpid()}{side}", "-e", ifup, "-l", f"127.0.0.1:{listen}", "-t", socks, *options, own,
+            "-n", f"ocat{secrets.token_hex(3)}{side}", "-e", ifup, "-l", f"127.0.0.1:{listen}", "-t", socks, *options, own,
         ]  # fmt: skip
         with open(self.directory / f"log-{side}", "wb") as log:
             return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)],
