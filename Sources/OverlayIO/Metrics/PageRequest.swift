@@ -13,20 +13,20 @@ struct PageRequest: Equatable {
   static let mostBytes = 8 << 10
 
   private var bytes: [UInt8] = []
+  // The line ends behind which nothing has come yet.
+  private var ends = 0
 
   /// Takes more bytes. It returns the answer once the request is whole, or too long; `nil` before that.
   mutating func take(_ more: some Collection<UInt8>, path: String) -> Answer? {
-    // The end may have begun in what came before.
-    let start = max(0, bytes.count - 3)
-    bytes += more.prefix(PageRequest.mostBytes + 1 - bytes.count)
-    if PageRequest.hasEnd(bytes[start...]) { return answer(path: path) }
+    let taken = more.prefix(PageRequest.mostBytes + 1 - bytes.count)
+    bytes += taken
+    if hasEnd(taken) { return answer(path: path) }
     return bytes.count > PageRequest.mostBytes ? .failure(431) : nil
   }
 
-  /// Whether an empty line is there.
-  private static func hasEnd(_ bytes: ArraySlice<UInt8>) -> Bool {
-    var ends = 0
-    for byte in bytes {
+  /// Whether an empty line has come with these bytes.
+  private mutating func hasEnd(_ more: some Collection<UInt8>) -> Bool {
+    for byte in more {
       switch byte {
       case UInt8(ascii: "\n"):
         ends += 1

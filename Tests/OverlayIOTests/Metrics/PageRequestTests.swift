@@ -23,6 +23,7 @@ struct PageRequestTests {
       ("get /metrics HTTP/1.1\r\n\r\n", .failure(405)), ("GET /metrics\r\n\r\n", .failure(400)),
       ("GET /metrics HTTP/2\r\n\r\n", .failure(400)), ("\r\n\r\n", .failure(400)), (" \n\n", .failure(400)),
       ("\0\u{ff}\n\n", .failure(400)), ("GET /metrics HTTP/1.1\r\n", nil), ("", nil),
+      ("GET /metrics HTTP/1.1\r\n\r\r\r\r\r\n", .page(hasBody: true)),
     ] as [(String, PageRequest.Answer?)])
   func answers(text: String, expected: PageRequest.Answer?) {
     #expect(answer([text]) == expected)
