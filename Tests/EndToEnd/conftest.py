@@ -18,7 +18,7 @@ _SECONDS = 150
 
 # What takes longest begins first, so that processes that share the tests end at about the same time.
 _LONG = [
-    "test_tor.py", "test_package.py", "test_newcomer.py", "test_liveness.py", "test_lan_bridge.py",
+    "test_lookup.py", "test_tor.py", "test_package.py", "test_newcomer.py", "test_liveness.py", "test_lan_bridge.py",
     "test_proxy_hostile.py", "test_lifecycle.py",
 ]
 
