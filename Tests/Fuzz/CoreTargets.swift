@@ -2,6 +2,6 @@
 extension Fuzz {
   nonisolated(unsafe) static let targets: [String: (consuming FuzzInput) -> Void] = [
     "decoders": DecoderTarget.run, "segments": SegmentTarget.run, "link": LinkTarget.run, "node": NodeTarget.run,
-    "torcontrol": TorControlTarget.run,
+    "order": OrderTarget.run, "torcontrol": TorControlTarget.run,
   ]
 }

@@ -17,7 +17,7 @@ extension Counter {
       true
     case .sent, .delivered, .reflected, .dialled, .granted, .dialFailed, .dialLimit, .strangerLimit, .accepted,
       .circuitLimit, .acceptLimit, .crowdedOut, .badStream, .badTorLine, .torCircuitLimit, .reassemblyLimit, .noRoom,
-      .halfOpen, .packetTimeout, .idleClosed, .stalled, .asked, .answered,
+      .halfOpen, .packetTimeout, .idleClosed, .stalled, .asked, .answered, .orderHeld, .orderGivenUp,
       .replaced, .queueMarked, .readingLimited, .sendingLimited, .unreachable, .peerError, .fragmented, .keepalive,
       .nameConflict, .undiallableName,
       .changedClaim, .proven, .provenByEcho, .believed, .falseProof, .flowBegun, .flowEvicted, .neighbourAnswered,

@@ -62,6 +62,10 @@ enum Counter: Int, CaseIterable, Sendable {
   case sendingLimited
   /// Packets that were lost with their circuit.
   case lostWithCircuit
+  /// Packets that came on one circuit ahead of what another had to bring, and waited for it.
+  case orderHeld
+  /// Gaps in flows that were not waited for any longer.
+  case orderGivenUp
   /// ICMP errors that were sent to the device.
   case unreachable
   /// ICMP errors to the device that were withheld by their rate limit.

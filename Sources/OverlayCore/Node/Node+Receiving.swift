@@ -41,7 +41,7 @@ extension Node {
       }
       admit(packet, from: circuit, &reading.sample, turn: &turn)
     }
-    delivery.flush(out: &out, turn: &turn)
+    flushDelivery(turn: &turn)
     let hasBroughtPacket = reading.hasBroughtPacket
     peers.noteRead(of: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     let account = streams.limitsReading ? peers.account(of: circuit, names) : 0
@@ -93,7 +93,7 @@ extension Node {
       }
     case .reflect:
       sample.isBulkAlone = false
-      delivery.flush(out: &out, turn: &turn)
+      flushDelivery(turn: &turn)
       answer(packet, .none, from: .ownCircuit, turn: &turn)
     case .keepalive:
       peers.heard(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
@@ -124,7 +124,7 @@ extension Node {
       var sample = ReadCoalescing.Sample()
       while let slot = streams.takeFirst(of: &waiting) {
         if let packet = streams.packet(in: slot) { admit(packet, from: circuit, &sample, turn: &turn) }
-        delivery.flush(out: &out, turn: &turn)
+        flushDelivery(turn: &turn)
         streams.takeBack(slot)
       }
     }
@@ -168,6 +168,24 @@ extension Node {
     if !packet.isIPv4, packet.hopLimit == DiscoveryCheck.hopLimit {
       packet.memory[IPv6Header.Field.hopLimit] = DiscoveryCheck.hopLimit - 1
     }
+    let place = streams.turn(of: packet, on: circuit, out: &out, at: turn.now)
+    if place == .now { hand(packet, turn: &turn) }
+    deliverReleased(turn: &turn)
+    if place == .afterReleased { hand(packet, turn: &turn) }
+  }
+
+  /// Hands on what has waited for earlier packets of its flow, and need not any more.
+  mutating func deliverReleased<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    while let packet = streams.takeReleased() { hand(packet, turn: &turn) }
+  }
+
+  /// Hands out what the delivery holds back. The memory of the packets may be used again after that.
+  mutating func flushDelivery<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) {
+    delivery.flush(out: &out, turn: &turn)
+    streams.giveBackReleased()
+  }
+
+  private mutating func hand<Device: PacketDevice & ~Copyable>(_ packet: PacketView, turn: inout Turn<Device>) {
     if let tooLong = delivery.deliver(packet, out: &out, turn: &turn) {
       refuse(fromOverlay: packet, .tooLong(mtu: tooLong.mtu), at: turn.now)
     }

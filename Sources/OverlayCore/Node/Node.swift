@@ -29,7 +29,9 @@ public struct Node: ~Copyable {
     names = NameTable(
       besides: settings.onThisSide, unreachedLimit: bounds.unreachedNames, reachedLimit: bounds.reachedNames)
     peers = PeerTable(settings.peerPolicy, random: random)
-    streams = Streams(packetBytes: bounds.packetBytes, reassemblyBytes: bounds.reassemblyBytes)
+    streams = Streams(
+      packetBytes: bounds.packetBytes, reassemblyBytes: bounds.reassemblyBytes, orderBytes: bounds.orderBytes,
+      seed: numbers.next())
     delivery = Delivery(mtu: settings.mtu, egress: settings.egress, isOffloading: settings.isOffloading)
     services = LocalServices(own: address)
     let configuration = NodeConfiguration(settings.policy, onThisSide: settings.onThisSide)
@@ -87,7 +89,7 @@ public struct Node: ~Copyable {
       name: settings.name, knownNames: names.count, tor: peers.tor, readiness: peers.readiness,
       lookup: peers.lookupFinding, peers: shown, otherPeers: others,
       acceptedCircuits: peers.callCount, counters: out.counters, figures: out.figures,
-      circuits: streams.census, traffic: streams.traffic, door: door.status)
+      circuits: streams.census, traffic: streams.traffic, order: streams.orderStatus, door: door.status)
   }
 
   // MARK: - What happens
@@ -105,6 +107,8 @@ public struct Node: ~Copyable {
     while let (circuit, end) = peers.advance(to: turn.now, names: &names, streams: &streams, out: &out) {
       close(circuit, end, turn: &turn)
     }
+    deliverReleased(turn: &turn)
+    flushDelivery(turn: &turn)
     admitWaiting(turn: &turn)
     tellUnresolved(turn: &turn)
   }

@@ -66,8 +66,9 @@ public struct NodeSettings: Sendable {
   /// The settings of the peer table.
   var peerPolicy: PeerPolicy {
     PeerPolicy(
-      name: name, siblings: siblings, servicePort: servicePort, capabilities: isOffloading ? .superPackets : [],
-      idle: policy.idle, circuitsPerPeer: policy.circuitsPerPeer, authentication: policy.authentication,
+      name: name, siblings: siblings, servicePort: servicePort,
+      capabilities: isOffloading ? [.superPackets, .order] : .order, idle: policy.idle,
+      circuitsPerPeer: policy.circuitsPerPeer, authentication: policy.authentication,
       authentications: policy.authentications, lookup: policy.lookup, lookupInterval: lookupInterval,
       tellsTor: tellsTor, isToldTorCircuits: isToldTorCircuits, isFirst: dialsPeers, checksSelf: checksSelf,
       bounds: bounds)

@@ -24,6 +24,8 @@ public struct NodeStatus: Sendable {
   public let circuits: CircuitCensus
   /// The bytes that went over all circuits.
   public let traffic: Traffic
+  /// TCP flows that came on several circuits.
+  public let order: OrderStatus
   /// What comes in that nobody here asked for.
   public let door: DoorStatus
 }

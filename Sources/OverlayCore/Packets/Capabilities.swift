@@ -11,6 +11,8 @@ struct Capabilities: OptionSet, Equatable, Sendable {
 
   /// The node takes TCP super-packets: unsegmented, with a full checksum, up to 65,575 bytes.
   static let superPackets = Capabilities(rawValue: 1 << 0)
+  /// The node restores the order of a TCP flow that comes on several circuits.
+  static let order = Capabilities(rawValue: 1 << 1)
 
   /// Reads a set from 1 to 4 bytes in network byte order; `nil` for any other number of bytes.
   init?(_ value: [UInt8]) {

@@ -38,4 +38,21 @@ enum HeaderOptions {
       offset = next
     }
   }
+
+  /// Returns the first option of a kind, with the bytes for kind and length; `nil` if a kernel finds none.
+  static func first(_ kind: UInt8, in options: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    var offset = 0
+    while offset < options.count, options[offset] != end {
+      guard options[offset] != noOperation else {
+        offset += 1
+        continue
+      }
+      guard options.count - offset >= 2, options[offset + 1] >= 2 else { return nil }
+      let next = offset + Int(options[offset + 1])
+      guard next <= options.count else { return nil }
+      if options[offset] == kind { return UnsafeRawBufferPointer(rebasing: options[offset..<next]) }
+      offset = next
+    }
+    return nil
+  }
 }

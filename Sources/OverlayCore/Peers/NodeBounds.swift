@@ -31,6 +31,10 @@ public struct NodeBounds: Equatable, Sendable {
   /// to be sent leave this memory free. The floor is four of the longest packets, so that two peers may send such
   /// packets on two circuits each and lose none: 32 MiB for 128 identities.
   public var reassemblyBytes: Int
+  /// The part of it that packets take which came on one circuit ahead of what another still has to bring, in bytes:
+  /// 16 MiB, and at least four of the longest packets, a quarter of the floor of a queue: 32 MiB for 128 identities
+  /// (`Resequencer`).
+  public var orderBytes: Int
   /// The part of it that packets take which wait until the sender of their circuit is proven, in bytes: 2 MiB, and at
   /// least as much as one circuit's. Past that, and past a bound of each circuit, they are dropped (`Claims`).
   public var unprovenBytes: Int
@@ -78,6 +82,7 @@ public struct NodeBounds: Equatable, Sendable {
     self.unproven = share(unproven, atLeast: 4)
     self.acceptsPerSecond = share(acceptsPerSecond, atLeast: 8)
     reassemblyBytes = share(CutPackets.memoryLimit, atLeast: 4 * PacketStore.largeSize)
+    orderBytes = share(Resequencer.memoryLimit, atLeast: 4 * PacketStore.largeSize)
     packetBytes = share(
       PacketStore.byteLimit, atLeast: FlowQueue.memoryLimit + reassemblyBytes + CutPackets.slack)
     unprovenBytes = share(2 << 20, atLeast: Claims.packetLimit * PacketStore.smallSize)

@@ -22,6 +22,8 @@ struct PacketStore: ~Copyable {
     var next = Slot.none
     /// The hash of the packet's flow. It is kept because the packet need not show any more what it was computed from.
     var flow: UInt32 = 0
+    /// The sequence number of the packet's first byte, where it waits for earlier ones of its TCP flow.
+    var sequence: UInt32 = 0
     /// The time at which the packet was queued.
     var queued = Instant(nanoseconds: 0)
 

@@ -15,6 +15,8 @@ struct Streams: ~Copyable {
   var queues: SendQueues
   /// The ceilings of what circuits bring.
   var receiving = RateGate()
+  /// The order of what circuits bring.
+  var order: Resequencer
   private(set) var cutPackets: CutPackets {
     didSet { queues.reserve = max(0, reassemblyBytes + CutPackets.slack - cutPackets.memory) }
   }
@@ -26,8 +28,10 @@ struct Streams: ~Copyable {
   private var pastTraffic = Traffic()
 
   /// Makes streams without circuits, with `packetBytes` bytes for packets, of which cut packets may take
-  /// `reassemblyBytes`.
-  init(packetBytes: Int, reassemblyBytes: Int) {
+  /// `reassemblyBytes`, and packets that wait for earlier ones of their flow `orderBytes`. `seed` is random and
+  /// nobody else's.
+  init(packetBytes: Int, reassemblyBytes: Int, orderBytes: Int, seed: UInt64) {
+    order = Resequencer(memoryLimit: orderBytes, seed: seed)
     queues = SendQueues(packetBytes: packetBytes, reserve: reassemblyBytes + CutPackets.slack)
     cutPackets = CutPackets(limit: reassemblyBytes)
     self.reassemblyBytes = reassemblyBytes
@@ -159,6 +163,7 @@ struct Streams: ~Copyable {
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
     guard var circuit = queues.remove(identifier) else { return nil }
     cutPackets.forget(identifier)
+    order.forget(identifier)
     receiving.forget(identifier)
     deadlines.cancel(identifier.slot)
     circuit.defragmenter.abandon(store: &queues.store)
@@ -169,7 +174,9 @@ struct Streams: ~Copyable {
   // MARK: - Time
 
   /// The time at which `advance` has to be called next.
-  var nextDeadline: Instant { min(queues.nextDeadline, deadlines.earliest, min(nextTidying, receiving.nextDeadline)) }
+  var nextDeadline: Instant {
+    min(queues.nextDeadline, deadlines.earliest, min(nextTidying, receiving.nextDeadline, order.nextDeadline))
+  }
 
   /// Schedules the first time at which unused memory is given back.
   mutating func start(at now: Instant) {
@@ -179,6 +186,7 @@ struct Streams: ~Copyable {
   /// Does what is due. It returns a circuit that has to be closed, and why; the caller closes it and calls again.
   mutating func advance(to now: Instant, out: inout Outbox) -> (CircuitIdentifier, CircuitEnd)? {
     if nextTidying <= now { tidy(out: &out, at: now) }
+    order.advance(to: now, store: &queues.store, out: &out)
     while let circuit = receiving.next(at: now) {
       queues.circuits[circuit].partialPacket.goesOn(at: now)
       out.perform(.read(circuit))

@@ -25,7 +25,7 @@ extension NodeStatus {
       "tor": .string("\(tor)"), "accepted_circuits": .count(acceptedCircuits),
       "lookup": lookup.map { .object($0.members(at: place)) } ?? .null, "peers": peerList,
       "peers_omitted": .count(otherPeers + max(0, others.count - HostStatus.mostPeers)),
-      "door": .object(door.members), "counters": .counters(counters),
+      "order": .object(order.members), "door": .object(door.members), "counters": .counters(counters),
     ]
   }
 
@@ -43,6 +43,13 @@ extension DoorStatus {
       "allow_in": .array(rules.map { .object(["rule": .string("\($0.rule)"), "packets": .count($0.packets)]) }),
       "refuse": .string(refusal.rawValue), "flows": .count(flows),
     ]
+  }
+}
+
+extension OrderStatus {
+  /// What is known of TCP flows that came on several circuits.
+  var members: JSONObject {
+    ["held_bytes": .count(heldBytes), "longest_hold_us": .microseconds(longestHold)]
   }
 }
 

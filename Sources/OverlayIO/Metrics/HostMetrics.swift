@@ -73,6 +73,10 @@ struct HostMetrics {
     }
     page.begin("oncilla_queue_delay_seconds", .histogram, "How long packets waited for their circuit to take them.")
     for (label, status) in nodes { page.add(status.figures.queueDelay, label) }
+    page.begin("oncilla_order_held_bytes", .gauge, "Memory of packets that came ahead of others of their flow.")
+    for (label, status) in nodes { page.add(status.order.heldBytes, label) }
+    page.begin("oncilla_order_longest_hold_seconds", .gauge, "The longest time that such a packet has waited.")
+    for (label, status) in nodes { page.add(status.order.longestHold, label) }
   }
 
   private mutating func addCircuits() {

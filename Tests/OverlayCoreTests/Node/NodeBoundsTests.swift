@@ -25,6 +25,7 @@ struct NodeBoundsTests {
 
   static let bounds: [(String, Int, @Sendable (NodeBounds) -> Int)] = [
     ("circuits", 16_384, { $0.circuits }), ("packets", 64 << 20, { $0.packetBytes }),
+    ("packets that run ahead", 16 << 20, { $0.orderBytes }),
     ("cut packets", 16 << 20, { $0.reassemblyBytes }), ("names", 2_000, { $0.unreachedNames }),
     ("names that were reached", 8_000, { $0.reachedNames }), ("peers in a report", 50, { $0.reportedPeers }),
   ]

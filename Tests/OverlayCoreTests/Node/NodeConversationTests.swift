@@ -89,7 +89,7 @@ struct NodeConversationTests {
       let packet = try #require(circuit.packets.whole.first)
       let header = try #require(packet.withUnsafeBytes { IPv6Header($0) })
       let keepalive = try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }
-      #expect(keepalive == Keepalive(name: alice, extensions: [.init(type: 1, value: [0])]))
+      #expect(keepalive == Keepalive(name: alice, extensions: [.init(type: 1, value: [2])]))
       #expect(header.hopLimit == 1)
       #expect(header.destination == bob.address)
       #expect(header.flowLabel > 0)

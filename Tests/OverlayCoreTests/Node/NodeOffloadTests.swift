@@ -66,8 +66,7 @@ struct NodeOffloadTests {
     _ = try connected(isOffloading: isOffloading)
     let packet = try #require(try dialled().packets.whole.first)
     let keepalive = try packet.withUnsafeBytes { try Keepalive(#require(PacketView(reading: $0))) }
-    #expect(
-      keepalive == Keepalive(name: alice, extensions: isOffloading ? Self.isCapable : [.init(type: 1, value: [0])]))
+    #expect(keepalive == Keepalive(name: alice, extensions: [.init(type: 1, value: [isOffloading ? 3 : 2])]))
   }
 
   @Test("cross unsplit, with their full checksum, to a peer that takes them", arguments: [2_000, 30_000, 65_463])

@@ -1,0 +1,215 @@
+/// A resequencer restores the order of TCP flows that peers spread over several circuits: what a circuit brings ahead of
+/// what another still has to bring waits, so that the kernel does not take it for a sign of loss. Nothing in a packet
+/// tells that a flow is spread; its sequence numbers tell what is missing.
+///
+/// A gap is given up as soon as every circuit of the flow has brought something that was sent later, because what was
+/// dropped before it was sent never comes, and the kernel's own recovery begins with what comes behind the gap. No
+/// packet waits for longer than `patience`. A flow holds at most `flowMemory` bytes, and all of them hold at most
+/// `memoryLimit`; past that the flow that has waited for longest gives its first gap up.
+struct Resequencer: ~Copyable {
+  /// When a packet is to be delivered.
+  enum Turn {
+    /// Now, before what comes from `takeReleased`.
+    case now
+    /// Now, behind what comes from `takeReleased`.
+    case afterReleased
+    /// Later: a copy of it waits, or comes from `takeReleased` already.
+    case later
+  }
+
+  /// The longest time that a packet waits.
+  static let patience = Duration.seconds(1)
+  /// The most memory of the store that the packets of one flow take, in bytes.
+  static let flowMemory = 1 << 20
+  /// The most memory that those of all flows of a daemon take, in bytes.
+  static let memoryLimit = 16 << 20
+  /// How far a packet may be ahead of those before it, or behind, in bytes. Farther is another flow with the same ports.
+  private static let reach = 16 << 20
+
+  private var flows: SpreadFlows
+  // By the number of the flow: when its packet that waits for longest has waited for long enough, or earlier.
+  private var deadlines = DeadlineQueue()
+  private var released = HeldPackets()
+  private var delivered = HeldPackets()
+  private let memoryLimit: Int
+
+  /// The memory of the store that waiting packets take, in bytes.
+  private(set) var memory = 0
+  /// The longest time that a packet has waited.
+  private(set) var longestHold = Duration.zero
+
+  /// Makes a resequencer that holds at most `memoryLimit` bytes. `seed` is random and nobody else's.
+  init(memoryLimit: Int, seed: UInt64) {
+    self.memoryLimit = memoryLimit
+    flows = SpreadFlows(seed: seed)
+  }
+
+  /// Takes a packet that a circuit brought, and returns when it is to be delivered. A packet that waits leaves `reserve`
+  /// bytes of the store free.
+  mutating func turn(
+    of packet: PacketView, on circuit: CircuitIdentifier, store: inout PacketStore, leaving reserve: Int,
+    out: inout Outbox, at now: Instant
+  ) -> Turn {
+    guard let span = SequenceSpan(packet) else { return .now }
+    let key = SpreadFlow.Key(packet, tcp: span.header)
+    let (flow, isKnown) = flows.find(key, hash: packet.flow, at: now)
+    guard isKnown else {
+      releaseAll(of: flow, store: &store, out: &out, at: now)
+      flows[flow] = SpreadFlow(key, at: now)
+      return begin(flow, with: span, on: circuit, at: now)
+    }
+    let ahead = SequenceSpan.distance(from: flows[flow].next, to: span.start)
+    flows[flow].lastSeen = now
+    // A beginning that is behind came late, or twice.
+    guard abs(ahead) <= Resequencer.reach, !span.beginsFlow || ahead <= 0 else {
+      releaseAll(of: flow, store: &store, out: &out, at: now)
+      flows[flow].markCount = 0
+      return begin(flow, with: span, on: circuit, at: now)
+    }
+    flows.mark(flow, circuit, end: span.end, at: now)
+    let isWaitedFor = !flows[flow].held.isEmpty
+    if ahead > 0 {
+      // If nobody has to bring what is missing, nobody waits.
+      if isWaitedFor || !flows.haveAllPassed(flows[flow].next, flow, at: now),
+        hold(packet, span, flow, store: &store, leaving: reserve, out: &out, at: now)
+      {
+        return .later
+      }
+    } else if !isWaitedFor || !wasSentAgain(packet, span, flow, store) {
+      pass(span, flow)
+      if isWaitedFor { settle(flow, store: &store, out: &out, at: now) }
+      return .now
+    }
+    releaseAll(of: flow, store: &store, out: &out, at: now)
+    pass(span, flow)
+    return .afterReleased
+  }
+
+  /// Notes that a circuit is gone: what it has not brought is not waited for.
+  mutating func forget(_ circuit: CircuitIdentifier) {
+    for flow in flows.indices where flows.forget(circuit, of: flow) && !flows[flow].held.isEmpty {
+      deadlines.schedule(flow, at: Instant(nanoseconds: 0))
+    }
+  }
+
+  /// Removes the next packet that may be delivered, and returns it; `nil` if there is none. It stays until `giveBack`.
+  mutating func takeReleased(store: inout PacketStore) -> PacketStore.Slot? {
+    guard let slot = released.popFirst(store) else { return nil }
+    delivered.append(slot, store: &store)
+    return slot
+  }
+
+  /// Gives the memory of the delivered packets back.
+  mutating func giveBack(to store: inout PacketStore) {
+    while let slot = delivered.popFirst(store) { store.takeBack(slot) }
+  }
+
+  // MARK: - Time
+
+  /// The time at which `advance` has to be called next.
+  var nextDeadline: Instant { deadlines.earliest }
+
+  /// Lets go what has waited for long enough.
+  mutating func advance(to now: Instant, store: inout PacketStore, out: inout Outbox) {
+    while let flow = deadlines.popDue(at: now) {
+      for _ in 0..<flows[flow].held.overdueCount(after: Resequencer.patience, store, at: now) {
+        releaseFirst(of: flow, store: &store, out: &out, at: now)
+      }
+      settle(flow, store: &store, out: &out, at: now)
+      schedule(flow, store)
+    }
+  }
+
+  // MARK: - One flow
+
+  private mutating func begin(
+    _ flow: Int, with span: SequenceSpan, on circuit: CircuitIdentifier, at now: Instant
+  ) -> Turn {
+    flows[flow].next = span.end
+    flows.mark(flow, circuit, end: span.end, at: now)
+    return .afterReleased
+  }
+
+  /// Notes that a packet is delivered.
+  private mutating func pass(_ span: SequenceSpan, _ flow: Int) {
+    if SequenceSpan.distance(from: flows[flow].next, to: span.end) > 0 { flows[flow].next = span.end }
+  }
+
+  /// Returns whether a packet was sent later than those that wait, though it stands before them: it is sent a second
+  /// time. A kernel that has seen its clock drops what tells an earlier one (PAWS, RFC 7323 section 5), so what waits has
+  /// to come first.
+  private func wasSentAgain(
+    _ packet: PacketView, _ span: SequenceSpan, _ flow: Int, _ store: borrowing PacketStore
+  ) -> Bool {
+    guard let clock = span.clock(of: packet), let first = flows[flow].held.first,
+      let waiting = PacketView(store.room(first)), let earlier = SequenceSpan(waiting)?.clock(of: waiting)
+    else { return false }
+    return SequenceSpan.distance(from: earlier, to: clock) > 0
+  }
+
+  /// Releases what waits for nothing any more.
+  private mutating func settle(_ flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
+    while let start = flows[flow].held.firstStart(store),
+      SequenceSpan.distance(from: flows[flow].next, to: start) <= 0
+        || flows.haveAllPassed(flows[flow].next, flow, at: now)
+    {
+      releaseFirst(of: flow, store: &store, out: &out, at: now)
+    }
+    if flows[flow].held.isEmpty { deadlines.cancel(flow) }
+  }
+
+  private mutating func schedule(_ flow: Int, _ store: borrowing PacketStore) {
+    if let oldest = flows[flow].held.oldest(store) { deadlines.schedule(flow, at: oldest + Resequencer.patience) }
+  }
+
+  private mutating func releaseAll(of flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
+    while !flows[flow].held.isEmpty { releaseFirst(of: flow, store: &store, out: &out, at: now) }
+    deadlines.cancel(flow)
+  }
+
+  /// Releases the first packet that waits, and gives the gap before it up, if there still is one.
+  private mutating func releaseFirst(of flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
+    guard let slot = flows[flow].held.popFirst(store) else { return }
+    let start = store[slot].sequence
+    if SequenceSpan.distance(from: flows[flow].next, to: start) > 0 {
+      out.counters[.orderGivenUp] += 1
+      flows[flow].next = start
+    }
+    if let packet = PacketView(store.room(slot)), let span = SequenceSpan(packet) { pass(span, flow) }
+    memory -= store.size(of: slot)
+    longestHold = max(longestHold, now - store[slot].queued)
+    released.append(slot, store: &store)
+  }
+
+  // MARK: - Into the store
+
+  /// Lets a packet wait. It returns false if the store has no room.
+  private mutating func hold(
+    _ packet: PacketView, _ span: SequenceSpan, _ flow: Int, store: inout PacketStore, leaving reserve: Int,
+    out: inout Outbox, at now: Instant
+  ) -> Bool {
+    guard let slot = store.lend(packet.count, leaving: reserve) else { return false }
+    store.room(slot).copyMemory(from: packet.bytes)
+    store[slot].sequence = span.start
+    store[slot].queued = now
+    flows[flow].held.insert(slot, store: &store)
+    memory += store.size(of: slot)
+    deadlines.schedule(flow, at: now + Resequencer.patience)
+    out.counters[.orderHeld] += 1
+    settle(flow, store: &store, out: &out, at: now)
+    keepBounds(flow, store: &store, out: &out, at: now)
+    return true
+  }
+
+  private mutating func keepBounds(_ flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
+    while flows[flow].held.memory > Resequencer.flowMemory {
+      releaseFirst(of: flow, store: &store, out: &out, at: now)
+      settle(flow, store: &store, out: &out, at: now)
+    }
+    while memory > memoryLimit, let oldest = deadlines.popDue(at: .distantFuture) {
+      releaseFirst(of: oldest, store: &store, out: &out, at: now)
+      settle(oldest, store: &store, out: &out, at: now)
+      schedule(oldest, store)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/// A TCP flow, in one direction, that a peer may spread over several circuits.
+struct SpreadFlow {
+  /// What tells flows apart.
+  struct Key: Equatable {
+    private let source: IPv6Address
+    private let destination: IPv6Address
+    private let ports: UInt32
+    private let isIPv4: Bool
+
+    /// The flow of `packet`, whose TCP header begins at `tcp`.
+    init(_ packet: PacketView, tcp: Int) {
+      source = packet.source
+      destination = packet.destination
+      ports = packet.bytes.loadUnaligned(fromByteOffset: tcp, as: UInt32.self)
+      isIPv4 = packet.isIPv4
+    }
+  }
+
+  /// How far a circuit has brought the flow. Within a circuit nothing overtakes anything.
+  struct Mark {
+    /// The serial number of the circuit.
+    var circuit: UInt64 = 0
+    /// The greatest sequence number behind a byte that it brought.
+    var end: UInt32 = 0
+    /// The time at which it last brought something.
+    var lastSeen = Instant(nanoseconds: 0)
+  }
+
+  /// Which flow it is; `nil` for a record that is not in use.
+  var key: Key?
+  /// The sequence number behind everything that was delivered in order, or given up.
+  var next: UInt32 = 0
+  /// The time of the last packet.
+  var lastSeen = Instant(nanoseconds: 0)
+  /// The number of circuits that brought it.
+  var markCount = 0
+  /// The packets that wait for earlier ones.
+  var held = HeldPackets()
+
+  /// Makes a record of no flow.
+  init() {}
+
+  /// Begins to follow a flow.
+  init(_ key: Key, at now: Instant) {
+    self.key = key
+    lastSeen = now
+  }
+
+  /// Returns how much would be lost with the record: packets that wait, the order of a flow that is spread now, or
+  /// little.
+  func worth(at now: Instant) -> Int {
+    held.isEmpty ? (markCount > 1 && now - lastSeen <= SpreadFlows.markLifetime ? 1 : 0) : 2
+  }
+}

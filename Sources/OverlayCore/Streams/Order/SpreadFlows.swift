@@ -1,0 +1,124 @@
+/// The TCP flows that come in, each with how far each circuit has brought it. There are at most `ways` × `sets`, in sets
+/// by hash; past that one of the set is forgotten: first one that comes on one circuit alone, and of these the one that
+/// was silent for longest. A flow that is forgotten is only not put in order for a moment.
+struct SpreadFlows: ~Copyable {
+  /// The number of circuits of a flow that are known: as many as a peer builds at the most.
+  static let markLimit = 8
+  /// A circuit that has not brought a flow for so long is not waited for.
+  static let markLifetime = Duration.seconds(1)
+
+  private static let ways = 8
+  private static let sets = 16
+  /// The greatest number of flows.
+  static let limit = ways * sets
+
+  private var flows: UnsafeMutableBufferPointer<SpreadFlow>?
+  private var marks: UnsafeMutableBufferPointer<SpreadFlow.Mark>?
+
+  private let seed: UInt64
+
+  /// Makes an empty table. It takes 35 KiB from the first flow on. `seed` is random and nobody else's, so that nobody
+  /// chooses flows that make room for each other.
+  init(seed: UInt64) { self.seed = seed }
+
+  deinit {
+    flows?.deallocate()
+    marks?.deallocate()
+  }
+
+  /// The flow with this number. It must have been found.
+  subscript(index: Int) -> SpreadFlow {
+    unsafeAddress { UnsafePointer(entry(index)) }
+    unsafeMutableAddress { entry(index) }
+  }
+
+  /// The numbers of all flows.
+  var indices: Range<Int> { 0..<(flows?.count ?? 0) }
+
+  /// Returns the number of the flow with this key and hash, or of the record that has to make room for it.
+  mutating func find(_ key: SpreadFlow.Key, hash: UInt32, at now: Instant) -> (index: Int, isKnown: Bool) {
+    makeMemory()
+    let mixed = (UInt64(hash) ^ seed) &* 0x9e37_79b9_7f4a_7c15
+    let first = Int(mixed >> 32) % SpreadFlows.sets * SpreadFlows.ways
+    for index in first..<first + SpreadFlows.ways where self[index].key == key { return (index, true) }
+    var least = first
+    for index in first + 1..<first + SpreadFlows.ways {
+      let (worth, other) = (self[index].worth(at: now), self[least].worth(at: now))
+      if worth == other ? self[index].lastSeen < self[least].lastSeen : worth < other { least = index }
+    }
+    return (least, false)
+  }
+
+  /// Notes that a circuit has brought the flow up to `end`.
+  mutating func mark(_ index: Int, _ circuit: CircuitIdentifier, end: UInt32, at now: Instant) {
+    let first = index * SpreadFlows.markLimit
+    guard let marks, first + SpreadFlows.markLimit <= marks.count else { return }
+    let count = self[index].markCount
+    var place = first
+    var stalest = first
+    while place < first + count, marks[place].circuit != circuit.serial {
+      if marks[place].lastSeen < marks[stalest].lastSeen { stalest = place }
+      place += 1
+    }
+    if place == first + count {
+      if count == SpreadFlows.markLimit {
+        place = stalest
+      } else {
+        self[index].markCount = count + 1
+      }
+      marks[place] = SpreadFlow.Mark(circuit: circuit.serial, end: end, lastSeen: now)
+      return
+    }
+    if SequenceSpan.distance(from: marks[place].end, to: end) > 0 { marks[place].end = end }
+    marks[place].lastSeen = now
+  }
+
+  /// Forgets that a circuit has brought the flow, because it is gone. It returns whether it had.
+  mutating func forget(_ circuit: CircuitIdentifier, of index: Int) -> Bool {
+    let first = index * SpreadFlows.markLimit
+    let places = first..<first + self[index].markCount
+    guard let marks, let place = places.first(where: { marks[$0].circuit == circuit.serial }) else { return false }
+    self[index].markCount -= 1
+    marks[place] = marks[first + self[index].markCount]
+    return true
+  }
+
+  /// Returns whether each circuit that still brings the flow has brought something behind `number`, so that none will
+  /// bring what is missing there. Circuits that were silent for long are forgotten, and those that brought nothing of as
+  /// much as a flow may hold: the flow has left them.
+  mutating func haveAllPassed(_ number: UInt32, _ index: Int, at now: Instant) -> Bool {
+    let first = index * SpreadFlows.markLimit
+    guard let marks else { return true }
+    var place = first
+    var havePassed = true
+    while place < first + self[index].markCount {
+      let ahead = SequenceSpan.distance(from: number, to: marks[place].end)
+      if now - marks[place].lastSeen > SpreadFlows.markLifetime || ahead < -Resequencer.flowMemory {
+        self[index].markCount -= 1
+        marks[place] = marks[first + self[index].markCount]
+        continue
+      }
+      if ahead <= 0 { havePassed = false }
+      place += 1
+    }
+    return havePassed
+  }
+
+  private mutating func makeMemory() {
+    guard flows == nil else { return }
+    let flows = UnsafeMutableBufferPointer<SpreadFlow>.allocate(capacity: SpreadFlows.limit)
+    flows.initialize(repeating: SpreadFlow())
+    self.flows = flows
+    let marks = UnsafeMutableBufferPointer<SpreadFlow.Mark>.allocate(
+      capacity: SpreadFlows.limit * SpreadFlows.markLimit)
+    marks.initialize(repeating: SpreadFlow.Mark())
+    self.marks = marks
+  }
+
+  private func entry(_ index: Int) -> UnsafeMutablePointer<SpreadFlow> {
+    guard let flows, flows.indices.contains(index), let base = flows.baseAddress else {
+      preconditionFailure("a flow that is nowhere was used")
+    }
+    return base + index
+  }
+}
