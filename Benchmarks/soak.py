@@ -292,7 +292,7 @@ def main():
             peer.go()
         wait_until(lambda: hosts[0].can_ping(other.address), 30, what="the daemons to reach each other")
         watch = Watch(daemon)
-        before = quiet(watch, proxy, names)
+        before = quiet(watch, proxy)
         for peer in peers:
             peer.come()
         program = Program(hosts[0], daemon.address, peers)
@@ -304,20 +304,23 @@ def main():
         for peer in peers:
             peer.go()
             peer.hang_up(chance)
-        after = quiet(watch, proxy, names, at_most=before)
+        after = quiet(watch, proxy, at_most=before)
         growths = {name: watch.growth(name) for name in watch.processes}
         log = daemon.log()
         return tell(watch, counts, program, proxy, growths, before, after, log)
 
 
-def quiet(watch, proxy, names, at_most=None):
-    """How many files are open once nothing changes any more: the fewest within twenty seconds, for a dial opens one."""
+def quiet(watch, proxy, at_most=None):
+    """How many files are open without Tor and without peers: the fewest within twenty seconds, for a look whether Tor is
+    there opens one."""
+    proxy.stop()
     fewest = watch.files()
     deadline = time.monotonic() + (20 if at_most is None else 120)
     while time.monotonic() < deadline and (at_most is None or any(fewest[name] > at_most[name] for name in fewest)):
         time.sleep(0.05)
         now = watch.files()
         fewest = {name: min(fewest[name], now[name]) for name in now}
+    proxy.start()
     return fewest
 
 
