@@ -251,7 +251,7 @@ def main():
 
 @contextlib.contextmanager
 def loss_of_onioncat(title):
-    """It sends parts of packets where a circuit is full, and what comes behind is lost: a figure that is missing tells so."""
+    """It sends parts of packets where a circuit is full, and what comes behind is lost: a missing figure tells so."""
     try:
         yield
     except (AssertionError, RuntimeError) as error:
@@ -273,6 +273,7 @@ def compete(entrants):
             with loss_of_onioncat(title):
                 if through_slow_path:
                     measure_slow_path(make, title, figures)
+            figures.fill(title, number + 1)
     print(f"\nmedians of {ROUNDS} rounds of {SECONDS} s; the last three through {RATE / 1e6:g} MB/s a stream\n")
     print(figures.table(COLUMNS))
     lines = list(ratios(figures))

@@ -51,7 +51,7 @@ class CellCounter:
             found = re.match(r"(?:250[+-]circuit-status=)?(\d+) \w+ .*PURPOSE=HS_(?:CLIENT|SERVICE)_REND", line)
             if found:
                 joined.add(found.group(1))
-        total = sum(count for circuit, count in self._bytes.items() if circuit in joined)
+        total = sum(count for circuit, count in list(self._bytes.items()) if circuit in joined)
         assert total % CELL_BODY == 0, f"{total} bytes are no whole number of cells"
         return total // CELL_BODY
 

@@ -268,6 +268,9 @@ def bulk(daemon, other, program):
 
 
 def main():
+    least = RESTS * (REST + 15)
+    if SECONDS < least:
+        sys.exit(f"soak: SECONDS={SECONDS} is too short: {least} or more are accepted, for {RESTS} rests of {REST} s without Tor")
     chance = random.Random(17)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="oncilla-soak-"))
     config = directory / "oncilla.conf"

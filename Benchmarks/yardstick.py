@@ -242,6 +242,12 @@ class Figures:
         for column, value in columns.items():
             self._measured.setdefault((contender, column), []).append(value)
 
+    def fill(self, contender, rounds):
+        """What a contender has not been measured for in so many rounds is None, so that its rounds stand beside others'."""
+        for column in {column for _, column in self._measured}:
+            measured = self._measured.setdefault((contender, column), [])
+            measured += [None] * (rounds - len(measured))
+
     def median(self, contender, column):
         values = [value for value in self._measured.get((contender, column), []) if value is not None]
         return statistics.median(values) if values else None

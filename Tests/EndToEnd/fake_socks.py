@@ -318,10 +318,11 @@ class FakeSocks:
                 passed += len(data)
                 if passed == behaviour.cut_after:
                     break
-            if way:
-                way.finish()
         except OSError:
             pass
+        finally:
+            if way:
+                way.finish()
         if circuit in self._swallowed and source is circuit[2]:
             return
         with self._lock:

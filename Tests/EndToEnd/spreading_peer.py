@@ -88,6 +88,7 @@ class Line:
 
     def close(self):
         self._is_open = False
+        self._packets.put((0, b""))
         self._call.close()
 
     def _send(self):

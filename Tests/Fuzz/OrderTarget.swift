@@ -24,7 +24,8 @@ enum OrderTarget {
         let flags: UInt8 = shape & 0x20 == 0 ? TCPHeader.Flag.acknowledgement : input.byte()
         let sequence = next[flow] &+ offset
         next[flow] = shape & 0x10 == 0 ? sequence &+ UInt32(length) : UInt32(input.number()) << 16
-        bench.bring(segment(flow, sequence, length, flags), on: Int(input.byte() & 7))
+        let options = shape & 0x08 == 0 ? [] : input.bytes(atMost: 12)
+        bench.bring(segment(flow, sequence, length, flags, options), on: Int(input.byte() & 7))
       }
       bench.checkBounds()
     }
@@ -32,10 +33,14 @@ enum OrderTarget {
     bench.checkEnd()
   }
 
-  private static func segment(_ flow: Int, _ sequence: UInt32, _ length: Int, _ flags: UInt8) -> [UInt8] {
+  private static func segment(
+    _ flow: Int, _ sequence: UInt32, _ length: Int, _ flags: UInt8, _ options: [UInt8]
+  ) -> [UInt8] {
+    let padded = options + [UInt8](repeating: 0, count: -options.count & 3)
     let number = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: sequence >> UInt32($0)) }
     let tcp =
-      [0, UInt8(truncatingIfNeeded: flow), 0, 80] + number + [0, 0, 0, 1, 0x50, flags, 1, 0, 0, 0, 0, 0]
+      [0, UInt8(truncatingIfNeeded: flow), 0, 80] + number
+      + [0, 0, 0, 1, UInt8(5 + padded.count / 4) << 4, flags, 1, 0, 0, 0, 0, 0] + padded
       + [UInt8](repeating: 0, count: length)
     var packet = [UInt8](repeating: 0, count: IPv6Header.size) + tcp
     packet.withUnsafeMutableBytes { bytes in

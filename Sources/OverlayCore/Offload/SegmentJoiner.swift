@@ -35,7 +35,7 @@ public struct SegmentJoiner: ~Copyable {
       let refused = flush(before: packet, to: &sink)
       return refused + forward(packet.bytes, to: &sink)
     }
-    // The compiler (6.3) fails on ThreadSanitizer's account of what is changed where a field of a noncopyable value points.
+    // With ThreadSanitizer the compiler (6.3) fails where memory is changed through a field of a noncopyable value.
     let groups = groups
     let isIntact = segment.isIntact
     let flow = (0..<count).first { groups[$0].first.isOfSameFlow(as: segment) }

@@ -83,7 +83,7 @@ struct PacketStore: ~Copyable {
   /// Lends a slot for a packet of `length` bytes, at most 65,575. It returns `nil` if fewer than `reserve` bytes would
   /// be left below the bound.
   mutating func lend(_ length: Int, leaving reserve: Int = 0) -> Slot? {
-    // The compiler (6.3) fails on ThreadSanitizer's account of what is changed where a field of a noncopyable value points.
+    // With ThreadSanitizer the compiler (6.3) fails where memory is changed through a field of a noncopyable value.
     let (pool, pools) = (PacketStore.pool(for: length), pools)
     let size = pools[pool].size
     guard size <= bytesFree(leaving: reserve) else { return nil }

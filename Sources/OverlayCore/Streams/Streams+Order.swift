@@ -10,8 +10,8 @@ extension Streams {
     order.turn(of: packet, on: circuit, store: &queues.store, leaving: queues.reserve, out: &out, at: now)
   }
 
-  /// Removes the next packet that waited and may be delivered now, and returns it; `nil` if there is none. Its memory is
-  /// valid until `giveBackReleased`.
+  /// Removes the next packet that waited and may be delivered now, and returns it; `nil` if there is none. Its memory
+  /// is valid until `giveBackReleased`.
   mutating func takeReleased() -> PacketView? {
     guard let slot = order.takeReleased(store: &queues.store) else { return nil }
     return PacketView(queues.store.room(slot))

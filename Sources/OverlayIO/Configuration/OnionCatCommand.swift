@@ -141,7 +141,7 @@ public struct OnionCatCommand {
   private mutating func set(_ name: String, _ text: String, _ letter: Character) {
     guard let setting = Setting.all.first(where: { $0.name == name }) else { return }
     guard let line = INIFile.line(name, text) else {
-      lines.append("# -\(letter): '\(text.quotedLine())' cannot stand in a file: a comment begins with '#' or ';'")
+      lines.append("# -\(letter): '\(text.quotedLine())' cannot stand in a file, where '#' or ';' begins a comment")
       return
     }
     do throws(SettingError) {

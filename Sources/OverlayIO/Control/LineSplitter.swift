@@ -1,5 +1,5 @@
-/// Finds the lines in the bytes of a stream, which come in any pieces. It holds at most `longest` bytes of a line, and
-/// what came behind it in the same piece.
+/// Finds the lines in the bytes of a stream, which come in any pieces. It holds at most `longest` bytes of a line, a
+/// carriage return, and what came behind it in the same piece.
 struct LineSplitter {
   /// The next line.
   enum Next: Equatable {

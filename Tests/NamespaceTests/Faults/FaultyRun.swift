@@ -103,8 +103,9 @@ final class FaultyRun {
       scene.complain("it does not end within \(FaultyRun.longestEnd.wholeSeconds) s: it waits in \(run.place)")
     }
     let complaints = scene.complaints + tor.complaints
+    // What a daemon that goes on did and does is its own thread's.
     return Outcome(
-      calls: injection.calls, failed: injection.failed, lived: lived, ended: ended,
+      calls: ended ? injection.calls : [], failed: ended ? injection.failed : [], lived: lived, ended: ended,
       complaints: complaints.isEmpty ? [] : complaints + run.lines.map { "  " + $0 }, descriptors: descriptors)
   }
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import OverlayCore
 
-/// What the other side spreads over its circuits comes to the device in order (wire protocol, section 8).
+/// What the other side spreads over its circuits comes to the device in order.
 @Suite("A TCP flow that a peer spreads over its circuits")
 struct NodeOrderTests {
   private let world = FakeWorld()

@@ -10,8 +10,12 @@ struct HeldPackets {
   /// Whether there are none.
   var isEmpty: Bool { head == .none }
 
-  /// The first packet; `nil` if there is none.
-  var first: PacketStore.Slot? { head == .none ? nil : head }
+  /// Returns the first packet behind `number`; `nil` if there is none.
+  func first(behind number: UInt32, _ store: borrowing PacketStore) -> PacketStore.Slot? {
+    var slot = head
+    while slot != .none, SequenceSpan.distance(from: number, to: store[slot].sequence) <= 0 { slot = store[slot].next }
+    return slot == .none ? nil : slot
+  }
 
   /// Returns the sequence number of the first packet; `nil` if there is none.
   func firstStart(_ store: borrowing PacketStore) -> UInt32? { head == .none ? nil : store[head].sequence }

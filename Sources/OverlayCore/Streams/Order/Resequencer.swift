@@ -1,10 +1,11 @@
-/// A resequencer restores the order of TCP flows that peers spread over several circuits: what a circuit brings ahead of
-/// what another still has to bring waits, so that the kernel does not take it for a sign of loss. Nothing in a packet
+/// A resequencer restores the order of TCP flows that peers spread over several circuits: what a circuit brings ahead
+/// of what another still has to bring waits, so that the kernel does not take it for a sign of loss. Nothing in a packet
 /// tells that a flow is spread; its sequence numbers tell what is missing.
 ///
 /// A gap is given up as soon as every circuit of the flow has brought something that was sent later, because what was
-/// dropped before it was sent never comes, and the kernel's own recovery begins with what comes behind the gap. No
-/// packet waits for longer than `patience`. A flow holds at most `flowMemory` bytes, and all of them hold at most
+/// dropped before it was sent never comes, and the kernel's own recovery begins with what comes behind the gap. A
+/// circuit belongs to the flow until it has brought nothing of it for a second, or of a mebibyte; so long a drop may stay
+/// unseen where the flow has just left a circuit. No packet waits for longer than `patience`. A flow holds at most `flowMemory` bytes, and all of them hold at most
 /// `memoryLimit`; past that the flow that has waited for longest gives its first gap up.
 struct Resequencer: ~Copyable {
   /// When a packet is to be delivered.
@@ -23,7 +24,7 @@ struct Resequencer: ~Copyable {
   static let flowMemory = 1 << 20
   /// The most memory that those of all flows of a daemon take, in bytes.
   static let memoryLimit = 16 << 20
-  /// How far a packet may be ahead of those before it, or behind, in bytes. Farther is another flow with the same ports.
+  /// How far a packet may be ahead of those before it, or behind, in bytes. Farther is another flow of the same ports.
   private static let reach = 16 << 20
 
   private var flows: SpreadFlows
@@ -44,8 +45,8 @@ struct Resequencer: ~Copyable {
     flows = SpreadFlows(seed: seed)
   }
 
-  /// Takes a packet that a circuit brought, and returns when it is to be delivered. A packet that waits leaves `reserve`
-  /// bytes of the store free.
+  /// Takes a packet that a circuit brought, and returns when it is to be delivered. A packet that waits leaves
+  /// `reserve` bytes of the store free.
   mutating func turn(
     of packet: PacketView, on circuit: CircuitIdentifier, store: inout PacketStore, leaving reserve: Int,
     out: inout Outbox, at now: Instant
@@ -68,14 +69,15 @@ struct Resequencer: ~Copyable {
     }
     flows.mark(flow, circuit, end: span.end, at: now)
     let isWaitedFor = !flows[flow].held.isEmpty
+    let isLate = isWaitedFor && wasSentAgain(packet, span, flow, store)
     if ahead > 0 {
       // If nobody has to bring what is missing, nobody waits.
-      if isWaitedFor || !flows.haveAllPassed(flows[flow].next, flow, at: now),
+      if !isLate, isWaitedFor || !flows.haveAllPassed(flows[flow].next, flow, at: now),
         hold(packet, span, flow, store: &store, leaving: reserve, out: &out, at: now)
       {
         return .later
       }
-    } else if !isWaitedFor || !wasSentAgain(packet, span, flow, store) {
+    } else if !isLate {
       pass(span, flow)
       if isWaitedFor { settle(flow, store: &store, out: &out, at: now) }
       return .now
@@ -135,14 +137,14 @@ struct Resequencer: ~Copyable {
     if SequenceSpan.distance(from: flows[flow].next, to: span.end) > 0 { flows[flow].next = span.end }
   }
 
-  /// Returns whether a packet was sent later than those that wait, though it stands before them: it is sent a second
-  /// time. A kernel that has seen its clock drops what tells an earlier one (PAWS, RFC 7323 section 5), so what waits has
-  /// to come first.
+  /// Returns whether a packet was sent later than one that waits and stands behind it: it is sent a second time. A
+  /// kernel that has seen its clock drops what tells an earlier one (PAWS, RFC 7323 section 5), so what waits has to come
+  /// first.
   private func wasSentAgain(
     _ packet: PacketView, _ span: SequenceSpan, _ flow: Int, _ store: borrowing PacketStore
   ) -> Bool {
-    guard let clock = span.clock(of: packet), let first = flows[flow].held.first,
-      let waiting = PacketView(store.room(first)), let earlier = SequenceSpan(waiting)?.clock(of: waiting)
+    guard let clock = span.clock(of: packet), let next = flows[flow].held.first(behind: span.start, store),
+      let waiting = PacketView(store.room(next)), let earlier = SequenceSpan(waiting)?.clock(of: waiting)
     else { return false }
     return SequenceSpan.distance(from: earlier, to: clock) > 0
   }

@@ -1,5 +1,5 @@
-/// The TCP flows that come in, each with how far each circuit has brought it. There are at most `ways` × `sets`, in sets
-/// by hash; past that one of the set is forgotten: first one that comes on one circuit alone, and of these the one that
+/// The TCP flows that come in, each with how far each circuit has brought it. There are at most `ways` × `sets`, in
+/// sets by hash; past that one of the set is forgotten: first one that comes on one circuit alone, and of these the one that
 /// was silent for longest. A flow that is forgotten is only not put in order for a moment.
 struct SpreadFlows: ~Copyable {
   /// The number of circuits of a flow that are known: as many as a peer builds at the most.
@@ -53,55 +53,57 @@ struct SpreadFlows: ~Copyable {
   mutating func mark(_ index: Int, _ circuit: CircuitIdentifier, end: UInt32, at now: Instant) {
     let first = index * SpreadFlows.markLimit
     guard let marks, first + SpreadFlows.markLimit <= marks.count else { return }
-    let count = self[index].markCount
-    var place = first
-    var stalest = first
-    while place < first + count, marks[place].circuit != circuit.serial {
-      if marks[place].lastSeen < marks[stalest].lastSeen { stalest = place }
-      place += 1
-    }
-    if place == first + count {
-      if count == SpreadFlows.markLimit {
-        place = stalest
-      } else {
-        self[index].markCount = count + 1
-      }
-      marks[place] = SpreadFlow.Mark(circuit: circuit.serial, end: end, lastSeen: now)
+    let places = first..<first + self[index].markCount
+    if let place = places.first(where: { marks[$0].circuit == circuit.serial }) {
+      let isStale = now - marks[place].lastSeen > SpreadFlows.markLifetime
+      if isStale || SequenceSpan.distance(from: marks[place].end, to: end) > 0 { marks[place].end = end }
+      marks[place].lastSeen = now
       return
     }
-    if SequenceSpan.distance(from: marks[place].end, to: end) > 0 { marks[place].end = end }
-    marks[place].lastSeen = now
+    forgetMarks(of: index) { now - $0.lastSeen > SpreadFlows.markLifetime }
+    if self[index].markCount == SpreadFlows.markLimit {
+      // The one that was silent for longest makes room.
+      let oldest = places.map { marks[$0].lastSeen }.min()
+      forgetMarks(of: index) { $0.lastSeen == oldest }
+    }
+    marks[first + self[index].markCount] = SpreadFlow.Mark(circuit: circuit.serial, end: end, lastSeen: now)
+    self[index].markCount += 1
   }
 
   /// Forgets that a circuit has brought the flow, because it is gone. It returns whether it had.
   mutating func forget(_ circuit: CircuitIdentifier, of index: Int) -> Bool {
-    let first = index * SpreadFlows.markLimit
-    let places = first..<first + self[index].markCount
-    guard let marks, let place = places.first(where: { marks[$0].circuit == circuit.serial }) else { return false }
-    self[index].markCount -= 1
-    marks[place] = marks[first + self[index].markCount]
-    return true
+    let count = self[index].markCount
+    forgetMarks(of: index) { $0.circuit == circuit.serial }
+    return self[index].markCount < count
   }
 
   /// Returns whether each circuit that still brings the flow has brought something behind `number`, so that none will
-  /// bring what is missing there. Circuits that were silent for long are forgotten, and those that brought nothing of as
-  /// much as a flow may hold: the flow has left them.
+  /// bring what is missing there. Circuits that were silent for long are forgotten, and those that brought nothing of
+  /// as much as a flow may hold: the flow has left them.
   mutating func haveAllPassed(_ number: UInt32, _ index: Int, at now: Instant) -> Bool {
+    forgetMarks(of: index) {
+      now - $0.lastSeen > SpreadFlows.markLifetime
+        || SequenceSpan.distance(from: $0.end, to: number) > Resequencer.flowMemory
+    }
     let first = index * SpreadFlows.markLimit
     guard let marks else { return true }
+    return (first..<first + self[index].markCount).allSatisfy {
+      SequenceSpan.distance(from: number, to: marks[$0].end) > 0
+    }
+  }
+
+  private mutating func forgetMarks(of index: Int, where isOver: (SpreadFlow.Mark) -> Bool) {
+    guard let marks else { return }
+    let first = index * SpreadFlows.markLimit
     var place = first
-    var havePassed = true
     while place < first + self[index].markCount {
-      let ahead = SequenceSpan.distance(from: number, to: marks[place].end)
-      if now - marks[place].lastSeen > SpreadFlows.markLifetime || ahead < -Resequencer.flowMemory {
+      if isOver(marks[place]) {
         self[index].markCount -= 1
         marks[place] = marks[first + self[index].markCount]
-        continue
+      } else {
+        place += 1
       }
-      if ahead <= 0 { havePassed = false }
-      place += 1
     }
-    return havePassed
   }
 
   private mutating func makeMemory() {

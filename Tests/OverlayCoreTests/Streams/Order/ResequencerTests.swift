@@ -147,6 +147,10 @@ struct ResequencerTests {
     bench.bring(6_000, on: 2) { $0.options = SamplePacket.TCP.timestamps(61, 9) }
     bench.bring(5_000, on: 1) { $0.options = SamplePacket.TCP.timestamps(60, 9) }
     #expect(bench.take() == [5_000, 6_000])
+    bench.bring(8_000, on: 2) { $0.options = SamplePacket.TCP.timestamps(62, 9) }
+    bench.bring(11_000, on: 2) { $0.options = SamplePacket.TCP.timestamps(62, 9) }
+    bench.bring(9_000, on: 2) { $0.options = SamplePacket.TCP.timestamps(70, 9) }
+    #expect(bench.take() == [8_000, 11_000, 9_000])
   }
 
   @Test("a circuit that a flow has left is not waited for")
