@@ -25,34 +25,32 @@ enum HeaderOptions {
   /// kinds that is too long is overwritten all the same.
   static func overwrite(_ kind: UInt8, _ otherKind: UInt8, in options: UnsafeMutableRawBufferPointer) {
     var offset = 0
-    while offset < options.count, options[offset] != end {
-      guard options[offset] != noOperation else {
-        offset += 1
-        continue
+    while let option = next(in: UnsafeRawBufferPointer(options), from: offset) {
+      if options[option.lowerBound] == kind || options[option.lowerBound] == otherKind {
+        for index in option.lowerBound..<min(option.upperBound, options.count) { options[index] = noOperation }
       }
-      guard options.count - offset >= 2, options[offset + 1] >= 2 else { return }
-      let next = offset + Int(options[offset + 1])
-      if options[offset] == kind || options[offset] == otherKind {
-        for index in offset..<min(next, options.count) { options[index] = noOperation }
-      }
-      offset = next
+      offset = option.upperBound
     }
   }
 
   /// Returns the first option of a kind, with the bytes for kind and length; `nil` if a kernel finds none.
   static func first(_ kind: UInt8, in options: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     var offset = 0
-    while offset < options.count, options[offset] != end {
-      guard options[offset] != noOperation else {
-        offset += 1
-        continue
-      }
-      guard options.count - offset >= 2, options[offset + 1] >= 2 else { return nil }
-      let next = offset + Int(options[offset + 1])
-      guard next <= options.count else { return nil }
-      if options[offset] == kind { return UnsafeRawBufferPointer(rebasing: options[offset..<next]) }
-      offset = next
+    while let option = next(in: options, from: offset), option.upperBound <= options.count {
+      if options[option.lowerBound] == kind { return UnsafeRawBufferPointer(rebasing: options[option]) }
+      offset = option.upperBound
     }
     return nil
+  }
+
+  /// Returns where the next option stands that has a length, as far as that tells: it may reach beyond the rest. It is
+  /// `nil` at the end of the list, and at an option that is shorter than its own two bytes.
+  private static func next(in options: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
+    var offset = start
+    while offset < options.count, options[offset] == noOperation { offset += 1 }
+    guard offset < options.count, options[offset] != end, options.count - offset >= 2, options[offset + 1] >= 2 else {
+      return nil
+    }
+    return offset..<offset + Int(options[offset + 1])
   }
 }

@@ -13,7 +13,7 @@ private struct FlowMigration {
 
   /// Returns whether the byte with this sequence number went along the old circuit. While the receiver waits for such a
   /// byte, not everything has arrived. A sender that sends such a byte again repeats what was lost.
-  func wentBefore(_ number: UInt32) -> Bool { Int32(bitPattern: number &- sequence) < 0 }
+  func wentBefore(_ number: UInt32) -> Bool { SequenceSpan.distance(from: sequence, to: number) < 0 }
 }
 
 /// The migrations of all flows of a node, in the order of their deadlines. There are at most `limit`; past that a flow
