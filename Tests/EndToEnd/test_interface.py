@@ -154,7 +154,7 @@ def test_routes_and_leak_guards_come_and_go(run, host, mode):
     everything = [*PREFIXES, "10.30.0.0/24"]
     wait_until(lambda: ways_in(shown_routes(host)) == sorted(everything), what="the routes")
     assert guards_in(shown_routes(host)) == guards(everything)
-    assert all("initcwnd 131 congctl cubic" in route for route in shown_routes(host) if "dev oncilla0" in route)
+    assert all("initcwnd 131 features ecn congctl cubic" in route for route in shown_routes(host) if "dev oncilla0" in route)
     assert "inet 10.30.0.1/24" in host.ip("-4 addr show dev oncilla0")
     one.stop()
     assert ways_in(shown_routes(host)) == []

@@ -29,6 +29,9 @@ struct KernelRoute: Equatable {
   /// The congestion control of its TCP connections (`RTAX_CC_ALGO`); `nil` for what the host uses by default.
   var congestionControl: String?
 
+  /// Whether its TCP connections understand marks of congestion (`RTAX_FEATURES`, RFC 3168).
+  var understandsMarks = false
+
   /// The mark by which the route is known as ours, by a later run, too (`rtm_protocol`): free in iproute2's `rt_protos`
   /// and in FRRouting's list.
   static let mark: UInt8 = 235
@@ -129,8 +132,9 @@ struct KernelRoute: Equatable {
     if metric > 0 { message.append(Int(RTA_PRIORITY.rawValue), value: metric) }
     if let interface { message.append(Int(RTA_OIF.rawValue), value: interface) }
     if let preferredSource { message.append(Int(RTA_PREFSRC.rawValue), bytes: preferredSource.addressBytes) }
-    guard initialWindow > 0 || congestionControl != nil else { return message }
+    guard initialWindow > 0 || congestionControl != nil || understandsMarks else { return message }
     message.nest(Int(RTA_METRICS.rawValue)) { metrics in
+      if understandsMarks { metrics.append(Int(RTAX_FEATURES), value: UInt32(RTAX_FEATURE_ECN)) }
       if initialWindow > 0 { metrics.append(Int(RTAX_INITCWND), value: initialWindow) }
       if let congestionControl { metrics.append(Int(RTAX_CC_ALGO), bytes: Array(congestionControl.utf8) + [0]) }
     }

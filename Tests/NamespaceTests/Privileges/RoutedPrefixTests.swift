@@ -8,7 +8,7 @@ struct RoutedPrefixTests {
   static let interfaceRoutes = [
     "fd00:1::/64 dev oncilla0 proto 235 metric 256", "fd87:d87e:eb43::/48 dev oncilla0 proto kernel metric 256",
     "10.20.0.0/16 dev oncilla0 proto 235 scope link", "10.30.0.0/24 dev oncilla0 proto 235 scope link",
-  ].map { "\($0) initcwnd 131 congctl cubic" }
+  ].map { "\($0) initcwnd 131 features ecn congctl cubic" }
   static let leakGuards = [
     "unreachable fd00:1::/64 dev lo proto 235 metric 4096",
     "unreachable fd87:d87e:eb43::/48 dev lo proto 235 metric 4096",
