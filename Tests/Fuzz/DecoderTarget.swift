@@ -59,13 +59,13 @@ enum DecoderTarget {
 
   /// All that a packet tells lies within it.
   private static func look(at packet: PacketView) {
-    _ = (packet.flow, packet.answeredFlow, packet.hopLimit, packet.isKeepalive, packet.mayNotBeFragmented)
+    _ = (packet.flow, packet.hopLimit, packet.isKeepalive, packet.mayNotBeFragmented)
     if let upper = packet.upper.layer {
       check(((packet.isIPv4 ? 20 : 40)...packet.count).contains(upper.offset), "an upper layer beyond its packet")
       _ = upper.isDiscovery(in: packet.bytes)
     }
     if packet.isIPv4 { check(packet.source.mappedAddress != nil, "an IPv4 address is none") }
-    _ = TCPNumbers(packet)
+    _ = (SequenceSpan(packet)?.clock(of: packet), packet.canBeSpread)
     if let segment = TCPSegment(packet) {
       check(segment.headersSize <= packet.count, "a TCP header beyond its packet")
       _ = (segment.isIntact, segment.mayBeCut, segment.mayBeJoined, segment.payload.count)

@@ -27,7 +27,7 @@ struct RunOptionsTests {
     daemon.interface = InterfaceSettings(
       name: .standard, namespace: nil, mode: .tun, mtu: .standard, prefix: OverlayNetwork.tor.prefix, offload: true)
     daemon.idle = .seconds(180)
-    daemon.circuitsPerPeer = 2
+    daemon.circuitsPerPeer = 3
     daemon.scrubs = true
     daemon.stateDirectory = "/var/lib/oncilla"
     daemon.control = "/run/oncilla/control.sock"

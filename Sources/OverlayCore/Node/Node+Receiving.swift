@@ -161,7 +161,6 @@ extension Node {
     turn: inout Turn<Device>
   ) {
     guard mayArrive(packet) else { return }
-    streams.noteDelivered(packet, out: &out)
     sample.note(packet)
     peers.noteDelivery(on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     // No message of neighbour discovery from a circuit may reach a kernel, whatever hides it.

@@ -57,7 +57,7 @@ public struct Node: ~Copyable {
   public var nextDeadline: Instant { min(streams.nextDeadline, peers.nextDeadline, door.nextDeadline) }
 
   /// Whether packets should stay in the device for now (`Backpressure`).
-  public var hasBackpressure: Bool { streams.backpressureCircuit != nil }
+  public var hasBackpressure: Bool { streams.hasBackpressure }
 
   /// Whether `readAllowance` has to be asked before each read of a circuit's socket.
   public var limitsReading: Bool { streams.limitsReading }

@@ -10,7 +10,7 @@ public struct NodePolicy: Sendable {
   /// The greatest number of circuits to a peer, at least 1: one for sparse flows, the others for bulk, opened when they
   /// are needed.
   public var circuitsPerPeer: Int {
-    didSet { circuitsPerPeer = max(1, circuitsPerPeer) }
+    didSet { circuitsPerPeer = NodePolicy.permitted(circuitsPerPeer) }
   }
   /// Whether strangers' names are looked up by their addresses, and this host's can be.
   public var lookup: LookupMode
@@ -40,7 +40,7 @@ public struct NodePolicy: Sendable {
     self.peers = peers
     self.table = table
     self.idle = idle
-    self.circuitsPerPeer = max(1, circuitsPerPeer)
+    self.circuitsPerPeer = NodePolicy.permitted(circuitsPerPeer)
     self.lookup = lookup
     self.scrubs = scrubs
     self.authentication = authentication
@@ -53,6 +53,10 @@ public struct NodePolicy: Sendable {
 }
 
 extension NodePolicy {
+  /// Returns the number of circuits nearest to `count` that a peer can have: one for each lane of a bulk queue, and the
+  /// first.
+  private static func permitted(_ count: Int) -> Int { min(max(1, count), FlowQueue.lastLane + 1) }
+
   /// The petnames of the peers that have one.
   var petnames: [OnionName: Petname] {
     var petnames: [OnionName: Petname] = [:]

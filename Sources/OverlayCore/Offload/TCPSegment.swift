@@ -109,25 +109,3 @@ struct TCPSegment {
     packet.loadUnaligned(fromByteOffset: offset, as: Word.self)
   }
 }
-
-/// The sequence numbers of a packet in its TCP stream (RFC 9293 section 3.1), of IPv6 and IPv4 alike.
-struct TCPNumbers {
-  /// The sequence number of the first byte.
-  let sequence: UInt32
-  /// The sequence number behind the last byte.
-  let end: UInt32
-  /// The sequence number that the sender expects next; `nil` without ACK.
-  let acknowledgement: UInt32?
-
-  /// Reads the numbers of `packet`. It is `nil` for a fragment, and unless a TCP header stands right behind that of IP.
-  init?(_ packet: PacketView) {
-    guard let start = packet.tcpStart else { return nil }
-    let header = UnsafeRawBufferPointer(rebasing: packet.bytes[start...])
-    let headerSize = Int(header[TCPHeader.dataOffset] >> 4) * 4
-    let isAcknowledging = header[TCPHeader.flags] & TCPHeader.Flag.acknowledgement != 0
-    let number = { UInt32(bigEndian: header.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) }
-    sequence = number(TCPHeader.sequence)
-    end = sequence &+ UInt32(header.count - headerSize)
-    acknowledgement = isAcknowledging ? number(TCPHeader.acknowledgement) : nil
-  }
-}

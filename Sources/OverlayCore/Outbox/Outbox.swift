@@ -66,6 +66,8 @@ public enum NodeAction: Equatable, Sendable {
   case dial(CircuitIdentifier)
   /// Call `transmit` once the socket can take bytes.
   case flush(CircuitIdentifier)
+  /// Have the kernel hold at most so many bytes of the circuit beside those that the other side has room for.
+  case limitUnsent(CircuitIdentifier, Int)
   /// Read the circuit's socket now, as `readAllowance` permits, and then whenever there is something to read.
   case read(CircuitIdentifier)
   /// Close the circuit's socket. The node does not know the circuit any more.

@@ -2,37 +2,30 @@
 /// it cannot see ports (RFC 6437 section 3).
 extension PacketView {
   /// The hash of the packet's flow.
-  var flow: UInt32 { hash(from: source, to: destination, isReversed: false) }
-
-  /// The hash of the flow in the other direction, which a TCP or UDP packet answers.
-  var answeredFlow: UInt32 { hash(from: destination, to: source, isReversed: true) }
-
-  /// Returns the hash. `isReversed` says that the ports are exchanged, as the addresses are.
-  @inline(__always)
-  private func hash(from first: IPv6Address, to second: IPv6Address, isReversed: Bool) -> UInt32 {
+  var flow: UInt32 {
     let protocolNumber = UInt64(nextHeader) << 32
     if isIPv4 {
-      var hash = (protocolNumber | version4Selector(isReversed: isReversed)) &* 0x9e37_79b9_7f4a_7c15
+      var hash = (protocolNumber | version4Selector) &* 0x9e37_79b9_7f4a_7c15
       hash = (hash ^ hash >> 29) &* 0xbf58_476d_1ce4_e5b9
-      hash ^= PacketView.ofVersion4(first) | PacketView.ofVersion4(second) << 32
+      hash ^= PacketView.ofVersion4(source) | PacketView.ofVersion4(destination) << 32
       return PacketView.finish(hash)
     }
-    var hash = (protocolNumber | version6Selector(isReversed: isReversed)) &* 0x9e37_79b9_7f4a_7c15
-    PacketView.add(first.high, to: &hash)
-    PacketView.add(first.low, to: &hash)
-    PacketView.add(second.high, to: &hash)
-    PacketView.add(second.low, to: &hash)
+    var hash = (protocolNumber | version6Selector) &* 0x9e37_79b9_7f4a_7c15
+    PacketView.add(source.high, to: &hash)
+    PacketView.add(source.low, to: &hash)
+    PacketView.add(destination.high, to: &hash)
+    PacketView.add(destination.low, to: &hash)
     return PacketView.finish(hash)
   }
 
   /// The part of the hash beside addresses and protocol. Extension headers hide it, because not every fragment has
   /// them.
   @inline(__always)
-  private func version6Selector(isReversed: Bool) -> UInt64 {
+  private var version6Selector: UInt64 {
     let start = IPv6Header.size
     switch nextHeader {
     case NextHeader.tcp where count >= start + TCPHeader.size, NextHeader.udp where count >= start + UDPHeader.size:
-      return ports(at: start, isReversed: isReversed)
+      return ports(at: start)
     case NextHeader.icmp where count >= start + 8: return echo(at: start)
     default: return UInt64(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) & 0xfffff)
     }
@@ -40,19 +33,18 @@ extension PacketView {
 
   /// The same of IPv4. All fragments of a packet count as one flow without ports, because only the first has those.
   @inline(__always)
-  private func version4Selector(isReversed: Bool) -> UInt64 {
+  private var version4Selector: UInt64 {
     guard case .whole(let upper) = upper, !upper.isFragment, count >= upper.offset + 8 else { return 0 }
     switch nextHeader {
-    case NextHeader.tcp, NextHeader.udp: return ports(at: upper.offset, isReversed: isReversed)
+    case NextHeader.tcp, NextHeader.udp: return ports(at: upper.offset)
     case ICMPv4Error.protocolNumber: return echo(at: upper.offset)
     default: return 0
     }
   }
 
   @inline(__always)
-  private func ports(at offset: Int, isReversed: Bool) -> UInt64 {
-    let ports = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-    return UInt64(isReversed ? ports << 16 | ports >> 16 : ports)
+  private func ports(at offset: Int) -> UInt64 {
+    UInt64(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
 
   /// Returns the type and the identifier of an echo message.

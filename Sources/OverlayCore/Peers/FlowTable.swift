@@ -1,27 +1,34 @@
-/// The flow table tells which of a peer's lanes each flow is pinned to.
+/// The flow table tells which of a peer's flows are bulk: those that take so much of a circuit that others would wait
+/// behind them. What that is depends on the circuit.
 ///
-/// A flow begins on the lane for sparse flows. It is bulk once it has sent 64 KiB more than a rate of 32 KiB a second
-/// permits, which interactive use stays below. The table holds `ways` × `sets` flows in sets by hash; past that the
-/// flow of the set that was silent for longest is forgotten, and begins anew.
+/// A flow is bulk once it has sent what the circuit carries in a second, 256 KiB at the most, more than half of the
+/// circuit's rate permits. While the rate is not known, that is 32 KiB more than 32 KiB a second. What it sends while
+/// packets of it wait earns nothing, so that flows that share a full circuit are bulk, too. A flow is bulk until it was
+/// silent for a second, and nothing of it waits. The table holds `ways` × `sets` flows in sets by hash; past that the flow
+/// of the set that was silent for longest is forgotten, and begins anew.
 struct FlowTable: ~Copyable {
   /// A flow is over after so much silence.
   private static let lifetime = Duration.seconds(10)
-  /// A bulk flow needs no circuit of its own after so much silence, in which bulk would have sent dozens of packets.
+  /// A bulk flow is sparse again after so much silence, in which bulk would have sent dozens of packets, and what it
+  /// sent before has arrived.
   private static let bulkPause = Duration.seconds(1)
 
   private static let ways = 8
   private static let sets = 32
-  /// A flow is sparse while it sends fewer bytes a second than this.
-  private static let sparseRate = 32_768
-  /// A sparse flow may exceed its rate by what it could send in so much time: 64 KiB.
-  private static let sparseBurst = Duration.seconds(2)
+  /// The bytes per second that a flow may send where the rate of the circuit is not known.
+  private static let unknownRate = 32_768.0
+  /// The bytes that it may send at once there.
+  private static let unknownBurst = 32_768.0
+  /// The part of the circuit's rate that a flow may send.
+  private static let fairPart = 0.5
+  /// The most bytes that a flow may send at once.
+  private static let bursts = 3_072.0...262_144.0
 
   private struct Record {
     var hash: UInt32 = 0
-    var lane: Int16 = 0
-    var hasProvenBulk = false
-    // The time in which the flow could have sent and has not. It is negative for a bulk flow.
-    var credit = Duration.zero
+    var isBulk = false
+    /// What the flow has sent beyond its rate, in bytes.
+    var excess: Float = 0
     var lastSeen = Instant(nanoseconds: 0)
 
     func silence(at now: Instant) -> Duration { now - lastSeen }
@@ -29,19 +36,22 @@ struct FlowTable: ~Copyable {
 
   private var records: UnsafeMutableBufferPointer<Record>?
 
-  /// What is known of the flow of a packet that is about to be sent.
-  struct Flow {
-    fileprivate let index: Int
-    /// The number of the lane that the flow is pinned to.
-    let lane: Int
-    /// Whether the flow is bulk now.
-    let isBulk: Bool
-    /// Whether the flow was not bulk before this packet.
-    let isNewlyBulk: Bool
+  /// What is known of a flow that sends something.
+  enum Verdict {
+    /// The flow is sparse.
+    case sparse
+    /// The flow was sparse, and is bulk from now on.
+    case newlyBulk
+    /// The flow is bulk.
+    case bulk
   }
 
-  /// Counts `bytes` bytes that the flow with this hash sends now, and returns what is known of it.
-  mutating func note(_ hash: UInt32, bytes: Int, at now: Instant) -> Flow {
+  /// Counts `bytes` bytes that the flow with this hash sends now. `rate` returns that of the circuit for sparse flows in
+  /// bytes per second; `nil` if it is not known. `isWaiting` tells whether packets of the flow wait to be sent, which is asked
+  /// with whether the flow is bulk.
+  mutating func note(
+    _ hash: UInt32, bytes: Int, rate: () -> Double?, at now: Instant, isWaiting: (_ isBulk: Bool) -> Bool
+  ) -> Verdict {
     let records = table()
     let first = Int(hash & UInt32(FlowTable.sets - 1)) * FlowTable.ways
     var index = first
@@ -52,45 +62,27 @@ struct FlowTable: ~Copyable {
       }
       if records[candidate].lastSeen < records[index].lastSeen { index = candidate }
     }
-    if records[index].hash != hash || records[index].silence(at: now) > FlowTable.lifetime {
-      records[index] = Record(hash: hash, credit: FlowTable.sparseBurst, lastSeen: now)
+    let isOver = records[index].silence(at: now) > FlowTable.lifetime && !records[index].isBulk
+    if records[index].hash != hash || isOver {
+      records[index] = Record(hash: hash, lastSeen: now)
     }
-    let credit = records[index].credit + records[index].silence(at: now)
-    records[index].credit = min(FlowTable.sparseBurst, credit) - Duration.seconds(1) * bytes / FlowTable.sparseRate
+    let silence = records[index].silence(at: now)
     records[index].lastSeen = now
-    let isBulk = records[index].credit < .zero
-    let isNewlyBulk = isBulk && !records[index].hasProvenBulk
-    if isBulk {
-      records[index].credit = .nanoseconds(-1)
-      records[index].hasProvenBulk = true
+    if records[index].isBulk {
+      guard silence > FlowTable.bulkPause, !isWaiting(true) else { return .bulk }
+      records[index] = Record(hash: hash, lastSeen: now)
     }
-    return Flow(index: index, lane: Int(records[index].lane), isBulk: isBulk, isNewlyBulk: isNewlyBulk)
-  }
-
-  /// Pins the flow that was noted last to a lane.
-  mutating func pin(_ flow: Flow, to lane: Int) {
-    records?[flow.index].lane = Int16(lane)
-  }
-
-  /// Returns the number of flows that are pinned to the lane and not over.
-  func count(on lane: Int, at now: Instant) -> Int {
-    records?.count { $0.lane == lane && $0.hash != 0 && $0.silence(at: now) <= FlowTable.lifetime } ?? 0
-  }
-
-  /// Returns the number of flows on the sparse lane that are bulk now: each of them wants a circuit of its own.
-  func waitingCount(at now: Instant) -> Int {
-    records?.count {
-      $0.lane == Lane.sparse && $0.credit < .zero && $0.silence(at: now) <= FlowTable.bulkPause
-    } ?? 0
-  }
-
-  /// Moves all flows of a lane that is gone to the sparse lane. Those that are bulk have to prove it again.
-  mutating func clear(_ lane: Int) {
-    guard let records else { return }
-    for index in records.indices where records[index].lane == lane {
-      records[index].lane = Int16(Lane.sparse)
-      records[index].hasProvenBulk = false
+    let rate = rate()
+    var excess = Double(records[index].excess)
+    if excess > 0, !isWaiting(false) {
+      excess -= (rate.map { $0 * FlowTable.fairPart } ?? FlowTable.unknownRate) * silence.seconds
     }
+    excess = max(0, excess) + Double(bytes)
+    records[index].excess = Float(excess)
+    let burst = rate.map { min(max($0, FlowTable.bursts.lowerBound), FlowTable.bursts.upperBound) }
+    guard excess > burst ?? FlowTable.unknownBurst else { return .sparse }
+    records[index].isBulk = true
+    return .newlyBulk
   }
 
   /// Frees the memory if every flow is over.

@@ -46,9 +46,11 @@ struct Peer: ~Copyable {
   var waiting = PacketQueue()
   /// Whether packets that waited for it were refused, and its dial or the search for its name goes on.
   var hasRefusedLate = false
-  /// The lane of each flow.
+  /// Which flows are bulk.
   var flows = FlowTable()
-  /// The time from which on a flow that waits for a lane for bulk may look for one again.
+  /// The bulk queue of the peer in `Streams`; `nil` before the first circuit has opened.
+  var bulkQueue: Int?
+  /// The time from which on one more circuit for bulk may be dialled.
   var nextLaneLook = Instant(nanoseconds: 0)
 
   /// The time at which something was sent to the peer on any lane, after which nothing has come from it on any circuit;
@@ -93,8 +95,8 @@ struct Peer: ~Copyable {
   var isBelieved = false
   /// The packets of the peer that were dropped, by the reason: one number for each counter that there is.
   var drops: [Counter: UInt64] = [:]
-  /// Whether the peer takes TCP super-packets.
-  var takesSuperPackets = false
+  /// What the peer can beyond the protocol that every peer speaks.
+  var capabilities: Capabilities = []
   /// Whether the operator wants no circuit to the configured peer until a packet does.
   var isHeld = false
   /// Whether this host has ever dialled the peer.
@@ -198,9 +200,6 @@ struct Peer: ~Copyable {
     }
   }
 
-  /// Lets flows that wait for a lane for bulk look for one with their next packet.
-  mutating func lookForLane() { nextLaneLook = Instant(nanoseconds: 0) }
-
   /// Notes that the first circuit is being built.
   mutating func connects(by way: Lane.Way, at now: Instant) {
     pace.attempted(at: now)
@@ -214,7 +213,6 @@ struct Peer: ~Copyable {
   mutating func isReached(by way: Lane.Way) {
     sparse.current = way
     state = way.isOpen ? .up : .connecting
-    lookForLane()
   }
 
   /// Notes that there is no first circuit any more.
@@ -223,7 +221,6 @@ struct Peer: ~Copyable {
     state = .idle
     liveness.trust()
     flows = FlowTable()
-    lookForLane()
   }
 
   /// Notes that the first circuit could not be built.

@@ -41,8 +41,7 @@ extension PeerTable {
     if isSelf { peers[peer].selfCallToken = (0..<16).map { _ in random.next() } }
     makeBulkLanes(for: peer)
     let way = beginCircuit(
-      to: name, peers[peer].sparse.user, for: .sparse, timeout: PeerTable.dialTimeout, streams: &streams, out: &out,
-      at: now)
+      to: name, peers[peer].sparse.user, timeout: PeerTable.dialTimeout, streams: &streams, out: &out, at: now)
     set(.lane(peer, Lane.sparse), of: way.circuit)
     peers[peer].connects(by: way, at: now)
     out.tell(.dialling(name, circuit: Lane.sparse))
@@ -51,12 +50,12 @@ extension PeerTable {
 
   /// Begins a circuit to a peer, of any kind. There must be room for it.
   mutating func beginCircuit(
-    to name: OnionName, _ user: UserIdentifier, for service: CircuitService, timeout: Duration,
-    streams: inout Streams, out: inout Outbox, at now: Instant
+    to name: OnionName, _ user: UserIdentifier, timeout: Duration, streams: inout Streams, out: inout Outbox,
+    at now: Instant
   ) -> Lane.Way {
     out.counters[.dialled] += 1
     let request = SOCKS4aRequest(name: name, port: policy.servicePort, userIdentifier: user.text)
-    let circuit = streams.open(request, for: service, timeout: timeout, out: &out, at: now)
+    let circuit = streams.open(request, timeout: timeout, out: &out, at: now)
     return Lane.Way(circuit, user: user, flowLabel: random.next(upperBound: 0xfffff) + 1)
   }
 
@@ -69,13 +68,14 @@ extension PeerTable {
     dials.ended()
     guard let use = use(of: circuit), let peer = use.dialledPeer, let name = peers[peer].name else { return }
     streams.rank(circuit, as: standing(of: name.address, names))
-    peers[peer].takesSuperPackets = names.capabilities(of: name)?.contains(.superPackets) == true
+    peers[peer].capabilities = names.capabilities(of: name) ?? []
     peers[peer].open(use)
     let proofs = proofs(for: peer, at: now)
     streams.use(circuit, greeting: keepalive(on: circuit, to: peer, name, saying: proofs), out: &out, at: now)
     switch use {
     case .successor: successorGranted(circuit, to: peer, names: names, streams: &streams, out: &out, at: now)
-    case .lane(_, let lane) where lane != Lane.sparse: peers[peer].lookForLane()
+    case .lane(_, let lane) where lane != Lane.sparse:
+      join(circuit, lane, of: peer, streams: &streams, out: &out, at: now)
     case .lane, .call, .question, .lookUp, .ownLookUp:
       names.reached(name, at: now)
       if searches.isTrying(name.address) { endSearch(of: peer, names: &names, streams: &streams, out: &out, at: now) }
@@ -84,7 +84,8 @@ extension PeerTable {
       if peers[peer].waiting.count > 0 { awaitAnswer(of: peer, at: now) }
       if peers[peer].isSelf { selfCheckGranted(at: now) }
       if let change = change(of: peer, to: .connected) { out.tell(.connected(change)) }
-      streams.release(&peers[peer].waiting, to: circuit, out: &out, at: now)
+      join(circuit, Lane.sparse, of: peer, streams: &streams, out: &out, at: now)
+      releaseWaiting(to: circuit, of: peer, streams: &streams, out: &out, at: now)
     }
     proveCalls(of: peer, streams: &streams, out: &out, at: now)
     schedule(circuit, at: now)

@@ -65,7 +65,7 @@ extension PeerTable {
   ) {
     out.perform(.close(circuit))
     guard var gone = takeOut(circuit, names: &names, streams: &streams, out: &out) else { return }
-    streams.discard(&gone.queue)
+    streams.discard(&gone)
   }
 
   /// Handles the end of the first circuit. Another open circuit replaces it. If there is none, a new one is dialled, or
@@ -77,7 +77,7 @@ extension PeerTable {
     if case .failure = end, circuit.isOpen, peers[peer].isSelf { selfCheckLost(out: &out, at: now) }
     if end != .unneeded {
       let successor = peers[peer].sparse.successor
-      if successor?.isOpen != true, let lane = laneToPromote(of: peer, streams) {
+      if successor?.isOpen != true, let lane = laneToPromote(of: peer) {
         promote(lane, of: peer, inPlaceOf: &circuit, end, streams: &streams, out: &out, at: now)
         return PacketQueue()
       }
@@ -89,8 +89,12 @@ extension PeerTable {
     closeSuccessor(of: peer, names: &names, streams: &streams, out: &out)
     leave(peer)
     note(end, ofFirst: circuit, of: peer, names: &names, streams: &streams, out: &out, at: now)
-    streams.rescue(&circuit.queue, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
-    closeBulkLanes(of: peer, to: nil, names: &names, streams: &streams, out: &out, at: now)
+    streams.rescue(&circuit, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
+    closeBulkLanes(of: peer, names: &names, streams: &streams, out: &out, at: now)
+    if let bulk = peers[peer].bulkQueue {
+      streams.removeBulk(bulk, waiting: &peers[peer].waiting, out: &out)
+      peers[peer].bulkQueue = nil
+    }
     var isWanted = false
     if case .failure = end { isWanted = circuit.isOpen && peers[peer].waiting.count > 0 }
     if isWanted, let name = peers[peer].name,
@@ -164,32 +168,23 @@ extension PeerTable {
 
   // MARK: - Lanes for bulk
 
-  /// Handles the end of a circuit for bulk. Its flows go on along the sparse lane.
+  /// Handles the end of a circuit for bulk. What it had not sent waits for the others.
   private mutating func bulkLaneEnded(
     _ circuit: inout Circuit, _ lane: Int, of peer: PeerSlots.Index, _ end: CircuitEnd, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
     noteEnd(of: circuit, end, out: &out)
     vacate(lane, of: peer, after: circuit, end, out: &out, at: now)
-    peers[peer].flows.clear(lane)
-    streams.rescue(
-      &circuit.queue, to: peers[peer].sparse.open, waiting: &peers[peer].waiting, out: &out, at: now)
-    peers[peer].lookForLane()
+    if let bulk = peers[peer].bulkQueue { streams.giveBack(&circuit, to: bulk, out: &out) }
+    peers[peer].nextLaneLook = now
   }
 
-  /// Returns the lane for bulk whose circuit can replace the first: that with the fewest bytes to send; `nil` if none
-  /// is open.
-  private func laneToPromote(of peer: PeerSlots.Index, _ streams: borrowing Streams) -> Int? {
-    var best: (lane: Int, bytes: Int)?
-    for (index, lane) in peers[peer].bulk.enumerated() {
-      guard let circuit = lane.open else { continue }
-      let bytes = streams[circuit].queue.totalBytes
-      if best.map({ bytes < $0.bytes }) ?? true { best = (index + 1, bytes) }
-    }
-    return best?.lane
+  /// Returns the lane for bulk whose circuit can replace the first; `nil` if none is open.
+  private func laneToPromote(of peer: PeerSlots.Index) -> Int? {
+    peers[peer].bulk.lastIndex { $0.open != nil }.map { $0 + 1 }
   }
 
-  /// Promotes a circuit for bulk to the first circuit, because that is gone. All flows and packets move to it.
+  /// Promotes a circuit for bulk to the first circuit, because that is gone.
   private mutating func promote(
     _ lane: Int, of peer: PeerSlots.Index, inPlaceOf circuit: inout Circuit, _ end: CircuitEnd,
     streams: inout Streams, out: inout Outbox, at now: Instant
@@ -200,29 +195,30 @@ extension PeerTable {
     // The next circuit for bulk must be joined neither to this one nor to the one that was lost.
     peers[peer].sparse.user = way.user
     peers[peer].bulk[lane - 1].user = UserIdentifier(using: &random)
-    peers[peer].flows.clear(lane)
     vacate(lane, of: peer, after: circuit, end, out: &out, at: now)
     set(.lane(peer, Lane.sparse), of: way.circuit)
-    streams.promote(way.circuit, out: &out)
-    streams.rescue(&circuit.queue, to: way.circuit, waiting: &peers[peer].waiting, out: &out, at: now)
+    join(way.circuit, Lane.sparse, of: peer, streams: &streams, out: &out, at: now)
+    streams.rescue(&circuit, to: way.circuit, waiting: &peers[peer].waiting, out: &out, at: now)
     schedule(way.circuit, at: now)
     schedule(peer, at: now)
     out.tell(.promoted(name, circuit: lane, after: end))
   }
 
-  /// Closes the circuits for bulk from number `first` + 1 on. Their packets wait on `circuit`, or, if that is `nil`,
-  /// for the next circuit.
+  /// Closes the circuits for bulk from number `first` + 1 on. What they had not sent waits for those that are left.
   mutating func closeBulkLanes(
-    of peer: PeerSlots.Index, from first: Int = 0, to circuit: CircuitIdentifier?, names: inout NameTable,
-    streams: inout Streams, out: inout Outbox, at now: Instant
+    of peer: PeerSlots.Index, from first: Int = 0, names: inout NameTable, streams: inout Streams, out: inout Outbox,
+    at now: Instant
   ) {
     for index in peers[peer].bulk.indices.dropFirst(first) {
-      peers[peer].flows.clear(index + 1)
-      guard let bulk = peers[peer].bulk[index].current?.circuit else { continue }
+      guard let circuit = peers[peer].bulk[index].current?.circuit else { continue }
       peers[peer].bulk[index].current = nil
-      out.perform(.close(bulk))
-      guard var gone = takeOut(bulk, names: &names, streams: &streams, out: &out) else { continue }
-      streams.rescue(&gone.queue, to: circuit, waiting: &peers[peer].waiting, out: &out, at: now)
+      out.perform(.close(circuit))
+      guard var gone = takeOut(circuit, names: &names, streams: &streams, out: &out) else { continue }
+      if let bulk = peers[peer].bulkQueue {
+        streams.giveBack(&gone, to: bulk, out: &out)
+      } else {
+        streams.discard(&gone)
+      }
     }
   }
 

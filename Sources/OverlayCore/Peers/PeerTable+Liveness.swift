@@ -121,7 +121,7 @@ extension PeerTable {
     }
     makeRoomToDial(names: &names, streams: &streams, out: &out)
     let way = beginCircuit(
-      to: name, UserIdentifier(using: &random), for: .sparse, timeout: Liveness.replacementInterval,
+      to: name, UserIdentifier(using: &random), timeout: Liveness.replacementInterval,
       streams: &streams, out: &out, at: now)
     set(.successor(peer), of: way.circuit)
     peers[peer].isDoubted(successor: way, at: now)
@@ -167,11 +167,12 @@ extension PeerTable {
     set(.lane(peer, Lane.sparse), of: successor.circuit)
     streams.allow(successor.circuit, PeerTable.dialTimeout)
     let circuit = successor.isOpen ? successor.circuit : nil
-    streams.rescue(&old.queue, to: circuit, waiting: &peers[peer].waiting, out: &out, at: now)
+    if let circuit { join(circuit, Lane.sparse, of: peer, streams: &streams, out: &out, at: now) }
+    streams.rescue(&old, to: circuit, waiting: &peers[peer].waiting, out: &out, at: now)
     for index in peers[peer].bulk.indices where peers[peer].bulk[index].current != nil {
       peers[peer].bulk[index].user = UserIdentifier(using: &random)
     }
-    closeBulkLanes(of: peer, to: circuit, names: &names, streams: &streams, out: &out, at: now)
+    closeBulkLanes(of: peer, names: &names, streams: &streams, out: &out, at: now)
     schedule(successor.circuit, at: now)
     if peers[peer].unansweredSince != nil { schedule(peer, at: now + Liveness.patience) }
   }
@@ -186,7 +187,7 @@ extension PeerTable {
     peers[peer].liveness.successorEnded()
     if end == .torUnreachable { torLost(out: &out, at: now) }
     // Only questions waited on it.
-    streams.discard(&circuit.queue)
+    streams.discard(&circuit)
     guard peers[peer].hasCircuit, let name = peers[peer].name else { return }
     schedule(peer, at: now)
     out.tell(.noReplacement(name, end))

@@ -45,9 +45,7 @@ extension PeerTable {
     for circuit in streams.circuits.identifiers { schedule(circuit, at: now) }
     for peer in peers.indices where peers[peer].hasCircuit {
       makeBulkLanes(for: peer)
-      closeBulkLanes(
-        of: peer, from: circuitsPerPeer - 1, to: peers[peer].sparse.open, names: &names, streams: &streams, out: &out,
-        at: now)
+      closeBulkLanes(of: peer, from: circuitsPerPeer - 1, names: &names, streams: &streams, out: &out, at: now)
     }
     dialConfigured(names: &names, streams: &streams, out: &out, at: now)
   }

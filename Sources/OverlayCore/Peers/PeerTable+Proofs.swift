@@ -232,7 +232,7 @@ extension PeerTable {
     _ capabilities: Capabilities?, of name: OnionName, _ peer: PeerSlots.Index, _ names: inout NameTable
   ) {
     names.note(capabilities, of: name)
-    peers[peer].takesSuperPackets = capabilities?.contains(.superPackets) == true
+    peers[peer].capabilities = capabilities ?? []
   }
 
   /// Notes a sign of life of a peer that is believed: it may be dialled at once.

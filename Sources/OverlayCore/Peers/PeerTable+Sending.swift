@@ -2,10 +2,6 @@
 extension PeerTable {
   /// The time after which an idle circuit for bulk is closed.
   static let bulkIdle = Duration.seconds(30)
-  /// The time for which flows that found no lane for bulk do not look for one again, unless a lane has come or gone.
-  private static let laneLookInterval = Duration.milliseconds(10)
-  /// The same time if a limit was the reason, because each attempt counts as a refusal.
-  private static let laneLimitInterval = Duration.seconds(1)
 
   /// The result of sending a packet to a peer.
   enum Sending {
@@ -77,8 +73,8 @@ extension PeerTable {
   ) {
     guard let packet = PacketView(reading: bytes) else { return }
     streams.enqueue(
-      packet, .none, flow: packet.flow, on: circuit ?? peers[peer].sparse.open, takesSuperPackets: false,
-      waiting: &peers[peer].waiting, out: &out, at: now)
+      packet, .none, flow: packet.flow, in: (circuit ?? peers[peer].sparse.open).map { .circuit($0) } ?? .waiting,
+      takesSuperPackets: false, waiting: &peers[peer].waiting, out: &out, at: now)
     if peers[peer].sparse.open == nil { limitWait(for: peer, at: now) }
   }
 
@@ -86,88 +82,12 @@ extension PeerTable {
     _ packet: PacketView, _ offload: OffloadHeader, _ flow: UInt32, to peer: PeerSlots.Index, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) {
-    let circuit = circuit(for: packet, flow, of: peer, streams: &streams, out: &out, at: now)
+    let place = place(for: packet, flow, of: peer, streams: &streams, out: &out, at: now)
     out.counters[.sent] += 1
     streams.enqueue(
-      packet, offload, flow: flow, on: circuit, takesSuperPackets: peers[peer].takesSuperPackets,
+      packet, offload, flow: flow, in: place, takesSuperPackets: peers[peer].capabilities.contains(.superPackets),
       waiting: &peers[peer].waiting, out: &out, at: now)
-    if circuit == nil { limitWait(for: peer, at: now) }
-  }
-
-  // MARK: - Lanes
-
-  /// Returns the circuit for a packet: that of the flow's lane if the flow is bulk and has one, otherwise the first;
-  /// `nil` while the first one is being built.
-  private mutating func circuit(
-    for packet: PacketView, _ flow: UInt32, of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox,
-    at now: Instant
-  ) -> CircuitIdentifier? {
-    guard let sparse = peers[peer].sparse.open, policy.circuitsPerPeer > 1 else { return peers[peer].sparse.open }
-    let noted = peers[peer].flows.note(flow, bytes: packet.bytes.count, at: now)
-    if noted.lane != Lane.sparse, noted.lane <= peers[peer].bulk.count,
-      let circuit = peers[peer].bulk[noted.lane - 1].open
-    {
-      streams.endMigration(of: flow, ifRepeatedBy: packet, out: &out)
-      return circuit
-    }
-    guard noted.isBulk, noted.isNewlyBulk || now >= peers[peer].nextLaneLook,
-      let (lane, circuit) = bulkLane(of: peer, streams: &streams, out: &out, at: now)
-    else { return sparse }
-    peers[peer].flows.pin(noted, to: lane)
-    return streams.migrate(flow, from: sparse, to: circuit, with: packet, out: &out, at: now)
-  }
-
-  /// Returns the lane for a bulk flow of the sparse lane: the open one with the fewest flows; `nil` if the flow has to
-  /// stay for now. A pinned flow never changes its lane, so it waits until it can have one of its own, or until no more
-  /// can be built.
-  private mutating func bulkLane(
-    of peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant
-  ) -> (lane: Int, circuit: CircuitIdentifier)? {
-    peers[peer].nextLaneLook = now + PeerTable.laneLookInterval
-    var best: (lane: Int, circuit: CircuitIdentifier)?
-    var fewest = Int.max
-    for index in peers[peer].bulk.indices {
-      guard let circuit = peers[peer].bulk[index].open else { continue }
-      let count = peers[peer].flows.count(on: index + 1, at: now)
-      if count < fewest {
-        best = (index + 1, circuit)
-        fewest = count
-      }
-    }
-    if fewest > 0, hasBulkLaneComing(to: peer, streams: &streams, out: &out, at: now) { return nil }
-    if best != nil { peers[peer].lookForLane() }
-    return best
-  }
-
-  /// Returns whether another circuit for bulk is being built, and begins one if it can. Each flow that waits has one of
-  /// its own built, so that flows that start together need not wait for each other's.
-  private mutating func hasBulkLaneComing(
-    to peer: PeerSlots.Index, streams: inout Streams, out: inout Outbox, at now: Instant
-  ) -> Bool {
-    guard let name = peers[peer].name else { return false }
-    let coming = peers[peer].bulk.count { $0.current?.isOpen == false }
-    let lanes = peers[peer].bulk.prefix(policy.circuitsPerPeer - 1)
-    guard coming < peers[peer].flows.waitingCount(at: now), tor != .unreachable,
-      peers[peer].bulkPace.nextAttempt(from: now) <= now, let index = lanes.firstIndex(where: { $0.current == nil })
-    else { return coming > 0 }
-    // Bulk flows can share a circuit. The other half of the limit is for first circuits, and for those that peers dial.
-    guard streams.count < policy.bounds.circuits / 2 else {
-      out.counters[.circuitLimit] += 1
-      peers[peer].nextLaneLook = now + PeerTable.laneLimitInterval
-      return coming > 0
-    }
-    guard dials.take(isConfigured: false, at: now) else {
-      out.counters[.dialLimit] += 1
-      peers[peer].nextLaneLook = now + PeerTable.laneLimitInterval
-      return coming > 0
-    }
-    let way = beginCircuit(
-      to: name, peers[peer].bulk[index].user, for: .bulk, timeout: PeerTable.dialTimeout, streams: &streams,
-      out: &out, at: now)
-    set(.lane(peer, index + 1), of: way.circuit)
-    peers[peer].bulk[index].current = way
-    out.tell(.dialling(name, circuit: index + 1))
-    return true
+    if case .waiting = place { limitWait(for: peer, at: now) }
   }
 
   /// Checks a circuit whose deadline has come. It returns the reason to close the circuit, if there is one.
@@ -198,7 +118,7 @@ extension PeerTable {
         let idle = isShort ? min(policy.idle, PeerTable.bulkIdle) : policy.idle
         // The end of the first circuit would end the others.
         let isAlone = lane != Lane.sparse || peers[peer].openBulkLanes == 0
-        let isEmpty = streams[circuit].queue.isEmpty
+        let isEmpty = !streams.hasPackets(for: circuit)
         var due = isAlone && isEmpty ? streams[circuit].lastUsed + idle : now + idle
         // What waits is sent by then, or the circuit is gone.
         if !isEmpty { due = min(due, now + SendQueues.stallTimeout) }

@@ -9,32 +9,40 @@ struct Backpressure {
   /// The number of waiting bytes from which on a fast circuit gets backpressure.
   static let threshold = 256 << 10
 
-  /// The circuit that the device waits for; `nil` for none.
-  private(set) var circuit: CircuitIdentifier?
-  /// The time at which the owner has to check that the circuit still takes bytes; the distant future for none.
-  private(set) var deadline = Instant.distantFuture
-
-  /// Returns whether so much waits in `queue` that its circuit may need backpressure: `threshold` bytes, or half of the
-  /// memory that a queue may take.
-  static func isPassed(by queue: borrowing FlowQueue) -> Bool {
-    queue.totalBytes >= threshold || queue.memory >= FlowQueue.memoryLimit / 2
+  /// What the device waits for.
+  enum Cause: Equatable {
+    /// The circuit has much to send.
+    case circuit(CircuitIdentifier)
+    /// The circuits that take from the bulk queue of this number have.
+    case bulk(Int)
   }
 
-  /// Begins backpressure for a circuit, or prolongs it, at most to the check that is due already.
-  mutating func begin(_ circuit: CircuitIdentifier, at now: Instant) {
-    self.circuit = circuit
+  /// What the device waits for; `nil` for nothing.
+  private(set) var cause: Cause?
+  /// The time at which the owner has to check that bytes are still taken; the distant future for none.
+  private(set) var deadline = Instant.distantFuture
+
+  /// Returns whether so much waits that the device may have to: `threshold` bytes, or half of the memory that a queue may
+  /// take.
+  static func isPassed(by bytes: Int, memory: Int) -> Bool {
+    bytes >= threshold || memory >= FlowQueue.memoryLimit / 2
+  }
+
+  /// Begins backpressure, or prolongs it, at most to the check that is due already.
+  mutating func begin(_ cause: Cause, at now: Instant) {
+    self.cause = cause
     deadline = min(deadline, now + Backpressure.patience)
   }
 
-  /// Ends backpressure if it is for this circuit.
-  mutating func end(_ circuit: CircuitIdentifier) {
-    if self.circuit == circuit { self.circuit = nil }
+  /// Ends backpressure if this is its cause.
+  mutating func end(_ cause: Cause) {
+    if self.cause == cause { self.cause = nil }
   }
 
-  /// Returns the circuit that has to be checked, if the time for that has come.
-  mutating func due(at now: Instant) -> CircuitIdentifier? {
+  /// Returns the cause that has to be checked, if the time for that has come.
+  mutating func due(at now: Instant) -> Cause? {
     guard deadline <= now else { return nil }
     deadline = .distantFuture
-    return circuit
+    return cause
   }
 }

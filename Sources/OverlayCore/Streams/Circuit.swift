@@ -30,8 +30,23 @@ struct Circuit: ~Copyable {
   static let superSegment = 1_500
   /// The number of bytes that an accepted circuit may bring before ceilings hold for it.
   static let greetingBytes = 2_048
-  /// The range of the size of a write batch, in bytes.
+  /// The range of the size of a write batch in bytes, as long as the circuit is not slow.
   static let batchSizes = (16 << 10)...(256 << 10)
+  /// The size of the first write batch in bytes. Nobody knows yet how slow the circuit is.
+  private static let firstBatch = 4 << 10
+  /// A circuit whose rate is not known is fast when it takes so much at once.
+  private static let fastBatch = 64 << 10
+  /// No circuit of Tor's carries as many bytes per second.
+  private static let boundless = 20e6
+  /// The longest time that a circuit needs for a write batch, unless that is a single packet, and for what the kernel
+  /// holds of it: a packet that must not wait comes behind both.
+  private static let batchTime = Duration.milliseconds(20)
+  /// The range of the number of bytes that the kernel may hold and cannot send yet.
+  private static let unsentLimits = 1...(16 << 10)
+  /// The same number at first.
+  static let firstUnsent = 4 << 10
+  /// The time that its own queue may stand. It is short, because sparse flows share it.
+  private static let queuePace = ControlledDelay.Pace(target: .milliseconds(5), interval: .milliseconds(100))
 
   /// The number of bytes that went over the circuit.
   var traffic: Traffic { meter.total }
@@ -40,12 +55,14 @@ struct Circuit: ~Copyable {
   var state: State
   /// The worth of the circuit to its owner, who decides which circuit makes room for another.
   var standing = Standing.unproven
-  /// The kind of flows that the circuit carries. It decides how long its queue may stand.
-  var service: CircuitService
   /// The bytes that go out before any packet of the queue: the SOCKS request, or the first keepalive.
   var preamble: [UInt8] = []
-  /// The packets that wait to be sent.
+  /// The packets that wait for this circuit. Those of bulk flows wait in their peer's `BulkQueue`.
   var queue = FlowQueue()
+  /// The packets that are sent next, in their final order.
+  var batch = WriteBatch()
+  /// The bulk queue that it takes from; `nil` for none.
+  var bulk: BulkLane?
   /// The bytes that went over the circuit.
   var meter = TrafficMeter()
   /// The rate at which the circuit takes bytes.
@@ -71,16 +88,19 @@ struct Circuit: ~Copyable {
   var lastProgress: Instant
   /// Whether the shell was asked to write, and has not done so yet.
   var isFlushRequested = false
+  /// Whether the shell writes to it as soon as the socket takes something.
+  var awaitsSocket = false
   /// Whether the kernel did not take all that it was offered last.
   private(set) var isBlocked = false
   // The size of the next write batch in bytes. It grows where the circuit takes all, and shrinks where it does not, so
   // that a sparse flow does not wait behind a long batch.
-  private var batchSize = Circuit.batchSizes.lowerBound
+  private var batchSize = Circuit.firstBatch
+  // The number of bytes that the kernel was told to hold at most.
+  private var unsentLimit = Circuit.firstUnsent
 
   /// Makes a circuit that begins now.
-  init(_ state: State, _ service: CircuitService, timeout: Duration, at now: Instant) {
+  init(_ state: State, timeout: Duration, at now: Instant) {
     self.state = state
-    self.service = service
     self.timeout = timeout
     began = now
     lastReceived = now
@@ -102,96 +122,6 @@ struct Circuit: ~Copyable {
   /// The time at which a packet last came or was queued.
   var lastUsed: Instant { max(lastSent, lastReceived) }
 
-  /// What Tor has said of a circuit.
-  enum Reply {
-    /// No reply is expected: the bytes are packets.
-    case none
-    /// The reply is not complete yet.
-    case incomplete
-    /// Tor has granted the circuit.
-    case granted
-    /// Tor has refused the circuit, or this is no SOCKS server.
-    case refused(DialFailure)
-    /// The question goes on with more bytes for the server, which are in the preamble.
-    case next
-    /// The server has answered why it refused a circuit, by a code of SOCKS5: zero says that it would grant one.
-    case answered(code: UInt8)
-    /// The service has sent this.
-    case text([UInt8])
-    /// Tor has said that the circuit came through this one of its own. The bytes that are left are packets.
-    case cameThrough(TorCircuitLine)
-    /// Tor has not said that.
-    case badLine(TorCircuitLineError)
-  }
-
-  /// Takes what Tor says of the circuit off the front of `input`: the SOCKS server's reply, or the line before what an
-  /// accepted circuit brings.
-  mutating func takeReply(_ input: inout UnsafeMutableRawBufferPointer) -> Reply {
-    switch state {
-    case .accepted, .open, .connecting, .connectingToAsk: .none
-    case .requested(let reply): takeReply(reply, &input)
-    case .asking(let question): takeAnswer(UnsafeRawBufferPointer(input), to: question)
-    case .announced(let reader): takeLine(reader, &input)
-    }
-  }
-
-  private mutating func takeLine(
-    _ reader: TorCircuitLineReader, _ input: inout UnsafeMutableRawBufferPointer
-  ) -> Reply {
-    var (reader, rest) = (reader, UnsafeRawBufferPointer(input))
-    do throws(TorCircuitLineError) {
-      guard let line = try reader.consume(&rest) else {
-        state = .announced(reader)
-        return .incomplete
-      }
-      state = .accepted
-      input = UnsafeMutableRawBufferPointer(rebasing: input.suffix(rest.count))
-      return .cameThrough(line)
-    } catch {
-      return .badLine(error)
-    }
-  }
-
-  private mutating func takeReply(
-    _ reply: SOCKS4aReply, _ input: inout UnsafeMutableRawBufferPointer
-  ) -> Reply {
-    var (reply, rest) = (reply, UnsafeRawBufferPointer(input))
-    do throws(DialFailure) {
-      guard try reply.consume(&rest) else {
-        state = .requested(reply)
-        return .incomplete
-      }
-      // The server replied before it had the whole request, so nobody knows what it granted. The rest of the request
-      // would go out behind the first packet, or never.
-      guard preamble.isEmpty else { throw DialFailure.early }
-    } catch {
-      return .refused(error)
-    }
-    input = UnsafeMutableRawBufferPointer(rebasing: input.suffix(rest.count))
-    return .granted
-  }
-
-  private mutating func takeAnswer(_ bytes: UnsafeRawBufferPointer, to question: SOCKS5Question) -> Reply {
-    var question = question
-    do throws(DialFailure) {
-      switch try question.consume(bytes) {
-      case .wait:
-        state = .asking(question)
-        return .incomplete
-      case .send(let message):
-        state = .asking(question)
-        preamble += message
-        return .next
-      case .answered(let code):
-        return .answered(code: code)
-      case .text(let text):
-        return .text(text)
-      }
-    } catch {
-      return .refused(error)
-    }
-  }
-
   /// The number of bytes that an accepted circuit may bring yet before ceilings hold for it (`RateGate`): enough for a
   /// first keepalive, and none after a whole packet. Or whoever calls most would decide whether others can say who they
   /// are at all. The number of calls that are accepted in a second bounds it.
@@ -210,66 +140,96 @@ struct Circuit: ~Copyable {
     lastProgress = now
   }
 
-  /// Fills the write batch with as many packets as one write takes, and as `share` permits. It returns the packets that
-  /// were dropped or marked. `delays` gets the time that each of the others has waited.
-  mutating func fillBatch(
-    _ share: (bytes: Int, packets: Int), at now: Instant, store: inout PacketStore, delays: inout DelayHistogram
-  ) -> FlowQueue.Losses {
-    let least = service.pace
-    let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
-    queue.fillBatch(
-      bytes: min(batchSize, share.bytes), packets: min(WriteRuns.batchPackets, share.packets), at: now,
-      pace: ControlledDelay.Pace(target: target, interval: max(least.interval, target * 2)), store: &store,
-      delays: &delays)
-    let losses = queue.losses
-    queue.losses = FlowQueue.Losses()
-    return losses
+  /// Returns whether the circuit is faster than any of Tor's, as far as that is known: no other one would help it.
+  func isBoundless(at now: Instant) -> Bool {
+    rate.bytesPerSecond(at: now).map { $0 > Circuit.boundless } ?? (batchSize >= Circuit.fastBatch)
   }
 
-  /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`.
-  mutating func wrote(_ taken: Int, of offered: Int, at now: Instant) {
+  /// Whether it has nothing to send of its own.
+  var isEmpty: Bool { queue.isEmpty && batch.isEmpty }
+  /// The number of bytes that wait for this circuit.
+  var waitingBytes: Int { queue.byteCount + batch.byteCount }
+
+  /// Returns the most bytes that the write batch holds now.
+  func batchLimit(at now: Instant) -> Int {
+    guard let rate = rate.bytesPerSecond(at: now) else { return batchSize }
+    return max(1, min(batchSize, Int(rate * Circuit.batchTime.seconds)))
+  }
+
+  /// Returns the number of bytes that the kernel should hold at most from now on, if that has changed by much.
+  mutating func changeOfUnsentLimit(at now: Instant) -> Int? {
+    let range = Circuit.unsentLimits
+    var wanted = unsentLimit
+    if let rate = rate.bytesPerSecond(at: now) {
+      wanted = min(range.upperBound, max(range.lowerBound, Int(rate * Circuit.batchTime.seconds)))
+    } else if batchSize >= Circuit.fastBatch {
+      wanted = range.upperBound
+    }
+    let isOther = wanted >= 2 * unsentLimit || 2 * wanted <= unsentLimit
+    guard isOther || wanted != unsentLimit && wanted == range.upperBound else { return nil }
+    unsentLimit = wanted
+    return wanted
+  }
+
+  /// Returns the bytes per second by which packets are cut for the circuit; `nil` where none need be.
+  func frameRate(at now: Instant) -> Double? {
+    // Nobody knows yet how slow it is.
+    rate.bytesPerSecond(at: now) ?? (batchSize < Circuit.fastBatch ? 1 : nil)
+  }
+
+  /// Fills the write batch with packets of its own queue, until it holds `limit` bytes or `packets` were added. It
+  /// returns the number of packets. `delays` gets the time that each of them has waited.
+  mutating func fillBatch(
+    bytes limit: Int, packets: Int, at now: Instant, store: inout PacketStore, delays: inout DelayHistogram
+  ) -> Int {
+    queue.fill(
+      &batch, bytes: limit, packets: packets, at: now, pace: pace(Circuit.queuePace, at: now), store: &store,
+      delays: &delays)
+  }
+
+  /// Removes the next whole packet that waits for this circuit, and returns it; `nil` when none is left. It drops the
+  /// rest of a packet that was sent in part.
+  mutating func popAny(store: inout PacketStore) -> PacketStore.Slot? {
+    batch.popWhole(store: &store) ?? queue.popAny(store: &store)
+  }
+
+  /// Returns how long a queue may stand from which this circuit takes: longer than `least` where it is slow. A round trip
+  /// takes `waiting` longer than it does without what waits.
+  func pace(_ least: ControlledDelay.Pace, waiting: Duration = .zero, at now: Instant) -> ControlledDelay.Pace {
+    let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
+    return ControlledDelay.Pace(target: target, interval: max(least.interval + waiting, target * 2))
+  }
+
+  /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`. `isLeft` tells whether there
+  /// is more to write.
+  mutating func wrote(_ taken: Int, of offered: Int, isLeft: Bool, at now: Instant) {
     isBlocked = taken < offered
     if taken > 0 { lastProgress = now }
-    rate.took(taken, isBlocked: isBlocked, at: now)
+    rate.took(taken, isBlocked: isBlocked, hasMore: isLeft, at: now)
     // The request to Tor is no traffic of the peer's.
     if isOpen { meter.sent(taken, at: now) }
-    batchSize =
-      isBlocked
-      ? max(Circuit.batchSizes.lowerBound, min(batchSize, taken))
-      : min(Circuit.batchSizes.upperBound, batchSize * 2)
+    if isBlocked {
+      batchSize = max(Circuit.batchSizes.lowerBound, min(batchSize, taken))
+    } else if taken >= batchSize {
+      batchSize = min(Circuit.batchSizes.upperBound, batchSize * 2)
+    }
   }
 
-  /// Returns how a packet is to be cut for this circuit now. A peer that takes super-packets gets IPv6 ones uncut, as
-  /// long as the circuit sends one in less than `Circuit.frameTime`.
-  func segmentation(
-    of packet: PacketView, _ offload: OffloadHeader, takesSuperPackets: Bool, at now: Instant
+  /// Returns how a packet is to be cut for circuits of so many bytes per second; `nil` for those that take everything. A
+  /// peer that takes super-packets gets IPv6 ones uncut, as long as a circuit sends one in less than
+  /// `Circuit.frameTime`.
+  static func segmentation(
+    of packet: PacketView, _ offload: OffloadHeader, takesSuperPackets: Bool, rate: Double?
   ) -> OffloadHeader.Segmentation {
-    guard case .tcp(let size, let hasECN) = offload.segmentation, isOpen, takesSuperPackets, !packet.isIPv4,
+    guard case .tcp(let size, let hasECN) = offload.segmentation, takesSuperPackets, !packet.isIPv4,
       Int(offload.headerLength(of: packet.bytes)) + Int(size) >= Circuit.superSegment
     else { return offload.segmentation }
-    guard let rate = rate.bytesPerSecond(at: now) else { return .none }
+    guard let rate else { return .none }
     let most = Int(rate * Circuit.frameTime.seconds)
     guard packet.bytes.count > most else { return .none }
     // A slower circuit gets pieces of as many whole segments as it sends in that time.
     let together = max(1, most / max(Int(size), 1)) * Int(size)
     return .tcp(size: UInt16(clamping: min(together, packet.bytes.count)), hasECN: hasECN)
-  }
-}
-
-/// The kind of flows that a circuit carries.
-enum CircuitService {
-  /// Sparse flows, which are sensitive to delay, and bulk flows as long as those have no circuit of their own.
-  case sparse
-  /// Bulk flows alone.
-  case bulk
-
-  /// The time that the queue may stand. It is short where sparse flows share the circuit. With bulk alone it is about a
-  /// round trip of an onion circuit, so that a flow that has just slowed down still fills the circuit.
-  var pace: ControlledDelay.Pace {
-    switch self {
-    case .sparse: ControlledDelay.Pace(target: .milliseconds(5), interval: .milliseconds(100))
-    case .bulk: ControlledDelay.Pace(target: .milliseconds(100), interval: .seconds(1))
-    }
   }
 }
 

@@ -30,8 +30,9 @@ struct DrainRate {
     return .seconds(Double(bytes) / rate)
   }
 
-  /// Notes that the circuit took so many bytes. `isBlocked` says that it would take no more.
-  mutating func took(_ bytes: Int, isBlocked: Bool, at now: Instant) {
+  /// Notes that the circuit took so many bytes. `isBlocked` says that it would take no more, and `hasMore` that there is
+  /// more for it, so that the measurement goes on.
+  mutating func took(_ bytes: Int, isBlocked: Bool, hasMore: Bool = false, at now: Instant) {
     guard let start = windowStart else {
       if isBlocked { begin(at: now) }
       return
@@ -43,8 +44,8 @@ struct DrainRate {
       estimate = measuredRate(at: now).map { $0 + (sample - $0) * DrainRate.weight } ?? sample
       measured = now
       windowStart = nil
-      if isBlocked { begin(at: now) }
-    } else if !isBlocked {
+      if isBlocked || hasMore { begin(at: now) }
+    } else if !isBlocked, !hasMore {
       windowStart = nil
     }
   }

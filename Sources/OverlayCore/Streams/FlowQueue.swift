@@ -1,88 +1,107 @@
-/// A flow queue holds the packets that wait on an open circuit. It is fair between flows, keeps delay short, and serves
+/// A flow queue holds the packets that wait for open circuits. It is fair between flows, keeps delay short, and serves
 /// sparse flows first (FQ-CoDel, RFC 8290).
 ///
-/// Packets are sorted by flow into `flowCount` queues, which are served in a deficit round robin of a quantum of bytes.
-/// A queue that was empty and gets a packet is served before those that always have one. A queue that stands for too
+/// Packets are sorted by flow into `flowCount` places, which are served in a deficit round robin of a quantum of bytes.
+/// A place that was empty and gets a packet is served before those that always have one. A place that stands for too
 /// long tells its sender by a mark where the packet allows one (RFC 3168), and otherwise by a dropped packet. The
-/// memory is bounded to `memoryLimit`, or to less where the store is short; past that the oldest packet of the longest
-/// queue is dropped. A packet of which some bytes were sent is always sent whole. A flow can be suspended.
+/// memory is bounded by the owner; past that the oldest packet of the longest place is dropped.
+///
+/// Several circuits may take from one queue, each by the number of its lane. Any of them takes what can be put in order
+/// again at the other end. The packets of a flow that cannot are bound to the lane of one circuit, which had least to
+/// send when the flow began.
 struct FlowQueue: ~Copyable {
-  /// The number of queues. If there are more flows, some share a queue.
+  /// The number of places. If there are more flows, some share a place.
   static let flowCount = 64
-  /// The most memory of the store that waiting packets take, in bytes.
+  /// The most memory of the store that packets take which wait for one circuit, in bytes.
   static let memoryLimit = 1 << 20
   /// The number of bytes that a flow may send in one round.
   static let quantum = 1_514
+  /// The greatest number of a lane. Number 0 is that of a circuit that has the queue to itself.
+  static let lastLane = 7
+  /// A bound flow that was silent for so long begins anew. What it sent before has arrived.
+  static let bindingTime = Duration.seconds(1)
 
   /// The packets that were dropped or marked.
   struct Losses {
-    /// The number of packets that were dropped because their queue stood for too long.
+    /// The number of packets that were dropped because their place stood for too long.
     var aged = 0
     /// The number of packets that were marked for the same reason.
     var marked = 0
   }
 
-  private struct Flow {
+  /// A place.
+  struct Flow {
     var head = PacketStore.Slot.none
     var tail = PacketStore.Slot.none
     var byteCount = 0
     var credit = 0
     var delay = ControlledDelay()
+    var lastQueued = Instant(nanoseconds: 0)
+    /// Whether it has packets that one circuit alone may take.
+    var isBound = false
+    /// The lane whose circuit takes it; 0 for any.
+    var lane: Int8 = 0
     var isListed = false
-    var isSuspended = false
     var nextListed: Int8 = -1
   }
 
   /// A list of flows, linked through `nextListed`.
-  private struct FlowList {
+  struct FlowList {
     var first: Int8 = -1
     var last: Int8 = -1
   }
 
-  private var flows: UnsafeMutablePointer<Flow>?
-  private var (new, old) = (FlowList(), FlowList())
-  private var batch = WriteBatch()
+  /// The flows of a lane that have packets.
+  struct Round {
+    var new = FlowList()
+    var old = FlowList()
+    var byteCount = 0
+    /// How many bytes more the lane's circuit took of bound flows than of others, while it could take both.
+    var lead = 0
+  }
 
-  /// The number of bytes that wait, without those in the write batch.
+  /// The places.
+  private(set) var flows: UnsafeMutablePointer<Flow>?
+  /// The flows that have packets, by the number of their lane; number 0 for what any circuit takes.
+  private(set) var rounds: UnsafeMutablePointer<Round>?
+  /// A bit for each lane that a circuit takes from.
+  var openLanes: UInt8 = 0
+
+  /// The number of bytes that wait.
   private(set) var byteCount = 0
-  /// The memory of the store that waiting packets take, in bytes, without the write batch.
+  /// The memory of the store that waiting packets take, in bytes.
   private(set) var memory = 0
-  /// The packets that were dropped or marked since the owner last reset this.
-  var losses = Losses()
+  private var losses = Losses()
 
   /// Whether nothing waits.
-  var isEmpty: Bool { byteCount == 0 && batch.isEmpty }
+  var isEmpty: Bool { byteCount == 0 }
   /// Whether the queue has memory for its flows.
   var hasMemory: Bool { flows != nil }
-  /// Whether a part of a packet was written, so that its rest must follow.
-  var isWithinPacket: Bool { batch.isWithinPacket }
-  /// The number of bytes of the write batch that are not written yet.
-  var batchBytes: Int { batch.byteCount }
-  /// The number of bytes that wait, with the write batch.
-  var totalBytes: Int { byteCount + batchBytes }
 
-  /// Returns the number of the queue that holds the flow with this hash.
+  /// Returns the number of the place of the flow with this hash.
   static func place(of hash: UInt32) -> Int { Int(hash & UInt32(flowCount - 1)) }
 
-  /// Appends a packet, which lies in `store`, to its flow's queue. `limit` bounds the memory of the whole queue in
-  /// bytes, but one packet always fits. It returns the number of packets that were dropped to make room.
+  /// Returns whether packets of a flow wait, or of one that shares its place.
+  func holds(flow hash: UInt32) -> Bool { flows.map { $0[FlowQueue.place(of: hash)].byteCount > 0 } ?? false }
+
+  /// Appends a packet, which lies in `store`, to its flow's place. `isBound` says that one circuit alone may take what
+  /// the flow sends. `limit` bounds the memory of the whole queue in bytes, but one packet always fits. It returns the
+  /// number of packets that were dropped to make room.
   mutating func append(
-    _ slot: PacketStore.Slot, flow hash: UInt32, limit: Int = FlowQueue.memoryLimit, at now: Instant,
-    store: inout PacketStore
+    _ slot: PacketStore.Slot, flow hash: UInt32, isBound: Bool = false, limit: Int = FlowQueue.memoryLimit,
+    at now: Instant, store: inout PacketStore
   ) -> Int {
     let flows = table()
     let index = FlowQueue.place(of: hash)
-    let length = store[slot].length
+    bind(index, isBound, at: now)
     store[slot].queued = now
     store[slot].next = .none
     if flows[index].head == .none { flows[index].head = slot } else { store[flows[index].tail].next = slot }
     flows[index].tail = slot
-    flows[index].byteCount += length
-    byteCount += length
-    if !flows[index].isListed, !flows[index].isSuspended { enlist(index, asNew: true) }
+    flows[index].lastQueued = now
+    added(slot, to: index, store)
+    let most = max(limit, store.size(of: slot))
     var dropped = 0
-    memory += store.size(of: slot)
-    let most = max(min(limit, FlowQueue.memoryLimit), store.size(of: slot))
     while memory > most {
       dropFromLongest(store: &store)
       dropped += 1
@@ -90,52 +109,40 @@ struct FlowQueue: ~Copyable {
     return dropped
   }
 
-  /// Suspends a flow until `resume`, together with the flows that share its queue.
-  mutating func suspend(flow hash: UInt32) {
-    table()[FlowQueue.place(of: hash)].isSuspended = true
-  }
-
-  /// Resumes a suspended flow.
-  mutating func resume(flow hash: UInt32) {
+  /// Puts a packet back that was taken, and not sent: it is the next of its flow.
+  mutating func putBack(_ slot: PacketStore.Slot, flow hash: UInt32, store: inout PacketStore) {
+    let flows = table()
     let index = FlowQueue.place(of: hash)
-    guard let flows else { return }
-    flows[index].isSuspended = false
-    if flows[index].head != .none, !flows[index].isListed { enlist(index, asNew: true) }
+    store[slot].next = flows[index].head
+    if flows[index].head == .none { flows[index].tail = slot }
+    flows[index].head = slot
+    added(slot, to: index, store)
   }
 
-  /// Moves packets into the write batch until that holds `limit` bytes, or until `packets` packets were moved. `delays`
-  /// gets the time that each of them has waited.
-  mutating func fillBatch(
-    bytes limit: Int, packets: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore,
-    delays: inout DelayHistogram
-  ) {
-    var left = packets
-    while batch.byteCount < limit, left > 0, let slot = pull(at: now, pace: pace, store: &store) {
+  /// Moves packets into a write batch until that holds `limit` bytes, or until `packets` packets were moved. `delays`
+  /// gets the time that each of them has waited. It returns the number of packets that were moved.
+  @discardableResult
+  mutating func fill(
+    _ batch: inout WriteBatch, for lane: Int = 0, bytes limit: Int, packets: Int, at now: Instant,
+    pace: ControlledDelay.Pace, store: inout PacketStore, delays: inout DelayHistogram
+  ) -> Int {
+    var moved = 0
+    while batch.byteCount < limit, moved < packets, let slot = pull(for: lane, at: now, pace: pace, store: &store) {
       delays.note(now - store[slot].queued)
       batch.append(slot, store: &store)
-      left -= 1
+      moved += 1
     }
+    return moved
   }
 
-  /// Writes the write batch into `runs` from `index` on, as far as `runs` has room. It returns the index behind the
-  /// last run.
-  func fill(
-    _ runs: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>, from index: Int, store: borrowing PacketStore
-  ) -> Int {
-    batch.fill(runs, from: index, store: store)
+  /// Returns the packets that were dropped or marked since this was last asked.
+  mutating func takeLosses() -> Losses {
+    defer { losses = Losses() }
+    return losses
   }
 
-  /// Removes `count` bytes that were written from the front of the write batch, and returns the number of packets that
-  /// ended with them.
-  @discardableResult
-  mutating func consume(_ count: Int, store: inout PacketStore) -> Int {
-    batch.consume(count, store: &store)
-  }
-
-  /// Removes the next whole packet of any flow and returns it; `nil` when none is left. It drops the rest of a packet
-  /// that was sent in part, because that packet's circuit is gone.
+  /// Removes the next packet of any flow and returns it; `nil` when none is left.
   mutating func popAny(store: inout PacketStore) -> PacketStore.Slot? {
-    if let slot = batch.popWhole(store: &store) { return slot }
     guard let flows, byteCount > 0 else { return nil }
     for index in 0..<FlowQueue.flowCount where flows[index].head != .none {
       return removeFirst(of: index, store: &store)
@@ -143,10 +150,10 @@ struct FlowQueue: ~Copyable {
     return nil
   }
 
-  /// Removes all packets of the queue that holds a flow, except those in the write batch. It returns the first of a
-  /// list that is linked through `next`. Other flows that share the queue may have packets in the list.
+  /// Removes all packets of the place of a flow. It returns the first of a list that is linked through `next`. Other
+  /// flows that share the place may have packets in the list.
   mutating func detach(flow hash: UInt32, store: borrowing PacketStore) -> PacketStore.Slot {
-    guard let flows else { return .none }
+    guard let flows, let rounds else { return .none }
     let index = FlowQueue.place(of: hash)
     let first = flows[index].head
     var slot = first
@@ -155,15 +162,15 @@ struct FlowQueue: ~Copyable {
       slot = store[slot].next
     }
     byteCount -= flows[index].byteCount
+    rounds[Int(flows[index].lane)].byteCount -= flows[index].byteCount
     flows[index].byteCount = 0
     flows[index].head = .none
     return first
   }
 
-  /// Returns the memory of the store that all packets take, with the write batch, in bytes. It looks at every packet,
-  /// and is for tests.
+  /// Returns the memory of the store that all packets take, in bytes. It looks at every packet, and is for tests.
   func lentBytes(in store: borrowing PacketStore) -> Int {
-    var bytes = batch.lentBytes(in: store)
+    var bytes = 0
     guard let flows else { return bytes }
     for index in 0..<FlowQueue.flowCount {
       var slot = flows[index].head
@@ -179,8 +186,20 @@ struct FlowQueue: ~Copyable {
   mutating func releaseIfEmpty() {
     guard isEmpty, let flows else { return }
     flows.deallocate()
-    self.flows = nil
-    (new, old) = (FlowList(), FlowList())
+    rounds?.deallocate()
+    (self.flows, rounds) = (nil, nil)
+  }
+
+  // MARK: - Places
+
+  private mutating func added(_ slot: PacketStore.Slot, to index: Int, _ store: borrowing PacketStore) {
+    guard let flows, let rounds else { return }
+    let length = store[slot].length
+    flows[index].byteCount += length
+    rounds[Int(flows[index].lane)].byteCount += length
+    byteCount += length
+    memory += store.size(of: slot)
+    if !flows[index].isListed { enlist(index, asNew: true) }
   }
 
   private mutating func table() -> UnsafeMutablePointer<Flow> {
@@ -188,38 +207,17 @@ struct FlowQueue: ~Copyable {
     let made = UnsafeMutablePointer<Flow>.allocate(capacity: FlowQueue.flowCount)
     made.initialize(repeating: Flow(), count: FlowQueue.flowCount)
     flows = made
+    let rounds = UnsafeMutablePointer<Round>.allocate(capacity: FlowQueue.lastLane + 1)
+    rounds.initialize(repeating: Round(), count: FlowQueue.lastLane + 1)
+    self.rounds = rounds
     return made
   }
 
-  private mutating func pull(
-    at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
-  ) -> PacketStore.Slot? {
-    guard let flows else { return nil }
-    while true {
-      let isNew = new.first >= 0
-      guard isNew || old.first >= 0 else { return nil }
-      let index = Int(isNew ? new.first : old.first)
-      if flows[index].credit <= 0 {
-        flows[index].credit += FlowQueue.quantum
-        delistFirst(ofNew: isNew)
-        enlist(index, asNew: false)
-        continue
-      }
-      guard let slot = next(of: index, at: now, pace: pace, store: &store) else {
-        delistFirst(ofNew: isNew)
-        // A flow that came and is empty again waits once behind the others, or it could always be new.
-        if isNew, old.first >= 0 { enlist(index, asNew: false) } else { flows[index].isListed = false }
-        continue
-      }
-      flows[index].credit -= store[slot].length
-      return slot
-    }
-  }
-
-  private mutating func next(
+  /// Removes the next packet of a place that is to be sent, and returns it; `nil` if there is none.
+  mutating func next(
     of index: Int, at now: Instant, pace: ControlledDelay.Pace, store: inout PacketStore
   ) -> PacketStore.Slot? {
-    guard let flows, !flows[index].isSuspended else { return nil }
+    guard let flows else { return nil }
     while flows[index].head != .none {
       let slot = removeFirst(of: index, store: &store)
       let isLast = flows[index].byteCount < FlowQueue.quantum
@@ -237,10 +235,11 @@ struct FlowQueue: ~Copyable {
   }
 
   private mutating func removeFirst(of index: Int, store: inout PacketStore) -> PacketStore.Slot {
-    guard let flows else { return .none }
+    guard let flows, let rounds else { return .none }
     let slot = flows[index].head
     flows[index].head = store[slot].next
     flows[index].byteCount -= store[slot].length
+    rounds[Int(flows[index].lane)].byteCount -= store[slot].length
     byteCount -= store[slot].length
     memory -= store.size(of: slot)
     store[slot].next = .none
@@ -254,23 +253,8 @@ struct FlowQueue: ~Copyable {
     store.takeBack(removeFirst(of: longest, store: &store))
   }
 
-  private mutating func enlist(_ index: Int, asNew: Bool) {
-    guard let flows else { return }
-    if asNew { flows[index].credit = FlowQueue.quantum }
-    flows[index].isListed = true
-    flows[index].nextListed = -1
-    var list = asNew ? new : old
-    if list.first < 0 { list.first = Int8(index) } else { flows[Int(list.last)].nextListed = Int8(index) }
-    list.last = Int8(index)
-    if asNew { new = list } else { old = list }
-  }
-
-  private mutating func delistFirst(ofNew: Bool) {
-    guard let flows else { return }
-    if ofNew { new.first = flows[Int(new.first)].nextListed } else { old.first = flows[Int(old.first)].nextListed }
-  }
-
   deinit {
     flows?.deallocate()
+    rounds?.deallocate()
   }
 }

@@ -1,68 +1,75 @@
-/// How packets change their queue: with a flow that migrates, when their circuit is granted, or when it is gone.
+/// How packets change their queue: with a flow that is bulk now, and when a circuit is gone.
 extension SendQueues {
-  /// Migrates a flow, whose next packet is `packet`, to another circuit, with its waiting packets. It returns the
-  /// circuit that `packet` goes out on. The first packet that was not sent yet still goes along the old circuit, so
-  /// that its acknowledgement tells when it and everything before it have arrived. Only then the others follow along
-  /// the new circuit.
-  mutating func migrate(
-    _ flow: UInt32, from old: CircuitIdentifier, to new: CircuitIdentifier, with packet: PacketView,
-    out: inout Outbox, at now: Instant
-  ) -> CircuitIdentifier {
-    var next = circuits[old].queue.detach(flow: flow, store: store)
-    var isFirst = true
+  // MARK: - Bulk queues
+
+  /// Makes a bulk queue without circuits, and returns its number.
+  mutating func makeBulk() -> Int { bulks.insert(BulkQueue()) }
+
+  /// Lets an open circuit take from a bulk queue, by this lane.
+  mutating func join(_ circuit: CircuitIdentifier, to lane: BulkLane, out: inout Outbox, at now: Instant) {
+    leaveBulk(circuit)
+    circuits[circuit].bulk = lane
+    bulks[lane.queue].join(circuit, lane.number, at: now)
+    askTakers(of: lane.queue, out: &out)
+  }
+
+  /// Lets a circuit take from its bulk queue no more.
+  private mutating func leaveBulk(_ circuit: CircuitIdentifier) {
+    guard let lane = circuits[circuit].bulk else { return }
+    circuits[circuit].bulk = nil
+    bulks[lane.queue].leave(circuit, lane.number)
+  }
+
+  /// Asks the shell to write to all circuits that may take something from a bulk queue now, because another one takes
+  /// from it no more: who was chosen may be gone, and bound flows have other circuits.
+  private mutating func askTakers(of bulk: Int, out: inout Outbox) {
+    for circuit in bulks[bulk].takers where hasPackets(for: circuit) { requestFlush(circuit, out: &out) }
+  }
+
+  /// Removes a bulk queue that no circuit takes from. Its packets wait until a circuit is built.
+  mutating func removeBulk(_ bulk: Int, waiting: inout PacketQueue, out: inout Outbox) {
+    var gone = bulks.remove(bulk)
+    backpressure.end(.bulk(bulk))
+    while let slot = gone.queue.popAny(store: &store) {
+      out.counters[.queueFull] += UInt64(waiting.append(slot, store: &store))
+    }
+  }
+
+  /// Makes a flow bulk: what waits of it on a circuit waits in a bulk queue now.
+  mutating func moveToBulk(
+    _ flow: UInt32, from circuit: CircuitIdentifier, to bulk: Int, isBound: Bool, out: inout Outbox, at now: Instant
+  ) {
+    var next = circuits[circuit].queue.detach(flow: flow, store: store)
     while next != .none {
       let slot = next
       next = store[slot].next
-      // Other flows that share the queue do not migrate.
-      let isOwn = store[slot].flow == flow
-      var goesAlong = isOwn
-      if isOwn, isFirst, let waiting = PacketView(store.room(slot)) {
-        goesAlong = !migrations.begin(flow, to: new, after: waiting, in: &circuits, at: now)
-      }
-      if isOwn { isFirst = false }
-      put(slot, on: goesAlong ? new : old, out: &out, at: now)
+      var none = PacketQueue()
+      // Other flows that share the place stay.
+      let place = store[slot].flow == flow ? Place.bulk(bulk, isBound: isBound) : .circuit(circuit)
+      put(slot, in: place, waiting: &none, out: &out, at: now)
     }
-    return isFirst && migrations.begin(flow, to: new, after: packet, in: &circuits, at: now) ? old : new
   }
 
-  /// Notes a delivered packet, which may end the migration of a flow.
-  mutating func noteDelivered(_ packet: PacketView, out: inout Outbox) {
-    guard !migrations.isEmpty, let circuit = migrations.end(byAnswer: packet, in: &circuits) else { return }
-    requestFlush(circuit, out: &out)
-  }
+  // MARK: - Circuits that are gone
 
-  /// Promotes a circuit for bulk: it carries sparse flows, too, from now on.
-  mutating func promote(_ circuit: CircuitIdentifier, out: inout Outbox) {
-    circuits[circuit].service = .sparse
-    // The old circuit is gone, and its packets do not arrive.
-    if migrations.endAll(to: circuit, in: &circuits) { requestFlush(circuit, out: &out) }
-  }
-
-  /// Ends a flow's migration if `packet` repeats bytes that went along the old circuit.
-  mutating func endMigration(of flow: UInt32, ifRepeatedBy packet: PacketView, out: inout Outbox) {
-    guard !migrations.isEmpty, let circuit = migrations.end(of: flow, ifRepeatedBy: packet, in: &circuits) else {
-      return
-    }
-    requestFlush(circuit, out: &out)
-  }
-
-  /// Queues the packets that waited for a circuit on a circuit that is open now.
-  mutating func release(
-    _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
-  ) {
-    while let slot = waiting.popFirst(store) {
-      put(slot, on: circuit, out: &out, at: now)
-    }
+  /// Puts what a circuit for bulk that is gone was about to send back into its bulk queue. A packet that was sent in
+  /// part is lost and counted (`lostWithCircuit`).
+  mutating func giveBack(_ circuit: inout Circuit, to bulk: Int, out: inout Outbox) {
+    if circuit.batch.isWithinPacket { out.counters[.lostWithCircuit] += 1 }
+    var taken: [PacketStore.Slot] = []
+    while let slot = circuit.popAny(store: &store) { taken.append(slot) }
+    for slot in taken.reversed() { bulks[bulk].queue.putBack(slot, flow: store[slot].flow, store: &store) }
+    askTakers(of: bulk, out: &out)
   }
 
   /// Queues the packets of a circuit that is gone on `circuit`, or in `waiting` until a circuit is built if `circuit`
   /// is `nil`. A packet that was sent in part is lost and counted (`lostWithCircuit`).
   mutating func rescue(
-    _ queue: inout FlowQueue, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
+    _ gone: inout Circuit, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
     at now: Instant
   ) {
-    if queue.isWithinPacket { out.counters[.lostWithCircuit] += 1 }
-    while let slot = queue.popAny(store: &store) {
+    if gone.batch.isWithinPacket { out.counters[.lostWithCircuit] += 1 }
+    while let slot = gone.popAny(store: &store) {
       if let circuit {
         put(slot, on: circuit, out: &out, at: now)
         circuits[circuit].lastSent = now
@@ -73,7 +80,7 @@ extension SendQueues {
   }
 
   /// Drops the packets of a circuit that is gone.
-  mutating func discard(_ queue: inout FlowQueue) {
-    while let slot = queue.popAny(store: &store) { store.takeBack(slot) }
+  mutating func discard(_ gone: inout Circuit) {
+    while let slot = gone.popAny(store: &store) { store.takeBack(slot) }
   }
 }

@@ -1,13 +1,12 @@
 /// What goes to circuits, and waits until they take it.
 extension Streams {
-  /// Queues a packet on a circuit, as ordinary packets or, if the peer takes them and the circuit is fast enough, as
-  /// larger ones. Without a circuit the packet waits in `waiting`.
+  /// Queues a packet, as `SendQueues.enqueue` does.
   mutating func enqueue(
-    _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, on circuit: CircuitIdentifier?,
-    takesSuperPackets: Bool, waiting: inout PacketQueue, out: inout Outbox, at now: Instant
+    _ packet: PacketView, _ offload: OffloadHeader, flow: UInt32, in place: SendQueues.Place, takesSuperPackets: Bool,
+    waiting: inout PacketQueue, out: inout Outbox, at now: Instant
   ) {
     queues.enqueue(
-      packet, offload, flow: flow, on: circuit, takesSuperPackets: takesSuperPackets, waiting: &waiting, out: &out,
+      packet, offload, flow: flow, in: place, takesSuperPackets: takesSuperPackets, waiting: &waiting, out: &out,
       at: now)
   }
 
@@ -19,38 +18,74 @@ extension Streams {
     contains(circuit) && queues.transmit(circuit, account, out: &out, at: now, using: write)
   }
 
-  /// Promotes a circuit for bulk: it carries sparse flows, too, from now on.
-  mutating func promote(_ circuit: CircuitIdentifier, out: inout Outbox) { queues.promote(circuit, out: &out) }
+  /// Queues a packet that lies in the store.
+  mutating func put(
+    _ slot: PacketStore.Slot, in place: SendQueues.Place, waiting: inout PacketQueue, out: inout Outbox,
+    at now: Instant
+  ) { queues.put(slot, in: place, waiting: &waiting, out: &out, at: now) }
 
-  /// Migrates a flow, whose next packet is `packet`, to another circuit, with its waiting packets. It returns the
-  /// circuit that `packet` goes out on.
-  mutating func migrate(
-    _ flow: UInt32, from old: CircuitIdentifier, to new: CircuitIdentifier, with packet: PacketView,
-    out: inout Outbox, at now: Instant
-  ) -> CircuitIdentifier { queues.migrate(flow, from: old, to: new, with: packet, out: &out, at: now) }
+  // MARK: - Bulk queues
 
-  /// Ends a flow's migration if `packet` repeats bytes that went along the old circuit.
-  mutating func endMigration(of flow: UInt32, ifRepeatedBy packet: PacketView, out: inout Outbox) {
-    queues.endMigration(of: flow, ifRepeatedBy: packet, out: &out)
+  /// Returns the bytes per second that a circuit that takes from a bulk queue takes, or else one that may; `nil` if that
+  /// is not known, or if they take everything.
+  func rate(of circuit: CircuitIdentifier, orBulk bulk: Int, at now: Instant) -> Double? {
+    if let rate = self[circuit].rate.bytesPerSecond(at: now) { return rate }
+    for other in queues.bulks[bulk].takers {
+      if let rate = self[other].rate.bytesPerSecond(at: now) { return rate }
+    }
+    return nil
   }
 
-  /// Notes a delivered packet, which may end the migration of a flow.
-  mutating func noteDelivered(_ packet: PacketView, out: inout Outbox) { queues.noteDelivered(packet, out: &out) }
+  /// Returns whether packets of a flow wait on the circuit.
+  func holds(_ flow: UInt32, on circuit: CircuitIdentifier) -> Bool { self[circuit].queue.holds(flow: flow) }
 
-  /// Queues the packets that waited for a circuit on a circuit that is open now.
-  mutating func release(
-    _ waiting: inout PacketQueue, to circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
-  ) { queues.release(&waiting, to: circuit, out: &out, at: now) }
+  /// Returns whether packets of a flow wait in a bulk queue.
+  func holds(_ flow: UInt32, inBulk bulk: Int) -> Bool { queues.bulks[bulk].queue.holds(flow: flow) }
+
+  /// Returns whether one more circuit is to be built for what waits in a bulk queue.
+  func wantsCircuit(for bulk: Int, at now: Instant) -> Bool {
+    queues.bulks[bulk].growth.wantsAnother(beside: queues.bulks[bulk].laneCount, at: now)
+  }
+
+  /// Returns whether a circuit has packets to send, or may take some of bulk flows.
+  func hasPackets(for circuit: CircuitIdentifier) -> Bool { queues.hasPackets(for: circuit) }
+
+  /// Makes a bulk queue without circuits, and returns its number.
+  mutating func makeBulk() -> Int { queues.makeBulk() }
+
+  /// Lets an open circuit take from a bulk queue, by this lane.
+  mutating func join(_ circuit: CircuitIdentifier, to lane: BulkLane, out: inout Outbox, at now: Instant) {
+    queues.join(circuit, to: lane, out: &out, at: now)
+  }
+
+  /// Removes a bulk queue that no circuit takes from. Its packets wait until a circuit is built.
+  mutating func removeBulk(_ bulk: Int, waiting: inout PacketQueue, out: inout Outbox) {
+    queues.removeBulk(bulk, waiting: &waiting, out: &out)
+  }
+
+  /// Makes a flow bulk: what waits of it on a circuit waits in a bulk queue now.
+  mutating func moveToBulk(
+    _ flow: UInt32, from circuit: CircuitIdentifier, to bulk: Int, isBound: Bool, out: inout Outbox, at now: Instant
+  ) { queues.moveToBulk(flow, from: circuit, to: bulk, isBound: isBound, out: &out, at: now) }
+
+  // MARK: - Circuits that are gone
+
+  /// Puts what a circuit for bulk that is gone was about to send back into its bulk queue.
+  mutating func giveBack(_ circuit: inout Circuit, to bulk: Int, out: inout Outbox) {
+    queues.giveBack(&circuit, to: bulk, out: &out)
+  }
 
   /// Queues the packets of a circuit that is gone on `circuit`, or in `waiting` until a circuit is built if `circuit`
   /// is `nil`.
   mutating func rescue(
-    _ queue: inout FlowQueue, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
+    _ gone: inout Circuit, to circuit: CircuitIdentifier?, waiting: inout PacketQueue, out: inout Outbox,
     at now: Instant
-  ) { queues.rescue(&queue, to: circuit, waiting: &waiting, out: &out, at: now) }
+  ) { queues.rescue(&gone, to: circuit, waiting: &waiting, out: &out, at: now) }
 
   /// Drops the packets of a circuit that is gone.
-  mutating func discard(_ queue: inout FlowQueue) { queues.discard(&queue) }
+  mutating func discard(_ gone: inout Circuit) { queues.discard(&gone) }
+
+  // MARK: - Packets that wait for a circuit
 
   /// Copies a packet to the end of `waiting`. It returns false if the store has no room.
   mutating func hold(_ packet: PacketView, in waiting: inout PacketQueue) -> Bool {
@@ -76,6 +111,9 @@ extension Streams {
     let earlier = waiting.split(upTo: time, store: &queues.store)
     return (earlier, waiting.firstQueued(queues.store))
   }
+
+  /// Returns the hash of the flow of the packet in a slot.
+  func flow(in slot: PacketStore.Slot) -> UInt32 { queues.store[slot].flow }
 
   /// Returns the packet in a slot.
   func packet(in slot: PacketStore.Slot) -> PacketView? { PacketView(queues.store.room(slot)) }

@@ -46,10 +46,8 @@ struct Streams: ~Copyable {
 
   // MARK: - Circuits
 
-  /// The circuit that the device waits for; `nil` for none.
-  var backpressureCircuit: CircuitIdentifier? { queues.backpressure.circuit }
-  /// The flows that migrate to another circuit.
-  var migrations: FlowMigrations { queues.migrations }
+  /// Whether packets should stay in the device for now.
+  var hasBackpressure: Bool { queues.backpressure.cause != nil }
   /// The number of bytes of the store that packets to be sent leave to packets that come in.
   var reassemblyReserve: Int { queues.reserve }
   /// The number of deadlines that are scheduled, for tests.
@@ -92,9 +90,9 @@ struct Streams: ~Copyable {
 
   /// Dials a circuit, and returns its identifier. `timeout` is the time that Tor may take to grant it.
   mutating func open(
-    _ request: SOCKS4aRequest, for service: CircuitService, timeout: Duration, out: inout Outbox, at now: Instant
+    _ request: SOCKS4aRequest, timeout: Duration, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier {
-    let circuit = queues.circuits.insert(Circuit(.connecting(request), service, timeout: timeout, at: now))
+    let circuit = queues.circuits.insert(Circuit(.connecting(request), timeout: timeout, at: now))
     queues.circuits[circuit].rate.ceiling = queues.ceiling
     deadlines.schedule(circuit.slot, at: now + timeout)
     out.perform(.dial(circuit))
@@ -106,7 +104,7 @@ struct Streams: ~Copyable {
   mutating func ask(
     _ question: SOCKS5Question, timeout: Duration, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier {
-    let circuit = queues.circuits.insert(Circuit(.connectingToAsk(question), .sparse, timeout: timeout, at: now))
+    let circuit = queues.circuits.insert(Circuit(.connectingToAsk(question), timeout: timeout, at: now))
     deadlines.schedule(circuit.slot, at: now + timeout)
     out.perform(.dial(circuit))
     return circuit
@@ -124,7 +122,7 @@ struct Streams: ~Copyable {
   /// it comes first.
   mutating func accept(isAnnounced: Bool, at now: Instant) -> CircuitIdentifier {
     let state: Circuit.State = isAnnounced ? .announced(TorCircuitLineReader()) : .accepted
-    return queues.circuits.insert(Circuit(state, .sparse, timeout: .zero, at: now))
+    return queues.circuits.insert(Circuit(state, timeout: .zero, at: now))
   }
 
   /// Asks the SOCKS server for the onion service, because it has taken the connection of this circuit.
@@ -146,6 +144,7 @@ struct Streams: ~Copyable {
   mutating func use(_ circuit: CircuitIdentifier, greeting: [UInt8], out: inout Outbox, at now: Instant) {
     deadlines.cancel(circuit.slot)
     queues.circuits[circuit].opens(with: greeting, at: now)
+    out.perform(.limitUnsent(circuit, Circuit.firstUnsent))
     queues.requestFlush(circuit, out: &out)
   }
 
@@ -223,6 +222,10 @@ struct Streams: ~Copyable {
       } else {
         areAllQuiet = false
       }
+    }
+    for bulk in queues.bulks.indices
+    where queues.bulks[bulk].takers.allSatisfy({ self[$0].lastUsed + .seconds(5) <= now }) {
+      queues.bulks[bulk].queue.releaseIfEmpty()
     }
     if areAllQuiet { queues.store.releaseKept() }
     if queues.store.hasFreedMemory { out.perform(.trimMemory) }

@@ -110,6 +110,7 @@ final class IdentitySockets {
     switch action {
     case .dial(let circuit): dial(circuit)
     case .flush(let circuit): flush(circuit)
+    case .limitUnsent(let circuit, let bytes): sockets[circuit]?.stream.limitUnsent(to: bytes)
     case .read(let circuit): readAgain(circuit)
     case .close(let circuit): sockets[circuit] = nil
     case .probeTor: tor.look()

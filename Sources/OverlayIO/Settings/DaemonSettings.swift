@@ -100,7 +100,7 @@ public struct DaemonSettings: Equatable, Sendable {
   /// How long a circuit that carries nothing stays.
   public var idle: Duration = .seconds(180)
   /// How many circuits a peer gets, 1 to 8.
-  public var circuitsPerPeer = 2
+  public var circuitsPerPeer = 3
   /// The ceilings of what comes and goes, of all identities together and of each peer.
   public var rates = RateLimits()
   /// How many incoming circuits there are at most, of all identities together.

@@ -188,7 +188,7 @@ extension Setting {
       "idle", "SECONDS", 1...86400, default: 180, needsRestart: false,
       "Close a circuit that was silent so long, 1 to 86400.", at: \.daemon.idle, as: { .seconds($0) }),
     .number(
-      "circuits", "N", 1...8, default: 2, needsRestart: false,
+      "circuits", "N", 1...8, default: 3, needsRestart: false,
       "Circuits to a peer: one for sparse flows, N-1 for bulk; 1 to 8.", at: \.daemon.circuitsPerPeer, as: { $0 }),
     .number(
       "max-incoming", "N", 16...16_384, default: 4_096, needsRestart: true,

@@ -61,6 +61,10 @@ final class FakeCircuit {
   var isGranted = false
   /// How many more bytes the dialler's socket takes.
   var room = Int.max
+  /// Whether the dialler knows that its socket takes no more.
+  var isFull = false
+  /// How many bytes the kernel was told to hold at most beside those that the other side has room for.
+  var unsentLimit: Int?
   /// Whether the dialler has something to send.
   var isFlushRequested = false
   /// Bytes on their way from the dialler.

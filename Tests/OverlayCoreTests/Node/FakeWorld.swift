@@ -181,6 +181,8 @@ final class FakeWorld {
         guard let circuit = host.sockets[identifier] else { continue }
         #expect(circuit.dialler === host, "a node sends only on circuits that it dialled")
         circuit.isFlushRequested = true
+      case .limitUnsent(let identifier, let bytes):
+        host.sockets[identifier]?.unsentLimit = bytes
       case .read(let identifier):
         guard let circuit = host.sockets[identifier] else { continue }
         circuit.isPaused = false
@@ -232,7 +234,7 @@ final class FakeWorld {
   }
 
   private func transmit(_ circuit: FakeCircuit) -> Bool {
-    guard circuit.isFlushRequested, circuit.room > 0, !circuit.isClosed, let host = circuit.dialler,
+    guard circuit.isFlushRequested, circuit.room > 0 || !circuit.isFull, !circuit.isClosed, let host = circuit.dialler,
       let identifier = circuit.diallerIdentifier
     else { return false }
     var room = min(circuit.room, Int.random(in: pieces, using: &random))
@@ -247,6 +249,7 @@ final class FakeWorld {
       }
       return taken
     }
+    circuit.isFull = circuit.isFlushRequested && circuit.room == 0
     return true
   }
 

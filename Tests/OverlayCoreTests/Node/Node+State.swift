@@ -6,11 +6,16 @@ extension Node {
   var store: PacketStore { _read { yield streams.store } }
   var cutPackets: CutPackets { streams.cutPackets }
   var reassemblyReserve: Int { streams.reassemblyReserve }
-  var migrations: FlowMigrations { streams.migrations }
   var calls: AcceptedCircuits { peers.calls }
   var dials: DialQueue { peers.dials }
   var unknownTold: Set<IPv6Address> { refusals.unknownTold }
   var deadlineCount: Int { streams.deadlineCount + peers.peerDeadlines.count + peers.circuitDeadlines.count }
+
+  /// The bytes that wait for a circuit, on it and in the bulk queue from which it takes.
+  func waitingBytes(on circuit: CircuitIdentifier) -> Int {
+    let bulk = circuits[circuit].bulk.map { streams.queues.bulks[$0.queue].queue.byteCount }
+    return circuits[circuit].waitingBytes + (bulk ?? 0)
+  }
 
   /// Whom a circuit was dialled to.
   func dialledPeer(of circuit: CircuitIdentifier) -> OnionName? {

@@ -20,8 +20,9 @@ struct NodeCongestionTests {
     for _ in 0..<count { world.queue(host.packet(to: bob.address, size: length - 40), from: host) }
   }
 
-  @Test("that is fast, as long as 256 KiB are to be sent on it")
-  func backlog() {
+  @Test("that is fast, as long as 256 KiB are to be sent on it, also if it was idle before", arguments: [0, 1_000])
+  func backlog(_ idle: Int) {
+    world.pass(.milliseconds(idle))
     queue(4)
     #expect(host.node.hasBackpressure == false)
     queue(1)
@@ -49,11 +50,12 @@ struct NodeCongestionTests {
 
   @Test("until less than that is left")
   func draining() {
-    queue(5)
+    // One of them is in the write batch.
+    queue(6)
     circuit.room = 20_000
     world.settle()
     #expect(host.node.hasBackpressure == true)
-    circuit.room = 20_000
+    circuit.room = 100_000
     world.settle()
     #expect(host.node.hasBackpressure == false)
   }
@@ -61,7 +63,7 @@ struct NodeCongestionTests {
   @Test("for 25 ms if it takes nothing, and not again before it has taken something")
   func stuck() {
     circuit.room = 0
-    queue(5)
+    queue(6)
     #expect(host.node.hasBackpressure == true)
     world.pass(.milliseconds(24))
     #expect(host.node.hasBackpressure == true)
@@ -72,9 +74,11 @@ struct NodeCongestionTests {
       #expect(host.node.hasBackpressure == false)
       world.pass(.seconds(1))
     }
-    circuit.room = 10_000
-    world.settle()
+    circuit.room = .max
+    world.pass(.seconds(10))
     queue(1)
+    world.settle()
+    queue(5)
     #expect(host.node.hasBackpressure == true)
   }
 

@@ -10,36 +10,71 @@ struct NodeLaneLimitTests: LaneTesting {
     stage = try LaneStage()
   }
 
-  @Test("a circuit for bulk that carries nothing for 30 seconds is closed, and dialled again when it is wanted")
+  @Test("while all circuits are full another is built, one at a time, up to the number that the operator permits")
+  func grows() throws {
+    let host = try stage.connected(circuits: 4, restoresOrder: true)
+    stage.keepFull(host, for: .milliseconds(1_400))
+    #expect(circuits.count == 2)
+    stage.keepFull(host, for: .milliseconds(1_800))
+    #expect(circuits.count == 3)
+    stage.keepFull(host, for: .milliseconds(1_800))
+    #expect(circuits.count == 4)
+    stage.keepFull(host, for: .seconds(5))
+    #expect(circuits.count == 4)
+    #expect(Set(circuits.compactMap(\.request?.user)).count == 4)
+  }
+
+  @Test("no other is built when the last one brought less than a fifth", arguments: [(20_000, 3), (60_000, 4)])
+  func pays(_ rate: Int, _ count: Int) throws {
+    let host = try stage.connected(circuits: 4, restoresOrder: true)
+    stage.keepFull(host, for: .seconds(10), [200_000, rate])
+    #expect(circuits.count == count)
+  }
+
+  @Test("no other is built while one of them has room")
+  func room() throws {
+    let host = try stage.connected(circuits: 4)
+    stage.sendBulk(1, 0..<900, from: host)
+    #expect(circuits.count == 2)
+    for number in 0..<5_000 {
+      // A tenth of the time the queue is empty, and more.
+      circuits[1].room = number % 100 < 80 ? 1_300 : 20_000
+      world.send(stage.packet(1, number), from: host)
+      world.pass(.milliseconds(1))
+    }
+    #expect(circuits.count == 2)
+  }
+
+  @Test("a circuit for bulk that carries nothing for 30 seconds is given back, and dialled again when it is wanted")
   func idle() throws {
     let host = try stage.connected(circuits: 2)
-    stage.sendBulk(1, 0..<60, from: host)
+    stage.sendBulk(1, 0..<900, from: host)
     world.pass(.seconds(29))
-    #expect(!world.circuits[1].isClosed)
+    #expect(!circuits[1].isClosed)
     world.pass(.seconds(2))
-    #expect(world.circuits.map(\.isClosed) == [false, true])
+    #expect(circuits.map(\.isClosed) == [false, true])
     #expect(host.count(.idleClosed) == 1)
-    stage.sendBulk(1, 60..<120, from: host)
-    #expect(world.circuits.count == 3)
-    #expect(world.circuits[2].request == world.circuits[1].request)
-    let isSame = stage.arrived(1, on: world.circuits[2]).last == stage.packet(1, 119)
+    stage.sendBulk(1, 900..<1_800, from: host)
+    #expect(circuits.count == 3)
+    #expect(circuits[2].request == circuits[1].request)
+    let isSame = stage.arrived(1, on: circuits[2]).last == stage.packet(1, 1_799)
     #expect(isSame)
   }
 
   @Test("the first circuit is not idle as long as one for bulk is in use")
   func busyBulk() throws {
     let host = try stage.connected(circuits: 2)
-    stage.sendBulk(1, 0..<60, from: host)
-    let isMoved = !stage.arrived(1, on: world.circuits[1]).isEmpty
+    stage.sendBulk(1, 0..<900, from: host)
+    let isMoved = !stage.arrived(1, on: circuits[1]).isEmpty
     #expect(isMoved)
-    for number in 60..<460 {
+    for number in 900..<1_300 {
       world.send(stage.packet(1, number), from: host)
       world.pass(.seconds(1))
     }
-    #expect(world.circuits.map(\.isClosed) == [false, false])
+    #expect(circuits.map(\.isClosed) == [false, false])
     #expect(host.takeErrorCodes() == [])
     world.pass(.seconds(361))
-    #expect(world.circuits.map(\.isClosed) == [true, true])
+    #expect(circuits.map(\.isClosed) == [true, true])
   }
 
   @Test(
@@ -47,17 +82,17 @@ struct NodeLaneLimitTests: LaneTesting {
     arguments: [(1, 1), (3, 1), (4, 2), (5, 2), (6, 3), (8, 4), (20, 4)])
   func limit(_ limit: Int, _ count: Int) throws {
     let host = world.start(FakeHost(alice, circuitLimit: limit, circuitsPerPeer: 4), knowing: [bob])
-    for number in 0..<200 {
-      for flow in 1...3 { world.send(stage.packet(flow, number), from: host) }
-    }
-    #expect(world.circuits.count == count)
+    world.send(stage.ping(0), from: host)
+    stage.announce(.order, to: host)
+    let numbers = stage.keepFull(host, for: .seconds(8))
+    for circuit in circuits { circuit.room = .max }
+    world.settle()
+    #expect(circuits.count == count)
     let hasRefused = host.count(.circuitLimit) > 0
     #expect(hasRefused == (count < 4))
-    for flow in 1...3 {
-      let isSame =
-        world.circuits.flatMap { stage.arrived(flow, on: $0) } == (0..<200).map { stage.packet(flow, $0) }
-      #expect(isSame)
-    }
+    let arrived = Set(circuits.flatMap { stage.arrived($0) })
+    let isComplete = arrived == Set([stage.ping(0)] + numbers.map { stage.segment(99, $0) })
+    #expect(isComplete)
     #expect(host.takeErrorCodes() == [])
   }
 
@@ -65,27 +100,20 @@ struct NodeLaneLimitTests: LaneTesting {
   func patience() throws {
     let host = world.start(FakeHost(alice, circuitLimit: 2, circuitsPerPeer: 2), knowing: [bob])
     world.send(stage.ping(0), from: host)
-    stage.sendBulk(1, 0..<1_000, from: host)
+    stage.sendBulk(1, 0..<1_700, from: host)
     #expect(host.count(.circuitLimit) == 1)
-    for step in 0..<100 {
-      stage.sendBulk(1, 0..<10, from: host)
-      world.pass(.milliseconds(step < 50 ? 19 : 0))
-    }
-    #expect(host.count(.circuitLimit) == 1)
-    world.pass(.milliseconds(100))
-    stage.sendBulk(1, 0..<1_000, from: host)
+    stage.sendBulk(1, 1_700..<2_000, from: host)
     #expect(host.count(.circuitLimit) == 2)
-    stage.sendBulk(2, 0..<1_000, from: host)
-    #expect(host.count(.circuitLimit) == 3)
+    #expect(circuits.count == 1)
   }
 
   @Test("a permanent peer's circuits for bulk are closed when they are idle, and only the first gets keepalives")
   func permanent() throws {
     let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)], circuitsPerPeer: 2))
-    stage.sendBulk(1, 0..<100, from: host)
+    stage.sendBulk(1, 0..<900, from: host)
     world.pass(.seconds(600))
-    #expect(world.circuits.map(\.isClosed) == [false, true])
-    #expect(world.circuits[1].packets.whole.count { $0[6] != 17 } == 1)
-    #expect(world.circuits[0].packets.whole.count { $0[6] != 17 } == 11)
+    #expect(circuits.map(\.isClosed) == [false, true])
+    #expect(circuits[1].packets.whole.count { $0[6] != 17 } == 1)
+    #expect(circuits[0].packets.whole.count { $0[6] != 17 } == 11)
   }
 }

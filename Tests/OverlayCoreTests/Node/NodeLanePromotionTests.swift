@@ -4,83 +4,82 @@ import Testing
 @testable import OverlayIO
 
 @Suite("The first circuit to a peer is lost")
-struct NodeLaneHeirTests: LaneTesting {
+struct NodeLanePromotionTests: LaneTesting {
   let stage: LaneStage
 
   init() throws {
     stage = try LaneStage()
   }
 
-  @Test("when the first circuit is lost one for bulk takes its place: no other is closed, nothing is dropped")
+  @Test("when the first circuit is lost the last one for bulk takes its place: nothing else is closed or dropped")
   func firstLost() throws {
-    let host = try stage.connected(circuits: 3)
+    let host = try stage.grown(to: 3)
     for flow in [1, 2] { stage.sendBulk(flow, 0..<60, from: host) }
-    #expect(world.circuits.count == 3)
-    // The heir is the one with less to send.
-    world.circuits[1].room = 3_000
-    stage.sendBulk(1, 60..<100, from: host)
-    world.circuits[0].room = 0
+    let dropped = host.count(.queueFull)
+    for circuit in circuits { circuit.room = 0 }
     // More than waits for a circuit that is built: 200 packets, 250 KB.
-    for number in 0..<40 {
-      for flow in 11...15 { world.send(stage.packet(flow, number), from: host) }
+    for number in 0..<20 {
+      for flow in 11...20 { world.send(stage.packet(flow, number), from: host) }
     }
+    for flow in [1, 2] { stage.sendBulk(flow, 60..<100, from: host) }
     world.send(stage.ping(1), from: host)
-    world.cut(world.circuits[0])
-    #expect(world.circuits.map(\.isClosed) == [true, false, false])
-    for flow in 11...15 {
-      let isSame = stage.arrived(flow, on: world.circuits[2]) == (0..<40).map { stage.packet(flow, $0) }
+    world.cut(circuits[0])
+    #expect(circuits.map(\.isClosed) == [true, false, false])
+    for circuit in circuits { circuit.room = .max }
+    world.settle()
+    for flow in 11...20 {
+      let isSame = stage.arrived(flow, on: circuits[2]) == (0..<20).map { stage.packet(flow, $0) }
       #expect(isSame, "flow \(flow)")
     }
-    #expect(stage.arrived(world.circuits[2]).contains(stage.ping(1)))
+    #expect(stage.arrived(circuits[2]).contains(stage.ping(1)))
+    for flow in [1, 2] {
+      let parts = circuits.flatMap { stage.arrived(flow, on: $0) }
+      #expect(Set(parts) == Set((0..<100).map { stage.packet(flow, $0) }))
+      #expect(parts.count == 100)
+    }
     world.send(stage.ping(2), from: host)
-    stage.sendBulk(11, 40..<50, from: host)
-    #expect(stage.arrived(world.circuits[2]).suffix(11) == [stage.ping(2)] + (40..<50).map { stage.packet(11, $0) })
-    // The other one goes on as it was.
-    world.circuits[1].room = .max
-    stage.sendBulk(1, 100..<101, from: host)
-    let parts = [0, 1].flatMap { stage.arrived(1, on: world.circuits[$0]) }
-    #expect(parts == (0..<101).map { stage.packet(1, $0) })
-    #expect([.queueFull, .lostWithCircuit, .dialFailed].map { host.count($0) } == [0, 0, 0])
+    stage.sendBulk(1, 100..<110, from: host)
+    #expect(stage.arrived(circuits[2]).last == stage.ping(2))
+    #expect(stage.arrived(circuits[1]).suffix(10) == (100..<110).map { stage.packet(1, $0) }[...])
+    #expect([.lostWithCircuit, .dialFailed].map { host.count($0) } == [0, 0])
+    #expect(host.count(.queueFull) == dropped)
     #expect(host.count(.dialled) == 3)
     #expect(host.takeErrorCodes() == [])
   }
 
-  @Test("the bulk flow of a circuit that takes the first one's place gets another, which is no one's twin for Tor")
-  func heirsFlow() throws {
+  @Test("bulk goes over the circuit that took the first one's place, and then gets another, which is no one's twin")
+  func another() throws {
     let host = try stage.connected(circuits: 2)
     world.pass(.seconds(31))
-    stage.sendBulk(1, 0..<60, from: host)
-    world.circuits[1].room = 1_000
-    stage.sendBulk(1, 60..<120, from: host)
-    world.cut(world.circuits[0])
-    stage.sendBulk(1, 120..<180, from: host)
-    #expect(world.circuits.map(\.isClosed) == [true, false, false])
-    world.circuits[1].room = .max
-    stage.sendBulk(1, 180..<190, from: host)
+    stage.sendBulk(1, 0..<900, from: host)
+    circuits[1].room = 1_000
+    stage.sendBulk(1, 900..<960, from: host)
+    world.cut(circuits[0])
+    #expect(circuits.map(\.isClosed) == [true, false])
+    circuits[1].room = .max
+    stage.sendBulk(1, 960..<1_020, from: host)
+    #expect(circuits.map(\.isClosed) == [true, false, false])
     world.send(stage.ping(1), from: host)
-    #expect(stage.arrived(world.circuits[1]).last == stage.ping(1))
-    // What waited went along to the new circuit, but for the write batch.
-    let parts = world.circuits.map { stage.arrived(1, on: $0) }
-    let isSame = Array(parts.joined()) == (0..<190).map { stage.packet(1, $0) }
+    #expect(stage.arrived(circuits[1]).last == stage.ping(1))
+    let isSame = circuits.flatMap { stage.arrived(1, on: $0) } == (0..<1_020).map { stage.packet(1, $0) }
     #expect(isSame)
-    #expect(parts[2].count > 130 - 2 * Circuit.batchSizes.lowerBound / 1_248)
-    #expect(Set(world.circuits.compactMap { $0.request?.user }).count == 3)
+    #expect(stage.arrived(1, on: circuits[2]).count >= 50)
+    #expect(Set(circuits.compactMap { $0.request?.user }).count == 3)
   }
 
   @Test("one circuit after the other takes the first one's place, until none is left and another is dialled")
-  func heirsInTurn() throws {
-    let host = try stage.connected(circuits: 3)
-    for flow in [1, 2] { stage.sendBulk(flow, 0..<60, from: host) }
+  func inTurn() throws {
+    let host = try stage.grown(to: 3)
     world.outcomes["\(bob)"] = .refused(0x5b)
-    for (lost, count) in [(0, 3), (1, 3), (2, 4)] {
+    for (lost, count) in [(0, 3), (2, 3), (1, 4)] {
       world.send(stage.ping(UInt16(lost)), from: host)
-      #expect(stage.arrived(world.circuits[lost]).last == stage.ping(UInt16(lost)))
-      world.circuits[lost].room = 0
+      #expect(stage.arrived(circuits[lost]).last == stage.ping(UInt16(lost)))
+      circuits[lost].room = 0
       world.send(stage.ping(9), from: host)
-      world.cut(world.circuits[lost])
-      #expect(world.circuits.count == count)
+      world.cut(circuits[lost])
+      #expect(circuits.count == count)
     }
-    #expect(host.node.circuits.count == 0)
+    #expect(host.node.circuits.identifiers.allSatisfy { host.node.dialledPeer(of: $0) == nil })
     #expect(host.takeErrorCodes() == [3])
     #expect(host.node.store.byteCount == host.node.store.keptBytes)
   }
@@ -88,12 +87,12 @@ struct NodeLaneHeirTests: LaneTesting {
   @Test("a permanent peer's circuit that took the first one's place is kept like that, and nobody is told of a loss")
   func permanent() throws {
     let host = world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob)], circuitsPerPeer: 2))
-    stage.sendBulk(1, 0..<100, from: host)
-    #expect(world.circuits.count == 2)
-    world.cut(world.circuits[0])
+    stage.sendBulk(1, 0..<900, from: host)
+    #expect(circuits.count == 2)
+    world.cut(circuits[0])
     world.pass(.seconds(600))
-    #expect(world.circuits.map(\.isClosed) == [true, false])
-    #expect(world.circuits[1].packets.whole.count { $0[6] == 58 } >= 10)
+    #expect(circuits.map(\.isClosed) == [true, false])
+    #expect(circuits[1].packets.whole.count { $0[6] == 58 } >= 10)
     #expect(host.log.filter { $0.level == .notice && $0.text.contains("lost") }.isEmpty)
     let report = host.node.status(at: world.now).lines.joined()
     #expect(report.contains("circuit open for 600 s, 0 more for bulk"))
@@ -103,20 +102,21 @@ struct NodeLaneHeirTests: LaneTesting {
   func firstLostAlone() throws {
     let host = try stage.connected(circuits: 2)
     world.outcomes["\(bob)"] = .silence
-    stage.sendBulk(1, 0..<60, from: host)
-    world.circuits[0].room = 0
+    stage.sendBulk(1, 0..<900, from: host)
+    #expect(circuits.count == 2)
+    circuits[0].room = 0
     world.send(stage.ping(1), from: host)
-    stage.sendBulk(1, 60..<80, from: host)
+    stage.sendBulk(1, 900..<920, from: host)
     world.outcomes = [:]
-    world.cut(world.circuits[0])
-    #expect(world.circuits.map(\.isClosed) == [true, true, false])
-    let third = stage.arrived(world.circuits[2])
-    #expect(third.filter { $0 != stage.ping(1) } == (60..<80).map { stage.packet(1, $0) })
+    world.cut(circuits[0])
+    #expect(circuits.map(\.isClosed) == [true, true, false])
+    let third = stage.arrived(circuits[2])
+    #expect(third.filter { $0 != stage.ping(1) } == (900..<920).map { stage.packet(1, $0) })
     #expect(third.count == 21)
     #expect(host.count(.lostWithCircuit) == 0)
-    stage.sendBulk(1, 80..<180, from: host)
-    #expect(world.circuits.count == 4)
-    #expect(stage.arrived(1, on: world.circuits[3]).last == stage.packet(1, 179))
+    stage.sendBulk(1, 920..<1_820, from: host)
+    #expect(circuits.count == 4)
+    #expect(stage.arrived(1, on: circuits[3]).last == stage.packet(1, 1_819))
     #expect(host.takeErrorCodes() == [])
   }
 }

@@ -198,8 +198,8 @@ struct NodeLifetimeTests {
     #expect(Array(first.packets.whole.dropFirst()) == Array(packets[35...]))
   }
 
-  @Test("packets beyond the bound of an open circuit's queue drop the longest flow's oldest, and are counted")
-  func openQueueFull() throws {
+  @Test("packets beyond the bound of a peer's bulk queue drop the longest flow's oldest, and are counted")
+  func bulkQueueFull() throws {
     let (host, first) = try connected()
     first.room = 0
     let whole = host.packet(to: bob.address, size: 59_960)
@@ -210,7 +210,7 @@ struct NodeLifetimeTests {
     world.settle()
     let packets = first.packets.whole.dropFirst(2)
     #expect(packets.contains(sparse))
-    let fitting = (FlowQueue.memoryLimit - PacketStore.smallSize) / PacketStore.largeSize
+    let fitting = BulkQueue().memoryLimit / PacketStore.largeSize
     #expect(packets.count == 1 + fitting)
     #expect(Int(host.count(.queueFull)) == 100 - fitting)
   }

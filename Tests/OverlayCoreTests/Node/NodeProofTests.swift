@@ -234,14 +234,14 @@ struct NodeProofTests {
       Issue.record("the configured peer is not there")
       return
     }
-    #expect(host.node.peers.peers[peer].takesSuperPackets == false)
+    #expect(host.node.peers.peers[peer].capabilities.contains(.superPackets) == false)
     #expect(host.node.status(of: bob.address, at: world.now)?.authentication == .unproven)
     #expect(host.node.status(of: bob.address, at: world.now)?.traffic.received == 0)
     let token = try challenge(on: circuits(to: bob.name).last)
     world.say(
       bob.keepalive(to: alice.address, extensions: [capable, .init(type: Keepalive.Extension.response, value: token)]),
       on: circuit)
-    #expect(host.node.peers.peers[peer].takesSuperPackets == true)
+    #expect(host.node.peers.peers[peer].capabilities.contains(.superPackets) == true)
     #expect(host.node.status(of: bob.address, at: world.now)?.authentication == .proven)
   }
 

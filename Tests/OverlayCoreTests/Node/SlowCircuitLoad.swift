@@ -32,6 +32,7 @@ struct SlowCircuitLoad {
   let host: FakeHost
   private let bytesPerSecond: Double
   private let windowLimit: Double
+  private let pingInterval: Duration
   private var senders: [Sender]
   private var acknowledgements: [(time: Instant, flow: Int, number: Int)] = []
   private var room = 0.0
@@ -39,8 +40,11 @@ struct SlowCircuitLoad {
   private var pinged: [Instant] = []
 
   /// A circuit that stands, with nothing sent on it. No flow has more than `windowLimit` packets on their way.
-  init(bytesPerSecond: Double, flows: Int = 8, windowLimit: Int = 10_000) throws {
+  init(
+    bytesPerSecond: Double, flows: Int = 8, windowLimit: Int = 10_000, pingInterval: Duration = .milliseconds(100)
+  ) throws {
     self.windowLimit = Double(windowLimit)
+    self.pingInterval = pingInterval
     let stage = try LaneStage()
     self.stage = stage
     self.bytesPerSecond = bytesPerSecond
@@ -71,7 +75,7 @@ struct SlowCircuitLoad {
       stage.world.settle()
       room -= Double(Int(room) - circuit.room)
       take(circuit)
-      queueBytes.append(host.node.circuits[identifier].queue.totalBytes)
+      queueBytes.append(host.node.waitingBytes(on: identifier))
       turn += 1
     }
   }
@@ -86,7 +90,7 @@ struct SlowCircuitLoad {
         sentCount += 1
       }
     }
-    if turn % 20 == 0 {
+    if turn % Int(pingInterval / Self.step) == 0 {
       stage.world.queue(stage.ping(UInt16(pinged.count)), from: host)
       pinged.append(stage.world.now)
     }

@@ -61,31 +61,6 @@ struct PacketFlowTests {
     #expect(Set(packets.map(Self.hash)).count == packets.count)
   }
 
-  @Test("the flow that a segment answers is known by it, and no other is")
-  func answered() throws {
-    let tcp = SamplePacket.tcp([1])
-    var answer = SamplePacket.tcp([]) { ($0.sourcePort, $0.destinationPort) = ($0.destinationPort, $0.sourcePort) }
-    (answer.source, answer.destination) = (tcp.destination, tcp.source)
-    let answered = { (packet: SamplePacket) in packet.bytes.withUnsafeBytes { PacketView(reading: $0)?.answeredFlow } }
-    #expect(answered(answer) == Self.hash(tcp))
-    #expect(answered(tcp) == Self.hash(answer))
-    #expect(answered(Self.changed(answer) { $0.source.low ^= 1 }) != Self.hash(tcp))
-    #expect(answered(tcp) != Self.hash(tcp))
-    let ipv4 = try Self.ipv4TCP(from: "10.1.2.3", 40_000, to: "10.4.5.6", 80)
-    let reply = try Self.ipv4TCP(from: "10.4.5.6", 80, to: "10.1.2.3", 40_000)
-    #expect(reply.withUnsafeBytes { PacketView(reading: $0)?.answeredFlow } == Self.hash(ipv4))
-    #expect(ipv4.withUnsafeBytes { PacketView(reading: $0)?.answeredFlow } != Self.hash(ipv4))
-  }
-
-  /// An IPv4 header and the ports behind it.
-  private static func ipv4TCP(
-    from source: String, _ sourcePort: UInt16, to destination: String, _ destinationPort: UInt16
-  ) throws -> [UInt8] {
-    let ports = [sourcePort, destinationPort].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
-    return try Sample.ipv4(
-      from: source, to: destination, protocolNumber: 6, payload: ports + [UInt8](repeating: 0, count: 16))
-  }
-
   @Test("where no ports are to be seen the flow label tells flows apart")
   func flowLabel() {
     let fragment: (number: UInt8, rest: [UInt8]) = (44, [0, 0, 1, 0, 0, 0, 7])

@@ -21,7 +21,7 @@ struct AcceptedCircuitsTests {
       _ standing: Standing, isBelieved: Bool
     ) -> (circuit: CircuitIdentifier, place: AcceptedCircuits.Placement) {
       let now = Instant(nanoseconds: 1_000_000_000_000)
-      let circuit = table.insert(Circuit(.accepted, .sparse, timeout: .zero, at: now))
+      let circuit = table.insert(Circuit(.accepted, timeout: .zero, at: now))
       table[circuit].standing = standing
       calls.insert(circuit)
       calls.note(circuit, isBelieved: isBelieved)

@@ -8,102 +8,80 @@ struct FlowTableTests {
     Instant(nanoseconds: 1_000_000_000_000 + UInt64(milliseconds) * 1_000_000)
   }
 
-  @Test("a flow is sparse until it has sent 64 KiB at once")
+  /// What a table says of a flow that sends so many bytes at once.
+  private static func note(
+    _ table: inout FlowTable, _ bytes: Int, hash: UInt32 = 7, rate: Double? = nil, at milliseconds: Int,
+    isWaiting: Bool = false
+  ) -> FlowTable.Verdict {
+    table.note(hash, bytes: bytes, rate: { rate }, at: time(milliseconds)) { _ in isWaiting }
+  }
+
+  @Test("while the rate of the circuit is not known, a flow is sparse until it has sent 32 KiB at once")
   func burst() {
     var table = FlowTable()
-    for step in 0..<64 {
-      let flow = table.note(7, bytes: 1_024, at: Self.time(0))
-      #expect(!flow.isBulk, "packet \(step)")
-      #expect(flow.lane == Lane.sparse)
-    }
-    let flow = table.note(7, bytes: 1, at: Self.time(0))
-    #expect(flow.isBulk)
-    #expect(flow.lane == Lane.sparse)
+    for step in 0..<32 { #expect(Self.note(&table, 1_024, at: 0) == .sparse, "packet \(step)") }
+    #expect(Self.note(&table, 1, at: 0) == .newlyBulk)
+    #expect(Self.note(&table, 1, at: 0) == .bulk)
   }
 
   @Test(
-    "32 KiB a second are sparse for ever; more is bulk once the burst is used up",
-    arguments: [(16, nil), (32, nil), (64, 2_000), (320, 220)] as [(Int, Int?)])
-  func rate(_ kibibytes: Int, _ milliseconds: Int?) {
+    "what is bulk depends on the circuit: half of its rate is sparse for ever, all of it is bulk after two seconds",
+    arguments: [5_000.0, 20_000, 100_000], [0.25, 0.45, 0.6, 1.0])
+  func rate(_ rate: Double, _ part: Double) {
     var table = FlowTable()
     let first = (0..<3_000).first { step in
-      table.note(7, bytes: kibibytes * 1_024 / 50, at: Self.time(step * 20)).isBulk
+      Self.note(&table, Int(rate * part / 50), rate: rate, at: step * 20) != .sparse
     }
-    guard let milliseconds else {
+    guard part > 0.5 else {
       #expect(first == nil)
       return
     }
-    #expect(first.map { abs($0 * 20 - milliseconds) <= milliseconds / 10 } == true)
+    let seconds = min(1, 262_144 / rate) / (part - 0.5)
+    #expect(first.map { abs(Double($0) / 50 - seconds) <= seconds / 5 } == true)
   }
 
-  @Test("a bulk flow that pauses is sparse again, with no more credit than the pause has earned")
+  @Test(
+    "no flow sends more than 256 KiB before it is bulk, and one may always send two packets", arguments: [1e6, 1e9, 10])
+  func bounds(_ rate: Double) {
+    var table = FlowTable()
+    #expect(Self.note(&table, 3_000, rate: rate, at: 0) == .sparse)
+    #expect(Self.note(&table, 300_000, rate: rate, at: 0) == .newlyBulk)
+  }
+
+  @Test("flows that share a full circuit are bulk, too: what they send while they wait earns nothing")
+  func standing() {
+    var table = FlowTable()
+    let first = (0..<3_000).first { step in
+      Self.note(&table, 100, rate: 10_000, at: step * 50, isWaiting: true) != .sparse
+    }
+    // 2,000 bytes a second, a fifth of what the circuit carries, which is 10,000 bytes in a second.
+    #expect(first == 100)
+    var quick = FlowTable()
+    for step in 0..<3_000 { #expect(Self.note(&quick, 100, rate: 10_000, at: step * 50) == .sparse) }
+  }
+
+  @Test("a bulk flow is bulk until it was silent for a second and nothing of it waits")
   func pause() {
     var table = FlowTable()
-    #expect(table.note(7, bytes: 10_000_000, at: Self.time(0)).isBulk)
-    #expect(!table.note(7, bytes: 32_000, at: Self.time(1_000)).isBulk)
-    #expect(table.note(7, bytes: 1_000, at: Self.time(1_000)).isBulk)
-    #expect(!table.note(7, bytes: 65_535, at: Self.time(9_000)).isBulk)
+    #expect(Self.note(&table, 1_000_000, at: 0) == .newlyBulk)
+    #expect(Self.note(&table, 100, at: 1_000) == .bulk)
+    #expect(Self.note(&table, 100, at: 2_001, isWaiting: true) == .bulk)
+    #expect(Self.note(&table, 100, at: 3_002) == .sparse)
+    #expect(Self.note(&table, 32_000, at: 3_002) == .sparse)
+    #expect(Self.note(&table, 32_000, at: 3_002) == .newlyBulk)
   }
 
-  @Test("a pinned flow stays on its lane as long as it speaks every ten seconds, and is forgotten then")
-  func pinned() {
-    var table = FlowTable()
-    table.pin(table.note(7, bytes: 1_000_000, at: Self.time(0)), to: 2)
-    for second in [5, 15, 25] {
-      #expect(table.note(7, bytes: 1, at: Self.time(second * 1_000)).lane == 2)
-    }
-    #expect(table.count(on: 2, at: Self.time(35_000)) == 1)
-    #expect(table.count(on: 2, at: Self.time(35_001)) == 0)
-    let again = table.note(7, bytes: 1, at: Self.time(35_001))
-    #expect(again.lane == Lane.sparse)
-    #expect(!again.isBulk)
-  }
-
-  @Test("flows are counted by lane, and those of a lane that is gone begin anew on the sparse one")
-  func lanes() {
-    var table = FlowTable()
-    for flow in 1...7 as ClosedRange<UInt32> {
-      table.pin(table.note(flow, bytes: 1, at: Self.time(0)), to: flow < 3 ? 1 : 2)
-    }
-    #expect(table.count(on: 1, at: Self.time(1)) == 2)
-    #expect(table.count(on: 2, at: Self.time(1)) == 5)
-    table.clear(2)
-    #expect(table.count(on: 1, at: Self.time(1)) == 2)
-    #expect(table.count(on: 2, at: Self.time(1)) == 0)
-    #expect(table.note(5, bytes: 1, at: Self.time(2)).lane == Lane.sparse)
-    #expect(table.note(1, bytes: 1, at: Self.time(2)).lane == 1)
-  }
-
-  @Test("a flow proves to be bulk with one packet, and anew when its lane is gone or it was silent for too long")
-  func proof() {
-    var table = FlowTable()
-    let flow = table.note(7, bytes: 70_000, at: Self.time(0))
-    #expect(flow.isNewlyBulk)
-    #expect(!table.note(7, bytes: 1_000, at: Self.time(1)).isNewlyBulk)
-    // A pause in which it earns some credit back is no new proof: at 32 KiB a second each packet could be one.
-    #expect(!table.note(7, bytes: 1_000, at: Self.time(5_000)).isBulk)
-    let again = table.note(7, bytes: 70_000, at: Self.time(5_000))
-    #expect(again.isBulk)
-    #expect(!again.isNewlyBulk)
-    table.pin(again, to: 1)
-    table.clear(1)
-    #expect(table.note(7, bytes: 1_000, at: Self.time(5_001)).isNewlyBulk)
-    #expect(table.note(7, bytes: 70_000, at: Self.time(20_000)).isNewlyBulk)
-  }
-
-  @Test("flows wait for a lane that are bulk on the sparse one and have sent within a second")
+  @Test("it asks for waiting packets of the kind that the flow is")
   func waiting() {
     var table = FlowTable()
-    #expect(table.waitingCount(at: Self.time(0)) == 0)
-    for flow in 1...5 as ClosedRange<UInt32> {
-      let noted = table.note(flow, bytes: flow < 5 ? 70_000 : 1_000, at: Self.time(Int(flow)))
-      if flow == 1 { table.pin(noted, to: 1) }
+    var asked: [Bool] = []
+    for (bytes, milliseconds) in [(1_000, 0), (1_000, 1), (40_000, 2), (1, 2_000)] {
+      _ = table.note(7, bytes: bytes, rate: { nil }, at: Self.time(milliseconds)) {
+        asked.append($0)
+        return true
+      }
     }
-    #expect(table.waitingCount(at: Self.time(10)) == 3)
-    #expect(table.waitingCount(at: Self.time(1_003)) == 2)
-    #expect(table.waitingCount(at: Self.time(1_005)) == 0)
-    table.clear(1)
-    #expect(table.waitingCount(at: Self.time(10)) == 4)
+    #expect(asked == [false, false, true])
   }
 
   @Test("it is bounded: of flows that share a place the one that was silent for longest is forgotten")
@@ -112,38 +90,30 @@ struct FlowTableTests {
     // Nine flows that differ above the bits by which they are found.
     let flows = (1...9).map { UInt32($0) << 16 | 3 }
     for (index, flow) in flows[..<8].enumerated() {
-      table.pin(table.note(flow, bytes: 1, at: Self.time(index)), to: 1)
+      #expect(Self.note(&table, 100_000, hash: flow, at: index) == .newlyBulk)
     }
-    table.pin(table.note(flows[0], bytes: 1, at: Self.time(10)), to: 1)
-    #expect(table.note(flows[8], bytes: 1, at: Self.time(20)).lane == Lane.sparse)
-    let lanes = [0, 2, 3, 7].map { table.note(flows[$0], bytes: 1, at: Self.time(30)).lane }
-    #expect(lanes == [1, 1, 1, 1])
-    #expect(table.note(flows[1], bytes: 1, at: Self.time(40)).lane == Lane.sparse)
-    for flow in 0..<10_000 as Range<UInt32> {
-      table.pin(table.note(flow &* 0x9e37_79b9, bytes: 1, at: Self.time(50)), to: 3)
-    }
-    #expect(table.count(on: 3, at: Self.time(50)) <= 256)
+    #expect(Self.note(&table, 1, hash: flows[0], at: 10) == .bulk)
+    #expect(Self.note(&table, 1, hash: flows[8], at: 20) == .sparse)
+    #expect([0, 2, 3, 7].map { Self.note(&table, 1, hash: flows[$0], at: 30) } == [.bulk, .bulk, .bulk, .bulk])
+    #expect(Self.note(&table, 1, hash: flows[1], at: 40) == .sparse)
   }
 
   @Test("the flow whose hash is zero is one like any other")
   func zero() {
     var table = FlowTable()
-    #expect(!table.note(0, bytes: 60_000, at: Self.time(0)).isBulk)
-    let flow = table.note(0, bytes: 60_000, at: Self.time(0))
-    #expect(flow.isBulk)
-    table.pin(flow, to: 1)
-    #expect(table.note(0, bytes: 1, at: Self.time(1)).lane == 1)
+    #expect(Self.note(&table, 30_000, hash: 0, at: 0) == .sparse)
+    #expect(Self.note(&table, 30_000, hash: 0, at: 0) == .newlyBulk)
+    #expect(Self.note(&table, 1, hash: 0, at: 0) == .bulk)
   }
 
   @Test("memory is given back when every flow is over, and the table works on")
   func release() {
     var table = FlowTable()
     table.releaseIfOver(at: Self.time(0))
-    table.pin(table.note(7, bytes: 1, at: Self.time(0)), to: 1)
+    #expect(Self.note(&table, 100_000, at: 0) == .newlyBulk)
     table.releaseIfOver(at: Self.time(10_000))
-    #expect(table.count(on: 1, at: Self.time(10_000)) == 1)
-    table.releaseIfOver(at: Self.time(10_001))
-    #expect(table.count(on: 1, at: Self.time(0)) == 0)
-    #expect(table.note(7, bytes: 1, at: Self.time(10_002)).lane == Lane.sparse)
+    #expect(Self.note(&table, 1, at: 900) == .bulk)
+    table.releaseIfOver(at: Self.time(10_901))
+    #expect(Self.note(&table, 1, at: 10_902) == .sparse)
   }
 }

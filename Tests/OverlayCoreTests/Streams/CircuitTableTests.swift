@@ -5,7 +5,7 @@ import Testing
 @Suite("Circuit table")
 struct CircuitTableTests {
   private static func circuit(_ number: Int) -> Circuit {
-    Circuit(.accepted, .sparse, timeout: .zero, at: Instant(nanoseconds: UInt64(number)))
+    Circuit(.accepted, timeout: .zero, at: Instant(nanoseconds: UInt64(number)))
   }
 
   @Test("a circuit is found by its identifier until it is removed")

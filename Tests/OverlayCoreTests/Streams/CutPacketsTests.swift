@@ -11,7 +11,7 @@ struct CutPacketsTests {
 
   init() {
     var table = CircuitTable()
-    circuits = (0..<50).map { _ in table.insert(Circuit(.accepted, .sparse, timeout: .zero, at: Self.start)) }
+    circuits = (0..<50).map { _ in table.insert(Circuit(.accepted, timeout: .zero, at: Self.start)) }
   }
 
   private mutating func circuit() -> CircuitIdentifier { circuits.removeLast() }

@@ -32,7 +32,7 @@ struct FlowQueueTests {
     let isSame = bench.take(.max) == Array(packets.joined())
     #expect(isSame)
     #expect(bench.queue.isEmpty == true)
-    #expect(bench.queue.totalBytes == 0)
+    #expect(bench.batch.isEmpty == true)
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
 
@@ -44,7 +44,7 @@ struct FlowQueueTests {
     #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
     for (index, packet) in packets.enumerated() { try bench.add(packet, flow: UInt32(index % 2)) }
     let sent = bench.take(1_000, batch: 1_500)
-    let batch = bench.queue.batchBytes
+    let batch = bench.batch.byteCount
     var detached: [[UInt8]] = []
     var next = bench.queue.detach(flow: 1, store: bench.store)
     while next != .none {
@@ -55,7 +55,7 @@ struct FlowQueueTests {
     }
     #expect(!detached.isEmpty)
     #expect(detached == stride(from: 1, to: 40, by: 2).map { packets[$0] }.suffix(detached.count))
-    #expect(bench.queue.batchBytes == batch)
+    #expect(bench.batch.byteCount == batch)
     #expect(bench.queue.detach(flow: 1, store: bench.store) == .none)
     try bench.add(packets[1], flow: 1)
     let flows = try bench.sort(sent + bench.take(.max))
@@ -104,9 +104,9 @@ struct FlowQueueTests {
     let sparse = Self.packets([10], seed: 604)[0]
     var bench = QueueBench()
     try bench.add(bulk, flow: 1)
-    #expect(bench.queue.isWithinPacket == false)
+    #expect(bench.batch.isWithinPacket == false)
     var sent = bench.take(1)
-    #expect(bench.queue.isWithinPacket == true)
+    #expect(bench.batch.isWithinPacket == true)
     try bench.add(sparse, flow: 2)
     for _ in 0..<100 { try bench.add(bulk, flow: 1) }
     bench.now = bench.now + .seconds(100)
@@ -114,7 +114,7 @@ struct FlowQueueTests {
     sent += bench.take(sparse.count, batch: 1)
     let isSame = sent == bulk + sparse
     #expect(isSame)
-    #expect(bench.queue.isWithinPacket == false)
+    #expect(bench.batch.isWithinPacket == false)
   }
 
   @Test(
@@ -197,7 +197,7 @@ struct FlowQueueTests {
     let isSame = bench.take(.max) == sparse + Array(packets.suffix(fitting).joined())
     #expect(isSame)
     #expect(bench.queue.memory == 0)
-    #expect(bench.queue.losses.aged == 0)
+    #expect(bench.queue.takeLosses().aged == 0)
     #expect(bench.store.byteCount == bench.store.keptBytes)
   }
 
@@ -208,13 +208,13 @@ struct FlowQueueTests {
     for _ in 0..<100 { try bench.add(packet, flow: 1) }
     #expect(bench.overflow == 0)
     bench.fillBatch(bytes: 16_384)
-    #expect(bench.queue.batchBytes == 17_000)
+    #expect(bench.batch.byteCount == 17_000)
     bench.fillBatch(bytes: 16_384)
-    #expect(bench.queue.batchBytes == 17_000)
+    #expect(bench.batch.byteCount == 17_000)
     bench.fillBatch(bytes: .max, packets: 3)
-    #expect(bench.queue.batchBytes == 20_000)
+    #expect(bench.batch.byteCount == 20_000)
     #expect(bench.queue.byteCount == 80_000)
-    #expect(bench.queue.totalBytes == 100_000)
+    #expect(bench.queue.byteCount + bench.batch.byteCount == 100_000)
   }
 
   @Test("the write batch is handed out in as many runs as there is room for, from the byte that comes next")
@@ -238,8 +238,8 @@ struct FlowQueueTests {
     bench.consume(packets[0].count + 7)
     #expect(bench.popAll() == Array(packets[2...]))
     #expect(bench.queue.isEmpty == true)
-    #expect(bench.queue.totalBytes == 0)
-    #expect(bench.queue.isWithinPacket == false)
+    #expect(bench.batch.isEmpty == true)
+    #expect(bench.batch.isWithinPacket == false)
     try bench.add(packets[0], flow: 1)
     #expect(bench.take(.max) == packets[0])
     #expect(bench.store.byteCount == bench.store.keptBytes)
@@ -285,7 +285,7 @@ struct FlowQueueTests {
       default:
         bench.queue.releaseIfEmpty()
       }
-      let waiting = bench.queue.totalBytes
+      let waiting = bench.queue.byteCount + bench.batch.byteCount
       #expect(waiting == queuedBytes - sent.count, "step \(step)")
       guard step % 500 == 499 else { continue }
       sent += bench.take(.max)

@@ -9,6 +9,7 @@ struct QueueBench: ~Copyable {
 
   var store = PacketStore()
   var queue = FlowQueue()
+  var batch = WriteBatch()
   var now = Instant(nanoseconds: 1_000_000_000_000)
   // By 16 bytes of each packet, its source, which a random one has to itself.
   private var flows: [[UInt8]: UInt32] = [:]
@@ -20,41 +21,46 @@ struct QueueBench: ~Copyable {
   struct UnknownPacket: Error {}
 
   /// Queues a packet.
-  mutating func add(_ packet: [UInt8], flow: UInt32) throws {
+  mutating func add(_ packet: [UInt8], flow: UInt32, isBound: Bool = false) throws {
     let slot = try store.lent(packet)
     flows[Array(packet[8..<24])] = flow % UInt32(FlowQueue.flowCount)
-    overflow += queue.append(slot, flow: flow, at: now, store: &store)
+    overflow += queue.append(slot, flow: flow, isBound: isBound, at: now, store: &store)
   }
 
   /// Moves more packets into the write batch.
-  mutating func fillBatch(bytes: Int, packets: Int = .max, pace: ControlledDelay.Pace = patience) {
-    queue.fillBatch(bytes: bytes, packets: packets, at: now, pace: pace, store: &store, delays: &delays)
+  @discardableResult
+  mutating func fillBatch(
+    for lane: Int = 0, bytes: Int, packets: Int = .max, pace: ControlledDelay.Pace = patience
+  ) -> Int {
+    queue.fill(
+      &batch, for: lane, bytes: bytes, packets: packets, at: now, pace: pace, store: &store, delays: &delays)
   }
 
   /// So many bytes were written.
   mutating func consume(_ count: Int) {
-    queue.consume(count, store: &store)
+    batch.consume(count, store: &store)
   }
 
   /// The write batch, in `capacity` places of which the first `index` are taken.
   func runs(capacity: Int, from index: Int) -> [[UInt8]] {
     withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: max(capacity, 1)) { buffer in
       let places = UnsafeMutableBufferPointer(rebasing: buffer[..<capacity])
-      let end = queue.fill(places, from: index, store: store)
+      let end = batch.fill(places, from: index, store: store)
       return places[index..<end].map { Array($0) }
     }
   }
 
   /// Moves `bytes` bytes into the write batch and writes up to `count` of them; if `isWhole`, the whole batch.
   mutating func take(
-    _ count: Int, batch bytes: Int = .max, isWhole: Bool = false, pace: ControlledDelay.Pace = patience
+    _ count: Int, for lane: Int = 0, batch bytes: Int = .max, isWhole: Bool = false,
+    pace: ControlledDelay.Pace = patience
   ) -> [UInt8] {
-    fillBatch(bytes: bytes, pace: pace)
-    let most = isWhole ? queue.batchBytes : min(count, queue.batchBytes)
+    fillBatch(for: lane, bytes: bytes, pace: pace)
+    let most = isWhole ? batch.byteCount : min(count, batch.byteCount)
     var taken: [UInt8] = []
     taken.reserveCapacity(most)
     withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 10_000) { runs in
-      let end = queue.fill(runs, from: 0, store: store)
+      let end = batch.fill(runs, from: 0, store: store)
       for run in runs[..<end] where taken.count < most { taken += run.prefix(most - taken.count) }
     }
     consume(taken.count)
@@ -64,7 +70,7 @@ struct QueueBench: ~Copyable {
   /// All whole packets that are left.
   mutating func popAll() -> [[UInt8]] {
     var packets: [[UInt8]] = []
-    while let slot = queue.popAny(store: &store) {
+    while let slot = batch.popWhole(store: &store) ?? queue.popAny(store: &store) {
       packets.append(Array(store[slot].bytes))
       store.takeBack(slot)
     }

@@ -10,7 +10,7 @@ struct RateGateTests {
   init() {
     var table = CircuitTable()
     let now = start
-    circuits = (0..<64).map { _ in table.insert(Circuit(.open, .sparse, timeout: .zero, at: now)) }
+    circuits = (0..<64).map { _ in table.insert(Circuit(.open, timeout: .zero, at: now)) }
   }
 
   /// Somebody who always has more: what it does with a turn.

@@ -76,6 +76,7 @@ struct StreamStressTests {
     var random = SeededGenerator(seed: 301)
     var store = PacketStore()
     var queue = FlowQueue()
+    var batch = WriteBatch()
     var defragmenter = Defragmenter()
     var wire: [UInt8] = []
     /// The number of each flow's next packet.
@@ -87,7 +88,7 @@ struct StreamStressTests {
 
     /// Queues a burst of packets, `most` of them at the most and never so many that some would be dropped.
     mutating func queueBurst(atMost most: Int) -> Int {
-      guard queue.totalBytes < FlowQueue.memoryLimit / 16 else { return 0 }
+      guard queue.byteCount + batch.byteCount < FlowQueue.memoryLimit / 16 else { return 0 }
       let count = min(most, Int(random.next() & 0x3f))
       for _ in 0..<count {
         let flow = Int(random.next() & 0xffff) % flowCount
@@ -108,17 +109,17 @@ struct StreamStressTests {
     /// A socket that takes a part of what it is offered.
     mutating func transmit() {
       var delays = DelayHistogram()
-      queue.fillBatch(
-        bytes: 1 << 17, packets: runs.count, at: now, pace: patience, store: &store, delays: &delays)
-      let count = queue.fill(runs, from: 0, store: store)
-      let room = min(pieceSize(&random) * 4, queue.batchBytes)
+      _ = queue.fill(
+        &batch, bytes: 1 << 17, packets: runs.count, at: now, pace: patience, store: &store, delays: &delays)
+      let count = batch.fill(runs, from: 0, store: store)
+      let room = min(pieceSize(&random) * 4, batch.byteCount)
       var taken = 0
       for run in runs[..<count] where taken < room {
         let part = run.prefix(room - taken)
         wire.append(contentsOf: part)
         taken += part.count
       }
-      queue.consume(taken, store: &store)
+      batch.consume(taken, store: &store)
     }
 
     /// Reads what was transmitted in pieces of its own; how many packets came out as they were sent.
@@ -158,12 +159,12 @@ struct StreamStressTests {
     var journey = Journey()
     var left = Self.packetCount
     var arrived = 0
-    while left > 0 || !journey.queue.isEmpty {
+    while left > 0 || !journey.queue.isEmpty || !journey.batch.isEmpty {
       left -= journey.queueBurst(atMost: left)
       journey.transmit()
       arrived += try journey.receive()
     }
-    let losses = journey.queue.losses
+    let losses = journey.queue.takeLosses()
     let isComplete = !journey.defragmenter.isWithinPacket
     #expect((losses.aged, losses.marked) == (0, 0))
     #expect(arrived == Self.packetCount)

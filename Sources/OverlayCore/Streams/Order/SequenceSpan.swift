@@ -31,11 +31,21 @@ struct SequenceSpan {
 
   /// Returns the clock of the sender that `packet`, which has this span, tells (RFC 7323); `nil` for none.
   func clock(of packet: PacketView) -> UInt32? {
-    let size = Int(packet.bytes[header + TCPHeader.dataOffset] >> 4) * 4
-    let options = UnsafeRawBufferPointer(rebasing: packet.bytes[(header + TCPHeader.size)..<(header + size)])
-    guard let option = HeaderOptions.first(HeaderOptions.TCP.timestamps, in: options), option.count == 10 else {
-      return nil
-    }
+    guard let option = packet.timestamps(ofHeaderAt: header), option.count == 10 else { return nil }
     return UInt32(bigEndian: option.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
+  }
+}
+
+extension PacketView {
+  /// Whether the other end can restore the order of the packet's flow if it comes on several circuits. That is so for
+  /// TCP without clocks: a kernel that has seen a later clock refuses what tells an earlier one (PAWS, RFC 7323 section
+  /// 5), and so what was sent again on a fast circuit would make it refuse what is older on a slow one.
+  var canBeSpread: Bool { tcpStart.map { timestamps(ofHeaderAt: $0) == nil } ?? false }
+
+  /// Returns the option with the sender's clock of the TCP header that begins at `start`; `nil` if there is none.
+  fileprivate func timestamps(ofHeaderAt start: Int) -> UnsafeRawBufferPointer? {
+    let size = Int(bytes[start + TCPHeader.dataOffset] >> 4) * 4
+    let options = UnsafeRawBufferPointer(rebasing: bytes[(start + TCPHeader.size)..<(start + size)])
+    return HeaderOptions.first(HeaderOptions.TCP.timestamps, in: options)
   }
 }

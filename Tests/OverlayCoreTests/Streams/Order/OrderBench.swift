@@ -71,6 +71,8 @@ struct OrderBench: ~Copyable {
   }
 
   private mutating func note(_ packet: PacketView) {
-    delivered.append(TCPNumbers(packet)?.sequence ?? 0)
+    guard let start = packet.tcpStart else { return delivered.append(0) }
+    let number = packet.bytes.loadUnaligned(fromByteOffset: start + TCPHeader.sequence, as: UInt32.self)
+    delivered.append(UInt32(bigEndian: number))
   }
 }

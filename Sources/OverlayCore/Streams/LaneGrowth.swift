@@ -1,0 +1,83 @@
+/// Decides when a peer's bulk flows get one more circuit.
+///
+/// Circuits cost relays memory and time, so none is built for a transfer that has not moved `leastBytes`. The first one
+/// leaves the other circuit to sparse flows. One more is built only while all that there are have more to send than they
+/// take, and as long as the last one that was added brought a fifth more.
+struct LaneGrowth {
+  /// A transfer has moved so many bytes before another circuit is built for its speed.
+  static let leastBytes = 1_000_000
+  /// What the last circuit has to have brought before there is another.
+  private static let gain = 1.2
+  /// The part of the time in which all circuits are full.
+  private static let fullness = 0.9
+  /// The time that a new circuit gets before it is judged: about a round trip.
+  private static let settling = Duration.milliseconds(500)
+  /// The time over which it is judged.
+  private static let window = Duration.seconds(1)
+  /// A transfer is over after so much silence.
+  private static let pause = Duration.seconds(1)
+
+  private var transferred = 0
+  // The last time at which something was taken or waited.
+  private var lastBusy = Instant(nanoseconds: 0)
+  private var stands = false
+  private var windowStart = Instant(nanoseconds: 0)
+  private var windowBytes = 0
+  private var fullTime = Duration.zero
+  private var fullSince: Instant?
+  // Bytes a second, with the circuits that there are, and at best with one fewer.
+  private var rate = 0.0
+  private var rateBefore = 0.0
+  private var hasPaid = true
+  private var isAlwaysFull = false
+
+  /// Notes that a circuit took so many bytes of bulk.
+  mutating func took(_ bytes: Int, at now: Instant) {
+    if isOver(at: now) {
+      transferred = 0
+      restart(at: now)
+    }
+    lastBusy = now
+    transferred += bytes
+    if now >= windowStart { windowBytes += bytes }
+  }
+
+  /// Notes whether something waits now, and whether it waits for all circuits.
+  mutating func note(stands: Bool, isFull: Bool, at now: Instant) {
+    if stands { lastBusy = now }
+    self.stands = stands
+    if let since = fullSince { fullTime += max(.zero, now - max(since, windowStart)) }
+    fullSince = isFull ? now : nil
+    let elapsed = now - windowStart
+    guard elapsed >= LaneGrowth.window else { return }
+    let current = Double(windowBytes) / elapsed.seconds
+    isAlwaysFull = fullTime / elapsed >= LaneGrowth.fullness
+    hasPaid = current >= rateBefore * LaneGrowth.gain
+    rate = max(rate, current)
+    (windowStart, windowBytes, fullTime) = (now, 0, .zero)
+  }
+
+  /// Returns whether one more circuit is to be built for bulk, beside `count` that are open.
+  func wantsAnother(beside count: Int, at now: Instant) -> Bool {
+    guard !isOver(at: now) else { return false }
+    return transferred >= LaneGrowth.leastBytes && (count == 0 || isAlwaysFull && (count == 1 || hasPaid))
+  }
+
+  /// Notes that there is one circuit more.
+  mutating func added(at now: Instant) {
+    (rateBefore, rate, hasPaid) = (rate, 0, false)
+    restart(at: now + LaneGrowth.settling)
+  }
+
+  /// Notes that there is one circuit fewer. What the others brought is not known any more.
+  mutating func lost() {
+    (rateBefore, rate) = (0, 0)
+    restart(at: lastBusy)
+  }
+
+  private func isOver(at now: Instant) -> Bool { !stands && now - lastBusy > LaneGrowth.pause }
+
+  private mutating func restart(at time: Instant) {
+    (windowStart, windowBytes, fullTime, fullSince, isAlwaysFull) = (time, 0, .zero, nil, false)
+  }
+}
