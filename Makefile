@@ -132,7 +132,7 @@ bench-as-root: all
 	@$(PYTHON) Benchmarks/allocations.py
 
 bench-tor-as-root: all
-	@$(PYTHON) Benchmarks/tor.py
+	@$(PYTHON) Benchmarks/tor.py general spread
 	@$(PYTHON) Benchmarks/bytes.py
 
 root:

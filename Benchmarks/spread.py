@@ -20,7 +20,7 @@ from yardstick import note
 RATE = 1_000_000
 CIRCUITS = 4
 DELAY = (0.05, 0.25)
-SETTLE, SECONDS, STOP = 10, 20, 5
+SETTLE, SECONDS, STOP = 20, 20, 5
 KINDS = ("whole", "stopped", "cut")
 
 COLUMNS = [

@@ -6,9 +6,14 @@
                overlay sends on circuits that it dialled
     oncilla    one TCP flow through two daemons
     beside     an echo stream beside a bare one, and ping beside a flow, each on a circuit of its own
-    4 flows    through daemons with --circuits 1, 4 and 5
-    spread     one flow through daemons with --circuits 5: four circuits for bulk
+    4 flows    through daemons with --circuits 1 and 4
     OnionCat   one flow, and ping beside one, through two OnionCats, if OCAT=/path/to/ocat names one
+
+`tor.py spread` asks what one flow gets of several circuits:
+
+    bare       one stream to a plain onion service, on a circuit of its own, a fresh one in each round
+    2, 3, 4    one flow, and a ping beside it, through fresh daemons with so many --circuits: the first circuit carries the
+               ping, and the others the flow, once it has lasted for SPREAD_SETTLE s
 
 All go from the same client Tor to the same other one, for SECONDS (12) in each of ROUNDS rounds (4). One circuit may
 carry twice what another does, and less the longer it is used: the first three share one each way, by a SOCKS port of
@@ -35,8 +40,9 @@ ROUNDS = int(os.environ.get("ROUNDS", 4))
 SECONDS = int(os.environ.get("SECONDS", 12))
 # Tor's and TCP's start are over after that.
 SETTLE = 4
-# Circuits to a peer of which four are for bulk.
-SPREAD = 5
+# Until then a flow has got the circuits that pay.
+SPREAD_SETTLE = 20
+SPREADS = (2, 3, 4)
 
 COLUMNS = [("goodput", "Mbit/s", ".1f"), ("ping", "ping beside, median ms", ".1f"), ("mean", "mean ms", ".1f")]
 
@@ -53,10 +59,14 @@ def stream(socks, target):
     return overlay.wait_until(attempt, CONTACT, what="the bare onion service")
 
 
-def bare(tor, title, figures):
-    source, target = tor.clients[0].shared_socks, tor.clients[1].services[0]
+def bare(tor, title, figures, port="shared_socks"):
+    source, target = getattr(tor.clients[0], port), tor.clients[1].services[0]
     with Service(socket.create_server(("127.0.0.1", target.listen))) as service, Bulk(stream(source, target)):
         measure(service, None, title, figures)
+
+
+def bare_alone(tor, title, figures):
+    bare(tor, title, figures, port="socks")
 
 
 def bare_beside(tor, title, figures):
@@ -134,8 +144,16 @@ def several(count, circuits):
     return run
 
 
-def measure(service, ping, title, figures):
-    time.sleep(SETTLE)
+def spread(circuits):
+    def run(tor, title, figures):
+        with Overlay(tor, ["--circuits", str(circuits)]) as pair, pair.service() as service, pair.flow():
+            measure(service, pair.ping, title, figures, settle=SPREAD_SETTLE)
+
+    return run
+
+
+def measure(service, ping, title, figures, settle=SETTLE):
+    time.sleep(settle)
     measured = {}
     windows = threading.Thread(target=lambda: measured.update(windows=service.windows(SECONDS)), daemon=True)
     windows.start()
@@ -149,8 +167,7 @@ def measure(service, ping, title, figures):
     note(f"  {title}: {goodput:.1f} Mbit/s{beside}")
 
 
-def main():
-    yardstick.need("ip", "nsenter", "ping", "tor", "tor-gencert")
+def general_runs():
     runs = {
         "bare stream": bare,
         "oncilla, 1 flow": one_flow(Overlay),
@@ -159,28 +176,13 @@ def main():
         "oncilla, ping beside": flow_beside(Overlay),
     }
     if yardstick.daemon_knows("--circuits"):
-        runs |= {f"oncilla, 4 flows, --circuits {circuits}": several(4, circuits) for circuits in (1, 4, SPREAD)}
-        runs[f"oncilla, 1 flow, --circuits {SPREAD}"] = several(1, SPREAD)
+        runs |= {f"oncilla, 4 flows, --circuits {circuits}": several(4, circuits) for circuits in (1, 4)}
     if onioncat.is_there():
         runs |= {"OnionCat, 1 flow": one_flow(OnionCatOverlay), "OnionCat, ping beside": flow_beside(OnionCatOverlay)}
-    figures = yardstick.Figures()
-    with PrivateTor(clients=2, say=note) as tor:
+    return runs
 
-        def attempt(title, figures):
-            try:
-                runs[title](tor, title, figures)
-            except (AssertionError, RuntimeError, OSError) as error:
-                note(f"  {title}: {error}")
-                figures.add(title, goodput=None, ping=None, mean=None)
 
-        note("not measured, for new circuits:")
-        attempt("bare, answered apart", yardstick.Figures())
-        for number in range(ROUNDS):
-            note(f"round {number + 1} of {ROUNDS}")
-            for title in list(runs)[:: -1 if number % 2 else 1]:
-                attempt(title, figures)
-    print(f"\nmedians of {ROUNDS} rounds of {SECONDS} s\n")
-    print(figures.table(COLUMNS) + "\n")
+def general_ratios(figures):
     ratios = [
         ("goodput of one flow against a bare stream", "goodput", "oncilla, 1 flow", "bare stream"),
         ("the same against one answered apart", "goodput", "oncilla, 1 flow", "bare, answered apart"),
@@ -188,14 +190,65 @@ def main():
         ("the same, means", "mean", "oncilla, ping beside", "bare, echo beside"),
         ("4 flows, --circuits 4 against 1", "goodput", "oncilla, 4 flows, --circuits 4",
          "oncilla, 4 flows, --circuits 1"),
-        (f"1 flow against 4 flows, --circuits {SPREAD}", "goodput", f"oncilla, 1 flow, --circuits {SPREAD}",
-         f"oncilla, 4 flows, --circuits {SPREAD}"),
         ("one flow against OnionCat's", "goodput", "oncilla, 1 flow", "OnionCat, 1 flow"),
         ("ping beside it against OnionCat's", "ping", "oncilla, ping beside", "OnionCat, ping beside"),
     ]  # fmt: skip
-    lines = [[what, f"{ratio:.2f}"] for what, *which in ratios if (ratio := figures.ratio(*which)) is not None]
-    if lines:
+    return [[what, f"{ratio:.2f}"] for what, *which in ratios if (ratio := figures.ratio(*which)) is not None]
+
+
+def spread_runs():
+    return {"bare stream": bare_alone} | {f"oncilla, --circuits {circuits}": spread(circuits) for circuits in SPREADS}
+
+
+def spread_ratios(figures):
+    """Circuits are not the same ones in a round: medians are compared, and the worst flow with the median stream."""
+    lines, reference = [], figures.median("bare stream", "goodput")
+    fewest = figures.median(f"oncilla, --circuits {SPREADS[0]}", "ping")
+    for circuits in SPREADS:
+        title = f"oncilla, --circuits {circuits}"
+        goodputs = figures.values(title, "goodput")
+        if not (goodputs and reference and fewest):
+            continue
+        lines += [
+            [f"one flow, --circuits {circuits}, against a bare stream", f"{statistics.median(goodputs) / reference:.2f}"],
+            ["    the worst flow against the median stream", f"{min(goodputs) / reference:.2f}"],
+            [f"    ping beside it against --circuits {SPREADS[0]}", f"{figures.median(title, 'ping') / fewest:.2f}"],
+        ]
+    return lines
+
+
+def compete(tor, runs, ratios):
+    figures = yardstick.Figures()
+    for number in range(ROUNDS):
+        note(f"round {number + 1} of {ROUNDS}")
+        for title in list(runs)[:: -1 if number % 2 else 1]:
+            attempt(tor, runs[title], title, figures)
+    print(f"\nmedians of {ROUNDS} rounds of {SECONDS} s\n")
+    print(figures.table(COLUMNS) + "\n")
+    if lines := ratios(figures):
         print(yardstick.aligned(lines))
+
+
+def attempt(tor, run, title, figures):
+    try:
+        run(tor, title, figures)
+    except (AssertionError, RuntimeError, OSError) as error:
+        note(f"  {title}: {error}")
+        figures.add(title, goodput=None, ping=None, mean=None)
+
+
+def main():
+    yardstick.need("ip", "nsenter", "ping", "tor", "tor-gencert")
+    chosen = sys.argv[1:] or ["general"]
+    if set(chosen) - {"general", "spread"}:
+        sys.exit("usage: tor.py [general] [spread]")
+    with PrivateTor(clients=2, say=note) as tor:
+        if "general" in chosen:
+            note("not measured, for new circuits:")
+            attempt(tor, answered_apart, "bare, answered apart", yardstick.Figures())
+            compete(tor, general_runs(), general_ratios)
+        if "spread" in chosen:
+            compete(tor, spread_runs(), spread_ratios)
 
 
 if __name__ == "__main__":

@@ -248,8 +248,11 @@ class Figures:
             measured = self._measured.setdefault((contender, column), [])
             measured += [None] * (rounds - len(measured))
 
+    def values(self, contender, column):
+        return [value for value in self._measured.get((contender, column), []) if value is not None]
+
     def median(self, contender, column):
-        values = [value for value in self._measured.get((contender, column), []) if value is not None]
+        values = self.values(contender, column)
         return statistics.median(values) if values else None
 
     def table(self, columns):
