@@ -26,6 +26,9 @@ struct BulkQueue: ~Copyable {
   /// Returns whether the circuit of a lane takes from it now.
   func takes(_ lane: Int) -> Bool { (lane > 0) == (laneCount > 0) }
 
+  /// Returns whether packets wait that the circuit of a lane may take now.
+  func hasPackets(for lane: Int) -> Bool { takes(lane) && queue.hasPackets(for: lane) }
+
   /// Returns the circuit that takes a flow's packets alone; `nil` if any does.
   func owner(of flow: UInt32) -> CircuitIdentifier? {
     let lane = queue.lane(of: flow)

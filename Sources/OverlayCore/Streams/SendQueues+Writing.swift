@@ -60,9 +60,8 @@ extension SendQueues {
 
   /// Returns whether a circuit has packets to send, or may take some.
   func hasPackets(for circuit: CircuitIdentifier) -> Bool {
-    if !circuits[circuit].isEmpty { return true }
-    guard let lane = circuits[circuit].bulk else { return false }
-    return bulks[lane.queue].takes(lane.number) && bulks[lane.queue].queue.hasPackets(for: lane.number)
+    !circuits[circuit].isEmpty
+      || circuits[circuit].bulk.map { bulks[$0.queue].hasPackets(for: $0.number) } ?? false
   }
 
   /// Fills a circuit's write batch with as many packets as one write takes, and as `share` permits: first its own, then
@@ -76,7 +75,7 @@ extension SendQueues {
     let filled = circuits[circuit].fillBatch(
       bytes: bytes, packets: packets, at: now, store: &store, delays: &out.figures.queueDelay)
     note(circuits[circuit].queue.takeLosses(), out: &out)
-    guard let lane = circuits[circuit].bulk, bulks[lane.queue].takes(lane.number) else { return 0 }
+    guard let lane = circuits[circuit].bulk, bulks[lane.queue].hasPackets(for: lane.number) else { return 0 }
     let before = circuits[circuit].batch.byteCount
     let pace = circuits[circuit].pace(BulkQueue.pace, waiting: drainTime(of: lane.queue, at: now), at: now)
     bulks[lane.queue].queue.fill(
@@ -92,9 +91,7 @@ extension SendQueues {
 
   /// Returns the time that circuits need for all that waits in a bulk queue; zero if one of them takes everything.
   private func drainTime(of bulk: Int, at now: Instant) -> Duration {
-    var rate = 0.0
-    for circuit in bulks[bulk].takers { rate += circuits[circuit].rate.bytesPerSecond(at: now) ?? .infinity }
-    return .seconds(Double(bulks[bulk].queue.byteCount) / max(rate, 1))
+    .seconds(Double(bulks[bulk].queue.byteCount) / max(rate(of: bulks[bulk].takers, at: now), 1))
   }
 
   private func note(_ losses: FlowQueue.Losses, out: inout Outbox) {

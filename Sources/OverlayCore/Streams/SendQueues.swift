@@ -98,13 +98,16 @@ struct SendQueues: ~Copyable {
 
   /// Returns whether circuits take so many bytes soon, and have taken some lately.
   private func isFast(_ takers: [CircuitIdentifier], _ bytes: Int, at now: Instant) -> Bool {
-    var (rate, lastProgress) = (0.0, Instant(nanoseconds: 0))
-    for circuit in takers {
-      rate += circuits[circuit].rate.bytesPerSecond(at: now) ?? .infinity
+    let isTaking = takers.contains {
       // One that is not full would have taken something.
-      lastProgress = max(lastProgress, circuits[circuit].isBlocked ? circuits[circuit].lastProgress : now)
+      !circuits[$0].isBlocked || now - circuits[$0].lastProgress < Backpressure.patience
     }
-    return Double(bytes) < rate * Backpressure.fastDrain.seconds && now - lastProgress < Backpressure.patience
+    return isTaking && Double(bytes) < rate(of: takers, at: now) * Backpressure.fastDrain.seconds
+  }
+
+  /// Returns the bytes per second that circuits take together; infinite if one of them takes everything.
+  func rate(of takers: [CircuitIdentifier], at now: Instant) -> Double {
+    takers.reduce(0) { $0 + (circuits[$1].rate.bytesPerSecond(at: now) ?? .infinity) }
   }
 
   // MARK: - Writing

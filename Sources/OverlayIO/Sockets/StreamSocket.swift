@@ -32,7 +32,7 @@ struct StreamSocket: Pollable, ~Copyable {
   }
 
   /// The greatest number of bytes that the kernel holds at first beside those that the other side has room for.
-  private static let mostUnsent = 16 << 10
+  private static let mostUnsent: Int32 = 16 << 10
   /// The least memory for what the other side of a UNIX socket has not read, in bytes: a packet fits.
   private static let leastMemory = 4 << 10
 
@@ -112,7 +112,12 @@ struct StreamSocket: Pollable, ~Copyable {
 
   /// Makes the kernel take no more than about so many bytes beside those that the other side has room for. If this fails,
   /// packets only wait longer.
-  func limitUnsent(to bytes: Int) { StreamSocket.limitUnsent(of: file.number, isTCP: isTCP, to: bytes) }
+  func limitUnsent(to bytes: Int) {
+    guard !isTCP else { return _ = StreamSocket.set(TCP_NOTSENT_LOWAT, to: Int32(bytes), of: file.number) }
+    // The kernel doubles it, and counts more than the bytes. What it holds of a UNIX socket is what was not read.
+    let memory = Int32(max(StreamSocket.leastMemory, 2 * bytes))
+    try? SystemCall.setOption(SO_SNDBUF, of: file.number, at: SOL_SOCKET, to: memory)
+  }
 
   /// Makes the socket readable only once so many bytes have come, or at the end.
   func wakeAfter(bytes: Int) {
@@ -150,18 +155,10 @@ struct StreamSocket: Pollable, ~Copyable {
   /// Tells the other side that nothing more comes.
   func endWriting() { SystemCall.endWriting(file.number) }
 
-  /// Sets the options for sending, and returns whether the socket is a TCP socket.
+  /// Sets the TCP options, and returns whether the socket is a TCP socket. A UNIX socket has none of these options.
   private static func sendAtOnce(_ socket: Int32) -> Bool {
     // No queue of the program can reorder the bytes that the kernel holds.
-    let isTCP = set(TCP_NODELAY, to: 1, of: socket)
-    limitUnsent(of: socket, isTCP: isTCP, to: mostUnsent)
-    return isTCP
-  }
-
-  private static func limitUnsent(of socket: Int32, isTCP: Bool, to bytes: Int) {
-    guard !isTCP else { return _ = set(TCP_NOTSENT_LOWAT, to: Int32(bytes), of: socket) }
-    // The kernel doubles it, and counts more than the bytes. What it holds of a UNIX socket is what was not read.
-    try? SystemCall.setOption(SO_SNDBUF, of: socket, at: SOL_SOCKET, to: Int32(max(leastMemory, 2 * bytes)))
+    set(TCP_NODELAY, to: 1, of: socket) && set(TCP_NOTSENT_LOWAT, to: mostUnsent, of: socket)
   }
 
   private static func set(_ option: Int32, to value: Int32, of socket: Int32) -> Bool {

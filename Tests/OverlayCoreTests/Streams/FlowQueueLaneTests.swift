@@ -9,6 +9,13 @@ struct FlowQueueLaneTests {
     return Sample.packet(payload: length, &random)
   }
 
+  /// A queue from which circuits take by so many lanes.
+  private static func bench(lanes count: Int) -> QueueBench {
+    var bench = QueueBench()
+    for lane in 1...count { bench.queue.setLane(lane, isOpen: true) }
+    return bench
+  }
+
   /// The packets that the circuit of a lane takes in one batch.
   private static func take(_ bench: inout QueueBench, for lane: Int, _ packets: Int = .max) -> [[UInt8]] {
     bench.fillBatch(for: lane, bytes: .max, packets: packets)
@@ -22,8 +29,7 @@ struct FlowQueueLaneTests {
 
   @Test("whoever drains first gets the next packet of a flow that may be spread")
   func shared() throws {
-    var bench = QueueBench()
-    for lane in 1...3 { bench.queue.setLane(lane, isOpen: true) }
+    var bench = Self.bench(lanes: 3)
     let packets = (0..<9).map { Self.packet($0) }
     for packet in packets { try bench.add(packet, flow: 5) }
     let taken = [1, 3, 3, 2, 1, 1, 2, 3, 3].map { Self.take(&bench, for: $0, 1) }
@@ -32,8 +38,7 @@ struct FlowQueueLaneTests {
 
   @Test("a bound flow's packets go to one circuit alone, and to the others nothing")
   func bound() throws {
-    var bench = QueueBench()
-    for lane in 1...2 { bench.queue.setLane(lane, isOpen: true) }
+    var bench = Self.bench(lanes: 2)
     let packets = (0..<4).map { Self.packet($0) }
     for packet in packets { try bench.add(packet, flow: 5, isBound: true) }
     let lane = bench.queue.lane(of: 5)
@@ -46,8 +51,7 @@ struct FlowQueueLaneTests {
 
   @Test("a bound flow begins where the fewest bytes wait")
   func leastBytes() throws {
-    var bench = QueueBench()
-    for lane in 1...3 { bench.queue.setLane(lane, isOpen: true) }
+    var bench = Self.bench(lanes: 3)
     for (flow, length) in [(1, 3_000), (2, 1_000), (3, 2_000), (4, 500), (5, 600)] as [(UInt32, Int)] {
       try bench.add(Self.packet(UInt64(flow), length), flow: flow, isBound: true)
     }
@@ -56,8 +60,7 @@ struct FlowQueueLaneTests {
 
   @Test("it stays there as long as it sends each second, and begins anew after that")
   func silence() throws {
-    var bench = QueueBench()
-    for lane in 1...2 { bench.queue.setLane(lane, isOpen: true) }
+    var bench = Self.bench(lanes: 2)
     try bench.add(Self.packet(1), flow: 1, isBound: true)
     try bench.add(Self.packet(2), flow: 2, isBound: true)
     #expect(Self.take(&bench, for: 2).count == 1)
@@ -79,8 +82,7 @@ struct FlowQueueLaneTests {
 
   @Test("when its circuit is gone, what waits goes on along another, in order; without any, whoever comes takes it")
   func gone() throws {
-    var bench = QueueBench()
-    for lane in 1...2 { bench.queue.setLane(lane, isOpen: true) }
+    var bench = Self.bench(lanes: 2)
     let packets = (0..<6).map { Self.packet($0) }
     for packet in packets { try bench.add(packet, flow: 1, isBound: true) }
     #expect(Self.take(&bench, for: 1, 1) == [packets[0]])
@@ -98,8 +100,7 @@ struct FlowQueueLaneTests {
 
   @Test("where bound packets share a place with others, all of them are bound, and each flow stays in order")
   func mixed() throws {
-    var bench = QueueBench()
-    for lane in 1...2 { bench.queue.setLane(lane, isOpen: true) }
+    var bench = Self.bench(lanes: 2)
     let packets = (0..<8).map { Self.packet($0) }
     for (index, packet) in packets.enumerated() {
       try bench.add(packet, flow: index % 2 == 0 ? 3 : 3 + 64, isBound: index == 5)
