@@ -18,7 +18,7 @@ struct BulkQueue: ~Copyable {
 
   /// The most memory of the store that its packets take, in bytes: for each circuit twice as much as one has for itself,
   /// or what a flow that begins sends before it can have been told to slow down would not fit.
-  var memoryLimit: Int { 2 * FlowQueue.memoryLimit * max(1, laneCount) }
+  var memoryLimit: Int { 4 * FlowQueue.memoryLimit * max(1, laneCount) }
 
   /// The circuits that take from it now, in the order in which they are asked.
   private(set) var takers: [CircuitIdentifier] = []

@@ -1,6 +1,9 @@
 /// The packets of a flow that wait for earlier ones, in the order of their sequence numbers, or packets whose turn has
 /// come, in the order in which they leave: a list through the store. The owner gives all of them back to the store.
 struct HeldPackets {
+  /// The greatest number of packets that are looked at to find the place of one.
+  static let mostSteps = 256
+
   private var head = PacketStore.Slot.none
   private var tail = PacketStore.Slot.none
 
@@ -20,21 +23,31 @@ struct HeldPackets {
   /// Returns the sequence number of the first packet; `nil` if there is none.
   func firstStart(_ store: borrowing PacketStore) -> UInt32? { head == .none ? nil : store[head].sequence }
 
-  /// Inserts a packet behind those whose sequence numbers are not greater.
-  mutating func insert(_ slot: PacketStore.Slot, store: inout PacketStore) {
+  /// Inserts a packet behind those whose sequence numbers are not greater. Its place is looked for from `neighbour` on,
+  /// one of the packets here, if it is behind that, and otherwise from the first on. Returns false, and inserts nothing,
+  /// if it is not found within `mostSteps`.
+  mutating func insert(
+    _ slot: PacketStore.Slot, near neighbour: PacketStore.Slot, store: inout PacketStore
+  ) -> Bool {
     let start = store[slot].sequence
     guard head != .none, SequenceSpan.distance(from: store[tail].sequence, to: start) < 0 else {
-      return append(slot, store: &store)
+      append(slot, store: &store)
+      return true
     }
-    memory += store.size(of: slot)
-    var before = PacketStore.Slot.none
-    var next = head
+    let isBehind = neighbour != .none && SequenceSpan.distance(from: store[neighbour].sequence, to: start) >= 0
+    var before = isBehind ? neighbour : .none
+    var next = isBehind ? store[neighbour].next : head
+    var steps = 0
     while SequenceSpan.distance(from: store[next].sequence, to: start) >= 0 {
+      guard steps < HeldPackets.mostSteps else { return false }
+      steps += 1
       before = next
       next = store[next].next
     }
+    memory += store.size(of: slot)
     store[slot].next = next
     if before == .none { head = slot } else { store[before].next = slot }
+    return true
   }
 
   /// Appends a packet.

@@ -4,9 +4,10 @@
 ///
 /// A gap is given up as soon as every circuit of the flow has brought something that was sent later, because what was
 /// dropped before it was sent never comes, and the kernel's own recovery begins with what comes behind the gap. A
-/// circuit belongs to the flow until it has brought nothing of it for a second, or of a mebibyte; so long a drop may stay
-/// unseen where the flow has just left a circuit. No packet waits for longer than `patience`. A flow holds at most `flowMemory` bytes, and all of them hold at most
-/// `memoryLimit`; past that the flow that has waited for longest gives its first gap up.
+/// circuit belongs to the flow until it has brought nothing of it for a second, or of `flowMemory` bytes; so long a drop
+/// may stay unseen where the flow has just left a circuit. No packet waits for longer than `patience`. A flow holds at most
+/// `flowMemory` bytes, and all of them hold at most `memoryLimit`; past that the flow that has waited for longest gives its
+/// first gap up.
 struct Resequencer: ~Copyable {
   /// When a packet is to be delivered.
   enum Turn {
@@ -20,8 +21,9 @@ struct Resequencer: ~Copyable {
 
   /// The longest time that a packet waits.
   static let patience = Duration.seconds(1)
-  /// The most memory of the store that the packets of one flow take, in bytes.
-  static let flowMemory = 1 << 20
+  /// The most memory of the store that the packets of one flow take, in bytes. Circuits of 20 Mbit/s each, of which one
+  /// is a second behind the others, need so much.
+  static let flowMemory = 4 << 20
   /// The most memory that those of all flows of a daemon take, in bytes.
   static let memoryLimit = 16 << 20
   /// How far a packet may be ahead of those before it, or behind, in bytes. Farther is another flow of the same ports.
@@ -73,7 +75,7 @@ struct Resequencer: ~Copyable {
     if ahead > 0 {
       // If nobody has to bring what is missing, nobody waits.
       if !isLate, isWaitedFor || !flows.haveAllPassed(flows[flow].next, flow, at: now),
-        hold(packet, span, flow, store: &store, leaving: reserve, out: &out, at: now)
+        hold(packet, span, flow, on: circuit, store: &store, leaving: reserve, out: &out, at: now)
       {
         return .later
       }
@@ -172,6 +174,7 @@ struct Resequencer: ~Copyable {
   /// Releases the first packet that waits, and gives the gap before it up, if there still is one.
   private mutating func releaseFirst(of flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
     guard let slot = flows[flow].held.popFirst(store) else { return }
+    flows.release(slot, flow)
     let start = store[slot].sequence
     if SequenceSpan.distance(from: flows[flow].next, to: start) > 0 {
       out.counters[.orderGivenUp] += 1
@@ -185,16 +188,20 @@ struct Resequencer: ~Copyable {
 
   // MARK: - Into the store
 
-  /// Lets a packet wait. It returns false if the store has no room.
+  /// Lets a packet wait. It returns false if the store has no room, or if too many stand before its place.
   private mutating func hold(
-    _ packet: PacketView, _ span: SequenceSpan, _ flow: Int, store: inout PacketStore, leaving reserve: Int,
-    out: inout Outbox, at now: Instant
+    _ packet: PacketView, _ span: SequenceSpan, _ flow: Int, on circuit: CircuitIdentifier, store: inout PacketStore,
+    leaving reserve: Int, out: inout Outbox, at now: Instant
   ) -> Bool {
     guard let slot = store.lend(packet.count, leaving: reserve) else { return false }
     store.room(slot).copyMemory(from: packet.bytes)
     store[slot].sequence = span.start
     store[slot].queued = now
-    flows[flow].held.insert(slot, store: &store)
+    guard flows[flow].held.insert(slot, near: flows.held(by: circuit, flow), store: &store) else {
+      store.takeBack(slot)
+      return false
+    }
+    flows.hold(slot, by: circuit, flow)
     memory += store.size(of: slot)
     deadlines.schedule(flow, at: now + Resequencer.patience)
     out.counters[.orderHeld] += 1

@@ -24,6 +24,9 @@ struct SpreadFlow {
     var end: UInt32 = 0
     /// The time at which it last brought something.
     var lastSeen = Instant(nanoseconds: 0)
+    /// What it brought last of the packets that wait; `.none` for nothing that still waits. What it brings next belongs
+    /// right behind that.
+    var held = PacketStore.Slot.none
   }
 
   /// Which flow it is; `nil` for a record that is not in use.

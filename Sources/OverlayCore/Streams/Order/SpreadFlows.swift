@@ -53,8 +53,7 @@ struct SpreadFlows: ~Copyable {
   mutating func mark(_ index: Int, _ circuit: CircuitIdentifier, end: UInt32, at now: Instant) {
     let first = index * SpreadFlows.markLimit
     guard let marks, first + SpreadFlows.markLimit <= marks.count else { return }
-    let places = first..<first + self[index].markCount
-    if let place = places.first(where: { marks[$0].circuit == circuit.serial }) {
+    if let place = mark(of: index, where: { $0.circuit == circuit.serial }) {
       let isStale = now - marks[place].lastSeen > SpreadFlows.markLifetime
       if isStale || SequenceSpan.distance(from: marks[place].end, to: end) > 0 { marks[place].end = end }
       marks[place].lastSeen = now
@@ -63,11 +62,32 @@ struct SpreadFlows: ~Copyable {
     forgetMarks(of: index) { now - $0.lastSeen > SpreadFlows.markLifetime }
     if self[index].markCount == SpreadFlows.markLimit {
       // The one that was silent for longest makes room.
-      let oldest = places.map { marks[$0].lastSeen }.min()
+      let oldest = (first..<first + SpreadFlows.markLimit).map { marks[$0].lastSeen }.min()
       forgetMarks(of: index) { $0.lastSeen == oldest }
     }
     marks[first + self[index].markCount] = SpreadFlow.Mark(circuit: circuit.serial, end: end, lastSeen: now)
     self[index].markCount += 1
+  }
+
+  /// The packet of the flow that a circuit brought last of those that wait; `.none` for none.
+  func held(by circuit: CircuitIdentifier, _ index: Int) -> PacketStore.Slot {
+    mark(of: index) { $0.circuit == circuit.serial }.flatMap { marks?[$0].held } ?? .none
+  }
+
+  /// Notes that a packet of the flow waits, which a circuit brought.
+  mutating func hold(_ slot: PacketStore.Slot, by circuit: CircuitIdentifier, _ index: Int) {
+    if let place = mark(of: index, where: { $0.circuit == circuit.serial }) { marks?[place].held = slot }
+  }
+
+  /// Notes that a packet of the flow waits no longer.
+  mutating func release(_ slot: PacketStore.Slot, _ index: Int) {
+    if let place = mark(of: index, where: { $0.held == slot }) { marks?[place].held = .none }
+  }
+
+  private func mark(of index: Int, where isMatch: (SpreadFlow.Mark) -> Bool) -> Int? {
+    let first = index * SpreadFlows.markLimit
+    guard let marks else { return nil }
+    return (first..<first + self[index].markCount).first { isMatch(marks[$0]) }
   }
 
   /// Forgets that a circuit has brought the flow, because it is gone. It returns whether it had.

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The bounds of what waits for its turn")
 struct ResequencerBoundsTests {
-  @Test("a flow holds a mebibyte; past that its first gap is given up")
+  @Test("a flow holds four mebibytes; past that its first gap is given up")
   func flow() {
     var bench = OrderBench()
     bench.bring(1_000, on: 1)
@@ -17,6 +17,22 @@ struct ResequencerBoundsTests {
     #expect(bench.take() == (0...most).map { 3_000 + $0 * 1_000 })
     #expect(bench.order.memory == 0 && bench.order.nextDeadline == .distantFuture)
     #expect(bench.out.counters[.orderGivenUp] == 1)
+  }
+
+  @Test("the place of a packet is looked for behind its circuit's last one, and not without end")
+  func steps() {
+    var bench = OrderBench()
+    bench.bring(1_000, on: 1)
+    let places = 0..<UInt32(HeldPackets.mostSteps + 100)
+    for place in places { bench.bring(4_000 + place * 2_000, on: 2) }
+    let far = [UInt32(HeldPackets.mostSteps - 50), UInt32(HeldPackets.mostSteps + 50)].map { 5_000 + $0 * 2_000 }
+    for start in far { bench.bring(start, on: 3) }
+    #expect(bench.take() == [1_000])
+    // Another circuit's is not found from the first packet on: all that wait let go before it, and none is lost.
+    bench.bring(far[1] - 2_000, on: 4)
+    let held = (places.map { 4_000 + $0 * 2_000 } + far).sorted()
+    #expect(bench.take() == held + [far[1] - 2_000])
+    #expect(bench.order.memory == 0 && bench.store.lentBytes == 0)
   }
 
   @Test("past the bound of all flows that which waited for longest gives up")
