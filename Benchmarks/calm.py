@@ -6,7 +6,8 @@ noticeable part of a processor. What counts is a ping beside the flow against an
 of the flow takes on the circuit, which no order of packets can save; and what the flow carries of what the pings leave.
 
     shallow   the circuit holds what is under way, and hardly more: who sends sees at once that it is full
-    deep      the circuit takes 64 KiB more before it does, as Tor does: only answers tell how slow it is
+    unix      the same at a UNIX socket, as Debian's Tor has one: what was not read counts as not sent
+    deep      the circuit takes 64 KiB more before it is full, as Tor does over TCP: only answers tell how slow it is
 
 OnionCat is measured on shallow ones, if OCAT names one.
 """
@@ -21,7 +22,8 @@ from slow_circuit import Path
 from yardstick import note
 
 RATES = (2_000, 5_000, 10_000, 20_000, 50_000)
-DEPTHS = {"shallow": None, "deep": 64 << 10}
+# How much more than what is under way a circuit takes, and whether it is reached at a UNIX socket.
+DEPTHS = {"shallow": (None, False), "unix": (None, True), "deep": (64 << 10, False)}
 DELAY = 0.1
 PACKET = 1500
 SETTLE, SECONDS = 5, 60
@@ -38,12 +40,12 @@ COLUMNS = [
 
 
 def entrants():
-    """{title: (bytes per second, room of the circuits, what is measured)}"""
+    """{title: (bytes per second, room of the circuits, whether at a UNIX socket, what is measured)}"""
     made = {
-        f"{rate / 1000:g} kB/s, {depth}": (rate, room, yardstick.Pair) for depth, room in DEPTHS.items() for rate in RATES
+        f"{rate / 1000:g} kB/s, {depth}": (rate, *kind, yardstick.Pair) for depth, kind in DEPTHS.items() for rate in RATES
     }
     if onioncat.is_there():
-        made |= {f"{rate / 1000:g} kB/s, OnionCat": (rate, None, onioncat.OnionCats) for rate in RATES}
+        made |= {f"{rate / 1000:g} kB/s, OnionCat": (rate, None, False, onioncat.OnionCats) for rate in RATES}
     return made
 
 
@@ -51,9 +53,9 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def measure(rate, room, kind):
+def measure(rate, room, is_path, kind):
     """{column: value}."""
-    with LaidPair([Path(rate, DELAY, room=room)], kind=kind) as pair:
+    with LaidPair([Path(rate, DELAY, room=room)], kind=kind, is_path=is_path) as pair:
         host, there = pair.hosts[0], pair.addresses[1]
         idle = host.ping(there, count=IDLE, size=SIZE, interval=1, timeout=20).median
         with pair.service() as service, pair.flow():

@@ -1,5 +1,9 @@
 """Two daemons joined by circuits that have a rate, a delay and pauses of their own: FakeSocks and its slow circuits."""
 
+import contextlib
+import pathlib
+import tempfile
+
 import yardstick
 from yardstick import overlay
 from fake_socks import FakeSocks
@@ -11,13 +15,18 @@ class LaidPair:
 
     with LaidPair([Path(rate=5_000, delay=0.1)]) as pair, pair.service() as service, pair.flow(): …
 
-    kind   what makes the two ends: a Pair, or OnionCats
+    kind      what makes the two ends: a Pair, or OnionCats
+    is_path   whether they reach the circuits at a UNIX socket, and not over TCP
     """
 
-    def __init__(self, there, back=None, kind=yardstick.Pair, **arguments):
+    def __init__(self, there, back=None, kind=yardstick.Pair, is_path=False, **arguments):
         names = [overlay.onion_name(f"laid {side}") for side in "ab"]
         listens = [overlay.free_port() for _ in names]
-        self.proxy = FakeSocks()
+        self._stack = contextlib.ExitStack()
+        directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="oncilla-"))
+        # Not everybody who connects to it is root.
+        pathlib.Path(directory).chmod(0o711)
+        self.proxy = self._stack.enter_context(FakeSocks(f"unix:{directory}/socks" if is_path else None))
         self._far = names[1]
         for name, port, paths in zip(names, listens, (back or there, there)):
             self.proxy.connect(name, port)
@@ -25,7 +34,7 @@ class LaidPair:
         try:
             self.pair = kind(names, listens, [self.proxy.address] * 2, patience=90, **arguments)
         except BaseException:
-            self.proxy.stop()
+            self._stack.close()
             raise
         self.hosts, self.addresses = self.pair.hosts, self.pair.addresses
 
@@ -34,7 +43,7 @@ class LaidPair:
 
     def __exit__(self, *_):
         self.pair.stop()
-        self.proxy.stop()
+        self._stack.close()
 
     def circuits(self):
         """The SlowCircuits from the first daemon to the second."""

@@ -92,10 +92,9 @@ class ThroughTor:
 
     def __init__(self, tor, options=(), shares_circuits=False):
         services = [client.services[0] for client in tor.clients]
-        ports = [client.shared_socks if shares_circuits else client.socks for client in tor.clients]
         super().__init__(
             [service.name for service in services], [service.listen for service in services],
-            [f"127.0.0.1:{port}" for port in ports], options, patience=CONTACT,
+            [self.socks(client, shares_circuits) for client in tor.clients], options, patience=CONTACT,
         )  # fmt: skip
         self.address = self.addresses[1]
 
@@ -112,9 +111,17 @@ class ThroughTor:
 class Overlay(ThroughTor, yardstick.Pair):
     """Two daemons."""
 
+    @staticmethod
+    def socks(client, is_shared):
+        return client.shared_place if is_shared else client.place
+
 
 class OnionCatOverlay(ThroughTor, onioncat.OnionCats):
-    """Two OnionCats."""
+    """Two OnionCats, which know SOCKS ports of TCP alone."""
+
+    @staticmethod
+    def socks(client, is_shared):
+        return f"127.0.0.1:{client.shared_socks if is_shared else client.socks}"
 
 
 def one_flow(kind):

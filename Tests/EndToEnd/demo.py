@@ -99,7 +99,7 @@ def demonstrate(stage, stack):
         (own / "00-demo.conf").write_text(f"netns = {host.name}\n{door}")
         stage.say(f"{who}'s door is closed but for {'SSH: allow-in = tcp/22' if door else 'pings and answers'}")
         stage.run([binary, "-i", who, "setup", "--yes", "--no-start", "--tor-control", f"unix:{client.control}",
-                   "--socks", f"127.0.0.1:{client.socks}"])
+                   "--socks", client.place])
         daemon = overlay.Daemon(label=who, start=False)
         daemon.arguments = ["-i", who, "run"]
         stack.callback(shutil.rmtree, daemon.directory, ignore_errors=True)

@@ -92,7 +92,7 @@ def draw(path, stack):
         (hosts[0], own, tor.clients[0], [f"office={office.name}", f"backup={backup.name}", f"laptop={laptop.name}"]),
         (hosts[1], office, tor.clients[1], []), (hosts[2], backup, tor.clients[1], []),
     ):
-        daemon = overlay.Daemon(hostname_file=service.hostname_file, netns=host, socks=f"127.0.0.1:{client.socks}",
+        daemon = overlay.Daemon(hostname_file=service.hostname_file, netns=host, socks=client.place,
                                 listen=[f"127.0.0.1:{service.listen}"], peers=peers, log_level="notice", start=False)
         daemon.address = overlay.overlay_address(service.name)
         stack.callback(shutil.rmtree, daemon.directory, ignore_errors=True)

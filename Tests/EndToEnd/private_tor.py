@@ -2,7 +2,8 @@
 """A private Tor network on 127.0.0.1: real directory authorities, relays, clients and version 3 onion services.
 
     with PrivateTor(clients=2) as tor:
-        tor.clients[0].socks                # the SOCKS port of the first client
+        tor.clients[0].place                # the SOCKS port of the first client, a UNIX socket as Debian's Tor has
+        tor.clients[0].socks                # its other one, a TCP port
         tor.clients[0].services[0].name     # "....onion"
         tor.clients[0].services[0].listen   # where Tor delivers what comes in for that name
 
@@ -173,12 +174,14 @@ class OnionService:
 
 
 class Client(Node):
-    """What a user runs: a SOCKS port, a control socket and onion services. At `shared_socks` all streams to an onion
-    service share one circuit, whatever their userids."""
+    """What a user runs: SOCKS ports, a control socket and onion services. The SOCKS ports are UNIX sockets, as --socks
+    takes them, and TCP ports. At `shared_place` and `shared_socks` all streams to an onion service share one circuit,
+    whatever their userids."""
 
     def __init__(self, root, nickname, socks, shared_socks, listens):
         super().__init__(root, nickname)
         self.socks, self.shared_socks = socks, shared_socks
+        self.place, self.shared_place = f"unix:{self.directory}/socks", f"unix:{self.directory}/shared_socks"
         self.control, self.cookie = self.directory / "control", self.directory / "control_auth_cookie"
         self.services = []
         for number, listen in enumerate(listens):
@@ -260,8 +263,11 @@ class PrivateTor:
                 f"HiddenServiceDir {service.directory}\nHiddenServicePort {SERVICE_PORT} 127.0.0.1:{service.listen}\n"
                 for service in client.services
             )
+            shared = "NoIsolateSOCKSAuth NoIsolateClientAddr SessionGroup=1\n"
             ports = (f"\nSocksPort 127.0.0.1:{client.socks}\n"
-                     f"SocksPort 127.0.0.1:{client.shared_socks} NoIsolateSOCKSAuth\n"
+                     f"SocksPort {client.place}\n"
+                     f"SocksPort 127.0.0.1:{client.shared_socks} {shared}"
+                     f"SocksPort {client.shared_place} {shared}"
                      f"ControlSocket {client.control}\nCookieAuthentication 1\n")
             client.configure(ports + services + directory)
 
@@ -392,7 +398,7 @@ def main():
     try:
         with PrivateTor(options.clients, options.services) as tor:
             for client in tor.clients:
-                print(f"{client.nickname}: SOCKS 127.0.0.1:{client.socks}")
+                print(f"{client.nickname}: SOCKS {client.place} and 127.0.0.1:{client.socks}")
                 for service in client.services:
                     print(f"  {service.name} port {SERVICE_PORT} goes to 127.0.0.1:{service.listen}")
             print("until ^C")

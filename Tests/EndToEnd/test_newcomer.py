@@ -313,7 +313,7 @@ def test_a_host_whose_onion_service_is_in_torrc(newcomers, package, report):
     steps = at_once(lambda newcomer: newcomer.install_and_set_up(package, *options[newcomer]), newcomers)
     report(f"setup by torrc {steps[0][1]:.1f} s")
     assert (alice.root / "/etc/tor/torrc").read_text().startswith(torrc), "a line is added, and nothing changed"
-    assert "socks = 127.0.0.1:9060\n" in alice.type("cat /etc/oncilla/conf.d/10-setup.conf")
+    assert "socks = unix:/run/tor/socks\n" in alice.type("cat /etc/oncilla/conf.d/10-setup.conf")
     assert "9050" in alice.type("ss -Hltn 'sport = :9050'"), "Debian's ports stay"
     # Nothing was left to be done by hand: whoever has the address finds the host.
     assert "lookup = serve\n" in alice.type("cat /etc/oncilla/conf.d/10-setup.conf")

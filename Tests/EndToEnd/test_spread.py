@@ -6,6 +6,8 @@
 import threading
 import time
 
+import pytest
+
 import overlay
 from fake_socks import FakeSocks
 from overlay import Transfer, wait_until
@@ -37,8 +39,9 @@ def carried(both):
     return [circuit.out.carried for circuit in both.proxy.laid(both.b.onion) if circuit.out]
 
 
-def test_one_flow_is_faster_than_one_circuit_and_comes_in_order(pair, report):
-    with FakeSocks() as proxy:
+@pytest.mark.parametrize("is_path", [False, True], ids=["tcp", "unix"])
+def test_one_flow_is_faster_than_one_circuit_and_comes_in_order(is_path, pair, report, tmp_path):
+    with FakeSocks(f"unix:{tmp_path}/socks" if is_path else None) as proxy:
         both = laid(pair, proxy, circuits=4)
         transfer = Transfer(both.a.host, both.b.host, both.b.address, 14_000_000, timeout=100)
         shares = sorted(carried(both)[1:])

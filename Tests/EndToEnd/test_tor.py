@@ -70,7 +70,7 @@ def start(daemons):
 
     def run(party, peers=(), options=()):
         party.daemon = daemons(
-            onion=party.name, netns=party.host, socks=f"127.0.0.1:{party.tor.socks}",
+            onion=party.name, netns=party.host, socks=party.tor.place,
             listen=[f"127.0.0.1:{party.service.listen}"], peers=[peer.name for peer in peers], options=options,
         )  # fmt: skip
         party.daemon.wait_for_interface()
@@ -164,8 +164,12 @@ def test_ping_both_ways(tor, pair, report):
 @both_ways
 def test_100_megabytes_arrive_as_they_were_sent(pair, backwards, report):
     source, destination = direction(pair, backwards)
+    dialled = source.daemon.counters()["dialled"]
     transfer = overlay.Transfer(source.host, destination.host, destination.address, 100_000_000, timeout=240)
-    report(f"100 MB in {transfer.seconds:.0f} s, {transfer.megabits:.1f} Mbit/s ({source.control}), SHA-256 equal")
+    dialled = source.daemon.counters()["dialled"] - dialled
+    report(f"100 MB in {transfer.seconds:.0f} s, {transfer.megabits:.1f} Mbit/s ({source.control}), SHA-256 equal, "
+           f"{dialled} circuits more")
+    assert dialled >= 2, "a flow is spread, because a UNIX socket shows that Tor's circuits are full"
 
 
 def is_in_order(numbers):
@@ -235,7 +239,7 @@ NOBODY = "pmyjsoshrx4ovivzyqpkp7hxzpi2yfx6v3wvdqfaxtn6iuziknrb2sad.onion"
 def test_tor_is_asked_why_a_peer_is_not_reached(parties, daemons, report):
     """The codes that Tor itself gives by SOCKS5: nobody has the name, nobody listens, the port is another."""
     alice, bob = parties
-    options = {"onion": alice.name, "netns": alice.host, "socks": f"127.0.0.1:{alice.tor.socks}",
+    options = {"onion": alice.name, "netns": alice.host, "socks": alice.tor.place,
                "listen": [f"127.0.0.1:{alice.service.listen}"]}
     one = daemons(**options, peers=[f"nobody={NOBODY}", f"bob={bob.name}"])
     began = time.monotonic()

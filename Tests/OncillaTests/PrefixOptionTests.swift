@@ -74,7 +74,7 @@ struct PrefixOptionTests {
     ([], "fc00::/6", wide + "/48 or longer are accepted, any with --netns"),
     (["--ipv4"], "203.0.112.0/23", wide + "/24 or longer are accepted, any with --netns"),
     (["--ipv4"], "100.0.0.0/8", wide + "/24 or longer are accepted, any with --netns"),
-    (["--ipv4"], "0.0.0.0/0", "it covers 127.0.0.1:9050, \(leads)"),
+    (["--ipv4", "--socks", "127.0.0.1:9050"], "0.0.0.0/0", "it covers 127.0.0.1:9050, \(leads)"),
     (["--ipv4", "--socks", "10.1.0.1:9050"], "10.1.0.0/16", "it covers 10.1.0.1:9050, \(leads)"),
     (["--socks", "[fd00:9::1]:9050"], "fd00:9::/64", "it covers [fd00:9::1]:9050, \(leads)"),
     (["--listen", "[fd00:9::2]:8060"], "fd00:9::/64", "it covers [fd00:9::2]:8060, \(leads)"),

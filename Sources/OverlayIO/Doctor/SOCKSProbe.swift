@@ -57,6 +57,10 @@ extension Examination {
   func socksPort(_ address: SocketAddress, _ answer: SOCKSProbe.Answer) -> Check.Finding {
     let remedy = "--socks names Tor's, which SocksPort in /etc/tor/torrc sets"
     switch answer {
+    case .socks where address == .torPort && paths.has(SocketAddress.torSocketPath):
+      return .note(
+        "a SOCKS server answers at \(address), where one download gets no more than the speed of one circuit",
+        remedy: "'socks = \(SocketAddress.torSocket)' is the same Tor's")
     case .socks: return .ok("a SOCKS server answers at \(address)")
     case .withoutUser:
       return .wrong(

@@ -68,7 +68,7 @@ public struct DaemonSettings: Equatable, Sendable {
   /// The mean time between two checks whether this host is found by its address.
   public var lookupInterval: Duration = .seconds(1_800)
   /// Tor's SOCKS port.
-  public var socks = SocketAddress.ipv4(.loopback, port: 9050)
+  public var socks = SocketAddress.standardSOCKS
   /// Tor's control port, if it is used.
   public var torControl: SocketAddress?
   /// Who makes the onion service; Tor itself needs `torControl`.
@@ -190,4 +190,14 @@ extension DaemonSettings {
 extension SocketAddress {
   /// Where the lookup service listens if nothing else is said.
   public static let standardLookup = SocketAddress.ipv4(.loopback, port: 8_061)
+
+  /// The path at which Debian's Tor takes requests for circuits.
+  static let torSocketPath = "/run/tor/socks"
+  /// Where Debian's Tor takes requests for circuits. It is better than `torPort`: what Tor has not read of a UNIX socket
+  /// counts as not sent, and of a TCP connection the kernel holds megabytes for Tor, unseen.
+  public static let torSocket = SocketAddress.unix(torSocketPath)
+  /// Where every Tor takes requests for circuits.
+  public static let torPort = SocketAddress.ipv4(.loopback, port: 9_050)
+  /// Where circuits are asked for if nothing else is said: at `torSocket` if it was there when this was first asked.
+  public static let standardSOCKS = SystemCall.exists(torSocketPath) ? torSocket : torPort
 }

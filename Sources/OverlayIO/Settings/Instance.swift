@@ -79,6 +79,7 @@ public struct Instance: Hashable, Sendable {
 
   /// Returns the value of a setting that counts where none is given, as it would be written; `nil` if there is none.
   public func defaultText(of setting: Setting) -> String? {
+    if setting.name == "socks" { return "\(SocketAddress.standardSOCKS)" }
     guard name != nil else { return setting.defaultText }
     switch setting.name {
     case "interface": return interface?.description

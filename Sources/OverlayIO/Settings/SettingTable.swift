@@ -116,7 +116,9 @@ extension Setting {
       "A closed group: nobody but --peer may call, and nobody else is dialled or looked up."
     ) { $0.daemon.onlyPeers = true },
     .form(
-      "socks", "HOST:PORT|unix:PATH", default: "127.0.0.1:9050", needsRestart: true, "Tor's SOCKS port."
+      "socks", "HOST:PORT|unix:PATH", default: "\(SocketAddress.torSocket)", needsRestart: true,
+      "Tor's SOCKS port; 127.0.0.1:9050 where there is no UNIX socket of Debian's Tor. One download uses several circuits "
+        + "at a UNIX socket alone."
     ) { draft, given throws(SettingValue.Refusal) in
       draft.daemon.socks = try SettingValue.socketAddress(given.text)
     },

@@ -8,9 +8,7 @@ public struct SetupPlaces: Sendable {
     .unix("/run/tor/control"), .ipv4(.loopback, port: 9051),
   ]
   /// Where Tor's SOCKS port may be.
-  public var socks: [SocketAddress] = [
-    .unix("/run/tor/socks"), .ipv4(.loopback, port: 9050),
-  ]
+  public var socks = [SocketAddress.torSocket, .torPort]
   /// Tor's own configuration, and the file beside it that is ours.
   public var torrc = "/etc/tor/torrc"
   /// What Debian's service puts before it.
@@ -60,9 +58,6 @@ public struct SetupPlaces: Sendable {
   /// The name of the onion service that Tor has made; `nil` if it has made none yet.
   public var name: OnionName? { try? HostnameFile.read(hostnameFile) }
 
-  /// Whether Debian's service gives Tor ports of its own.
-  public var hasTorDefaults: Bool { SystemCall.exists(torDefaults) }
-
   /// Whether systemd runs on this host.
   public var hasSystemd: Bool { SystemCall.exists(systemd) }
 
@@ -71,9 +66,6 @@ public struct SetupPlaces: Sendable {
 
   /// Returns the first SOCKS port that takes connections; `nil` if there is none.
   public func findSocks() -> SocketAddress? { socks.first(where: SetupPlaces.answers) }
-
-  /// The first port that Tor may get for a SOCKS port of ours.
-  public static let firstSocksPort: UInt16 = 9060
 
   /// Returns the first port from this one on, but for these, at which nobody listens on 127.0.0.1.
   public func freePort(from first: UInt16 = OverlayNetwork.servicePort, except taken: Set<UInt16> = []) -> UInt16? {

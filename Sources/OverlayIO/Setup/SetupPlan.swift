@@ -114,18 +114,14 @@ public struct SetupPlan: Equatable, Sendable {
     return UserFiles.groupName(status.st_gid) ?? "\(status.st_gid)"
   }
 
-  /// Plans to let Tor make the onion service by lines of its configuration. With `ownSocks` Tor gets a SOCKS port of
-  /// this number for the daemon, beside those that it has, which tells exactly why a peer is not reached; otherwise
-  /// `socks` serves. `exportsCircuit` has Tor write which circuit of its own a connection came through.
+  /// Plans to let Tor make the onion service by lines of its configuration. `exportsCircuit` has Tor write which circuit
+  /// of its own a connection came through.
   public static func torrc(
-    socks: SocketAddress, ownSocks: UInt16?, port: UInt16, lookup: Lookup? = nil, exportsCircuit: Bool = false,
-    _ places: SetupPlaces
+    socks: SocketAddress, port: UInt16, lookup: Lookup? = nil, exportsCircuit: Bool = false, _ places: SetupPlaces
   ) throws(SystemError) -> SetupPlan {
     let service = places.serviceDirectory
-    let socksLine = ownSocks.map { "+SocksPort 127.0.0.1:\($0) OnionTrafficOnly ExtendedErrors\n" } ?? ""
-    let socks = ownSocks.map { SocketAddress.ipv4(.loopback, port: $0) } ?? socks
     let torText =
-      heading + socksLine + "HiddenServiceDir \(service)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
+      heading + "HiddenServiceDir \(service)\nHiddenServicePort 8060 127.0.0.1:\(port)\n"
       + "HiddenServiceEnableIntroDoSDefense 1\n" + (exportsCircuit ? "HiddenServiceExportCircuitID haproxy\n" : "")
     // Tor 0.4.8 and later know the defence against floods of callers.
     var torFiles = [

@@ -102,14 +102,9 @@ struct Setup {
     } else if !draft.isTorrc {
       say("Tor has no control port here: its configuration gets the onion service.")
     }
-    // A SOCKS port of ours takes nothing away where Debian's file gives Tor its own: without one, ours would be the
-    // only.
-    let mayAddSocks = draft.socks == nil && places.hasTorDefaults
-    let ownSocks = mayAddSocks ? places.freePort(from: SetupPlaces.firstSocksPort) : nil
     let lookup = try lookup(beside: port)
     do throws(SystemError) {
-      return try .torrc(
-        socks: socks, ownSocks: ownSocks, port: port, lookup: lookup, exportsCircuit: exportsCircuit, places)
+      return try .torrc(socks: socks, port: port, lookup: lookup, exportsCircuit: exportsCircuit, places)
     } catch {
       if error.isDenied { throw CommandError(error) }
       throw .failed("\(error): without Tor's configuration on this host, --tor-control says where its control port is")

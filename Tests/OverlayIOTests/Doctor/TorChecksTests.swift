@@ -126,6 +126,16 @@ struct TorChecksTests {
     #expect("\(check.word) \(check.line)".contains(expected))
   }
 
+  @Test("the TCP port of a Tor that has a UNIX socket, too, is the worse of the two")
+  func socksPorts() throws {
+    let host = try ExaminedHost("onion = \(ExaminedHost.name)", ["/run/tor/socks": ""])
+    for (address, word) in [(SocketAddress.torPort, "note"), (.torSocket, "ok"), (.ipv4(.loopback, port: 9_060), "ok")]
+    {
+      let check = Check(subject: .socksPort, finding: host.examination.socksPort(address, .socks))
+      #expect(check.word == word, "\(check.line)")
+    }
+  }
+
   @Test("a listener that says nothing is silent, and a path without one has nobody who listens")
   func probe() throws {
     let directory = try TemporaryDirectory()

@@ -1,3 +1,4 @@
+import Glibc
 import OverlayCore
 import Testing
 
@@ -10,10 +11,20 @@ struct InstanceTests {
     let instance = Instance.standard
     #expect(instance.configurationDirectory == "/etc/oncilla")
     #expect(instance.program == "oncilla")
-    for setting in Setting.all { #expect(instance.defaultText(of: setting) == setting.defaultText) }
+    for setting in Setting.all where setting.name != "socks" {
+      #expect(instance.defaultText(of: setting) == setting.defaultText)
+    }
     let places = [instance.stateDirectory, instance.controlSocket, instance.interface?.description]
     let names = ["state-dir", "control", "interface"]
     #expect(places == names.map { name in Setting.all.first { $0.name == name }?.defaultText })
+  }
+
+  @Test("circuits are asked for at the UNIX socket of Debian's Tor if it is there, and at Tor's TCP port otherwise")
+  func socks() throws {
+    let setting = try #require(Setting.all.first { $0.name == "socks" })
+    let isThere = access("/run/tor/socks", F_OK) == 0
+    #expect(Instance.standard.defaultText(of: setting) == (isThere ? "unix:/run/tor/socks" : "127.0.0.1:9050"))
+    #expect(setting.defaultText == "unix:/run/tor/socks")
   }
 
   @Test("another has places of its own")

@@ -61,7 +61,7 @@ struct SetupPlanTests {
   func torrc() throws {
     try write("SocksPort 9050\n", to: places.torrc)
     let plan = try SetupPlan.torrc(
-      socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places)
+      socks: .ipv4(.loopback, port: 9_050), port: 8_060, places)
     #expect(plan.torFiles.map(\.file.path) == [places.torFile] && plan.files.map(\.path) == [places.setupFile])
     let text = plan.torFiles[0].file.text
     #expect(text.contains("HiddenServiceDir \(places.serviceDirectory)\nHiddenServicePort 8060 127.0.0.1:8060\n"))
@@ -71,7 +71,7 @@ struct SetupPlanTests {
     try write("SocksPort 9050\n%include \(places.torFile)\n", to: places.torrc)
     #expect(
       try SetupPlan.torrc(
-        socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places
+        socks: .ipv4(.loopback, port: 9_050), port: 8_060, places
       ).torFiles[0].line == nil)
   }
 
@@ -80,7 +80,7 @@ struct SetupPlanTests {
     try write("%include \(places.torFile)\n", to: places.torrc)
     func plan(_ exportsCircuit: Bool) throws -> SetupPlan.File {
       try SetupPlan.torrc(
-        socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, exportsCircuit: exportsCircuit, places
+        socks: .ipv4(.loopback, port: 9_050), port: 8_060, exportsCircuit: exportsCircuit, places
       ).torFiles[0].file
     }
     let file = try plan(true)
@@ -104,7 +104,7 @@ struct SetupPlanTests {
     try write("%include \(places.torFile)\n", to: places.torrc)
     func plan(_ mode: LookupMode) throws -> SetupPlan {
       try .torrc(
-        socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, lookup: .init(mode, port: 8_070), places)
+        socks: .ipv4(.loopback, port: 9_050), port: 8_060, lookup: .init(mode, port: 8_070), places)
     }
     let serving = try plan(.serve)
     #expect(serving.torFiles.map(\.isLookup) == [false, true])
@@ -119,24 +119,12 @@ struct SetupPlanTests {
     }
   }
 
-  @Test("a SOCKS port of its own is added to Tor's, and tells exactly why a peer is not reached")
-  func ownSocks() throws {
-    try write("", to: places.torrc)
-    let plan = try SetupPlan.torrc(
-      socks: .ipv4(.loopback, port: 9_050), ownSocks: 9_060, port: 8_060, places)
-    let file = try #require(plan.torFiles.first?.file)
-    for text in [file.text, try #require(file.plainText)] {
-      #expect(text.contains("\n+SocksPort 127.0.0.1:9060 OnionTrafficOnly ExtendedErrors\n"))
-    }
-    #expect(plan.files.last?.text.contains("socks = 127.0.0.1:9060\n") == true)
-  }
-
   @Test("where systemd runs it reads the name, because Tor's directory is closed to the daemon")
   func credential() throws {
     try write("", to: places.torrc)
     try SystemCall.makeDirectory(places.systemd, mode: 0o755)
     let plan = try SetupPlan.torrc(
-      socks: .ipv4(.loopback, port: 9_050), ownSocks: nil, port: 8_060, places)
+      socks: .ipv4(.loopback, port: 9_050), port: 8_060, places)
     #expect(plan.files.map(\.path) == [places.unitFile, places.setupFile])
     #expect(plan.files[0].text.hasSuffix("[Service]\nLoadCredential=hostname:\(places.serviceDirectory)/hostname\n"))
     #expect(plan.files[1].text.contains("hostname-file = /run/credentials/oncilla.service/hostname\n"))
