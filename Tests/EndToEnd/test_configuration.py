@@ -1,8 +1,10 @@
 """Configuration files: what is wrong with them is told, and they are read again while the daemon runs."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 
@@ -73,6 +75,69 @@ def test_what_lies_behind_a_peer_is_reached_after_a_reload(pair, proxy, tmp_path
     assert line.endswith("reloaded: route fd00:9::/48 added"), line
     wait_until(lambda: made.host.can_ping("fd00:9::1"), what="what lies behind the peer")
     assert len(proxy.dials(BOB)) == dials, "over the circuit that stood"
+
+
+def test_a_prefix_is_behind_another_peer_after_a_reload(namespaces, daemons, proxy, tmp_path):
+    file, behind = tmp_path / "one.conf", "fd00:9::1"
+    one = daemons(onion=onion_name("one"), netns=namespaces("one"), socks=proxy.address, options=["--config", file],
+                  start=False)
+    peers = {petname: daemons(onion=onion_name(petname), netns=namespaces(petname), socks=proxy.address,
+                              peers=[one.onion], options=["--serve", "fd00:9::/48"], start=False)
+             for petname in ("alice", "bob")}
+
+    def write(via):
+        sections = [f"[peer {petname}]\nname = {peer.onion}\n" for petname, peer in peers.items()]
+        file.write_text(f"route = fd00:9::/48,via={via}\n" + "".join(sections))
+
+    def send(daemon, source, destination, text):
+        with daemon.host.socket(kind=socket.SOCK_DGRAM) as sender:
+            sender.bind((source, 5354))
+            sender.sendto(text.encode(), (destination, 5353))
+
+    def next_of(ear, count):
+        return {ear.recv(100).decode() for _ in range(count)}
+
+    write(via="alice")
+    for daemon in (one, *peers.values()):
+        proxy.connect(daemon.onion, daemon.listen_port)
+        daemon.start()
+    for daemon in (one, *peers.values()):
+        daemon.wait_for_interface()
+    for peer in peers.values():
+        peer.host.ip(f"-6 addr add {behind}/128 dev lo")
+        wait_until(lambda: one.host.can_ping(peer.address) and peer.host.can_ping(one.address), 20, what="the peers")
+    with contextlib.ExitStack() as stack:
+        ears = {}
+        for daemon in (one, *peers.values()):
+            ears[daemon] = stack.enter_context(daemon.host.socket(kind=socket.SOCK_DGRAM))
+            ears[daemon].bind(("::", 5353))
+            ears[daemon].settimeout(10)
+        listener = stack.enter_context(peers["alice"].host.socket())
+        listener.bind((peers["alice"].address, 5353))
+        listener.listen()
+        near = stack.enter_context(one.host.socket())
+        near.connect(listener.getsockname())
+        far = stack.enter_context(listener.accept()[0])
+        dials = len(proxy.dials())
+        for number, via in enumerate(["alice", "bob", "alice"]):
+            if number > 0:
+                write(via)
+                since = one.mark()
+                one.signal(signal.SIGHUP)
+                one.wait_for_line("the configuration was reloaded: .*route fd00:9::/48", since=since)
+            for address in (behind, *(peer.address for peer in peers.values())):
+                send(one, one.address, address, address)
+            for petname, peer in peers.items():
+                wanted = {peer.address, behind} if petname == via else {peer.address}
+                assert next_of(ears[peer], len(wanted)) == wanted, f"what {petname} gets"
+                for source in (behind, peer.address):
+                    send(peer, source, one.address, f"{source} by {petname}")
+            assert next_of(ears[one], 3) == {
+                f"{behind} by {via}", *(f"{peer.address} by {petname}" for petname, peer in peers.items())}
+            wait_until(lambda: one.counters()["forgedSource"] == number + 1, what="the other peer to be refused")
+            near.sendall(b"goes on")
+            assert far.recv(100) == b"goes on"
+        assert len(proxy.dials()) == dials, "over the circuits that stood"
 
 
 def test_a_configuration_that_is_wrong_changes_nothing(pair, proxy, tmp_path):

@@ -4,8 +4,10 @@
 """
 
 import contextlib
+import itertools
 import json
 import signal
+import socket
 import threading
 import time
 
@@ -15,6 +17,7 @@ import packets
 from hostile_peer import keepalive
 from lan import Identity, options_of
 from overlay import Transfer, free_port, onion_name, oncilla, wait_until
+from slow_circuit import Path
 
 
 def line(circuit, port=8060):
@@ -152,6 +155,79 @@ def test_eight_peers_that_send_all_they_can_share_a_ceiling_fairly(
     total = ceiling if option == "--rate-limit" else 8 * ceiling
     assert 0.7 * total <= sum(shares) <= 1.1 * total, shares
     assert counted > 50
+
+
+@contextlib.contextmanager
+def pouring(pairs):
+    """All that can be is sent into the first of each pair of connected sockets, and read from the second; yields the
+    numbers of bytes that were read so far."""
+    read = [0] * len(pairs)
+
+    def send(end):
+        with contextlib.suppress(OSError):
+            while True:
+                end.sendall(bytes(1 << 16))
+
+    def receive(number, end):
+        with contextlib.suppress(OSError):
+            while block := end.recv(1 << 16):
+                read[number] += len(block)
+
+    for number, (near, far) in enumerate(pairs):
+        threading.Thread(target=send, args=(near,), daemon=True).start()
+        threading.Thread(target=receive, args=(number, far), daemon=True).start()
+    try:
+        yield read
+    finally:
+        for end in itertools.chain(*pairs):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_eight_daemons_that_send_all_they_can_share_a_ceiling_fairly(daemons, namespaces, proxy, report):
+    """By TCP, to a ninth. A circuit holds no more than one of Tor's: seconds of a share would wait in it otherwise, and
+    TCP would send them twice."""
+    ceiling = 4_000_000
+    one = daemons(onion=onion_name("one"), netns=namespaces("one"), socks=proxy.address, log_level="notice",
+                  options=["--rate-limit", f"{ceiling // 1000}kB/s"])
+    proxy.lay(one.onion, [Path(ceiling / 6, 0.02), Path(ceiling / 4, 0.05), Path(ceiling / 2, 0.1)])
+    peers = [daemons(onion=onion_name(f"peer {number}"), peers=[one.onion], netns=namespaces(f"peer{number}"),
+                     socks=proxy.address, log_level="notice", options=["--mtu", [1500, 1280][number % 2]], start=False)
+             for number in range(8)]
+    for daemon in (one, *peers):
+        proxy.connect(daemon.onion, daemon.listen_port)
+    for peer in peers:
+        peer.start()
+    for peer in peers:
+        peer.wait_for_interface()
+        wait_until(lambda: peer.host.can_ping(one.address), 20, what="a peer to reach the daemon")
+    # Each has other circuits and packets, and another number of connections.
+    owners = [number for number in range(8) for _ in range(1 + number % 3)]
+    with one.host.socket() as listener:
+        listener.bind((one.address, 9))
+        listener.listen()
+        pairs = []
+        for number in owners:
+            near = peers[number].host.socket()
+            near.connect((one.address, 9))
+            pairs.append((near, listener.accept()[0]))
+    with pouring(pairs) as read:
+
+        def received():
+            return [sum(count for count, owner in zip(read, owners) if owner == number) for number in range(8)]
+
+        # Flows begin on the circuit for sparse ones.
+        wait_until(lambda: min(received()) >= 5 * ceiling / 8, 60, what="five seconds of each share")
+        first, started = received(), time.monotonic()
+        wait_until(lambda: sum(received()) >= sum(first) + 5 * ceiling, 60, what="five seconds of all")
+        last, seconds = received(), time.monotonic() - started
+    shares = [(after - before) / seconds for before, after in zip(first, last)]
+    report(f"{sum(shares) / 1000:.0f} kB/s of eight daemons, fairness {jain(shares):.3f}: "
+           f"{' '.join(f'{share / 1000:.0f}' for share in shares)}")
+    assert jain(shares) >= 0.95, shares
+    assert 0.7 * ceiling <= sum(shares) <= 1.1 * ceiling, shares
+    assert one.counters()["readingLimited"] > 50
 
 
 @pytest.mark.parametrize("side", ["a", "b"], ids=["sending", "receiving"])
