@@ -1,5 +1,5 @@
-/// The link with the hosts of a LAN and the services that give them addresses and names, driven by a script of frames, deliveries
-/// and time.
+/// The link with the hosts of a LAN and the services that give them addresses and names, driven by a script of frames,
+/// deliveries and time.
 enum LinkTarget {
   static let mac = MACAddress(value: 0x0211_2233_4455)
   private static let addresses = FuzzWorld.names.prefix(4).map(\.address)

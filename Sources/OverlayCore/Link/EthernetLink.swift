@@ -3,8 +3,8 @@
 ///
 /// It holds 128 hosts (`NeighbourTable`), packets for 32 hosts that are still to be found (`WaitingPackets`), and 256
 /// events, of which the newest is dropped (`linkEventLimit`). It sends at most 1,000 answers and 1,000 solicitations a
-/// second (`neighbourLimited`), 10 of those to find out whether a station has the address that it writes, so that a storm
-/// of other messages does not cause a storm of its own.
+/// second (`neighbourLimited`), 10 of those to find out whether a station has the address that it writes, so that a
+/// storm of other messages does not cause a storm of its own.
 public struct EthernetLink: ~Copyable {
   /// The result of a frame.
   enum Inbound: Equatable {

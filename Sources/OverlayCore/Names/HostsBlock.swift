@@ -31,8 +31,8 @@ public struct HostsBlock: Equatable, Sendable {
   private static let ownName = "host.self."
 
   /// The line for an address of this host itself, or for the one that its refusals come from. Programs ask what such an
-  /// address is called (ping of whoever refuses, `hostname` of all that the host has), and without it the question would
-  /// leave.
+  /// address is called (ping of whoever refuses, `hostname` of all that the host has), and without it the question
+  /// would leave.
   public static func line(own address: IPv6Address, zone: String) -> String { "\(address) \(ownName)\(zone)" }
 
   /// Returns whether a name is that of an address of this host itself, in any zone.

@@ -1,5 +1,5 @@
-/// The place of a name in the order in which names are shown: those from better sources first, and those from one source
-/// by their addresses. It tells where to go on after a part of them, whatever comes and goes meanwhile.
+/// The place of a name in the order in which names are shown: those from better sources first, and those from one
+/// source by their addresses. It tells where to go on after a part of them, whatever comes and goes meanwhile.
 public struct NamePlace: Comparable, Hashable, Sendable {
   /// Where the name comes from.
   public let source: NameSource

@@ -4,8 +4,8 @@
 /// There are two ways to a name. The lookup service (`LookupKey`) is asked by its first index. The next index is asked
 /// where nobody answers, or with something that is not believed, and beside one that has not answered after
 /// `hedgeTime`; whoever lies about an index cannot hide a host for longer. Where Tor knows no such service the host
-/// does not want to be found. Acquaintances are asked at the same time, and once more after `roundTime`; after that time
-/// again nobody waits for them.
+/// does not want to be found. Acquaintances are asked at the same time, and once more after `roundTime`; after that
+/// time again nobody waits for them.
 ///
 /// All is bounded: the number of searches and of questions at the same time, the number of questions and of rounds a
 /// minute, and the addresses that were not found, which are not searched for again for a while.
@@ -14,13 +14,13 @@ struct NameSearches {
   static let limit = 20
   /// The greatest number of questions to the lookup service a minute.
   static let questionsPerMinute = 60
-  /// The longest time that a search takes, without the dials to names that were told, and that a packet waits for it and
-  /// for them.
+  /// The longest time that a search takes, without the dials to names that were told, and that a packet waits for it
+  /// and for them.
   static let patience = Duration.seconds(30)
   /// The longest time for which a search waits for such a dial: longer than Tor may take for one.
   static let trialLimit = Duration.seconds(65)
-  /// The longest time for which it waits for all of them: whoever serves a name that cannot be reached by every index but
-  /// the last hides nobody.
+  /// The longest time for which it waits for all of them: whoever serves a name that cannot be reached by every index
+  /// but the last hides nobody.
   static let trialsLimit = Duration.seconds(65 * 4)
   /// The time after which the next index is asked beside one that has not answered.
   static let hedgeTime = Duration.seconds(8)
@@ -75,7 +75,8 @@ struct NameSearches {
     }
   }
 
-  /// Whether the lookup service is asked. Acquaintances are in any case. Searches that have begun ask it no more, either.
+  /// Whether the lookup service is asked. Acquaintances are in any case. Searches that have begun ask it no more,
+  /// either.
   var asksLookupService: Bool {
     didSet {
       if !asksLookupService { for index in searches.indices { searches[index].nextLookUp = .distantFuture } }
@@ -260,7 +261,7 @@ struct NameSearches {
     oldestMisses.removeFirst(missLimit / 2)
   }
 
-  /// Returns the time for which an address is not searched for again after it was not found so many times, none of which
-  /// is long after the one before.
+  /// Returns the time for which an address is not searched for again after it was not found so many times, none of
+  /// which is long after the one before.
   static func pause(afterMisses count: Int) -> Duration { count < 3 ? .seconds(60) : .seconds(600) }
 }

@@ -114,8 +114,8 @@ extension NameTable {
     }
   }
 
-  /// Learns a name again that was remembered from a run before, for as long as it was still to keep its address. Whatever
-  /// is known already stays.
+  /// Learns a name again that was remembered from a run before, for as long as it was still to keep its address.
+  /// Whatever is known already stays.
   mutating func restore(
     _ name: OnionName, from source: Source, isReached: Bool, remaining: Duration, at now: Instant
   ) {

@@ -2,10 +2,10 @@
 ///
 /// Learned names never displace those that come from this host, and are kept apart from them. A learned name makes way
 /// to one from a better source, and while it is valid to no other, unless the last dial to it failed, or it is the mere
-/// claim of a circuit that is closed and it was never reached. A name that Tor cannot dial is not learned. Learned names
-/// are bounded, and names that were never reached have a bound of their own, so that a crowd of names that nobody ever
-/// dialled displaces only itself: first the names whose circuits are closed make room, the longest closed first, and
-/// then the name that was confirmed longest ago.
+/// claim of a circuit that is closed and it was never reached. A name that Tor cannot dial is not learned. Learned
+/// names are bounded, and names that were never reached have a bound of their own, so that a crowd of names that nobody
+/// ever dialled displaces only itself: first the names whose circuits are closed make room, the longest closed first,
+/// and then the name that was confirmed longest ago.
 ///
 /// The names of the hosts file stay in the table of the file, which all identities share. What peers say of themselves
 /// is kept beside it.

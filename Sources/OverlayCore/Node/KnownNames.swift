@@ -1,5 +1,5 @@
-/// What is known of names, for those who ask the daemon: this host's own, those of permanent peers, and those that a node
-/// has learned.
+/// What is known of names, for those who ask the daemon: this host's own, those of permanent peers, and those that a
+/// node has learned.
 public struct KnownNames: LocalNames {
   /// The names of this host's identities.
   public var own: [OnionName]

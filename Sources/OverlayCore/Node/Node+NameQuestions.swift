@@ -10,12 +10,15 @@ extension Node {
   /// The number of names that this identity knows, its own among them. It looks at every name that the operator gave.
   public var knownNameCount: Int { names.count + 1 }
 
-  /// Returns the name of an address that can be dialled; `nil` if none is known, or its own claim is all that is known of
-  /// it.
+  /// Returns the name of an address that can be dialled; `nil` if none is known, or its own claim is all that is known
+  /// of it.
   public func known(at address: IPv6Address, _ now: Instant) -> KnownName? {
     if address == settings.name.address { return knownOwnName }
-    guard let name = names.diallable(at: address, now), !names.isStranger(name) else { return nil }
-    return names.known(at: address, now)
+    if let name = names.diallable(at: address, now), !names.isStranger(name) { return names.known(at: address, now) }
+    // Circuits stay when a name is forgotten.
+    return peers.reachedName(at: address).map {
+      KnownName(name: $0, source: .keepalive, isReached: true, age: .zero, expiry: .zero)
+    }
   }
 
   /// Returns the name of an address, and begins to search for it if it is not known, or if its own claim is all that is
@@ -24,6 +27,8 @@ extension Node {
     _ address: IPv6Address, turn: inout Turn<Device>
   ) -> Resolution {
     if let known = known(at: address, turn.now) { return .known(known) }
+    // It is found out already whether there is somebody.
+    if peers.isDialling(address) { return .searching }
     defer { tellUnresolved(turn: &turn) }
     let mayAsk = peers.maySearchNow(at: turn.now)
     let claimed = names.name(of: address).flatMap { names.hasFailed($0) ? $0 : nil }

@@ -27,9 +27,9 @@ extension Node {
     return true
   }
 
-  /// Returns the name that peers are told of an address. Of blocked peers nobody is told, nor of those that only whoever
-  /// has a key can find. What the operator named is known to all identities, and told by the first alone: whoever heard
-  /// the same of two would know that they are one host's.
+  /// Returns the name that peers are told of an address. Of blocked peers nobody is told, nor of those that only
+  /// whoever has a key can find. What the operator named is known to all identities, and told by the first alone:
+  /// whoever heard the same of two would know that they are one host's.
   private func told(_ address: IPv6Address, at now: Instant) -> AcquaintanceServer.KnownName? {
     if address == settings.name.address { return .init(name: settings.name, isLocal: true) }
     guard !peers.isBlocked(address), let (name, isLocal) = names.tellable(at: address, now),

@@ -1,5 +1,6 @@
 /// The scrubber takes out of packets what tells one kernel from another: habits by which a peer could recognise a host
-/// that Tor hides. It changes a packet in place, takes no memory, and leaves right checksums right and wrong ones wrong.
+/// that Tor hides. It changes a packet in place, takes no memory, and leaves right checksums right and wrong ones
+/// wrong.
 ///
 ///     field                                          what becomes of it
 ///     flow label of IPv6                             0: it is a hash with a secret of the kernel's
@@ -12,8 +13,8 @@
 ///
 /// The clock is the worst of them: its skew is one machine's alone. TCP's timestamps tell it (RFC 7323) once both sides
 /// have asked for them. So neither question nor answer passes, in either direction: what a peer pretends to have heard
-/// would be believed. Multipath TCP, which tells a host's other addresses (RFC 8684 section 3.4.1), is agreed upon in the
-/// same way.
+/// would be believed. Multipath TCP, which tells a host's other addresses (RFC 8684 section 3.4.1), is agreed upon in
+/// the same way.
 ///
 /// A hop limit is never raised, so that what goes in circles ends and traceroute finds its way. The identifications of
 /// IPv6's fragments stay: kernels draw them at random (RFC 7739).
@@ -56,8 +57,8 @@ struct Scrubber {
     IPv4Header.complete(header)
   }
 
-  /// Takes the options out of a packet that may be a part of TCP's handshake, whoever sends it. It returns false for one
-  /// that could hide them: the first fragment of a segment whose header is not whole.
+  /// Takes the options out of a packet that may be a part of TCP's handshake, whoever sends it. It returns false for
+  /// one that could hide them: the first fragment of a segment whose header is not whole.
   static func scrubHandshake(_ packet: PacketView, _ offload: OffloadHeader = .none) -> Bool {
     guard case .whole(let upper) = packet.upper, upper.nextHeader == NextHeader.tcp else { return true }
     let segment = UnsafeMutableRawBufferPointer(rebasing: packet.memory[upper.offset...])

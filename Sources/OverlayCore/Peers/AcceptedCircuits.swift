@@ -7,11 +7,11 @@
 ///
 /// A circuit of a known peer is established at once. A stranger's established circuit makes room for it, or else it
 /// uses a place of the newcomers. Past `mostOfPeer` circuits of one peer another circuit of the same peer makes room,
-/// so that whoever claims its name displaces nobody else, and none that has proven to be the peer's. A claim that is not
-/// proven displaces no stranger that has shown who it is. A stranger's circuit is established if a place is free, or, at
-/// a rate of one a second, by displacing another stranger's; otherwise it stays a newcomer. A call displaces a known
-/// peer's circuit only if there is no other, and at the same rate. Of two established circuits chosen at random the one
-/// that was silent for longer makes room.
+/// so that whoever claims its name displaces nobody else, and none that has proven to be the peer's. A claim that is
+/// not proven displaces no stranger that has shown who it is. A stranger's circuit is established if a place is free,
+/// or, at a rate of one a second, by displacing another stranger's; otherwise it stays a newcomer. A call displaces a
+/// known peer's circuit only if there is no other, and at the same rate. Of two established circuits chosen at random
+/// the one that was silent for longer makes room.
 ///
 /// Circuits whose callers have not shown who they are have places of their own number besides (`NodeBounds.unproven`),
 /// of which established strangers take half at most, and claims of known peers with them three quarters: past that a

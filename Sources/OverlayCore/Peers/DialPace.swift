@@ -85,9 +85,9 @@ struct DialPace {
     hasExtraAttempt = lastExtraAttempt.map { $0 + DialPace.window <= now } ?? true
   }
 
-  /// Notes that somebody claims to be the peer, which permits an attempt at once, once in a window, so that the peer can
-  /// prove it. Whoever it is: the failures stay, and with them the length of the next pause. A peer that has proven to
-  /// be there since the last claim may have started anew: it permits one more, within the limits of any attempt. It
+  /// Notes that somebody claims to be the peer, which permits an attempt at once, once in a window, so that the peer
+  /// can prove it. Whoever it is: the failures stay, and with them the length of the next pause. A peer that has proven
+  /// to be there since the last claim may have started anew: it permits one more, within the limits of any attempt. It
   /// returns whether an attempt is permitted.
   mutating func wasClaimed(at now: Instant) -> Bool {
     if let lastClaim, lastClaim + DialPace.window > now {

@@ -4,8 +4,8 @@
 /// A flow is bulk once it has sent what the circuit carries in a second, 256 KiB at the most, more than half of the
 /// circuit's rate permits. While the rate is not known, that is 32 KiB more than 32 KiB a second. What it sends while
 /// packets of it wait earns nothing, so that flows that share a full circuit are bulk, too. A flow is bulk until it was
-/// silent for a second, and nothing of it waits. The table holds `ways` × `sets` flows in sets by hash; past that the flow
-/// of the set that was silent for longest is forgotten, and begins anew.
+/// silent for a second, and nothing of it waits. The table holds `ways` × `sets` flows in sets by hash; past that the
+/// flow of the set that was silent for longest is forgotten, and begins anew.
 struct FlowTable: ~Copyable {
   /// A flow is over after so much silence.
   private static let lifetime = Duration.seconds(10)
@@ -46,9 +46,9 @@ struct FlowTable: ~Copyable {
     case bulk
   }
 
-  /// Counts `bytes` bytes that the flow with this hash sends now. `rate` returns that of the circuit for sparse flows in
-  /// bytes per second; `nil` if it is not known. `isWaiting` tells whether packets of the flow wait to be sent, which is asked
-  /// with whether the flow is bulk.
+  /// Counts `bytes` bytes that the flow with this hash sends now. `rate` returns that of the circuit for sparse flows
+  /// in bytes per second; `nil` if it is not known. `isWaiting` tells whether packets of the flow wait to be sent,
+  /// which is asked with whether the flow is bulk.
   mutating func note(
     _ hash: UInt32, bytes: Int, rate: () -> Double?, at now: Instant, isWaiting: (_ isBulk: Bool) -> Bool
   ) -> Verdict {

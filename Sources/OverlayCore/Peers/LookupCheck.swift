@@ -30,8 +30,8 @@ struct LookupCheck {
 
   /// The mean time between two checks.
   let interval: Duration
-  /// The greatest index that Tor serves at this host's word; `nil` if it does so by torrc, where nobody knows. Where Tor
-  /// serves a name, and tells no reason why it is not reached, somebody else has made it useless.
+  /// The greatest index that Tor serves at this host's word; `nil` if it does so by torrc, where nobody knows. Where
+  /// Tor serves a name, and tells no reason why it is not reached, somebody else has made it useless.
   private(set) var served: UInt8?
   /// What was found last.
   private(set) var finding = LookupFinding.unknown

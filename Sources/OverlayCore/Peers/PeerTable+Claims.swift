@@ -90,8 +90,8 @@ extension PeerTable {
   mutating func judgeCalls(
     names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
-    // A peer that is dialled to prove a claim may take the place of a circuit, and with it the last that is known of its
-    // caller.
+    // A peer that is dialled to prove a claim may take the place of a circuit, and with it the last that is known of
+    // its caller.
     let circuits = peers.indices.flatMap { peers[$0].incoming }
     for circuit in circuits {
       guard let address = call(circuit)?.sender.claimedAddress else { continue }

@@ -47,8 +47,8 @@ extension PeerTable {
     if isAgain || !claim.hasExtensions { sendEchoProof(to: peer, streams: &streams, out: &out, at: now) }
   }
 
-  /// Dials whoever claims to be a peer, so that it can prove it: at most once in 30 s for each name, and once more after
-  /// each proof.
+  /// Dials whoever claims to be a peer, so that it can prove it: at most once in 30 s for each name, and once more
+  /// after each proof.
   mutating func callBack(
     _ name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) {
@@ -176,8 +176,8 @@ extension PeerTable {
     }
   }
 
-  /// Returns whether a packet of a circuit that claims to be of a peer is the reply to an echo request to that peer. The
-  /// circuit is the peer's then.
+  /// Returns whether a packet of a circuit that claims to be of a peer is the reply to an echo request to that peer.
+  /// The circuit is the peer's then.
   mutating func takesProof(
     _ packet: PacketView, on circuit: CircuitIdentifier, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant

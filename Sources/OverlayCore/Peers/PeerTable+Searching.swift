@@ -1,12 +1,17 @@
 /// Names that nobody has told are searched for, while the packets for them wait as they do while a peer is dialled.
 extension PeerTable {
-  /// Returns the peer with this address, whose name is searched for; `nil` if it is not, because it was not found a
-  /// short time ago, because too much is searched for, or because no host can have the address.
+  /// Returns the peer with this address, whose name is searched for; `nil` if it is not, because there is a circuit to
+  /// it, because it was not found a short time ago, because too much is searched for, or because no host can have the
+  /// address.
   mutating func search(
     for address: IPv6Address, disproved: OnionName? = nil, names: inout NameTable, streams: inout Streams,
     out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
-    if searches.count > 0, let peer = peers.find(address), peers[peer].isResolving { return peer }
+    if let peer = peers.find(address) {
+      if searches.count > 0, peers[peer].isResolving { return peer }
+      // It was dialled, and so it has a name, though the operator may have had that forgotten.
+      if peers[peer].hasCircuit { return nil }
+    }
     guard maySearchNow(at: now), canBeFound(address),
       searches.begin(address, disproved: disproved, at: now)
     else { return nil }
@@ -20,8 +25,8 @@ extension PeerTable {
   }
 
   /// Returns the peer with the address of this name, for which another name is searched for, because the name was never
-  /// reached, and cannot be dialled now: anybody can claim one, again and again, that nobody has the key of. It is `nil`
-  /// where the name is not in doubt, or nothing may be searched for.
+  /// reached, and cannot be dialled now: anybody can claim one, again and again, that nobody has the key of. It is
+  /// `nil` where the name is not in doubt, or nothing may be searched for.
   mutating func search(
     insteadOf name: OnionName, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> PeerSlots.Index? {
@@ -29,6 +34,16 @@ extension PeerTable {
     return search(
       for: name.address, disproved: names.hasFailed(name) ? name : nil, names: &names, streams: &streams, out: &out,
       at: now)
+  }
+
+  /// Returns the name of the peer with this address if a circuit to it is open; otherwise `nil`.
+  func reachedName(at address: IPv6Address) -> OnionName? {
+    peers.find(address).flatMap { peers[$0].sparse.open == nil ? nil : peers[$0].name }
+  }
+
+  /// Whether a first circuit to the peer with this address is being built.
+  func isDialling(_ address: IPv6Address) -> Bool {
+    peers.find(address).map { peers[$0].hasCircuit && peers[$0].sparse.open == nil } ?? false
   }
 
   /// Forgets which addresses were not found.

@@ -22,8 +22,8 @@ struct Backpressure {
   /// The time at which the owner has to check that bytes are still taken; the distant future for none.
   private(set) var deadline = Instant.distantFuture
 
-  /// Returns whether so much waits that the device may have to: `threshold` bytes, or half of the memory that a queue may
-  /// take.
+  /// Returns whether so much waits that the device may have to: `threshold` bytes, or half of the memory that a queue
+  /// may take.
   static func isPassed(by bytes: Int, memory: Int) -> Bool {
     bytes >= threshold || memory >= FlowQueue.memoryLimit / 2
   }

@@ -16,9 +16,16 @@ struct BulkQueue: ~Copyable {
   /// The number of circuits for bulk.
   private(set) var laneCount = 0
 
-  /// The most memory of the store that its packets take, in bytes: for each circuit twice as much as one has for itself,
-  /// or what a flow that begins sends before it can have been told to slow down would not fit.
-  var memoryLimit: Int { 4 * FlowQueue.memoryLimit * max(1, laneCount) }
+  /// The memory of the store that its packets may take, in bytes: for each circuit twice as much as one has for itself,
+  /// because otherwise there is no room for what a flow that begins sends before it can have been told to slow down.
+  var memoryLimit: Int { 2 * FlowQueue.memoryLimit * max(1, laneCount) }
+
+  /// The same where its circuits take so many bytes per second together: up to twice as much where it would be full
+  /// before it has stood for long enough to be marked.
+  func memoryLimit(at rate: Double) -> Int {
+    let needed = rate * (BulkQueue.pace.target + BulkQueue.pace.interval).seconds * 2
+    return max(memoryLimit, Int(min(needed, Double(2 * memoryLimit))))
+  }
 
   /// The circuits that take from it now, in the order in which they are asked.
   private(set) var takers: [CircuitIdentifier] = []

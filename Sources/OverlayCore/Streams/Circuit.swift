@@ -193,15 +193,15 @@ struct Circuit: ~Copyable {
     batch.popWhole(store: &store) ?? queue.popAny(store: &store)
   }
 
-  /// Returns how long a queue may stand from which this circuit takes: longer than `least` where it is slow. A round trip
-  /// takes `waiting` longer than it does without what waits.
+  /// Returns how long a queue may stand from which this circuit takes: longer than `least` where it is slow. A round
+  /// trip takes `waiting` longer than it does without what waits.
   func pace(_ least: ControlledDelay.Pace, waiting: Duration = .zero, at now: Instant) -> ControlledDelay.Pace {
     let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
     return ControlledDelay.Pace(target: target, interval: max(least.interval + waiting, target * 2))
   }
 
-  /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`. `isLeft` tells whether there
-  /// is more to write.
+  /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`. `isLeft` tells whether
+  /// there is more to write.
   mutating func wrote(_ taken: Int, of offered: Int, isLeft: Bool, at now: Instant) {
     isBlocked = taken < offered
     if taken > 0 { lastProgress = now }
@@ -215,8 +215,8 @@ struct Circuit: ~Copyable {
     }
   }
 
-  /// Returns how a packet is to be cut for circuits of so many bytes per second; `nil` for those that take everything. A
-  /// peer that takes super-packets gets IPv6 ones uncut, as long as a circuit sends one in less than
+  /// Returns how a packet is to be cut for circuits of so many bytes per second; `nil` for those that take everything.
+  /// A peer that takes super-packets gets IPv6 ones uncut, as long as a circuit sends one in less than
   /// `Circuit.frameTime`.
   static func segmentation(
     of packet: PacketView, _ offload: OffloadHeader, takesSuperPackets: Bool, rate: Double?

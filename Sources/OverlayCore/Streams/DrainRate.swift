@@ -30,8 +30,8 @@ struct DrainRate {
     return .seconds(Double(bytes) / rate)
   }
 
-  /// Notes that the circuit took so many bytes. `isBlocked` says that it would take no more, and `hasMore` that there is
-  /// more for it, so that the measurement goes on.
+  /// Notes that the circuit took so many bytes. `isBlocked` says that it would take no more, and `hasMore` that there
+  /// is more for it, so that the measurement goes on.
   mutating func took(_ bytes: Int, isBlocked: Bool, hasMore: Bool = false, at now: Instant) {
     guard let start = windowStart else {
       if isBlocked { begin(at: now) }

@@ -1,8 +1,8 @@
 /// Decides when a peer's bulk flows get one more circuit.
 ///
 /// Circuits cost relays memory and time, so none is built for a transfer that has not moved `leastBytes`. The first one
-/// leaves the other circuit to sparse flows. One more is built only while all that there are have more to send than they
-/// take, and as long as the last one that was added brought a fifth more.
+/// leaves the other circuit to sparse flows. One more is built only while all that there are have more to send than
+/// they take, and as long as the last one that was added brought a fifth more.
 struct LaneGrowth {
   /// A transfer has moved so many bytes before another circuit is built for its speed.
   static let leastBytes = 1_000_000

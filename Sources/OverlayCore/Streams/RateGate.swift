@@ -14,8 +14,8 @@ struct RateGate {
   private static let turnTime = 0.01
   /// The range of a turn in bytes.
   private static let turns = 2_048...65_536
-  /// The usual length of a packet in bytes. Where packets have a ceiling, a turn is as many bytes as its packets of this
-  /// length have: packets are counted only after they were read, and a turn may bring many short ones.
+  /// The usual length of a packet in bytes. Where packets have a ceiling, a turn is as many bytes as its packets of
+  /// this length have: packets are counted only after they were read, and a turn may bring many short ones.
   private static let usualPacket = 1_500
   /// The shortest time between two looks at those who wait.
   private static let step = Duration.milliseconds(1)

@@ -29,6 +29,7 @@ extension SendQueues {
   /// Removes a bulk queue that no circuit takes from. Its packets wait until a circuit is built.
   mutating func removeBulk(_ bulk: Int, waiting: inout PacketQueue, out: inout Outbox) {
     var gone = bulks.remove(bulk)
+    bulkDeadlines.cancel(bulk)
     backpressure.end(.bulk(bulk))
     while let slot = gone.queue.popAny(store: &store) {
       out.counters[.queueFull] += UInt64(waiting.append(slot, store: &store))

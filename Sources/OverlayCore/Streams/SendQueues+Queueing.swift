@@ -40,8 +40,8 @@ extension SendQueues {
     }
   }
 
-  /// Returns the bytes per second by which packets are cut for a bulk queue: those of the slowest circuit that takes from
-  /// it; `nil` where none need be cut.
+  /// Returns the bytes per second by which packets are cut for a bulk queue: those of the slowest circuit that takes
+  /// from it; `nil` where none need be cut.
   private func leastRate(of bulk: Int, at now: Instant) -> Double? {
     var least: Double?
     for circuit in bulks[bulk].takers {
@@ -119,7 +119,8 @@ extension SendQueues {
     _ slot: PacketStore.Slot, inBulk bulk: Int, isBound: Bool, out: inout Outbox, at now: Instant
   ) {
     let flow = store[slot].flow
-    let limit = min(bulks[bulk].memoryLimit, share(of: bulks[bulk].queue.memory + store.size(of: slot)))
+    let memory = bulks[bulk].queue.memory + store.size(of: slot)
+    let limit = min(memoryLimit(of: bulk, holding: memory, at: now), share(of: memory))
     let dropped = bulks[bulk].queue.append(
       slot, flow: flow, isBound: isBound, limit: limit, at: now, store: &store)
     out.counters[.queueFull] += UInt64(dropped)
@@ -128,15 +129,39 @@ extension SendQueues {
     requestFlush(owner, out: &out)
   }
 
+  /// Returns the most memory of the store that a bulk queue takes, which would hold `memory` bytes.
+  private func memoryLimit(of bulk: Int, holding memory: Int, at now: Instant) -> Int {
+    let limit = bulks[bulk].memoryLimit
+    guard memory > limit else { return limit }
+    let takers = bulks[bulk].takers
+    // For circuits that are faster than Tor's the device waits; those that have just stopped get no more.
+    let isOrdinary = takers.allSatisfy { !circuits[$0].isBoundless(at: now) }
+    let isTaking = takers.contains { now - circuits[$0].lastProgress < Backpressure.patience * 4 }
+    let rate = rate(of: takers, at: now)
+    let needed = isOrdinary && isTaking && rate.isFinite ? bulks[bulk].memoryLimit(at: rate) : limit
+    // Nothing is dropped because a rate has fallen: senders are marked, and the queue gets shorter.
+    return max(needed, min(bulks[bulk].queue.memory, 2 * limit))
+  }
+
   /// Asks the shell to write to the first circuit that may take from a bulk queue and is not full: to all of them where
   /// ceilings decide whose turn it is.
   mutating func requestFlush(of bulk: Int, out: inout Outbox, at now: Instant) {
     for circuit in bulks[bulk].takers {
       let isFull = circuits[circuit].awaitsSocket
       if !isFull { requestFlush(circuit, out: &out) }
-      // Of a fast circuit the socket takes the packet before another circuit could.
-      if isFull ? circuits[circuit].isBoundless(at: now) : !sending.isActive { return }
+      guard isFull ? takesSoon(circuit, at: now) : !sending.isActive else { continue }
+      // The others are asked if it does not.
+      if isFull, bulks[bulk].takers.count > 1 {
+        bulkDeadlines.schedule(bulk, at: circuits[circuit].lastProgress + Backpressure.patience)
+      }
+      return
     }
+  }
+
+  /// Returns whether the socket of a full circuit takes a packet before another circuit could: that of a fast one does,
+  /// unless it has just stopped.
+  func takesSoon(_ circuit: CircuitIdentifier, at now: Instant) -> Bool {
+    circuits[circuit].isBoundless(at: now) && now - circuits[circuit].lastProgress < Backpressure.patience
   }
 
   /// Begins to watch whether a circuit takes bytes, because it has some to send now.

@@ -107,7 +107,7 @@ extension SendQueues {
     guard bulks[bulk].takes(lane.number) else { return }
     if backpressure.cause == .bulk(bulk) { noteBacklog(of: .bulk(bulk), at: now) }
     let stands = !bulks[bulk].queue.isEmpty
-    let isFull = stands && !bulks[bulk].takers.contains { circuits[$0].isBoundless(at: now) }
+    let isFull = stands && !bulks[bulk].takers.contains { takesSoon($0, at: now) }
     bulks[bulk].growth.note(stands: stands, isFull: isFull, at: now)
     if stands, circuits[circuit].awaitsSocket { requestFlush(of: bulk, out: &out, at: now) }
   }

@@ -1,6 +1,6 @@
 /// Send queues hold the circuits, the packets that wait for them, and the store that these packets lie in. They cut
-/// packets, queue them, and hand them to whoever writes. They also keep what concerns several circuits: the bulk queues,
-/// and what the device waits for.
+/// packets, queue them, and hand them to whoever writes. They also keep what concerns several circuits: the bulk
+/// queues, and what the device waits for.
 ///
 /// Each queue is bounded by its share of the free memory of the store. A packet without room is dropped and counted
 /// (`queueFull`).
@@ -28,6 +28,8 @@ struct SendQueues: ~Copyable {
   var reserve: Int
   // By the circuit's slot: the time at which it has taken nothing for too long.
   var deadlines = DeadlineQueue()
+  // By the bulk queue's number: the time at which other circuits are asked to take what a fast one should have.
+  var bulkDeadlines = DeadlineQueue()
   let runs = WriteRuns()
 
   /// Makes queues without circuits, with `packetBytes` bytes for packets, of which `reserve` are left to packets that
@@ -51,7 +53,7 @@ struct SendQueues: ~Copyable {
 
   /// The time at which `advance` has to be called next.
   var nextDeadline: Instant {
-    min(deadlines.earliest, backpressure.deadline, sending.nextDeadline)
+    min(deadlines.earliest, bulkDeadlines.earliest, backpressure.deadline, sending.nextDeadline)
   }
 
   /// Changes the ceilings of what goes to circuits.
@@ -66,6 +68,9 @@ struct SendQueues: ~Copyable {
   mutating func advance(to now: Instant, out: inout Outbox) -> CircuitIdentifier? {
     while let circuit = sending.next(at: now) { requestFlush(circuit, out: &out) }
     if let cause = backpressure.due(at: now) { noteBacklog(of: cause, at: now) }
+    while let bulk = bulkDeadlines.popDue(at: now) {
+      if !bulks[bulk].queue.isEmpty { requestFlush(of: bulk, out: &out, at: now) }
+    }
     while let slot = deadlines.popDue(at: now) {
       guard let circuit = circuits.identifier(inSlot: slot), isStuck(circuit) else { continue }
       let due = circuits[circuit].lastProgress + SendQueues.stallTimeout

@@ -26,8 +26,8 @@ extension Streams {
 
   // MARK: - Bulk queues
 
-  /// Returns the bytes per second that a circuit that takes from a bulk queue takes, or else one that may; `nil` if that
-  /// is not known, or if they take everything.
+  /// Returns the bytes per second that a circuit that takes from a bulk queue takes, or else one that may; `nil` if
+  /// that is not known, or if they take everything.
   func rate(of circuit: CircuitIdentifier, orBulk bulk: Int, at now: Instant) -> Double? {
     if let rate = self[circuit].rate.bytesPerSecond(at: now) { return rate }
     for other in queues.bulks[bulk].takers {

@@ -83,8 +83,8 @@ struct LaneStage {
   }
 
   /// Keeps the circuits full for so long with a flow that may be spread: those for bulk take `rates` bytes a second, in
-  /// the order in which they were dialled, further ones as much as the last, and the first circuit everything. It returns
-  /// the numbers of the segments that were sent.
+  /// the order in which they were dialled, further ones as much as the last, and the first circuit everything. It
+  /// returns the numbers of the segments that were sent.
   @discardableResult
   func keepFull(
     _ host: FakeHost, for duration: Duration, _ rates: [Int] = [200_000], from start: Int = 0
@@ -105,7 +105,8 @@ struct LaneStage {
     return start..<number
   }
 
-  /// A host with so many circuits to Bob, who restores order. They take everything, and nothing is known of their rates.
+  /// A host with so many circuits to Bob, who restores order. They take everything, and nothing is known of their
+  /// rates.
   func grown(to count: Int) throws -> FakeHost {
     let host = try connected(circuits: count, restoresOrder: true)
     keepFull(host, for: .seconds(2 * count))

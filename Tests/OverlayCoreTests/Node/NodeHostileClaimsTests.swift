@@ -178,8 +178,8 @@ struct NodeHostileClaimsTests {
     return start(authentication, peers: peers, circuitLimit: 4, seed: seed)
   }
 
-  /// Takes all places: by calls that tell nothing but an address, one of them bob's, and by the circuit to another peer.
-  /// Bob can be dialled from now on.
+  /// Takes all places: by calls that tell nothing but an address, one of them bob's, and by the circuit to another
+  /// peer. Bob can be dialled from now on.
   private func fill(_ host: FakeHost) throws {
     world.outcomes["\(bob.name)"] = .silence
     for address in try [bob.address, OnionName.sample(4).address, OnionName.sample(5).address] {

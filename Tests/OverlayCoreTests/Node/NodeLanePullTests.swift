@@ -34,6 +34,35 @@ struct NodeLanePullTests: LaneTesting {
     #expect(host.count(.queueAged) + host.count(.queueFull) == 0)
   }
 
+  @Test("a circuit that took everything and has just stopped keeps nothing from the others")
+  func stopped() throws {
+    let host = try stage.grown(to: 3)
+    // Both take more than any of Tor's.
+    stage.keepFull(host, for: .seconds(1), [30_000_000], from: 100_000)
+    let isFast = circuits[1].diallerIdentifier.map { host.node.streams[$0].isBoundless(at: world.now) }
+    #expect(isFast == true)
+    circuits[2].room = .max
+    world.settle()
+    circuits[1].room = 0
+    let before = circuits[2].arrived.count
+    for number in 200_000..<200_100 {
+      world.send(stage.segment(99, number), from: host)
+      world.pass(.milliseconds(10))
+    }
+    #expect(circuits[2].arrived.count - before > 90 * 1_200)
+    // Nothing more has to come for that.
+    circuits[1].room = .max
+    stage.keepFull(host, for: .seconds(1), [30_000_000], from: 300_000)
+    circuits[2].room = .max
+    world.settle()
+    circuits[1].room = 0
+    let (sent, bulk) = (circuits[2].arrived.count, host.node.peer(bob).flatMap { host.node.peers.peers[$0].bulkQueue })
+    for number in 400_000..<400_050 { world.queue(stage.segment(99, number), from: host) }
+    world.pass(.milliseconds(100))
+    let isLeft = bulk.map { !host.node.streams.queues.bulks[$0].queue.isEmpty }
+    #expect(isLeft == false && circuits[2].arrived.count > sent)
+  }
+
   @Test("between two hosts the device gets a spread flow in order, and nothing is lost", arguments: [1, 4, 10])
   func inOrder(_ ratio: Int) throws {
     let host = world.start(FakeHost(alice, circuitsPerPeer: 3), knowing: [bob])

@@ -36,6 +36,21 @@ struct NodeSearchTests {
     #expect(host.node.streams.count == 1)
   }
 
+  @Test("a peer that is reached is not searched for when its name was forgotten, and says it")
+  func forgotten() {
+    let (host, other) = (asking(), world.start(FakeHost(carol)))
+    world.lookUpServices[name(0)] = line(carol)
+    world.send(host.packet(to: carol.address), from: host)
+    let isForgotten = host.node.forgetName(at: carol.address)
+    host.want(carol.address, at: world.now)
+    world.settle()
+    let isUp = host.node.peer(carol).map { host.node.peers.peers[$0].state == .up }
+    let known = host.node.known(at: carol.address, world.now)?.name
+    #expect(isForgotten && isUp == true && known == carol)
+    #expect(host.lookUps.count == 1)
+    #expect(other.takeDelivered().count == 1)
+  }
+
   @Test("each question has a user of its own at Tor, and the port of all circuits")
   func isolated() {
     let host = asking()

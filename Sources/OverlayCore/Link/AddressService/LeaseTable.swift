@@ -77,8 +77,8 @@ struct LeaseTable {
   /// Returns whether `address` may be handed out.
   func contains(_ address: IPv6Address) -> Bool { index(of: address) != nil }
 
-  /// Returns the only station that may have `address` now: configuration keeps it for that, or it is leased to it. It is
-  /// `nil` if any may.
+  /// Returns the only station that may have `address` now: configuration keeps it for that, or it is leased to it. It
+  /// is `nil` if any may.
   func station(of address: IPv6Address, at now: Instant) -> MACAddress? {
     guard let index = index(of: address) else { return nil }
     if let kept = entries[index].reservation { return kept }

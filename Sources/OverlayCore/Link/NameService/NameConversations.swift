@@ -1,10 +1,11 @@
-/// The conversations of DNS over TCP with hosts of a LAN (RFC 7766): as much of TCP (RFC 9293) as answers questions that
-/// come in order, and no more.
+/// The conversations of DNS over TCP with hosts of a LAN (RFC 7766): as much of TCP (RFC 9293) as answers questions
+/// that come in order, and no more.
 ///
-/// What a client has sent once and got no answer to, it sends again, and is then answered again: nothing here waits
-/// for a clock, and what comes before its turn waits for that, too, the first segment's included. A handshake is
-/// remembered in its sequence number alone (RFC 4987 section 3.6), so that a flood of them takes no memory. There are at most 64 conversations, 8 of them with one station; the one that was silent for longest
-/// makes room. One that was silent for ten seconds is over.
+/// What a client has sent once and got no answer to, it sends again, and is then answered again: nothing here waits for
+/// a clock, and what comes before its turn waits for that, too, the first segment's included. A handshake is remembered
+/// in its sequence number alone (RFC 4987 section 3.6), so that a flood of them takes no memory. There are at most 64
+/// conversations, 8 of them with one station; the one that was silent for longest makes room. One that was silent for
+/// ten seconds is over.
 struct NameConversations {
   /// Who is at the other end.
   struct Client: Equatable {

@@ -1,9 +1,9 @@
-/// Limits how often each station of a LAN is served, so that one that asks without end silences itself alone: 400 times at
-/// once, and 200 times a second after that.
+/// Limits how often each station of a LAN is served, so that one that asks without end silences itself alone: 400 times
+/// at once, and 200 times a second after that.
 ///
-/// There are buckets for 64 stations. A new one takes the place of one whose bucket is full again, from which nothing is
-/// lost; where there is none, it shares a bucket of 1,000 a second with all that are not known, which a flood of made-up
-/// stations can empty.
+/// There are buckets for 64 stations. A new one takes the place of one whose bucket is full again, from which nothing
+/// is lost; where there is none, it shares a bucket of 1,000 a second with all that are not known, which a flood of
+/// made-up stations can empty.
 struct StationBuckets {
   static let limit = 64
   static let rate = 200.0

@@ -1,9 +1,6 @@
 /// The packets of a flow that wait for earlier ones, in the order of their sequence numbers, or packets whose turn has
 /// come, in the order in which they leave: a list through the store. The owner gives all of them back to the store.
 struct HeldPackets {
-  /// The greatest number of packets that are looked at to find the place of one.
-  static let mostSteps = 256
-
   private var head = PacketStore.Slot.none
   private var tail = PacketStore.Slot.none
 
@@ -13,10 +10,18 @@ struct HeldPackets {
   /// Whether there are none.
   var isEmpty: Bool { head == .none }
 
-  /// Returns the first packet behind `number`; `nil` if there is none.
-  func first(behind number: UInt32, _ store: borrowing PacketStore) -> PacketStore.Slot? {
-    var slot = head
-    while slot != .none, SequenceSpan.distance(from: number, to: store[slot].sequence) <= 0 { slot = store[slot].next }
+  /// Returns the first packet behind `number`. It looks from `neighbour` on, one of the packets here that is not behind
+  /// it, and from the first on where that is `.none`. It is `nil` if there is none, or none within `steps` packets,
+  /// which get fewer by those that were looked at.
+  func first(
+    behind number: UInt32, near neighbour: PacketStore.Slot, steps: inout Int, _ store: borrowing PacketStore
+  ) -> PacketStore.Slot? {
+    var slot = neighbour == .none ? head : neighbour
+    while slot != .none, SequenceSpan.distance(from: number, to: store[slot].sequence) <= 0 {
+      guard steps > 0 else { return nil }
+      steps -= 1
+      slot = store[slot].next
+    }
     return slot == .none ? nil : slot
   }
 
@@ -24,23 +29,21 @@ struct HeldPackets {
   func firstStart(_ store: borrowing PacketStore) -> UInt32? { head == .none ? nil : store[head].sequence }
 
   /// Inserts a packet behind those whose sequence numbers are not greater. Its place is looked for from `neighbour` on,
-  /// one of the packets here, if it is behind that, and otherwise from the first on. Returns false, and inserts nothing,
-  /// if it is not found within `mostSteps`.
+  /// one of the packets here that is not behind it, and from the first on where that is `.none`. Returns false, and
+  /// inserts nothing, if it is not found within `steps` packets, which get fewer by those that were looked at.
   mutating func insert(
-    _ slot: PacketStore.Slot, near neighbour: PacketStore.Slot, store: inout PacketStore
+    _ slot: PacketStore.Slot, near neighbour: PacketStore.Slot, steps: inout Int, store: inout PacketStore
   ) -> Bool {
     let start = store[slot].sequence
     guard head != .none, SequenceSpan.distance(from: store[tail].sequence, to: start) < 0 else {
       append(slot, store: &store)
       return true
     }
-    let isBehind = neighbour != .none && SequenceSpan.distance(from: store[neighbour].sequence, to: start) >= 0
-    var before = isBehind ? neighbour : .none
-    var next = isBehind ? store[neighbour].next : head
-    var steps = 0
+    var before = neighbour
+    var next = neighbour == .none ? head : store[neighbour].next
     while SequenceSpan.distance(from: store[next].sequence, to: start) >= 0 {
-      guard steps < HeldPackets.mostSteps else { return false }
-      steps += 1
+      guard steps > 0 else { return false }
+      steps -= 1
       before = next
       next = store[next].next
     }

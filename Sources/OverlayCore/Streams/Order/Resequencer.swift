@@ -1,13 +1,13 @@
 /// A resequencer restores the order of TCP flows that peers spread over several circuits: what a circuit brings ahead
-/// of what another still has to bring waits, so that the kernel does not take it for a sign of loss. Nothing in a packet
-/// tells that a flow is spread; its sequence numbers tell what is missing.
+/// of what another still has to bring waits, so that the kernel does not take it for a sign of loss. Nothing in a
+/// packet tells that a flow is spread; its sequence numbers tell what is missing.
 ///
 /// A gap is given up as soon as every circuit of the flow has brought something that was sent later, because what was
 /// dropped before it was sent never comes, and the kernel's own recovery begins with what comes behind the gap. A
-/// circuit belongs to the flow until it has brought nothing of it for a second, or of `flowMemory` bytes; so long a drop
-/// may stay unseen where the flow has just left a circuit. No packet waits for longer than `patience`. A flow holds at most
-/// `flowMemory` bytes, and all of them hold at most `memoryLimit`; past that the flow that has waited for longest gives its
-/// first gap up.
+/// circuit belongs to the flow until it has brought nothing of it for a second, or of `flowMemory` bytes; so long a
+/// drop may stay unseen where the flow has just left a circuit. No packet waits for longer than `patience`. A flow
+/// holds at most half of what is free, and `flowMemory` bytes; all of them hold at most `memoryLimit`. Past that the
+/// flow that has waited for longest gives its first gaps up.
 struct Resequencer: ~Copyable {
   /// When a packet is to be delivered.
   enum Turn {
@@ -21,13 +21,20 @@ struct Resequencer: ~Copyable {
 
   /// The longest time that a packet waits.
   static let patience = Duration.seconds(1)
-  /// The most memory of the store that the packets of one flow take, in bytes. Circuits of 20 Mbit/s each, of which one
-  /// is a second behind the others, need so much.
+  /// The most memory of the store that the packets of one flow take, in bytes: at 100 Mbit/s what comes in 0.25 s.
   static let flowMemory = 4 << 20
+  /// So much of it a flow always has.
+  private static let leastFlowMemory = 1 << 20
   /// The most memory that those of all flows of a daemon take, in bytes.
   static let memoryLimit = 16 << 20
   /// How far a packet may be ahead of those before it, or behind, in bytes. Farther is another flow of the same ports.
   private static let reach = 16 << 20
+  /// With each packet the place of one that waits may be looked for among so many more.
+  static let steps = 64
+  /// It is looked for among so many at the most.
+  static let mostSteps = 4_096
+  /// The number of packets that a flow lets go at once where too much waits.
+  private static let yielded = 64
 
   private var flows: SpreadFlows
   // By the number of the flow: when its packet that waits for longest has waited for long enough, or earlier.
@@ -70,6 +77,7 @@ struct Resequencer: ~Copyable {
       return begin(flow, with: span, on: circuit, at: now)
     }
     flows.mark(flow, circuit, end: span.end, at: now)
+    flows[flow].steps = min(flows[flow].steps + Resequencer.steps, Resequencer.mostSteps)
     let isWaitedFor = !flows[flow].held.isEmpty
     let isLate = isWaitedFor && wasSentAgain(packet, span, flow, store)
     if ahead > 0 {
@@ -140,12 +148,16 @@ struct Resequencer: ~Copyable {
   }
 
   /// Returns whether a packet was sent later than one that waits and stands behind it: it is sent a second time. A
-  /// kernel that has seen its clock drops what tells an earlier one (PAWS, RFC 7323 section 5), so what waits has to come
-  /// first.
-  private func wasSentAgain(
+  /// kernel that has seen its clock drops what tells an earlier one (PAWS, RFC 7323 section 5), so what waits has to
+  /// come first.
+  private mutating func wasSentAgain(
     _ packet: PacketView, _ span: SequenceSpan, _ flow: Int, _ store: borrowing PacketStore
   ) -> Bool {
-    guard let clock = span.clock(of: packet), let next = flows[flow].held.first(behind: span.start, store),
+    guard let clock = span.clock(of: packet) else { return false }
+    let neighbour = flows.neighbour(of: span.start, flow, store)
+    var steps = flows[flow].steps
+    defer { flows[flow].steps = steps }
+    guard let next = flows[flow].held.first(behind: span.start, near: neighbour, steps: &steps, store),
       let waiting = PacketView(store.room(next)), let earlier = SequenceSpan(waiting)?.clock(of: waiting)
     else { return false }
     return SequenceSpan.distance(from: earlier, to: clock) > 0
@@ -197,11 +209,15 @@ struct Resequencer: ~Copyable {
     store.room(slot).copyMemory(from: packet.bytes)
     store[slot].sequence = span.start
     store[slot].queued = now
-    guard flows[flow].held.insert(slot, near: flows.held(by: circuit, flow), store: &store) else {
+    let neighbour = flows.neighbour(of: span.start, flow, store)
+    var steps = flows[flow].steps
+    let isInserted = flows[flow].held.insert(slot, near: neighbour, steps: &steps, store: &store)
+    flows[flow].steps = steps
+    guard isInserted else {
       store.takeBack(slot)
       return false
     }
-    flows.hold(slot, by: circuit, flow)
+    flows.hold(slot, by: circuit, flow, store)
     memory += store.size(of: slot)
     deadlines.schedule(flow, at: now + Resequencer.patience)
     out.counters[.orderHeld] += 1
@@ -211,12 +227,14 @@ struct Resequencer: ~Copyable {
   }
 
   private mutating func keepBounds(_ flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
-    while flows[flow].held.memory > Resequencer.flowMemory {
+    let free = max(0, memoryLimit - memory)
+    let limit = min(Resequencer.flowMemory, max(Resequencer.leastFlowMemory, free / 2))
+    for _ in 0..<Resequencer.yielded where flows[flow].held.memory > limit {
       releaseFirst(of: flow, store: &store, out: &out, at: now)
       settle(flow, store: &store, out: &out, at: now)
     }
     while memory > memoryLimit, let oldest = deadlines.popDue(at: .distantFuture) {
-      releaseFirst(of: oldest, store: &store, out: &out, at: now)
+      for _ in 0..<Resequencer.yielded { releaseFirst(of: oldest, store: &store, out: &out, at: now) }
       settle(oldest, store: &store, out: &out, at: now)
       schedule(oldest, store)
     }

@@ -24,8 +24,8 @@ struct SpreadFlow {
     var end: UInt32 = 0
     /// The time at which it last brought something.
     var lastSeen = Instant(nanoseconds: 0)
-    /// What it brought last of the packets that wait; `.none` for nothing that still waits. What it brings next belongs
-    /// right behind that.
+    /// The last, in their order, of the packets that wait and that it brought; `.none` if that waits no longer. What it
+    /// brings next belongs behind that, and not far.
     var held = PacketStore.Slot.none
   }
 
@@ -39,6 +39,8 @@ struct SpreadFlow {
   var markCount = 0
   /// The packets that wait for earlier ones.
   var held = HeldPackets()
+  /// How many of them may be looked at yet to find the place of another.
+  var steps = 0
 
   /// Makes a record of no flow.
   init() {}

@@ -1,6 +1,6 @@
 /// The TCP flows that come in, each with how far each circuit has brought it. There are at most `ways` × `sets`, in
-/// sets by hash; past that one of the set is forgotten: first one that comes on one circuit alone, and of these the one that
-/// was silent for longest. A flow that is forgotten is only not put in order for a moment.
+/// sets by hash; past that one of the set is forgotten: first one that comes on one circuit alone, and of these the one
+/// that was silent for longest. A flow that is forgotten is only not put in order for a moment.
 struct SpreadFlows: ~Copyable {
   /// The number of circuits of a flow that are known: as many as a peer builds at the most.
   static let markLimit = 8
@@ -17,7 +17,7 @@ struct SpreadFlows: ~Copyable {
 
   private let seed: UInt64
 
-  /// Makes an empty table. It takes 35 KiB from the first flow on. `seed` is random and nobody else's, so that nobody
+  /// Makes an empty table. It takes 44 KiB from the first flow on. `seed` is random and nobody else's, so that nobody
   /// chooses flows that make room for each other.
   init(seed: UInt64) { self.seed = seed }
 
@@ -69,14 +69,28 @@ struct SpreadFlows: ~Copyable {
     self[index].markCount += 1
   }
 
-  /// The packet of the flow that a circuit brought last of those that wait; `.none` for none.
-  func held(by circuit: CircuitIdentifier, _ index: Int) -> PacketStore.Slot {
-    mark(of: index) { $0.circuit == circuit.serial }.flatMap { marks?[$0].held } ?? .none
+  /// Returns the last known packet of the flow that waits and does not stand behind `number`; `.none` if none is known.
+  func neighbour(of number: UInt32, _ index: Int, _ store: borrowing PacketStore) -> PacketStore.Slot {
+    let first = index * SpreadFlows.markLimit
+    var best = (slot: PacketStore.Slot.none, distance: Int.max)
+    for place in first..<first + self[index].markCount {
+      guard let slot = marks?[place].held, slot != .none else { continue }
+      let distance = SequenceSpan.distance(from: store[slot].sequence, to: number)
+      if distance >= 0, distance < best.distance { best = (slot, distance) }
+    }
+    return best.slot
   }
 
   /// Notes that a packet of the flow waits, which a circuit brought.
-  mutating func hold(_ slot: PacketStore.Slot, by circuit: CircuitIdentifier, _ index: Int) {
-    if let place = mark(of: index, where: { $0.circuit == circuit.serial }) { marks?[place].held = slot }
+  mutating func hold(
+    _ slot: PacketStore.Slot, by circuit: CircuitIdentifier, _ index: Int, _ store: borrowing PacketStore
+  ) {
+    guard let marks, let place = mark(of: index, where: { $0.circuit == circuit.serial }) else { return }
+    let last = marks[place].held
+    guard last == .none || SequenceSpan.distance(from: store[last].sequence, to: store[slot].sequence) >= 0 else {
+      return
+    }
+    marks[place].held = slot
   }
 
   /// Notes that a packet of the flow waits no longer.

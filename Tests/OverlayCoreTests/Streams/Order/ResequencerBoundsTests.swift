@@ -19,20 +19,42 @@ struct ResequencerBoundsTests {
     #expect(bench.out.counters[.orderGivenUp] == 1)
   }
 
-  @Test("the place of a packet is looked for behind its circuit's last one, and not without end")
+  @Test("the place of a packet is found near one of its circuit, and not looked for without end among many")
   func steps() {
     var bench = OrderBench()
     bench.bring(1_000, on: 1)
-    let places = 0..<UInt32(HeldPackets.mostSteps + 100)
-    for place in places { bench.bring(4_000 + place * 2_000, on: 2) }
-    let far = [UInt32(HeldPackets.mostSteps - 50), UInt32(HeldPackets.mostSteps + 50)].map { 5_000 + $0 * 2_000 }
-    for start in far { bench.bring(start, on: 3) }
+    let count: UInt32 = 1_500
+    for place in 0..<count { bench.bring(4_000 + place * 2_000, on: 2) }
+    // Whoever brings a run of packets is found again behind the last of them.
+    let run = (0..<400).map { 5_000 + ($0 + 700) * 2_000 as UInt32 }
+    for start in run { bench.bring(start, on: 3) }
     #expect(bench.take() == [1_000])
-    // Another circuit's is not found from the first packet on: all that wait let go before it, and none is lost.
-    bench.bring(far[1] - 2_000, on: 4)
-    let held = (places.map { 4_000 + $0 * 2_000 } + far).sorted()
-    #expect(bench.take() == held + [far[1] - 2_000])
-    #expect(bench.order.memory == 0 && bench.store.lentBytes == 0)
+    // Whoever jumps to and fro is not: all that wait let go before it, and none is lost.
+    var jumps: [UInt32] = []
+    while bench.order.memory > 0, jumps.count < 300 {
+      jumps.append(5_000 + (jumps.count % 2 == 0 ? 600 - UInt32(jumps.count) : UInt32(jumps.count)) * 2_000)
+      bench.bring(jumps[jumps.count - 1], on: 4)
+    }
+    #expect(jumps.count < 300 && bench.order.memory == 0 && bench.store.lentBytes == 0)
+    let taken = bench.take()
+    let all = (0..<count).map { 4_000 + $0 * 2_000 } + run + jumps
+    #expect(taken.sorted() == all.sorted())
+    #expect(taken.last == jumps.last && taken.dropLast().elementsEqual(taken.dropLast().sorted()))
+  }
+
+  @Test("of flows that hold much each leaves half of what is free, and has a mebibyte")
+  func shares() {
+    var bench = OrderBench()
+    let most = UInt32(Resequencer.flowMemory / PacketStore.smallSize)
+    for flow: UInt16 in 1...6 {
+      bench.bring(1_000, on: 1, flow: flow)
+      for index in 0..<most { bench.bring(3_000 + index * 2_000, on: 2, flow: flow) }
+    }
+    #expect(bench.order.memory <= Resequencer.memoryLimit && bench.order.memory > Resequencer.memoryLimit / 2)
+    let before = bench.out.counters[.orderGivenUp]
+    bench.bring(1_000, on: 1, flow: 7)
+    for index in 0..<500 as Range<UInt32> { bench.bring(3_000 + index * 2_000, on: 2, flow: 7) }
+    #expect(bench.out.counters[.orderGivenUp] == before, "a further flow has its mebibyte")
   }
 
   @Test("past the bound of all flows that which waited for longest gives up")
