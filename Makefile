@@ -85,6 +85,8 @@ demo-as-root: all
 # Formatting, layout, and the unit tests built without a warning; nothing of it needs root.
 test-build:
 	$(SWIFT) format lint -s -r Package.swift Sources Tests
+	@# The linter lets comments pass that are too long.
+	! LC_ALL=C.UTF-8 grep -rnE --include='*.swift' '^.{121,}$$' Package.swift Sources Tests | grep -E ':[0-9]+: *//'
 	$(PYTHON) Tests/Layout/check_layout_test.py
 	$(PYTHON) contrib/check-layout OverlayCore
 	$(PYTHON) contrib/check-layout OverlayIO

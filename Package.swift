@@ -11,10 +11,10 @@ let lean: [SwiftSetting] = [
   ]),
 ]
 
-// The program is linked by the toolchain's own lld, whatever linker the system has. It packs the relocations of a program
-// that is loaded anywhere, a twentieth of it, which glibc reads from 2.36 on; an older lld says that it cannot, and does
-// not. Nobody looks for symbols in a program: without a table of them it is a thirtieth smaller. What is relocated is
-// read-only before the first line runs.
+// The program is linked by the toolchain's own lld, whatever linker the system has. It packs the relocations of a
+// program that is loaded anywhere, a twentieth of it, which glibc reads from 2.36 on; an older lld says that it cannot,
+// and does not. Nobody looks for symbols in a program: without a table of them it is a thirtieth smaller. What is
+// relocated is read-only before the first line runs.
 let linking: [LinkerSetting] = [
   .unsafeFlags(
     [

@@ -49,9 +49,14 @@ _CLONE_NEWNET = 0x40000000
 # Names and addresses
 
 
-def onion_name(seed):
+# Tests may run in several processes at the same time: each has names and ports of its own, so that no daemon finds that
+# another one on this host has its name.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+
+
+def onion_name(seed, process=_worker):
     """A valid v3 name (`….onion`) whose key is derived from any value; the same seed gives the same name."""
-    key = hashlib.sha256(f"oncilla test {seed}".encode()).digest()
+    key = hashlib.sha256(f"oncilla test {process} {seed}".encode()).digest()
     return onion_name_of_key(key)
 
 
@@ -81,8 +86,7 @@ def overlay_address(name):
 # Ports and waiting
 
 _ports_given = set()
-# Below the kernel's ephemeral range; processes that share the tests take none of each other's.
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+# Below the kernel's ephemeral range.
 _PORTS = range(15000 + 4000 * _worker, 19000 + 4000 * _worker)
 
 

@@ -112,8 +112,9 @@ def test_no_command_shows_the_status():
     assert (alone.returncode, alone.stderr) == (status.returncode, status.stderr)
 
 
-NAME = onion_name("own")
-PEER = onion_name("peer")
+# What names a test is the same in all processes.
+NAME = onion_name("own", process=0)
+PEER = onion_name("peer", process=0)
 WRONG = [
     (["fly"], ["fly"]),
     (["run", "--fly"], ["--fly"]),
@@ -146,7 +147,7 @@ WRONG = [
     (["run", "--onion", NAME, "--peer", f"::1/{PEER}"], ["--peer"]),
     (["run", "--onion", NAME, "--peer", f"-bad-={PEER}"], ["--peer"]),
     (["run", "--onion", NAME, "--peer", f"two words={PEER}"], ["--peer"]),
-    (["run", "--onion", NAME, "--peer", f"one={PEER}", "--peer", f"one={onion_name('other')}"], ["--peer", "one"]),
+    (["run", "--onion", NAME, "--peer", f"one={PEER}", "--peer", f"one={onion_name('other', process=0)}"], ["--peer", "one"]),
     (["run", "--onion", NAME, "--mode", "ethernet"], ["--mode", "ethernet", "tun or tap"]),
     (["run", "--onion", NAME, "--no-address"], ["--no-address", "--mode tap"]),
     (["run", "--onion", NAME, "--dhcpv6"], ["--dhcpv6", "--mode tap"]),
@@ -222,7 +223,7 @@ def ordinary(tmp_path):
 
 @pytest.mark.parametrize("arguments", [
     ("run",), ("guard", "on"), ("guard", "off"), ("setup",), ("exec", "--", "true"), ("revoke", "bob"),
-    ("join", f"oncilla1:{onion_name('bob').removesuffix('.onion')}"), ("identity", "backup", "/tmp/backup"),
+    ("join", f"oncilla1:{onion_name('bob', process=0).removesuffix('.onion')}"), ("identity", "backup", "/tmp/backup"),
     ("identity", "export", "/tmp/service"), ("-i", "closed", "check-config"), ("-i", "closed", "run"),
     ("-i", "closed", "guard", "on"), ("address", "--hostname-file", "/etc/secret")],
     ids=" ".join)

@@ -90,7 +90,9 @@ def test_a_healthy_host(patient, daemons):
     result = patient.doctor()
     assert result.returncode == 0 and "wrong" not in result.stdout.replace("nothing is wrong", ""), result.stdout
     assert result.stdout.splitlines()[-1].startswith("nothing is wrong, of 24"), result.stdout
-    for subject in ("tun device", "SOCKS port", "onion service", "second daemon", "guard", "routes", "MTU", "daemon",
+    # The proxy is reached over TCP.
+    assert re.search(r"^note  SOCKS port: .* over TCP one download ", result.stdout, re.MULTILINE), result.stdout
+    for subject in ("tun device", "onion service", "second daemon", "guard", "routes", "MTU", "daemon",
                     "published", "loop"):
         assert re.search(rf"^ok    {subject}: ", result.stdout, re.MULTILINE), (subject, result.stdout)
     assert f"(process {daemon.pid})" in patient.check("daemon")

@@ -50,7 +50,7 @@ struct ConfigurationManualTests {
     let text = chosen.joined(separator: "\n") + "\nonion = 7fd22jhmqgfl45j6"
     let given = try ConfigurationFile.read(Array(text.utf8), of: "example")
     // Without it, Tor's TCP port counts on a host without this UNIX socket.
-    let own = "onion = 7fd22jhmqgfl45j6\nsocks = \(SocketAddress.torSocket)"
+    let own = "onion = 7fd22jhmqgfl45j6\nsocks = unix:/run/tor/socks"
     let plain = try ConfigurationFile.read(Array(own.utf8), of: "plain")
     #expect(chosen.count == set.count)
     #expect(try RunSettings(given.entries, for: .standard) == RunSettings(plain.entries, for: .standard))

@@ -22,7 +22,7 @@ struct RunOptionsTests {
     ])
     daemon.peers = []
     daemon.hostsFile = nil
-    daemon.socks = .ipv4(.loopback, port: 9050)
+    daemon.socks = .standardSOCKS
     daemon.servicePort = 8060
     daemon.interface = InterfaceSettings(
       name: .standard, namespace: nil, mode: .tun, mtu: .standard, prefix: OverlayNetwork.tor.prefix, offload: true)

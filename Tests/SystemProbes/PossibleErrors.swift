@@ -1,7 +1,7 @@
 import Glibc
 
-/// Which of the errors that faults are tried with a system call may return, by its manual page. Calls are named as their
-/// errors name them.
+/// Which of the errors that faults are tried with a system call may return, by its manual page. Calls are named as
+/// their errors name them.
 package enum PossibleErrors {
   /// The errors that are tried, by name.
   package static let tried: [(name: String, number: Int32)] = [

@@ -2,8 +2,8 @@ import Glibc
 
 @testable import OverlayIO
 
-/// A thread whose table of files begins empty but for the standard streams, so that the descriptors it leaves open can be
-/// counted while other tests run beside it.
+/// A thread whose table of files begins empty but for the standard streams, so that the descriptors it leaves open can
+/// be counted while other tests run beside it.
 ///
 /// `@unchecked Sendable`: what the thread writes is read once it has ended, and its number once it has told it.
 package final class SeparateThread: @unchecked Sendable {

@@ -23,7 +23,8 @@ public struct IdentityFile: Equatable, Sendable {
   /// Returns the line of an identity that listens there.
   public func line(_ listen: SocketAddress) -> String { "identity = \(label),listen=\(listen)" }
 
-  /// Returns whether there is one that is ours, in the configuration in this directory: it has our mark and nothing else.
+  /// Returns whether there is one that is ours, in the configuration in this directory: it has our mark and nothing
+  /// else.
   public func isOurs(in directory: String) throws(SystemError) -> Bool { try file.isOurs(in: directory) }
 
   /// Writes the file. Throws EEXIST if there is one already.

@@ -20,8 +20,8 @@ extension Daemon {
 }
 
 extension DaemonSettings {
-  /// The lines of a hosts file for the permanent peers, and for this host, whose onion names these are. Those stand there
-  /// by their addresses alone: who reads the file need not learn which belong together.
+  /// The lines of a hosts file for the permanent peers, and for this host, whose onion names these are. Those stand
+  /// there by their addresses alone: who reads the file need not learn which belong together.
   public func hostsLines(own names: [OnionName]) -> [String] {
     // In TAP mode all but the first are hosts of the LAN.
     let here = mode == .tap ? Array(names.prefix(hasAddress ? 1 : 0)) : names

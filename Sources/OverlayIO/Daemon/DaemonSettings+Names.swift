@@ -1,8 +1,8 @@
 import OverlayCore
 
 extension DaemonSettings {
-  /// What the configuration and the hosts file, as far as this user can read it, say of an address without a daemon, and
-  /// where it stands; `nil` if that is nothing.
+  /// What the configuration and the hosts file, as far as this user can read it, say of an address without a daemon,
+  /// and where it stands; `nil` if that is nothing.
   public func givenName(at address: IPv6Address) -> (name: OnionName, source: NameSource)? {
     for identity in identities {
       if case .onion(let name) = identity.name, name.address == address { return (name, .own) }

@@ -1,8 +1,8 @@
 import CLinux
 import OverlayCore
 
-/// Keeps the names that a daemon has learned in its state directory, if the operator wants that (`remember = yes`): they
-/// are a list of acquaintances. What was kept is learned again at the start.
+/// Keeps the names that a daemon has learned in its state directory, if the operator wants that (`remember = yes`):
+/// they are a list of acquaintances. What was kept is learned again at the start.
 ///
 /// The file is written some minutes after a name came or went, at the end, and at once when the operator has a name
 /// forgotten. That a name was confirmed is no reason: it counts from the last write on as confirmed longer ago than it

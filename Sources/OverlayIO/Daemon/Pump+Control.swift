@@ -11,7 +11,8 @@ extension Pump {
     return connect(name)
   }
 
-  /// Closes all circuits of peers to which one stands, and dials those of the configuration anew; a packet dials others.
+  /// Closes all circuits of peers to which one stands, and dials those of the configuration anew; a packet dials
+  /// others.
   func renewCircuits() {
     for peer in status().nodes.flatMap(\.peers) {
       guard case .up = peer.state else { continue }

@@ -51,6 +51,12 @@ enum RunningDaemon {
     return (status["state"]?.string ?? "", status["summary"]?.string ?? "")
   }
 
+  /// Where it asks for circuits; `nil` if it does not run.
+  var socks: SocketAddress? {
+    guard case .runs(let status, _, _) = self else { return nil }
+    return status["socks"]?.string.flatMap { try? SocketAddress($0) }
+  }
+
   /// The MTU with which it made its interface; `nil` if it does not run.
   var mtu: Int? {
     guard case .runs(let status, _, _) = self else { return nil }

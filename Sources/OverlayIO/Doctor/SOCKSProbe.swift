@@ -50,17 +50,26 @@ extension Examination {
   /// Whether Tor answers at the port at which it is asked for circuits.
   func socksPort() -> Check.Finding {
     guard let address = settings?.socks else { return .skipped(noConfiguration) }
-    return socksPort(address, SOCKSProbe.ask(address))
+    let isTCP = address.port != nil
+    let better = SocketAddress.unix(paths(SocketAddress.torSocketPath))
+    let finding = socksPort(
+      address, SOCKSProbe.ask(address), hasSocket: isTCP && SOCKSProbe.ask(better) == .socks)
+    guard case .ok = finding, let used = running.socks, used != address else { return finding }
+    return .note(
+      "the daemon asks for circuits at \(used), and would at \(address)", remedy: "a restart changes that")
   }
 
-  /// The same for an answer of the server there.
-  func socksPort(_ address: SocketAddress, _ answer: SOCKSProbe.Answer) -> Check.Finding {
+  /// The same for an answer of the server there. `hasSocket` says that Debian's Tor answers at its UNIX socket.
+  func socksPort(_ address: SocketAddress, _ answer: SOCKSProbe.Answer, hasSocket: Bool = false) -> Check.Finding {
     let remedy = "--socks names Tor's, which SocksPort in /etc/tor/torrc sets"
     switch answer {
-    case .socks where address == .torPort && paths.has(SocketAddress.torSocketPath):
+    case .socks where address.port != nil && address.isLoopback:
       return .note(
-        "a SOCKS server answers at \(address), where one download gets no more than the speed of one circuit",
-        remedy: "'socks = \(SocketAddress.torSocket)' is the same Tor's")
+        "a SOCKS server answers at \(address), and over TCP one download hardly gets more than the speed of one circuit",
+        remedy: hasSocket
+          ? "'socks = \(SocketAddress.torSocket)' asks Debian's Tor there"
+          : "'SocksPort unix:PATH WorldWritable' in torrc, beside the lines for the ports that it has, gives Tor a UNIX "
+            + "socket, and 'socks = unix:PATH' asks there")
     case .socks: return .ok("a SOCKS server answers at \(address)")
     case .withoutUser:
       return .wrong(

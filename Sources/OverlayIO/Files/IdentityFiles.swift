@@ -62,9 +62,9 @@ public enum IdentityFiles {
   }
 
   /// Writes the identity to new files of a directory as Tor's `HiddenServiceDir` has them; those of them that are there
-  /// already, since a write was cut short, stay. The directory is made, for its owner alone, if it is not there; by root
-  /// it is given to the owner of the one that it is in, who is Tor's user below Tor's directory. Returns the name of the
-  /// user to whom it belongs.
+  /// already, since a write was cut short, stay. The directory is made, for its owner alone, if it is not there; by
+  /// root it is given to the owner of the one that it is in, who is Tor's user below Tor's directory. Returns the name
+  /// of the user to whom it belongs.
   @discardableResult
   public static func write(_ identity: StoredIdentity, toService directory: String) throws(Failure) -> String {
     var files = TorKeyFiles(identity)

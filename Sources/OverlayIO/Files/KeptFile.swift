@@ -40,8 +40,8 @@ struct KeptFile {
     try broker.finish(path)
   }
 
-  /// Removes it, and what a write of it may have left behind; throws ENOENT where there is none. Nothing is done then: a
-  /// file system that cannot be written to would complain.
+  /// Removes it, and what a write of it may have left behind; throws ENOENT where there is none. Nothing is done then:
+  /// a file system that cannot be written to would complain.
   func remove() throws(SystemError) {
     if let broker = SystemCall.broker { return try broker.remove(path) }
     try OpenDirectory(directory).removeKept(name)

@@ -7,8 +7,8 @@ protocol HostsWriter: AnyObject {
   func keepHosts(_ lines: [String], in path: String) throws(KeptHosts.Obstacle)
 }
 
-/// Keeps the block of a daemon in a hosts file. The file is replaced as a whole, with the owner and the mode that it had,
-/// and only where its content changes.
+/// Keeps the block of a daemon in a hosts file. The file is replaced as a whole, with the owner and the mode that it
+/// had, and only where its content changes.
 final class KeptHosts {
   /// Why the file is as it was.
   enum Obstacle: Error, Equatable, CustomStringConvertible {

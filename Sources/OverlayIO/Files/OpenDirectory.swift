@@ -161,8 +161,8 @@ struct OpenDirectory: ~Copyable {
     return file
   }
 
-  /// Lets what was written to the draft take the place of the file of this name. It stands on the disk then. Throws ESTALE
-  /// where another draft, of another inode, stands there meanwhile.
+  /// Lets what was written to the draft take the place of the file of this name. It stands on the disk then. Throws
+  /// ESTALE where another draft, of another inode, stands there meanwhile.
   func finish(_ name: String, ifDraftIs inode: ino_t) throws(SystemError) {
     let (directory, draft) = (file.number, "\(name).new")
     let path = "\(path)/\(draft)"

@@ -32,8 +32,8 @@ public final class Log {
     self.errorSink = errorSink
   }
 
-  /// A log to `target`; an error if its file cannot be opened. `advised` makes the commands that a line advises those of
-  /// the daemon's instance.
+  /// A log to `target`; an error if its file cannot be opened. `advised` makes the commands that a line advises those
+  /// of the daemon's instance.
   public convenience init(
     level: LogLevel, advised: @escaping (String) -> String = { $0 }, target: LogTarget
   ) throws(SystemError) {

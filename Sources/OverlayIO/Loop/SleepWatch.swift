@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// Tells when the host has slept. The clock by which everything is waited for stood still then (clock_gettime(2)), while
-/// the other ends of circuits, and Tor, gave them up.
+/// Tells when the host has slept. The clock by which everything is waited for stood still then (clock_gettime(2)),
+/// while the other ends of circuits, and Tor, gave them up.
 final class SleepWatch {
   /// The shortest sleep that is told. Connections outlive a shorter one.
   static let shortest = Duration.seconds(60)

@@ -136,7 +136,8 @@ extension KernelRoute {
   fileprivate func widened(for mtu: Int) -> KernelRoute {
     var route = self
     route.congestionControl = KernelRoute.congestionControl
-    // A mark slows a sender down without a loss, which would put a round trip of segments out of order at the other end.
+    // A mark slows a sender down without a loss, which would put a round trip of segments out of order at the other
+    // end.
     route.understandsMarks = true
     route.initialWindow = UInt32(max(10, KernelRoute.initialWindowBytes / max(mtu, 1)))
     return route

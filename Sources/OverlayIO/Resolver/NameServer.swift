@@ -5,8 +5,8 @@ import OverlayCore
 /// and at UNIX sockets. It asks nobody.
 ///
 /// At most `mostConnections` are open at the same time, of which the oldest makes room. libevent's own server of DNS
-/// (evdns) does not serve: it hands over no EDNS, so that no answer may be longer than 512 bytes, refuses by itself what
-/// `LocalNameServer` has to, and knows no TCP.
+/// (evdns) does not serve: it hands over no EDNS, so that no answer may be longer than 512 bytes, refuses by itself
+/// what `LocalNameServer` has to, and knows no TCP.
 final class NameServer {
   /// The greatest number of connections at the same time.
   static let mostConnections = 32

@@ -1,8 +1,8 @@
 import Glibc
 
 /// What a process without rights may open by itself, as Landlock (landlock(7)) has it: no file at all, and over TCP the
-/// numbers of its ports of Tor's alone, at whichever address. Every file it asks the helper for, so that whoever takes it
-/// over finds no more than the helper gives.
+/// numbers of its ports of Tor's alone, at whichever address. Every file it asks the helper for, so that whoever takes
+/// it over finds no more than the helper gives.
 struct Landlock: ~Copyable {
   // All of LANDLOCK_ACCESS_FS_… that a version knows: the first has 13 of them, and each of these one more.
   private static func allFileAccess(of version: Int32) -> UInt64 {

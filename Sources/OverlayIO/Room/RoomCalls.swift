@@ -42,8 +42,8 @@ struct RoomCalls {
       conditional: [("socket", .allowedIf([tcp]))] + commonConditional)
   }
 
-  /// Those that neither the helper nor a hook makes, which inherits the list and is any program but these: what looks into
-  /// other processes, changes the kernel, or is much of it for little use.
+  /// Those that neither the helper nor a hook makes, which inherits the list and is any program but these: what looks
+  /// into other processes, changes the kernel, or is much of it for little use.
   static var helper: RoomCalls {
     RoomCalls(
       plain: [], conditional: withheld.map { ($0, .fails(EPERM)) }, otherwise: SystemCallFilter.allow)

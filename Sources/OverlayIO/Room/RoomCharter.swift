@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// What the helper may be asked for: what the daemon does by the configuration that the helper read itself, and, while the
-/// daemon changes from one to another, by the one before.
+/// What the helper may be asked for: what the daemon does by the configuration that the helper read itself, and, while
+/// the daemon changes from one to another, by the one before.
 struct RoomCharter {
   private let source: ConfigurationSource
   // What the daemon does, and what it did before.
@@ -75,13 +75,16 @@ struct RoomCharter {
     }
   }
 
-  /// Whether Tor has a UNIX socket there that is for this client: whoever reads what strangers send has nothing to say to
-  /// Tor.
+  /// Whether Tor has a UNIX socket there that is for this client: whoever reads what strangers send has nothing to say
+  /// to Tor.
   func allowsConnection(to path: String, for client: RoomClient) -> Bool {
-    settings.contains { settings in
+    configurations.contains { configuration in
       switch client {
-      case .pump: settings.socks == .unix(path)
-      case .torKeeper: settings.torControl == .unix(path)
+      // Where nothing is said the daemon has looked for Tor's UNIX socket, at another moment than this process.
+      case .pump where !configuration.entries.contains(where: { $0.setting.name == "socks" }):
+        path == SocketAddress.torSocketPath
+      case .pump: configuration.settings.daemon.socks == .unix(path)
+      case .torKeeper: configuration.settings.daemon.torControl == .unix(path)
       }
     }
   }

@@ -104,7 +104,8 @@ extension RoomHelper {
     return try SystemCall.duplicate(file.number)
   }
 
-  /// The directory that a kept file is in, which is made, for its owner alone, where it is missing and `isMade` says so.
+  /// The directory that a kept file is in, which is made, for its owner alone, where it is missing and `isMade` says
+  /// so.
   private func keptDirectory(of file: String, isMade: Bool = false) throws(SystemError) -> OpenDirectory {
     let path = StateDirectory.parent(of: file)
     if isMade {

@@ -78,8 +78,8 @@ public final class RoomHelper {
     try SystemCall.keepCapabilities(kept, isInherited: SystemCall.user != 0)
   }
 
-  /// Gives up the system calls that neither it nor a hook needs, for good. The daemon tells where the kernel has no such
-  /// lists. Root gives no promise for that, so that its hooks run programs with rights of their own, such as su.
+  /// Gives up the system calls that neither it nor a hook needs, for good. The daemon tells where the kernel has no
+  /// such lists. Root gives no promise for that, so that its hooks run programs with rights of their own, such as su.
   private static func leaveOutCalls() throws(SystemError) {
     do throws(SystemError) {
       _ = try RoomLock.bind(to: .helper)

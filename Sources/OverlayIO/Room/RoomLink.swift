@@ -10,8 +10,8 @@ final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
   // The end of the channel of whoever speaks with Tor's control port, until he is there.
   private var torKeepersEnd: FileDescriptor?
 
-  /// Starts a helper with the arguments that it finds the configuration by, and waits until it has opened what it needs.
-  /// `ended` is called when it ends, which it does before the daemon only when something is wrong.
+  /// Starts a helper with the arguments that it finds the configuration by, and waits until it has opened what it
+  /// needs. `ended` is called when it ends, which it does before the daemon only when something is wrong.
   init(
     _ arguments: [String], _ settings: InterfaceSettings, on loop: EventLoop, ended: @escaping () -> Void
   ) throws {
@@ -44,8 +44,8 @@ final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
   /// What does for this process what concerns paths.
   var paths: (any PathBroker)? { channel }
 
-  /// The end of a channel to the helper for the process that speaks with Tor's control port; `nil` the second time. Where
-  /// nobody takes it, it has to be dropped.
+  /// The end of a channel to the helper for the process that speaks with Tor's control port; `nil` the second time.
+  /// Where nobody takes it, it has to be dropped.
   func takeTorKeepersEnd() -> FileDescriptor? { torKeepersEnd.take() }
 
   // MARK: - Requests

@@ -2,11 +2,11 @@ import CLinux
 import Glibc
 
 /// A list of the system calls that a process may make from then on, as a program that the kernel runs before each call
-/// (seccomp(2), classic BPF), or of those that it may not make. Whoever makes another one, or one of another architecture,
-/// is killed, with all its threads.
+/// (seccomp(2), classic BPF), or of those that it may not make. Whoever makes another one, or one of another
+/// architecture, is killed, with all its threads.
 struct SystemCallFilter {
-  /// What an argument has to be for a call to be allowed. Of each the lower 32 bits count, which are all that the kernel
-  /// takes of it where such a condition is used.
+  /// What an argument has to be for a call to be allowed. Of each the lower 32 bits count, which are all that the
+  /// kernel takes of it where such a condition is used.
   enum Condition: Equatable {
     /// One of these values, of the bits of a mask.
     case oneOf(argument: Int, [UInt32], mask: UInt32 = .max)

@@ -168,11 +168,11 @@ extension DaemonSettings {
     return identities[number].lookupListen ?? (number == 0 ? lookupListen : nil)
   }
 
-  /// Where the identity with this address tells its name to those who look it up, or would; `nil` if it has no place for
-  /// that, or is not known to be of this daemon: the place of another would tell that one's name.
+  /// Where the identity with this address tells its name to those who look it up, or would; `nil` if it has no place
+  /// for that, or is not known to be of this daemon: the place of another would tell that one's name.
   ///
-  /// `running` are the addresses of the daemon's identities, in order, as it tells them. Without them an address that no
-  /// other identity has is that of the only one whose name is not in the configuration.
+  /// `running` are the addresses of the daemon's identities, in order, as it tells them. Without them an address that
+  /// no other identity has is that of the only one whose name is not in the configuration.
   public func lookupPlace(of address: IPv6Address, running: [IPv6Address]) -> SocketAddress? {
     let told = identities.map { if case .onion(let name) = $0.name { name.address } else { nil as IPv6Address? } }
     let untold = told.indices.filter { told[$0] == nil }
@@ -190,14 +190,4 @@ extension DaemonSettings {
 extension SocketAddress {
   /// Where the lookup service listens if nothing else is said.
   public static let standardLookup = SocketAddress.ipv4(.loopback, port: 8_061)
-
-  /// The path at which Debian's Tor takes requests for circuits.
-  static let torSocketPath = "/run/tor/socks"
-  /// Where Debian's Tor takes requests for circuits. It is better than `torPort`: what Tor has not read of a UNIX socket
-  /// counts as not sent, and of a TCP connection the kernel holds megabytes for Tor, unseen.
-  public static let torSocket = SocketAddress.unix(torSocketPath)
-  /// Where every Tor takes requests for circuits.
-  public static let torPort = SocketAddress.ipv4(.loopback, port: 9_050)
-  /// Where circuits are asked for if nothing else is said: at `torSocket` if it was there when this was first asked.
-  public static let standardSOCKS = SystemCall.exists(torSocketPath) ? torSocket : torPort
 }

@@ -23,7 +23,8 @@ public struct Setting: Sendable {
   public let name: String
   /// What the value can be.
   public let kind: Kind
-  /// The value that counts where none is given, as it would be written; `nil` if there is none.
+  /// The value that counts where none is given, as it would be written; `nil` if there is none. `Instance` knows which
+  /// it is on this host.
   public let defaultText: String?
   /// Whether it can be given more than once. Each value is added to those before it.
   public let isRepeatable: Bool

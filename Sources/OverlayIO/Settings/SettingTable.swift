@@ -117,8 +117,8 @@ extension Setting {
     ) { $0.daemon.onlyPeers = true },
     .form(
       "socks", "HOST:PORT|unix:PATH", default: "\(SocketAddress.torSocket)", needsRestart: true,
-      "Tor's SOCKS port; 127.0.0.1:9050 where there is no UNIX socket of Debian's Tor. One download uses several circuits "
-        + "at a UNIX socket alone."
+      "Tor's SOCKS port; 127.0.0.1:9050 where Debian's Tor has no UNIX socket at the start. Over TCP one download hardly "
+        + "uses more than one circuit."
     ) { draft, given throws(SettingValue.Refusal) in
       draft.daemon.socks = try SettingValue.socketAddress(given.text)
     },

@@ -114,8 +114,8 @@ public struct SetupPlan: Equatable, Sendable {
     return UserFiles.groupName(status.st_gid) ?? "\(status.st_gid)"
   }
 
-  /// Plans to let Tor make the onion service by lines of its configuration. `exportsCircuit` has Tor write which circuit
-  /// of its own a connection came through.
+  /// Plans to let Tor make the onion service by lines of its configuration. `exportsCircuit` has Tor write which
+  /// circuit of its own a connection came through.
   public static func torrc(
     socks: SocketAddress, port: UInt16, lookup: Lookup? = nil, exportsCircuit: Bool = false, _ places: SetupPlaces
   ) throws(SystemError) -> SetupPlan {

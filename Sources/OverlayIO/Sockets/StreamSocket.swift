@@ -110,8 +110,8 @@ struct StreamSocket: Pollable, ~Copyable {
     (try? SystemCall.receive(file.number, into: buffer, flags: Int32(MSG_PEEK))) ?? 0
   }
 
-  /// Makes the kernel take no more than about so many bytes beside those that the other side has room for. If this fails,
-  /// packets only wait longer.
+  /// Makes the kernel take no more than about so many bytes beside those that the other side has room for. If this
+  /// fails, packets only wait longer.
   func limitUnsent(to bytes: Int) {
     guard !isTCP else { return _ = StreamSocket.set(TCP_NOTSENT_LOWAT, to: Int32(bytes), of: file.number) }
     // The kernel doubles it, and counts more than the bytes. What it holds of a UNIX socket is what was not read.

@@ -1,8 +1,8 @@
 import Glibc
 
 /// A queue of what happens to files (inotify(7)). Where this process gave its rights up the broker makes it, and keeps
-/// it, too: so it lets the queue hear of what this process may not look at, and needs to take no descriptor from anybody
-/// for that.
+/// it, too: so it lets the queue hear of what this process may not look at, and needs to take no descriptor from
+/// anybody for that.
 struct FileEventQueue: ~Copyable {
   /// The queue, readable when something happened.
   let file: FileDescriptor

@@ -7,7 +7,8 @@ protocol PathBroker: AnyObject, Sendable {
   func fileEvents() throws(SystemError) -> FileEventQueue
   /// Keeps the queue that it calls by this number no longer.
   func endFileEvents(_ number: Int32)
-  /// Lets the queue that it calls by this number tell of these events of what stands at `path`; the number of that watch.
+  /// Lets the queue that it calls by this number tell of these events of what stands at `path`; the number of that
+  /// watch.
   func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32
   /// A socket that does not wait and is connected to the UNIX socket at `path`.
   func connect(toPath path: String) throws(SystemError) -> FileDescriptor
@@ -22,11 +23,11 @@ protocol PathBroker: AnyObject, Sendable {
 }
 
 extension SystemCall {
-  /// Whoever is asked where a call that concerns a path is refused; `nil`, as everywhere but in a daemon that gave up its
-  /// rights, for nobody.
+  /// Whoever is asked where a call that concerns a path is refused; `nil`, as everywhere but in a daemon that gave up
+  /// its rights, for nobody.
   ///
-  /// `nonisolated(unsafe)`: the main thread sets it before there is another thread, and takes it away when there is none
-  /// any more.
+  /// `nonisolated(unsafe)`: the main thread sets it before there is another thread, and takes it away when there is
+  /// none any more.
   nonisolated(unsafe) static private(set) var broker: (any PathBroker)?
 
   /// Has a broker asked from now on, or nobody.

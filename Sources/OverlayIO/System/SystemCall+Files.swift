@@ -126,6 +126,12 @@ extension SystemCall {
   /// Whether something stands at `path`, as far as this user sees.
   static func exists(_ path: String) -> Bool { (try? find(path)) != nil }
 
+  /// Whether there is a socket at `path` to which whoever asks may connect.
+  static func mayConnect(toPath path: String) -> Bool {
+    let status = try? look(at: path)
+    return status.map { $0.st_mode & S_IFMT == S_IFSOCK } == true && Glibc.access(path, W_OK) == 0
+  }
+
   /// The names in the directory at `path`, in any order. More than `limit` are EFBIG.
   static func names(in path: String, limit: Int) throws(SystemError) -> [String] {
     let file = try open(path, O_RDONLY | O_DIRECTORY)

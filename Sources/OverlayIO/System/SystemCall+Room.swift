@@ -97,8 +97,8 @@ extension SystemCall {
   /// The number of the system call of this name; `nil` where this machine's kernel has none.
   static func callNumber(_ name: String) -> UInt32? { UInt32(exactly: oncilla_call_number(name)) }
 
-  /// This machine as the kernel names it to a filter of system calls (`AUDIT_ARCH_…`); `nil` where its calls' numbers were
-  /// never looked at.
+  /// This machine as the kernel names it to a filter of system calls (`AUDIT_ARCH_…`); `nil` where its calls' numbers
+  /// were never looked at.
   static var filterArchitecture: UInt32? { oncilla_audit_architecture == 0 ? nil : oncilla_audit_architecture }
 
   /// The flag of clone(2) that makes a thread and no process.

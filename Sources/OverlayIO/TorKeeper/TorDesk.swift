@@ -1,7 +1,7 @@
 import OverlayCore
 
-/// What is done at Tor's control port for this host: Tor has the onion services that the configuration says, and the keys
-/// of private peers, and what it tells is told on.
+/// What is done at Tor's control port for this host: Tor has the onion services that the configuration says, and the
+/// keys of private peers, and what it tells is told on.
 final class TorDesk {
   private var settings: DaemonSettings
   private let control: SocketAddress

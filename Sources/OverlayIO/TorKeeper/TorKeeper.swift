@@ -5,13 +5,13 @@ import OverlayCore
 /// does what the configuration says, which it reads itself, and answers a closed list of requests from the daemon
 /// (`TorRequest`). It alone reads the keys of this host's onion services, and keeps new ones.
 ///
-/// The daemon, the helper and this process read the configuration one after the other when they begin. Whoever changes it
-/// in that moment has them do different things until it is read again, and gains nothing: none does more than what it
-/// read itself.
+/// The daemon, the helper and this process read the configuration one after the other when they begin. Whoever changes
+/// it in that moment has them do different things until it is read again, and gains nothing: none does more than what
+/// it read itself.
 ///
 /// Like the helper it is this program, executed anew. It reads nothing that strangers send, and is shut into a room
-/// nevertheless: a user without rights, which opens no file, connects to the control port alone, and asks the helper, by a
-/// channel and a list of its own, for Tor's cookie and for the files of the configuration and of the keys.
+/// nevertheless: a user without rights, which opens no file, connects to the control port alone, and asks the helper,
+/// by a channel and a list of its own, for Tor's cookie and for the files of the configuration and of the keys.
 public final class TorKeeper {
   /// The name that it is started by.
   public static let name = "oncilla-tor"

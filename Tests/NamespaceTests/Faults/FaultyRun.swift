@@ -4,9 +4,9 @@ import SystemProbes
 
 @testable import OverlayIO
 
-/// The whole life of a daemon under a fault: it starts, carries packets both ways, is asked and told by its control socket,
-/// its page of metrics and its name server, reads its configuration again, loses Tor and finds it again, and ends. Each of
-/// these is tried until it works: the fault ends by itself.
+/// The whole life of a daemon under a fault: it starts, carries packets both ways, is asked and told by its control
+/// socket, its page of metrics and its name server, reads its configuration again, loses Tor and finds it again, and
+/// ends. Each of these is tried until it works: the fault ends by itself.
 ///
 /// The daemon may also end by itself, with an error in its log; then the next one starts where it ended.
 final class FaultyRun {

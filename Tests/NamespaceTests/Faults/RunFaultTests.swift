@@ -7,8 +7,8 @@ import Testing
 
 /// System calls of a whole life of the daemon fail: what has to hold stands in `FaultyRun`.
 ///
-/// `make check` lets each kind of call fail where it is made first and last. `make faults` lets every call fail, with each
-/// error that it can have, once and for a while.
+/// `make check` lets each kind of call fail where it is made first and last. `make faults` lets every call fail, with
+/// each error that it can have, once and for a while.
 @Suite("A daemon one of whose system calls fails", .timeLimit(.minutes(60)))
 struct RunFaultTests {
   /// How many calls a fault lasts that is more than a moment.

@@ -114,7 +114,7 @@ struct TorChecksTests {
   @Test(
     "what answers at the SOCKS port is told",
     arguments: [
-      (SOCKSProbe.Answer.socks, "ok"), (.withoutUser, "takes no user name, which is not Tor"),
+      (SOCKSProbe.Answer.socks, "note"), (.withoutUser, "takes no user name, which is not Tor"),
       (.other(UInt8(ascii: "H")), "a web server, which is no SOCKS server"),
       (.other(0), "something that is no SOCKS server; --socks names Tor's"), (.closed, "no SOCKS server"),
       (.silence, "does not answer as a SOCKS server"),
@@ -126,13 +126,19 @@ struct TorChecksTests {
     #expect("\(check.word) \(check.line)".contains(expected))
   }
 
-  @Test("the TCP port of a Tor that has a UNIX socket, too, is the worse of the two")
+  @Test("a TCP port of this host's is worse than a UNIX socket, and one elsewhere cannot be helped")
   func socksPorts() throws {
-    let host = try ExaminedHost("onion = \(ExaminedHost.name)", ["/run/tor/socks": ""])
-    for (address, word) in [(SocketAddress.torPort, "note"), (.torSocket, "ok"), (.ipv4(.loopback, port: 9_060), "ok")]
-    {
-      let check = Check(subject: .socksPort, finding: host.examination.socksPort(address, .socks))
-      #expect(check.word == word, "\(check.line)")
+    let examination = try ExaminedHost().examination
+    let cases: [(SocketAddress, Bool, String)] = [
+      (.torPort, true, "note SOCKS port: a SOCKS server answers at 127.0.0.1:9050, and over TCP"),
+      (.torPort, true, "'socks = unix:/run/tor/socks' asks Debian's Tor there"),
+      (.ipv4(.loopback, port: 9_060), false, "'SocksPort unix:PATH WorldWritable' in torrc, beside the lines"),
+      (.torSocket, true, "ok SOCKS port: a SOCKS server answers at unix:/run/tor/socks"),
+      (.ipv4(IPv4Address(value: 0x0a00_0001), port: 9_050), false, "ok SOCKS port: a SOCKS server answers at 10.0"),
+    ]
+    for (address, hasSocket, expected) in cases {
+      let check = Check(subject: .socksPort, finding: examination.socksPort(address, .socks, hasSocket: hasSocket))
+      #expect("\(check.word) \(check.line)".contains(expected), "\(check.line)")
     }
   }
 

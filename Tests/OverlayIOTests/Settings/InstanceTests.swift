@@ -1,5 +1,6 @@
 import Glibc
 import OverlayCore
+import SystemProbes
 import Testing
 
 @testable import OverlayIO
@@ -19,12 +20,20 @@ struct InstanceTests {
     #expect(places == names.map { name in Setting.all.first { $0.name == name }?.defaultText })
   }
 
-  @Test("circuits are asked for at the UNIX socket of Debian's Tor if it is there, and at Tor's TCP port otherwise")
+  @Test("where circuits are asked for if nothing else is said depends on a socket that this user may connect to")
   func socks() throws {
     let setting = try #require(Setting.all.first { $0.name == "socks" })
-    let isThere = access("/run/tor/socks", F_OK) == 0
-    #expect(Instance.standard.defaultText(of: setting) == (isThere ? "unix:/run/tor/socks" : "127.0.0.1:9050"))
-    #expect(setting.defaultText == "unix:/run/tor/socks")
+    #expect(Instance.standard.defaultText(of: setting) == "\(SocketAddress.standardSOCKS)")
+    #expect(["unix:/run/tor/socks", "127.0.0.1:9050"].contains("\(SocketAddress.standardSOCKS)"))
+    let directory = try TemporaryDirectory()
+    try directory.write("file", "")
+    #expect(
+      !SystemCall.mayConnect(toPath: directory.file("none")) && !SystemCall.mayConnect(toPath: directory.file("file")))
+    let socket = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
+    try SocketAddress.unix(directory.file("socket")).withSocketAddress { pointer, size throws(SystemError) in
+      try SystemCall.bind(socket.number, to: pointer, size)
+    }
+    #expect(SystemCall.mayConnect(toPath: directory.file("socket")))
   }
 
   @Test("another has places of its own")
