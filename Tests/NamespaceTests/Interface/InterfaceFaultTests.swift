@@ -7,7 +7,7 @@ import Testing
 @testable import OverlayIO
 
 /// Each system call of what is opened fails once, as `FaultTests` has it for what needs no right.
-@Suite("A system call that fails while the interface is made", .timeLimit(.minutes(2)))
+@Suite("A system call that fails while the interface is made", .hangLimit)
 struct InterfaceFaultTests {
   private final class NoLines: LogSink {
     func write(_ level: LogLevel, _ line: String) -> Bool { true }

@@ -6,7 +6,7 @@ import Testing
 @testable import OverlayIO
 
 /// The daemon's side of the control socket, over real pairs of sockets.
-@Suite("Clients of the control socket", .timeLimit(.minutes(1)))
+@Suite("Clients of the control socket", .hangLimit)
 struct ControlServerTests {
   private final class NoLines: LogSink {
     func write(_ level: LogLevel, _ line: String) -> Bool { true }

@@ -6,7 +6,7 @@ import Testing
 @testable import OverlayIO
 
 /// What the service manager hears.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.hangLimit)
 struct ServiceNotifierTests {
   private let directory: TemporaryDirectory
   private let loop: EventLoop

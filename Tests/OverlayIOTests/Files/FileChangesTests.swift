@@ -5,7 +5,7 @@ import Testing
 
 @testable import OverlayIO
 
-@Suite("Changes of a file", .timeLimit(.minutes(1)))
+@Suite("Changes of a file", .hangLimit)
 struct FileChangesTests {
   private final class Lines: LogSink {
     var lines: [String] = []

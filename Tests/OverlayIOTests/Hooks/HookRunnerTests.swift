@@ -6,7 +6,7 @@ import Testing
 @testable import OverlayIO
 
 /// Hooks as real scripts. No test needs root.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.hangLimit)
 struct HookRunnerTests {
   private final class Lines: LogSink {
     var all: [String] = []

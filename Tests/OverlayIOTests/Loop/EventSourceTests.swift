@@ -6,7 +6,7 @@ import Testing
 @testable import OverlayIO
 
 /// Descriptors that the loop waits for.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.hangLimit)
 struct EventSourceTests {
   /// Both ends of a pipe, the first of which is readable.
   private func readablePipe() throws -> [Int32] {

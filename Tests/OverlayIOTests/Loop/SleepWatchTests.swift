@@ -1,9 +1,10 @@
 import OverlayCore
+import SystemProbes
 import Testing
 
 @testable import OverlayIO
 
-@Suite("A watch of the host's sleep", .timeLimit(.minutes(1)))
+@Suite("A watch of the host's sleep", .hangLimit)
 struct SleepWatchTests {
   @Test("A long sleep is told once, a short one is not, and neither is what was slept before")
   func sleeps() throws {

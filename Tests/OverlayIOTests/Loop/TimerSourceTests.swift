@@ -1,10 +1,11 @@
 import OverlayCore
+import SystemProbes
 import Testing
 
 @testable import OverlayIO
 
 /// Times that the loop waits for.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.hangLimit)
 struct TimerSourceTests {
   private final class Journal {
     var entries: [String] = []

@@ -1,12 +1,13 @@
 import Glibc
 import OverlayCore
 import PacketSamples
+import SystemProbes
 import Testing
 
 @testable import OverlayIO
 
 /// Calls at a listener that several identities share.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.hangLimit)
 struct CallSorterTests {
   private final class NoLines: LogSink {
     func write(_ level: LogLevel, _ line: String) -> Bool { true }

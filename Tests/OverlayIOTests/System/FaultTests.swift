@@ -6,7 +6,7 @@ import Testing
 @testable import OverlayIO
 
 /// Each system call of what is opened fails once: the error names the call and the reason, and nothing stays open.
-@Suite("A system call that fails", .timeLimit(.minutes(2)))
+@Suite("A system call that fails", .hangLimit)
 struct FaultTests {
   private final class NoLines: LogSink {
     func write(_ level: LogLevel, _ line: String) -> Bool { true }
