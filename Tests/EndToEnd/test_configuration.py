@@ -51,11 +51,11 @@ def test_a_transfer_goes_on_over_a_reload(pair, proxy, tmp_path):
     rounds = 0
     while thread.is_alive() or rounds == 0:
         line = made.reload(PEER + OTHER, r"the configuration was reloaded: .*")
-        assert "peer carol added" in line and "route fd00:9::/48 added" in line, line
+        assert "peer carol added" in line and "route fd00:9::/48 via carol added" in line, line
         assert any(route.startswith("fd00:9::/48 dev oncilla0") for route in made.host.routes())
         assert any(route.startswith("unreachable fd00:9::/48") for route in made.host.routes())
         line = made.reload(PEER, r"the configuration was reloaded: .*")
-        assert "peer carol removed" in line and "route fd00:9::/48 removed" in line, line
+        assert "peer carol removed" in line and "route fd00:9::/48 via carol removed" in line, line
         assert not any(route.startswith("fd00:9::/48 dev oncilla0") for route in made.host.routes())
         assert any(route.startswith("unreachable fd00:9::/48") for route in made.host.routes()), "guarded until guard off"
         rounds += 1
@@ -72,7 +72,7 @@ def test_what_lies_behind_a_peer_is_reached_after_a_reload(pair, proxy, tmp_path
     assert not made.host.can_ping("fd00:9::1")
     dials = len(proxy.dials(BOB))
     line = made.reload(PEER + "route = fd00:9::/48\n", r"the configuration was reloaded: .*")
-    assert line.endswith("reloaded: route fd00:9::/48 added"), line
+    assert line.endswith("reloaded: route fd00:9::/48 via bob added"), line
     wait_until(lambda: made.host.can_ping("fd00:9::1"), what="what lies behind the peer")
     assert len(proxy.dials(BOB)) == dials, "over the circuit that stood"
 
@@ -235,11 +235,12 @@ def test_on_a_lan_what_is_behind_a_peer_is_answered_for_after_a_reload(namespace
 
     near.can_ping("fd00:9::1")
     assert near.neighbour_mac("fd00:9::1") is None
-    reload(f"route = fd00:9::/48,via={lans.b.identities[0].name}\n", "route fd00:9::/48 added")
+    far = lans.b.identities[0]
+    reload(f"route = fd00:9::/48,via={far.name}\n", f"route fd00:9::/48 via {far.address} added")
     near.forget_neighbours()
     near.can_ping("fd00:9::1")
     assert near.neighbour_mac("fd00:9::1") == lans.a.tap_mac
-    reload("", "route fd00:9::/48 removed")
+    reload("", f"route fd00:9::/48 via {far.address} removed")
     near.forget_neighbours()
     near.can_ping("fd00:9::1")
     assert near.neighbour_mac("fd00:9::1") is None

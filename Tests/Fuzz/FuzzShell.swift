@@ -311,7 +311,8 @@ final class FuzzShell {
     }
     check(cut == node.streams.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.streams.cutPackets.memory)")
     for peer in node.peers.peers.indices { lent += node.peers.peers[peer].waiting.memory }
-    lent += node.peers.claims.memory
+    lent += node.peers.claims.memory + node.streams.order.memory
+    check(node.streams.order.memory <= settings.bounds.orderBytes, "too much waits for its turn")
     check(node.peers.claims.memory <= settings.bounds.unprovenBytes, "too much waits for proofs")
     check(node.peers.admitted.isEmpty, "what is proven still waits")
     checkPeers(there)

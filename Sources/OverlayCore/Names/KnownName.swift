@@ -6,10 +6,11 @@ public struct KnownName: Equatable, Sendable {
   public let source: NameSource
   /// Whether a circuit to it was built.
   public let isReached: Bool
-  /// The time since it was last told or reached; `nil` for what this host's operator gave.
+  /// The time since it was last told or reached; `nil` for what this host's operator gave, and for a peer that is
+  /// reached though its name was forgotten.
   public let age: Duration?
   /// The time for which it keeps its address against another name from no better source, and after which it is tried
-  /// anew; not positive if that is over, and `nil` for what this host's operator gave.
+  /// anew; not positive if that is over, and `nil` where the age is.
   public let expiry: Duration?
 
   /// Who told it; `nil` for what this host's operator gave, and for what was remembered from a run before.

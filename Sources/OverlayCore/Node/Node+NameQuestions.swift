@@ -17,7 +17,7 @@ extension Node {
     if let name = names.diallable(at: address, now), !names.isStranger(name) { return names.known(at: address, now) }
     // Circuits stay when a name is forgotten.
     return peers.reachedName(at: address).map {
-      KnownName(name: $0, source: .keepalive, isReached: true, age: .zero, expiry: .zero)
+      KnownName(name: $0, source: .keepalive, isReached: true, age: nil, expiry: nil)
     }
   }
 

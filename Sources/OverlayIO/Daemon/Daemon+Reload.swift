@@ -69,6 +69,7 @@ extension Daemon {
     // Nothing fails from here on.
     let advice = adviceOnServing(new.daemon)
     let gone = settings.interface.routes.filter { !routes.contains($0) }
+    let former = settings.peers
     settings = runtimePeers.applied(to: new.daemon)
     configuration = (change.running, source)
     log.level = new.logLevel
@@ -80,7 +81,7 @@ extension Daemon {
     if changed.contains("hosts"), pump != nil { replaceHosts() }
     var report = ReloadReport()
     report.needsRestart = change.needsRestart
-    report.applied = changes.map(\.line)
+    report.applied = changes.map { $0.line(peers: settings.peers + former) }
     // What the first identity does not tell.
     var told: Set<String> = []
     for change in changes { told.insert(change.setting) }
@@ -120,14 +121,15 @@ extension Daemon {
 }
 
 extension PolicyChange {
-  /// What changed, in words for the operator. Peers are named by their petnames, or their addresses.
-  var line: String {
+  /// What changed, in words for the operator. Peers are named by their petnames, or their addresses; those that routes
+  /// lead to are found among `peers`.
+  func line(peers: [ConfiguredPeer]) -> String {
     switch self {
     case .peerAdded(let peer): "peer \(peer.shown) added"
     case .peerRemoved(let peer): "peer \(peer.shown) removed"
     case .peerRefused(let peer): "peer \(peer.shown) left out: its address is that of this host, or of another peer"
-    case .routeAdded(let route): "route \(route.prefix) added"
-    case .routeRemoved(let route): "route \(route.prefix) removed"
+    case .routeAdded(let route): "route \(route.prefix) via \(route.peer(of: peers).shown) added"
+    case .routeRemoved(let route): "route \(route.prefix) via \(route.peer(of: peers).shown) removed"
     case .served(let prefix): "serve \(prefix) added"
     case .notServed(let prefix): "serve \(prefix) removed"
     case .idle(let time): "idle = \(time.wholeSeconds)"
@@ -157,4 +159,10 @@ extension PolicyChange {
 
 extension ConfiguredPeer {
   fileprivate var shown: String { petname.map(\.description) ?? "\(name.address)" }
+}
+
+extension Route {
+  fileprivate func peer(of peers: [ConfiguredPeer]) -> ConfiguredPeer {
+    peers.first { $0.name == via } ?? ConfiguredPeer(name: via)
+  }
 }

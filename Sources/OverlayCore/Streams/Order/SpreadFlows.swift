@@ -51,8 +51,7 @@ struct SpreadFlows: ~Copyable {
 
   /// Notes that a circuit has brought the flow up to `end`.
   mutating func mark(_ index: Int, _ circuit: CircuitIdentifier, end: UInt32, at now: Instant) {
-    let first = index * SpreadFlows.markLimit
-    guard let marks, first + SpreadFlows.markLimit <= marks.count else { return }
+    guard let marks else { return }
     if let place = mark(of: index, where: { $0.circuit == circuit.serial }) {
       let isStale = now - marks[place].lastSeen > SpreadFlows.markLifetime
       if isStale || SequenceSpan.distance(from: marks[place].end, to: end) > 0 { marks[place].end = end }
@@ -62,18 +61,17 @@ struct SpreadFlows: ~Copyable {
     forgetMarks(of: index) { now - $0.lastSeen > SpreadFlows.markLifetime }
     if self[index].markCount == SpreadFlows.markLimit {
       // The one that was silent for longest makes room.
-      let oldest = (first..<first + SpreadFlows.markLimit).map { marks[$0].lastSeen }.min()
+      let oldest = places(of: index).map { marks[$0].lastSeen }.min()
       forgetMarks(of: index) { $0.lastSeen == oldest }
     }
-    marks[first + self[index].markCount] = SpreadFlow.Mark(circuit: circuit.serial, end: end, lastSeen: now)
+    marks[places(of: index).upperBound] = SpreadFlow.Mark(circuit: circuit.serial, end: end, lastSeen: now)
     self[index].markCount += 1
   }
 
   /// Returns the last known packet of the flow that waits and does not stand behind `number`; `.none` if none is known.
   func neighbour(of number: UInt32, _ index: Int, _ store: borrowing PacketStore) -> PacketStore.Slot {
-    let first = index * SpreadFlows.markLimit
     var best = (slot: PacketStore.Slot.none, distance: Int.max)
-    for place in first..<first + self[index].markCount {
+    for place in places(of: index) {
       guard let slot = marks?[place].held, slot != .none else { continue }
       let distance = SequenceSpan.distance(from: store[slot].sequence, to: number)
       if distance >= 0, distance < best.distance { best = (slot, distance) }
@@ -99,9 +97,8 @@ struct SpreadFlows: ~Copyable {
   }
 
   private func mark(of index: Int, where isMatch: (SpreadFlow.Mark) -> Bool) -> Int? {
-    let first = index * SpreadFlows.markLimit
     guard let marks else { return nil }
-    return (first..<first + self[index].markCount).first { isMatch(marks[$0]) }
+    return places(of: index).first { isMatch(marks[$0]) }
   }
 
   /// Forgets that a circuit has brought the flow, because it is gone. It returns whether it had.
@@ -119,25 +116,27 @@ struct SpreadFlows: ~Copyable {
       now - $0.lastSeen > SpreadFlows.markLifetime
         || SequenceSpan.distance(from: $0.end, to: number) > Resequencer.flowMemory
     }
-    let first = index * SpreadFlows.markLimit
     guard let marks else { return true }
-    return (first..<first + self[index].markCount).allSatisfy {
-      SequenceSpan.distance(from: number, to: marks[$0].end) > 0
-    }
+    return places(of: index).allSatisfy { SequenceSpan.distance(from: number, to: marks[$0].end) > 0 }
   }
 
   private mutating func forgetMarks(of index: Int, where isOver: (SpreadFlow.Mark) -> Bool) {
     guard let marks else { return }
-    let first = index * SpreadFlows.markLimit
-    var place = first
-    while place < first + self[index].markCount {
+    var place = places(of: index).lowerBound
+    while place < places(of: index).upperBound {
       if isOver(marks[place]) {
         self[index].markCount -= 1
-        marks[place] = marks[first + self[index].markCount]
+        marks[place] = marks[places(of: index).upperBound]
       } else {
         place += 1
       }
     }
+  }
+
+  /// The places of the marks of the flow with this number.
+  private func places(of index: Int) -> Range<Int> {
+    let first = index * SpreadFlows.markLimit
+    return first..<first + self[index].markCount
   }
 
   private mutating func makeMemory() {
