@@ -91,16 +91,18 @@ extension PeerTable {
     note(end, ofFirst: circuit, of: peer, names: &names, streams: &streams, out: &out, at: now)
     streams.rescue(&circuit, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
     closeBulkLanes(of: peer, names: &names, streams: &streams, out: &out, at: now)
-    if let bulk = peers[peer].bulkQueue {
-      streams.removeBulk(bulk, waiting: &peers[peer].waiting, out: &out)
-      peers[peer].bulkQueue = nil
-    }
+    let hasBulk = peers[peer].bulkQueue.map { streams.holdsAny(inBulk: $0) } ?? false
     var isWanted = false
-    if case .failure = end { isWanted = circuit.isOpen && peers[peer].waiting.count > 0 }
+    if case .failure = end { isWanted = circuit.isOpen && (hasBulk || peers[peer].waiting.count > 0) }
     if isWanted, let name = peers[peer].name,
       dial(name, names: &names, streams: &streams, out: &out, at: now) != nil
     {
+      // What waits in the bulk queue waits there for the new circuit.
       return PacketQueue()
+    }
+    if let bulk = peers[peer].bulkQueue {
+      streams.removeBulk(bulk, waiting: &peers[peer].waiting, out: &out)
+      peers[peer].bulkQueue = nil
     }
     if !circuit.isOpen, let name = peers[peer].name,
       doubt(name, of: peer, after: end, names: &names, streams: &streams, out: &out, at: now)

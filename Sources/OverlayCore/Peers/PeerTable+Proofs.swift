@@ -223,7 +223,10 @@ extension PeerTable {
     peers[peer].bestProof = max(peers[peer].bestProof ?? proof, proof)
     doubtBelieved(besides: circuit, of: peer, at: now)
     if let challenge = claim?.challenge { peers[peer].responses.keep(challenge) }
-    if let name, let claim, claim.hasExtensions { note(claim.capabilities, of: name, peer, &names) }
+    // Who proves itself without extensions understands none any more.
+    if let name, let claim, claim.hasExtensions || proof == .weak {
+      note(claim.capabilities, of: name, peer, &names)
+    }
     isThere(peer, names: &names, streams: &streams, out: &out, at: now)
   }
 

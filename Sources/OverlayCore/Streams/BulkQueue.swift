@@ -53,15 +53,15 @@ struct BulkQueue: ~Copyable {
     growth.added(at: now)
   }
 
-  /// Notes that a circuit takes from it no more.
-  mutating func leave(_ circuit: CircuitIdentifier, _ lane: Int) {
+  /// Notes that a circuit takes from it no more. `wasIdle` says that it found nothing to take.
+  mutating func leave(_ circuit: CircuitIdentifier, _ lane: Int, wasIdle: Bool) {
     guard circuits[lane] == circuit else { return }
     circuits[lane] = nil
     defer { listTakers() }
     guard lane > 0 else { return }
     laneCount -= 1
     queue.setLane(lane, isOpen: false)
-    growth.lost()
+    growth.lost(leaving: laneCount, wasIdle: wasIdle)
   }
 
   private mutating func listTakers() {

@@ -33,7 +33,7 @@ struct Circuit: ~Copyable {
   /// The range of the size of a write batch in bytes, as long as the circuit is not slow.
   static let batchSizes = (16 << 10)...(256 << 10)
   /// The size of the first write batch in bytes. Nobody knows yet how slow the circuit is.
-  private static let firstBatch = 4 << 10
+  static let firstBatch = 4 << 10
   /// A circuit whose rate is not known is fast when it takes so much at once.
   private static let fastBatch = 64 << 10
   /// No circuit of Tor's carries as many bytes per second.
@@ -156,6 +156,13 @@ struct Circuit: ~Copyable {
     return max(1, min(batchSize, Int(rate * Circuit.batchTime.seconds)))
   }
 
+  /// Returns the size below which a batch does not shrink: what the circuit takes in `batchTime`, as far as is known. A
+  /// slow circuit is one also when its rate has not been measured for a while.
+  private func leastBatch(at now: Instant) -> Int {
+    let known = rate.bytesPerSecond(at: now).map { max(1, Int(min($0, Circuit.boundless) * Circuit.batchTime.seconds)) }
+    return min(known ?? batchSize, Circuit.batchSizes.lowerBound)
+  }
+
   /// Returns the number of bytes that the kernel should hold at most from now on, if that has changed by much.
   mutating func changeOfUnsentLimit(at now: Instant) -> Int? {
     let range = Circuit.unsentLimits
@@ -176,6 +183,9 @@ struct Circuit: ~Copyable {
     // Nobody knows yet how slow it is.
     rate.bytesPerSecond(at: now) ?? (batchSize < Circuit.fastBatch ? 1 : nil)
   }
+
+  /// Returns the time that the circuit needs for so many bytes; zero if it takes everything.
+  func drainTime(of bytes: Int, at now: Instant) -> Duration { rate.time(for: bytes, at: now) }
 
   /// Fills the write batch with packets of its own queue, until it holds `limit` bytes or `packets` were added. It
   /// returns the number of packets. `delays` gets the time that each of them has waited.
@@ -209,7 +219,7 @@ struct Circuit: ~Copyable {
     // The request to Tor is no traffic of the peer's.
     if isOpen { meter.sent(taken, at: now) }
     if isBlocked {
-      batchSize = max(Circuit.batchSizes.lowerBound, min(batchSize, taken))
+      batchSize = max(leastBatch(at: now), min(batchSize, taken))
     } else if taken >= batchSize {
       batchSize = min(Circuit.batchSizes.upperBound, batchSize * 2)
     }

@@ -9,6 +9,25 @@ extension FlowQueue {
     return rounds[0].byteCount > 0 || rounds[lane].byteCount > 0
   }
 
+  /// The number of bytes that any circuit may take.
+  var sharedBytes: Int { rounds?[0].byteCount ?? 0 }
+
+  /// Returns the number of bytes that the circuit of this lane takes alone.
+  func boundBytes(to lane: Int) -> Int { lane > 0 ? rounds?[lane].byteCount ?? 0 : 0 }
+
+  /// Whether one more circuit could have something to take: what any may take, or one of two flows that are bound to
+  /// the same circuit.
+  var hasWorkForAnother: Bool {
+    guard let flows, sharedBytes == 0 else { return sharedBytes > 0 }
+    var lanes: UInt8 = 0
+    for index in 0..<FlowQueue.flowCount where flows[index].head != .none {
+      let lane: UInt8 = 1 << UInt8(flows[index].lane)
+      if lanes & lane != 0 { return true }
+      lanes |= lane
+    }
+    return false
+  }
+
   /// Notes that a circuit takes from the queue by this lane, or none does any more. Bound flows of a lane without one
   /// are bound to others.
   mutating func setLane(_ lane: Int, isOpen: Bool) {

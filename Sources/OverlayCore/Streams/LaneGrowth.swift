@@ -30,11 +30,14 @@ struct LaneGrowth {
   private var rateBefore = 0.0
   private var hasPaid = true
   private var isAlwaysFull = false
+  // The number of circuits beside which one more had nothing to take.
+  private var enough: Int?
 
   /// Notes that a circuit took so many bytes of bulk.
   mutating func took(_ bytes: Int, at now: Instant) {
     if isOver(at: now) {
       transferred = 0
+      enough = nil
       restart(at: now)
     }
     lastBusy = now
@@ -60,7 +63,8 @@ struct LaneGrowth {
   /// Returns whether one more circuit is to be built for bulk, beside `count` that are open.
   func wantsAnother(beside count: Int, at now: Instant) -> Bool {
     guard !isOver(at: now) else { return false }
-    return transferred >= LaneGrowth.leastBytes && (count == 0 || isAlwaysFull && (count == 1 || hasPaid))
+    guard transferred >= LaneGrowth.leastBytes, enough.map({ count < $0 }) ?? true else { return false }
+    return count == 0 || isAlwaysFull && (count == 1 || hasPaid)
   }
 
   /// Notes that there is one circuit more.
@@ -69,8 +73,10 @@ struct LaneGrowth {
     restart(at: now + LaneGrowth.settling)
   }
 
-  /// Notes that there is one circuit fewer. What the others brought is not known any more.
-  mutating func lost() {
+  /// Notes that there are `count` circuits, one fewer. What they brought is not known any more, but if the one that is
+  /// gone found nothing to take, no other is built in its place as long as the transfer goes on.
+  mutating func lost(leaving count: Int, wasIdle: Bool) {
+    if wasIdle, stands { enough = max(1, count) }
     (rateBefore, rate) = (0, 0)
     restart(at: lastBusy)
   }

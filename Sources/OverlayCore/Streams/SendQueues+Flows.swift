@@ -17,7 +17,7 @@ extension SendQueues {
   private mutating func leaveBulk(_ circuit: CircuitIdentifier) {
     guard let lane = circuits[circuit].bulk else { return }
     circuits[circuit].bulk = nil
-    bulks[lane.queue].leave(circuit, lane.number)
+    bulks[lane.queue].leave(circuit, lane.number, wasIdle: false)
   }
 
   /// Asks the shell to write to all circuits that may take something from a bulk queue now, because another one takes

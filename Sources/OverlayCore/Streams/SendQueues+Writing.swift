@@ -77,7 +77,7 @@ extension SendQueues {
     note(circuits[circuit].queue.takeLosses(), out: &out)
     guard let lane = circuits[circuit].bulk, bulks[lane.queue].hasPackets(for: lane.number) else { return 0 }
     let before = circuits[circuit].batch.byteCount
-    let pace = circuits[circuit].pace(BulkQueue.pace, waiting: drainTime(of: lane.queue, at: now), at: now)
+    let pace = circuits[circuit].pace(BulkQueue.pace, waiting: bulkDrainTime(of: circuit, lane, at: now), at: now)
     bulks[lane.queue].queue.fill(
       &circuits[circuit].batch, for: lane.number, bytes: bytes, packets: packets - filled, at: now,
       pace: pace, store: &store, delays: &out.figures.queueDelay)
@@ -89,9 +89,11 @@ extension SendQueues {
     return ofBulk
   }
 
-  /// Returns the time that circuits need for all that waits in a bulk queue; zero if one of them takes everything.
-  private func drainTime(of bulk: Int, at now: Instant) -> Duration {
-    .seconds(Double(bulks[bulk].queue.byteCount) / max(rate(of: bulks[bulk].takers, at: now), 1))
+  /// Returns the time after which all is taken that a circuit may take from its bulk queue: what is bound to it by
+  /// itself, and the rest by all together.
+  private func bulkDrainTime(of circuit: CircuitIdentifier, _ lane: BulkLane, at now: Instant) -> Duration {
+    circuits[circuit].drainTime(of: bulks[lane.queue].queue.boundBytes(to: lane.number), at: now)
+      + drainTime(of: bulks[lane.queue].queue.sharedBytes, by: bulks[lane.queue].takers, at: now)
   }
 
   private func note(_ losses: FlowQueue.Losses, out: inout Outbox) {
@@ -107,9 +109,15 @@ extension SendQueues {
     guard bulks[bulk].takes(lane.number) else { return }
     if backpressure.cause == .bulk(bulk) { noteBacklog(of: .bulk(bulk), at: now) }
     let stands = !bulks[bulk].queue.isEmpty
-    let isFull = stands && !bulks[bulk].takers.contains { takesSoon($0, at: now) }
-    bulks[bulk].growth.note(stands: stands, isFull: isFull, at: now)
+    let lacksCircuit =
+      stands && bulks[bulk].queue.hasWorkForAnother && bulks[bulk].takers.allSatisfy { isFull($0, at: now) }
+    bulks[bulk].growth.note(stands: stands, isFull: lacksCircuit, at: now)
     if stands, circuits[circuit].awaitsSocket { requestFlush(of: bulk, out: &out, at: now) }
+  }
+
+  /// Returns whether a circuit has more to send than it takes. One that waits for a ceiling could take more.
+  private func isFull(_ circuit: CircuitIdentifier, at now: Instant) -> Bool {
+    circuits[circuit].awaitsSocket && hasPackets(for: circuit) && !takesSoon(circuit, at: now)
   }
 
   private mutating func allowance(

@@ -42,7 +42,9 @@ struct SendQueues: ~Copyable {
   /// Removes a circuit and returns it; `nil` if it is gone already. The caller gives its packets back to the store.
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
     guard let circuit = circuits.remove(identifier) else { return nil }
-    if let lane = circuit.bulk { bulks[lane.queue].leave(identifier, lane.number) }
+    if let lane = circuit.bulk {
+      bulks[lane.queue].leave(identifier, lane.number, wasIdle: circuit.isEmpty && !circuit.awaitsSocket)
+    }
     backpressure.end(.circuit(identifier))
     sending.forget(identifier)
     deadlines.cancel(identifier.slot)
@@ -93,26 +95,44 @@ struct SendQueues: ~Copyable {
       switch cause {
       case .circuit(let circuit):
         Backpressure.isPassed(by: circuits[circuit].waitingBytes, memory: circuits[circuit].queue.memory)
-          && isFast([circuit], circuits[circuit].waitingBytes, at: now)
+          && isTaking(circuit, at: now)
+          && circuits[circuit].drainTime(of: circuits[circuit].waitingBytes, at: now) < Backpressure.fastDrain
       case .bulk(let bulk):
         Backpressure.isPassed(by: bulks[bulk].queue.byteCount, memory: bulks[bulk].queue.memory)
-          && isFast(bulks[bulk].takers, bulks[bulk].queue.byteCount, at: now)
+          && isTakenSoon(bulk, at: now)
       }
     if isWaited { backpressure.begin(cause, at: now) } else { backpressure.end(cause) }
   }
 
-  /// Returns whether circuits take so many bytes soon, and have taken some lately.
-  private func isFast(_ takers: [CircuitIdentifier], _ bytes: Int, at now: Instant) -> Bool {
-    let isTaking = takers.contains {
-      // One that is not full would have taken something.
-      !circuits[$0].isBlocked || now - circuits[$0].lastProgress < Backpressure.patience
+  /// Returns whether a circuit has taken something lately, or would have.
+  private func isTaking(_ circuit: CircuitIdentifier, at now: Instant) -> Bool {
+    !circuits[circuit].isBlocked || now - circuits[circuit].lastProgress < Backpressure.patience
+  }
+
+  /// Returns whether all that waits in a bulk queue is taken soon. A circuit that has nothing to take helps nobody: of
+  /// what is bound to one, the others take nothing.
+  private func isTakenSoon(_ bulk: Int, at now: Instant) -> Bool {
+    let shared = bulks[bulk].queue.sharedBytes
+    var isSharedTaken = shared == 0
+    for circuit in bulks[bulk].takers {
+      let bound = bulks[bulk].queue.boundBytes(to: circuits[circuit].bulk?.number ?? 0)
+      let isTaking = isTaking(circuit, at: now)
+      guard bound == 0 || isTaking && circuits[circuit].drainTime(of: bound, at: now) < Backpressure.fastDrain else {
+        return false
+      }
+      isSharedTaken = isSharedTaken || isTaking
     }
-    return isTaking && Double(bytes) < rate(of: takers, at: now) * Backpressure.fastDrain.seconds
+    return isSharedTaken && drainTime(of: shared, by: bulks[bulk].takers, at: now) < Backpressure.fastDrain
   }
 
   /// Returns the bytes per second that circuits take together; infinite if one of them takes everything.
   func rate(of takers: [CircuitIdentifier], at now: Instant) -> Double {
     takers.reduce(0) { $0 + (circuits[$1].rate.bytesPerSecond(at: now) ?? .infinity) }
+  }
+
+  /// Returns the time that circuits need for so many bytes together; zero if one of them takes everything.
+  func drainTime(of bytes: Int, by takers: [CircuitIdentifier], at now: Instant) -> Duration {
+    .seconds(Double(bytes) / max(rate(of: takers, at: now), 1))
   }
 
   // MARK: - Writing

@@ -39,6 +39,9 @@ extension Streams {
   /// Returns whether packets of a flow wait on the circuit.
   func holds(_ flow: UInt32, on circuit: CircuitIdentifier) -> Bool { self[circuit].queue.holds(flow: flow) }
 
+  /// Returns whether packets wait in a bulk queue.
+  func holdsAny(inBulk bulk: Int) -> Bool { !queues.bulks[bulk].queue.isEmpty }
+
   /// Returns whether packets of a flow wait in a bulk queue.
   func holds(_ flow: UInt32, inBulk bulk: Int) -> Bool { queues.bulks[bulk].queue.holds(flow: flow) }
 

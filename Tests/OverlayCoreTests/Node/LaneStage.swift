@@ -30,8 +30,11 @@ struct LaneStage {
   var circuits: [FakeCircuit] { world.circuits.filter { $0.diallerIdentifier != nil } }
 
   /// A host with an open circuit to Bob; `ping` was sent on it. Bob may have said that he restores order.
-  func connected(circuits count: Int, restoresOrder: Bool = false) throws -> FakeHost {
-    let host = world.start(FakeHost(alice, circuitsPerPeer: count), knowing: [bob])
+  func connected(circuits count: Int, restoresOrder: Bool = false, rates: RateLimits = RateLimits()) throws -> FakeHost
+  {
+    var policy = NodePolicy.trusting(circuitsPerPeer: count)
+    policy.rates = rates
+    let host = world.start(FakeHost(NodeSettings(name: alice, policy: policy)), knowing: [bob])
     world.send(ping(0), from: host)
     if restoresOrder { announce(.order, to: host) }
     #expect(circuits.count == 1)
@@ -68,9 +71,11 @@ struct LaneStage {
     return packet.bytes
   }
 
+  private static let filler = SamplePacket.payload(1_196, seed: 1)
+
   /// What no packet of another number carries.
   private func payload(_ number: Int) -> [UInt8] {
-    (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } + SamplePacket.payload(1_196, seed: number)
+    (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } + LaneStage.filler
   }
 
   /// Sends packets of a flow, one a millisecond, and each by itself. So many that they are a megabyte get a circuit for
@@ -103,6 +108,19 @@ struct LaneStage {
       world.pass(.milliseconds(10))
     }
     return start..<number
+  }
+
+  /// Keeps a circuit full for so long with flows that one circuit carries each. It takes `rate` bytes a second.
+  func keepFull(_ circuit: FakeCircuit, of host: FakeHost, for duration: Duration, flows: [Int], rate: Int = 200_000) {
+    var number = 0
+    for _ in 0..<Int(duration / .milliseconds(10)) {
+      circuit.room = rate / 100
+      while circuits[0].diallerIdentifier.map({ host.node.waitingBytes(on: $0) < 300_000 }) == true {
+        for flow in flows { world.queue(packet(flow, number), from: host) }
+        number += 1
+      }
+      world.pass(.milliseconds(10))
+    }
   }
 
   /// A host with so many circuits to Bob, who restores order. They take everything, and nothing is known of their

@@ -93,6 +93,26 @@ struct NodeCongestionTests {
     #expect(host.node.hasBackpressure == false)
   }
 
+  @Test("never if it is slow and a flow is bound to it, though another is idle, which takes nothing of that")
+  func boundToSlow() throws {
+    let stage = try LaneStage()
+    let host = try stage.grown(to: 3)
+    stage.sendBulk(1, 0..<60, from: host)
+    let carrier = stage.circuits[stage.arrived(1, on: stage.circuits[1]).isEmpty ? 2 : 1]
+    stage.keepFull(carrier, of: host, for: .seconds(1), flows: [1], rate: 1_000_000)
+    var waits = 0
+    for number in 0..<100 {
+      carrier.room = 10_000
+      for flow in 0..<10 { stage.world.queue(stage.packet(1, number * 10 + flow), from: host) }
+      waits += host.node.hasBackpressure ? 1 : 0
+      stage.world.pass(.milliseconds(10))
+      waits += host.node.hasBackpressure ? 1 : 0
+    }
+    let waiting = stage.circuits[0].diallerIdentifier.map { host.node.waitingBytes(on: $0) } ?? 0
+    #expect(waiting > Backpressure.threshold)
+    #expect(waits == 0)
+  }
+
   @Test("no longer than the circuit stands")
   func lost() {
     circuit.room = 0

@@ -31,6 +31,31 @@ struct NodeLaneLimitTests: LaneTesting {
     #expect(circuits.count == count)
   }
 
+  @Test("a flow that one circuit carries gets no circuit that could take nothing of it")
+  func bound() throws {
+    let host = try stage.connected(circuits: 4)
+    stage.sendBulk(1, 0..<900, from: host)
+    stage.keepFull(circuits[1], of: host, for: .seconds(10), flows: [1])
+    #expect(circuits.count == 2)
+  }
+
+  @Test("a circuit that finds nothing to take is given back, and none is built in its place during the transfer")
+  func useless() throws {
+    let host = try stage.connected(circuits: 4)
+    stage.sendBulk(1, 0..<900, from: host)
+    stage.keepFull(circuits[1], of: host, for: .seconds(100), flows: [1, 2])
+    #expect(circuits.count == 3)
+    #expect(circuits.map(\.isClosed) == [false, false, true])
+  }
+
+  @Test("no other is built for what waits for a ceiling, and not for a circuit")
+  func ceiling() throws {
+    let host = try stage.connected(
+      circuits: 4, restoresOrder: true, rates: RateLimits(peer: RateLimit(bytes: 200_000)))
+    stage.keepFull(host, for: .seconds(20), [20_000_000])
+    #expect(circuits.count == 2)
+  }
+
   @Test("no other is built while one of them has room")
   func room() throws {
     let host = try stage.connected(circuits: 4)

@@ -37,6 +37,44 @@ struct NodeLaneLossTests: LaneTesting {
     #expect(stage.arrived(1, on: circuits[2]).last == stage.packet(1, 1_939))
   }
 
+  @Test("what waited for the only circuit goes over the next one, however much it is", arguments: [1, 2])
+  func onlyCircuit(_ count: Int) throws {
+    let host = try stage.connected(circuits: count, restoresOrder: true)
+    // Bulk soon, and less than what gets another circuit.
+    for number in 0..<300 {
+      world.send(stage.segment(2, number), from: host)
+      world.pass(.milliseconds(1))
+    }
+    circuits[0].room = 0
+    for number in 300..<700 { world.queue(stage.segment(2, number), from: host) }
+    world.settle()
+    world.pass(.seconds(6))
+    world.cut(circuits[0])
+    #expect(circuits.count == 2)
+    let arrived = circuits.map { stage.arrived($0).filter { $0[6] == 6 } }
+    let isSame = arrived[0].count == 300 && Array(arrived.joined()) == (0..<700).map { stage.segment(2, $0) }
+    #expect(isSame, "\(arrived.map(\.count))")
+    #expect(host.count(.queueFull) + host.count(.queueAged) == 0)
+    #expect(host.takeErrorCodes() == [])
+  }
+
+  @Test("what waited for the only circuit is lost with it where no other can be dialled, and the senders are told")
+  func noOther() throws {
+    let host = try stage.connected(circuits: 1, restoresOrder: true)
+    for number in 0..<300 {
+      world.send(stage.segment(2, number), from: host)
+      world.pass(.milliseconds(1))
+    }
+    circuits[0].room = 0
+    for number in 300..<700 { world.queue(stage.segment(2, number), from: host) }
+    world.pass(.seconds(6))
+    world.outcomes["\(bob)"] = .refused(0x5b)
+    world.cut(circuits[0])
+    #expect(circuits.count == 2)
+    #expect(!host.takeErrorCodes().isEmpty)
+    #expect(host.node.streams.store.lentBytes == 0)
+  }
+
   @Test("a circuit that dies leaves what it had not taken to the others, and the rest goes on", arguments: [0, 100])
   func othersGoOn(_ taken: Int) throws {
     let host = try stage.grown(to: 3)

@@ -261,6 +261,23 @@ struct NodeProofTests {
     #expect(host.node.status(of: bob.address, at: world.now)?.authentication == .weak)
   }
 
+  @Test("a peer that proves itself by echo and says nothing of extensions can do none of them any more")
+  func downgrade() throws {
+    let host = start()
+    let circuit = try call(host, bob.keepalive(to: alice.address) + bob.packet(to: alice.address))
+    guard let peer = host.node.peer(bob.name) else {
+      Issue.record("who called is not there")
+      return
+    }
+    host.node.names.note([.superPackets, .order], of: bob.name)
+    host.node.peers.peers[peer].capabilities = [.superPackets, .order]
+    world.say(try reply(to: circuits(to: bob.name).last), on: circuit)
+    #expect(host.count(.provenByEcho) == 1)
+    #expect(host.node.peers.peers[peer].capabilities.isEmpty == true)
+    let learned = host.node.names.capabilities(of: bob.name)
+    #expect(learned == nil)
+  }
+
   @Test("where the key is to be proven an echo reply proves nothing")
   func full() throws {
     let host = start()

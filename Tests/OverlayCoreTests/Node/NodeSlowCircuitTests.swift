@@ -51,17 +51,21 @@ struct NodeSlowCircuitTests {
     #expect(greedy.host.count(.queueAged) > 0)
   }
 
-  @Test("a ping that is sent behind a burst of 192 KiB leaves before the burst's rest", arguments: [false, true])
-  func burst(_ isKnownToBeSlow: Bool) throws {
+  @Test(
+    "a ping that is sent behind a burst of 192 KiB leaves before the burst's rest, though it was slow a while ago",
+    arguments: [nil, 0, 15])
+  func burst(_ secondsSinceItWasSlow: Int?) throws {
     let stage = try LaneStage()
     let host = try stage.connected(circuits: 2)
     let circuit = stage.world.circuits[0]
-    if isKnownToBeSlow {
+    if let seconds = secondsSinceItWasSlow {
       for number in 0..<150 {
         circuit.room = 200
         if number % 5 == 0 { stage.world.queue(stage.packet(2, number), from: host) }
         stage.world.pass(.milliseconds(10))
       }
+      circuit.room = 1_000_000
+      stage.world.pass(.seconds(seconds))
     }
     circuit.room = 0
     let before = stage.arrived(circuit).count
@@ -73,7 +77,7 @@ struct NodeSlowCircuitTests {
       stage.world.pass(.milliseconds(10))
     }
     // The write batch goes before it, and nothing else.
-    let batch = isKnownToBeSlow ? 1_248 : Circuit.batchSizes.lowerBound
+    let batch = secondsSinceItWasSlow == nil ? Circuit.firstBatch : 1_248
     let place = try #require(stage.arrived(circuit).lastIndex(of: stage.ping(1))) - before
     #expect(place <= batch / 1_248 + 1)
   }

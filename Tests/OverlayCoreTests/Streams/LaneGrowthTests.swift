@@ -86,9 +86,25 @@ struct LaneGrowthTests {
     growth.added(at: now)
     carry(1_050_000, for: 2)
     #expect(!growth.wantsAnother(beside: 2, at: now))
-    growth.lost()
+    growth.lost(leaving: 1, wasIdle: false)
     #expect(!growth.wantsAnother(beside: 1, at: now))
     carry(900_000, for: 2)
+    #expect(growth.wantsAnother(beside: 1, at: now))
+  }
+
+  @Test("after one that had nothing to take none comes as long as the transfer goes on, unless another is lost")
+  mutating func useless() {
+    carry(1_000_000, for: 2)
+    growth.added(at: now)
+    growth.added(at: now)
+    carry(1_000_000, for: 2)
+    growth.lost(leaving: 1, wasIdle: true)
+    carry(1_000_000, for: 10)
+    #expect(!growth.wantsAnother(beside: 1, at: now))
+    #expect(growth.wantsAnother(beside: 0, at: now))
+    growth.note(stands: false, isFull: false, at: now)
+    now = now + .milliseconds(1_100)
+    carry(1_000_000, for: 3)
     #expect(growth.wantsAnother(beside: 1, at: now))
   }
 
