@@ -62,7 +62,7 @@ def test_packets_to_unknown_addresses_do_not_disturb_a_configured_peer(pair, pro
     report(f"{sent / seconds:.0f} packets a second, of which {counted['unknownName']} were refused; {counted['searched']} "
            f"searches; ping {ping.median:.1f} ms, {ping.received} of {ping.sent}")
     assert status["state"] == "ready"
-    # The device holds 500 packets, which come within 5 ms: where the daemon does not get a processor that soon the
+    # The device holds 512 packets, which come within 5 ms: where the daemon does not get a processor that soon the
     # kernel drops echo requests as it drops any other packet.
     assert ping.received >= ping.sent // 5, ping
     assert hosts.a.host.can_ping(hosts.b.address), "the same circuit goes on"
