@@ -40,8 +40,6 @@ enum ICMPv4Error {
 
   private static let headersSize = IPv4Header.size + 8
   private static let type: UInt8 = 3
-  // Internetwork control (RFC 1812 section 4.3.2.5).
-  private static let typeOfService: UInt8 = 0xc0
 
   /// Calls `body` with the error about `packet` that `source` sends. It does nothing if RFC 1812 section 4.3.2.7
   /// forbids an error: about another error, a fragment that is not the first, a packet to a group, or one from an
@@ -72,8 +70,9 @@ enum ICMPv4Error {
   ) {
     let header = UnsafeMutableRawBufferPointer(rebasing: error[..<IPv4Header.size])
     header.initializeMemory(as: UInt8.self, repeating: 0)
+    // Its DSCP is zero, as that of all that goes to peers, and not what RFC 1812 section 4.3.2.5 wants of routers:
+    // nothing on its way looks at it, and to a peer it would tell who made the error.
     header[0] = 0x45
-    header[1] = typeOfService
     header.store(UInt16(truncatingIfNeeded: error.count), at: IPv4Header.Field.totalLength)
     // What is never fragmented needs no identification (RFC 6864 section 4.1).
     header.store(IPv4Header.Field.mayNotBeFragmented, at: IPv4Header.Field.fragment)

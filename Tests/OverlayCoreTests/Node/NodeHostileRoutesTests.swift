@@ -29,7 +29,7 @@ struct NodeHostileRoutesTests {
       for delivered in lans.alice.takeDelivered() where delivered[0] >> 4 == 4 {
         let header = try #require(delivered.withUnsafeBytes { IPv4Header($0) })
         #expect(delivered.count <= 1_280)
-        let isError = delivered.count > 28 && delivered[1] == 0xc0 && delivered[9] == 1 && delivered[20] == 3
+        let isError = delivered.count > 28 && delivered[0] == 0x45 && delivered[9] == 1 && delivered[20] == 3
         #expect(isError || ours.contains { $0.contains(header.destination) })
       }
     }
