@@ -4,7 +4,8 @@
 /// Without rules it lets in requests for an echo, and answers to what this side began: this host, or one behind it.
 /// What our side sends is noted, unless a rule lets its answers in anyhow; so strangers take no memory, whatever they
 /// send. Fragments and packets whose headers cannot be read up to what they carry come in by the rule `any` alone: what
-/// they are cannot be told. ICMP errors come in that quote a packet of ours.
+/// they are cannot be told. What our side sends in fragments the first of them tells. ICMP errors come in that quote a
+/// packet of ours.
 struct Door: ~Copyable {
   /// What is to be done with a packet.
   enum Verdict: Equatable {
@@ -48,7 +49,7 @@ struct Door: ~Copyable {
   /// Notes a packet that our side sends to a peer, or to what is behind it.
   @inline(__always)
   mutating func noteSent(_ packet: PacketView, to peer: IPv6Address, out: inout Outbox, at now: Instant) {
-    guard rules.openToAll == nil, let view = TransportView(packet) else { return }
+    guard rules.openToAll == nil, let view = TransportView(sent: packet) else { return }
     let flags: UInt8?
     switch view.message {
     case .segment(let found): flags = found
@@ -85,7 +86,7 @@ struct Door: ~Copyable {
   @inline(__always)
   mutating func admit(_ packet: PacketView, from caller: IPv6Address, at now: Instant) -> Verdict {
     if let rule = rules.openToAll { return admitted(by: rule) }
-    guard let view = TransportView(packet) else {
+    guard let view = TransportView(received: packet) else {
       return rules.rule(forAllOf: caller).map { admitted(by: $0) } ?? .refused(.doorUnreadable, .any)
     }
     let key = DoorFlow.Key(received: packet, view)

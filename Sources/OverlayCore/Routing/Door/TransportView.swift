@@ -1,4 +1,4 @@
-/// What a whole packet shows of its flow: the protocol, the ports and what kind of message it is.
+/// What a packet shows of its flow: the protocol, the ports and what kind of message it is.
 struct TransportView {
   /// The kind of a message.
   enum Message: Equatable {
@@ -25,11 +25,24 @@ struct TransportView {
   /// The kind of the message.
   let message: Message
 
-  /// Reads a packet. It is `nil` for a fragment, the first one included, for headers that cannot be read up to what
-  /// they carry, and for an upper layer's header that is cut off.
+  /// Reads a packet that came in. It is `nil` for a fragment, the first one included, for headers that cannot be read
+  /// up to what they carry, and for an upper layer's header that is cut off.
   @inline(__always)
-  init?(_ packet: PacketView) {
+  init?(received packet: PacketView) {
     guard case .whole(let upper) = packet.upper, !upper.isFragment else { return nil }
+    self.init(upper, of: packet)
+  }
+
+  /// Reads a packet that our side sends. Of a packet in fragments the first tells what it is: nobody has to be kept
+  /// from making our own kernel put together something else.
+  @inline(__always)
+  init?(sent packet: PacketView) {
+    guard case .whole(let upper) = packet.upper else { return nil }
+    self.init(upper, of: packet)
+  }
+
+  @inline(__always)
+  private init?(_ upper: UpperLayer, of packet: PacketView) {
     let (bytes, offset) = (packet.bytes, upper.offset)
     let room = bytes.count - offset
     switch upper.nextHeader {

@@ -165,6 +165,45 @@ struct DoorTests {
     }
   }
 
+  @Test("what we begin in fragments is answered, if the answer comes whole")
+  func fragmentsSent() throws {
+    let stage = DoorStage()
+    let udp = { (fragment: [UInt8]) in
+      DoorStage.version6(
+        44, from: DoorStage.own, to: DoorStage.peer,
+        [17, 0] + fragment + [0, 0, 0, 9, 0x0f, 0xa0, 0, 22, 5, 0xdc, 0, 0])
+    }
+    stage.send(udp([0x05, 0xa1]))
+    #expect(stage.status.flows == 0, "a later one does not tell")
+    stage.send(udp([0, 1]))
+    #expect(stage.status.flows == 1)
+    #expect(stage.admits(.udp, from: 22, to: 4_000))
+    #expect(!stage.admits(.udp, from: 23, to: 4_000))
+    let answer = DoorStage.version6(
+      44, from: DoorStage.peer, to: DoorStage.own, [17, 0, 0, 1, 0, 0, 0, 9, 0, 22, 0x0f, 0xa0, 5, 0xdc, 0, 0])
+    #expect(stage.verdict(answer) == .refused(.doorUnreadable, .any))
+    stage.isIPv4 = true
+    let version4 = { (fragment: UInt16, ports: [UInt8], isOurs: Bool) in
+      try Sample.ipv4(
+        from: isOurs ? "10.0.0.1" : "10.0.0.2", to: isOurs ? "10.0.0.2" : "10.0.0.1", fragment: fragment,
+        payload: ports + [5, 0xdc, 0, 0])
+    }
+    stage.send(try version4(0x2010, [0x0f, 0xa0, 0, 22], true))
+    #expect(!stage.admits(.udp, from: 22, to: 4_000))
+    stage.send(try version4(0x2000, [0x0f, 0xa0, 0, 22], true))
+    #expect(stage.admits(.udp, from: 22, to: 4_000))
+    #expect(stage.verdict(try version4(0x2000, [0, 22, 0x0f, 0xa0], false)) == .refused(.doorUnreadable, .any))
+  }
+
+  @Test("a first fragment that cuts off its transport header begins nothing")
+  func cutFragmentSent() throws {
+    let stage = DoorStage()
+    stage.send(
+      DoorStage.version6(
+        44, from: DoorStage.own, to: DoorStage.peer, [6, 0, 0, 1, 0, 0, 0, 9, 0x0f, 0xa0, 0, 22, 0, 0, 0, 0]))
+    #expect(stage.status.flows == 0)
+  }
+
   @Test("behind extension headers that can be read, the ports count")
   func extensions() {
     let stage = DoorStage([DoorRule(.ports(.udp, 22...22))])
