@@ -37,6 +37,13 @@ public enum CallDestination: Equatable, Sendable {
     }
   }
 
+  /// Returns the Tor circuit that a circuit came through, as the line in its first bytes tells; `nil` if that is not
+  /// whole yet, or none.
+  public static func torCircuit(of start: UnsafeRawBufferPointer) -> UInt32? {
+    var (reader, rest) = (TorCircuitLineReader(), start)
+    return (try? reader.consume(&rest))?.circuit
+  }
+
   private init(packet start: UnsafeRawBufferPointer) {
     if start.starts(with: StreamError.proxyLineStart) {
       self = .proxyLine

@@ -125,9 +125,12 @@ public struct Node: ~Copyable {
     peers.changed(publication, out: &out, at: turn.now)
   }
 
-  /// Accepts a call of this host's onion service. It returns `nil` if the call has to be refused.
-  public mutating func accepted<Device: PacketDevice & ~Copyable>(turn: inout Turn<Device>) -> CircuitIdentifier? {
-    peers.accepted(names: &names, streams: &streams, out: &out, at: turn.now)
+  /// Accepts a call of this host's onion service, which came at `time` if that was not just now. It returns `nil` if
+  /// the call has to be refused.
+  public mutating func accepted<Device: PacketDevice & ~Copyable>(
+    since time: Instant? = nil, turn: inout Turn<Device>
+  ) -> CircuitIdentifier? {
+    peers.accepted(since: time ?? turn.now, names: &names, streams: &streams, out: &out, at: turn.now)
   }
 
   /// Notes that the SOCKS server has taken the connection of this circuit.

@@ -34,9 +34,10 @@ extension PeerTable {
     crowdOut(other, names: &names, streams: &streams, out: &out)
   }
 
-  /// Accepts a call of this host's onion service. It returns `nil` if the call has to be refused.
+  /// Accepts a call of this host's onion service, which came at `time`: it may have waited until the identity was known
+  /// that it is for. It returns `nil` if the call has to be refused.
   mutating func accepted(
-    names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
+    since time: Instant, names: inout NameTable, streams: inout Streams, out: inout Outbox, at now: Instant
   ) -> CircuitIdentifier? {
     guard calls.takeTurn(at: now) else {
       out.counters[.acceptLimit] += 1
@@ -52,10 +53,10 @@ extension PeerTable {
       crowdOut(other, names: &names, streams: &streams, out: &out)
     }
     out.counters[.accepted] += 1
-    let circuit = streams.accept(isAnnounced: policy.isToldTorCircuits, at: now)
+    let circuit = streams.accept(isAnnounced: policy.isToldTorCircuits, at: time)
     calls.insert(circuit)
     set(.call(Call()), of: circuit)
-    schedule(circuit, at: now + PeerTable.firstPacketTimeout)
+    schedule(circuit, at: time + PeerTable.firstPacketTimeout)
     return circuit
   }
 

@@ -5,7 +5,7 @@
 /// many. A peer needs one for each circuit that it dials, and Tor gives most of them a circuit of their own. Beside
 /// those that have connections it remembers at most `remembered`, none for longer than their bounds need; past that it
 /// forgets those without connections. The counter `torCircuitLimit` shows how many connections were closed.
-struct TorCircuits {
+public struct TorCircuits {
   /// The greatest number of connections through one Tor circuit.
   static let most = 16
   /// The number of connections a second that may be new through one Tor circuit.
@@ -21,8 +21,11 @@ struct TorCircuits {
   private var entries: [UInt32: Entry] = [:]
   private var used = 0
 
+  /// Makes a table without connections.
+  public init() {}
+
   /// Counts a new connection through a Tor circuit. It returns whether there may be one more.
-  mutating func enter(_ circuit: UInt32, at now: Instant) -> Bool {
+  public mutating func enter(_ circuit: UInt32, at now: Instant) -> Bool {
     if entries[circuit] == nil, entries.count - used >= TorCircuits.remembered { forgetUnused(at: now) }
     var entry = entries[circuit] ?? Entry()
     defer { entries[circuit] = entry }
@@ -33,7 +36,7 @@ struct TorCircuits {
   }
 
   /// Notes that a connection through a Tor circuit is gone.
-  mutating func leave(_ circuit: UInt32) {
+  public mutating func leave(_ circuit: UInt32) {
     guard var entry = entries[circuit], entry.count > 0 else { return }
     entry.count -= 1
     if entry.count == 0 { used -= 1 }

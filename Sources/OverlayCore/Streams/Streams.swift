@@ -118,7 +118,7 @@ struct Streams: ~Copyable {
     deadlines.schedule(circuit.slot, at: self[circuit].began + timeout)
   }
 
-  /// Adds a circuit that somebody else dialled, and returns its identifier. `isAnnounced` says that a line of Tor about
+  /// Adds a circuit that somebody else dialled at that time, and returns its identifier. `isAnnounced` says that a line of Tor about
   /// it comes first.
   mutating func accept(isAnnounced: Bool, at now: Instant) -> CircuitIdentifier {
     let state: Circuit.State = isAnnounced ? .announced(TorCircuitLineReader()) : .accepted

@@ -93,7 +93,7 @@ public final class Daemon {
       listeners = try IdentityListeners(
         settings.identities, isAnnounced: settings.isToldTorCircuits, on: loop, log: log,
         accept: { [unowned self] stream, identity in pump?.accept(stream, for: identity) },
-        acceptAddressed: { [unowned self] stream, address in pump?.accept(stream, to: address) })
+        acceptAddressed: { [unowned self] stream, address, time in pump?.accept(stream, to: address, since: time) })
       interface = try OverlayInterface(
         settings.interface, by: room, on: loop, log: log,
         mtuChanged: { [unowned self] bytes in pump?.mtuChanged(to: bytes) },

@@ -12,11 +12,11 @@ final class IdentityListeners {
 
   /// Listens at every address of `identities`, where `isAnnounced` says that Tor first writes which circuit of its own
   /// a connection came through. `accept` takes a connection for the identity with that number, and `acceptAddressed`
-  /// one for the identity with that address.
+  /// one that came at that time for the identity with that address.
   init(
     _ identities: [DaemonSettings.Identity], isAnnounced: Bool, on loop: EventLoop, log: Log,
     accept: @escaping (EventSource<StreamSocket>, _ identity: Int) -> Void,
-    acceptAddressed: @escaping (EventSource<StreamSocket>, _ address: IPv6Address) -> Void
+    acceptAddressed: @escaping (EventSource<StreamSocket>, _ address: IPv6Address, _ since: Instant) -> Void
   ) throws {
     let sorter = try CallSorter(
       limit: DescriptorLimit.calls(of: DescriptorLimit.raise()), isAnnounced: isAnnounced, on: loop, log: log,

@@ -41,11 +41,11 @@ final class IdentitySockets {
     turn { node, turn in node.start(turn: &turn) }
   }
 
-  /// Takes a connection to the identity's onion service.
-  func accept(_ stream: EventSource<StreamSocket>) {
+  /// Takes a connection to the identity's onion service, which came at `time` if that was not just now.
+  func accept(_ stream: EventSource<StreamSocket>, since time: Instant? = nil) {
     let socket = CircuitSocket(stream)
     port.begin()
-    if let circuit = change({ node, turn in node.accepted(turn: &turn) }) ?? nil {
+    if let circuit = change({ node, turn in node.accepted(since: time, turn: &turn) }) ?? nil {
       attach(socket, to: circuit)
       socket.source.start(.readable)
     }

@@ -82,9 +82,9 @@ final class Pump {
     if all.indices.contains(number) { identities[all[number]]?.accept(stream) }
   }
 
-  /// Takes a connection to the onion service of the identity with this address, if there is one.
-  func accept(_ stream: EventSource<StreamSocket>, to address: IPv6Address) {
-    if let identity = port.host.identity(at: address) { identities[identity]?.accept(stream) }
+  /// Takes a connection that came at `time` to the onion service of the identity with this address, if there is one.
+  func accept(_ stream: EventSource<StreamSocket>, to address: IPv6Address, since time: Instant) {
+    if let identity = port.host.identity(at: address) { identities[identity]?.accept(stream, since: time) }
   }
 
   /// Replaces the names of the hosts file.

@@ -6,21 +6,26 @@ import OverlayCore
 ///
 /// At most `limit` calls wait, each for `patience`. Past that one chosen at random makes room for the next, at most as
 /// often in a second as calls may wait; beyond that the newest is closed at once. So a crowd of silent calls cannot
-/// foresee whom it displaces, and most callers that speak within a round trip are heard. The report counts the calls
-/// that were closed unsorted.
+/// foresee whom it displaces, and most callers that speak within a round trip are heard. Where Tor tells which circuit
+/// of its own a call came through, those of one wait by the bounds of `TorCircuits`. The report counts the calls that
+/// were closed unsorted.
 final class CallSorter {
   private static let patience = Duration.seconds(30)
 
   private final class Call {
-    let deadline: Instant
+    let began: Instant
     // Its index among the calls that wait.
     var index: Int
     // The number of bytes that have told nothing yet.
     var seen = 0
+    // The Tor circuit that it came through, once a line has told that.
+    var torCircuit: UInt32?
     let stream: EventSource<StreamSocket>
 
-    init(_ stream: EventSource<StreamSocket>, at index: Int, until deadline: Instant) {
-      self.deadline = deadline
+    var deadline: Instant { began + CallSorter.patience }
+
+    init(_ stream: EventSource<StreamSocket>, at index: Int, since began: Instant) {
+      self.began = began
       self.index = index
       self.stream = stream
     }
@@ -28,10 +33,11 @@ final class CallSorter {
 
   private let loop: EventLoop
   private let log: Log
-  private let handler: (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
+  private let handler: (EventSource<StreamSocket>, _ destination: IPv6Address, _ since: Instant) -> Void
   private let limit: Int
   private let isAnnounced: Bool
   private var calls: [Call] = []
+  private var torCircuits = TorCircuits()
   private var turnover: TokenBucket
   private let drawn: (Range<Int>) -> Int
   private var timeout: TimerSource?
@@ -42,11 +48,11 @@ final class CallSorter {
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
   /// Makes a sorter of at most `limit` calls at once. It hands each one to `handler` with the address that the call is
-  /// for. `isAnnounced` says that a line of Tor about its circuit comes before the first packet.
+  /// for, and the time at which it came: the wait here is no time more to say who calls. `isAnnounced` says that a line of Tor about its circuit comes before the first packet.
   init(
     limit: Int, isAnnounced: Bool = false, on loop: EventLoop, log: Log,
     drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },
-    handler: @escaping (EventSource<StreamSocket>, _ destination: IPv6Address) -> Void
+    handler: @escaping (EventSource<StreamSocket>, _ destination: IPv6Address, _ since: Instant) -> Void
   ) throws(SystemError) {
     self.limit = limit
     self.isAnnounced = isAnnounced
@@ -68,7 +74,7 @@ final class CallSorter {
     }
     // The kernel wakes the loop when a whole header is there, or the end.
     stream.file.wakeAfter(bytes: CallDestination.bytesNeeded)
-    let call = Call(stream, at: calls.count, until: now + CallSorter.patience)
+    let call = Call(stream, at: calls.count, since: now)
     stream.handle(.readable) { [unowned self, unowned call] in sort(call) }
     calls.append(call)
     stream.start(.readable)
@@ -93,6 +99,18 @@ final class CallSorter {
     let destination = start.withUnsafeBytes {
       CallDestination(UnsafeRawBufferPointer(rebasing: $0.prefix(count)), isAnnounced: isAnnounced)
     }
+    if isAnnounced, call.torCircuit == nil,
+      let circuit = start.withUnsafeBytes({
+        CallDestination.torCircuit(of: UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
+      })
+    {
+      guard torCircuits.enter(circuit, at: loop.now) else {
+        closed += 1
+        remove(call)
+        return stream.cancel(.readable)
+      }
+      call.torCircuit = circuit
+    }
     // At the end of the stream there are no more bytes than before.
     if case .incomplete(let needed) = destination, count > call.seen {
       call.seen = count
@@ -103,7 +121,7 @@ final class CallSorter {
     stream.cancel(.readable)
     if case .address(let address) = destination {
       stream.file.wakeAfter(bytes: 1)
-      handler(stream, address)
+      handler(stream, address, call.began)
       return
     }
     closed += 1
@@ -113,6 +131,7 @@ final class CallSorter {
   }
 
   private func remove(_ call: Call) {
+    if let circuit = call.torCircuit { torCircuits.leave(circuit) }
     let last = calls.removeLast()
     guard last !== call else { return }
     calls[call.index] = last

@@ -12,9 +12,9 @@ extension FakeHost {
     node.advance(turn: &turn)
   }
 
-  func accepted(at now: Instant) -> CircuitIdentifier? {
+  func accepted(since time: Instant? = nil, at now: Instant) -> CircuitIdentifier? {
     turn.now = now
-    return node.accepted(turn: &turn)
+    return node.accepted(since: time, turn: &turn)
   }
 
   func ended(_ circuit: CircuitIdentifier, _ end: CircuitEnd, at now: Instant) {

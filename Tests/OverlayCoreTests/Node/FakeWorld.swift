@@ -58,10 +58,10 @@ final class FakeWorld {
     answer([0, 0x5a, 0, 0, 0, 0, 0, 0], on: circuit)
   }
 
-  /// The test calls `host` and plays the other side; `nil` if the call is not taken.
-  func call(_ host: FakeHost) -> FakeCircuit? {
+  /// The test calls `host`, at `time` if not just now, and plays the other side; `nil` if the call is not taken.
+  func call(_ host: FakeHost, since time: Instant? = nil) -> FakeCircuit? {
     let circuit = FakeCircuit(dialler: nil, nil)
-    return accept(circuit, at: host) ? circuit : nil
+    return accept(circuit, since: time, at: host) ? circuit : nil
   }
 
   /// The test, as the dialler, sends bytes on a circuit.
@@ -148,8 +148,8 @@ final class FakeWorld {
     open.append(circuit)
   }
 
-  private func accept(_ circuit: FakeCircuit, at host: FakeHost) -> Bool {
-    guard let identifier = host.accepted(at: now) else { return false }
+  private func accept(_ circuit: FakeCircuit, since time: Instant? = nil, at host: FakeHost) -> Bool {
+    guard let identifier = host.accepted(since: time, at: now) else { return false }
     circuit.isGranted = true
     circuit.acceptor = host
     circuit.acceptorIdentifier = identifier

@@ -22,12 +22,17 @@ struct CallSorterTests {
 
     var isClosed: Bool {
       var byte: UInt8 = 0
-      return recv(file.number, &byte, 1, Int32(MSG_PEEK)) == 0
+      let count = recv(file.number, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+      // What nobody has read resets a connection.
+      return count == 0 || count < 0 && errno == ECONNRESET
     }
 
     func speak(to number: Int) {
-      let packet = EchoPacket(.request, from: .overlay(1), to: destination(number), payload: []).bytes
-      #expect(send(file.number, packet, packet.count, Int32(MSG_NOSIGNAL)) == packet.count)
+      say(EchoPacket(.request, from: .overlay(1), to: destination(number), payload: []).bytes)
+    }
+
+    func say(_ bytes: [UInt8]) {
+      #expect(send(file.number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
     }
   }
 
@@ -49,6 +54,7 @@ struct CallSorterTests {
 
   private final class Sorted {
     var destinations: [IPv6Address] = []
+    var times: [Instant] = []
     var expected = 0
   }
 
@@ -60,11 +66,12 @@ struct CallSorterTests {
     let log = Log(level: .notice, sink: NoLines())
     var sequence = Sequence()
     let drawn: (Range<Int>) -> Int = { Int.random(in: $0, using: &sequence) }
-    sorter = try CallSorter(limit: 256, on: loop, log: log, drawn: drawn) { [loop, sorted] stream, destination in
+    sorter = try CallSorter(limit: 256, on: loop, log: log, drawn: drawn) { [loop, sorted] stream, destination, time in
       var header = [UInt8](repeating: 0, count: 64)
       let read = header.withUnsafeMutableBytes { stream.file.read(into: $0) }
       #expect(read == .bytes(48), "what was looked at is still there")
       sorted.destinations.append(destination)
+      sorted.times.append(time)
       if sorted.destinations.count == sorted.expected { loop.stop() }
     }
   }
@@ -115,5 +122,46 @@ struct CallSorterTests {
     // Those who waited when the turns were used up are not displaced by who comes then.
     let last = silent.indices.suffix(400).count { silent[$0].isClosed }
     #expect(last >= 200)
+  }
+
+  @Test("each is handed over with the time at which it came, so that waiting here gives it no more time")
+  func time() throws {
+    let start = loop.now
+    let caller = try call()
+    let speech = try TimerSource(on: loop) { caller.speak(to: 1) }
+    speech.start(after: .milliseconds(300))
+    try sort(1)
+    let came = try #require(sorted.times.first)
+    #expect(came - start < .milliseconds(200))
+    #expect(loop.now - came >= .milliseconds(300))
+  }
+
+  @Test("where Tor tells its circuits, those who come through one and say no more take 16 places")
+  func throughOneCircuit() throws {
+    let told = try CallSorter(limit: 256, isAnnounced: true, on: loop, log: Log(level: .notice, sink: NoLines())) {
+      [loop, sorted] _, destination, _ in
+      sorted.destinations.append(destination)
+      loop.stop()
+    }
+    func call(through circuit: Int) throws -> Caller {
+      // The kernel lets nobody wait for so many bytes of a UNIX socket.
+      let ends = try connection()
+      told.accept(EventSource(StreamSocket(owning: FileDescriptor(owning: ends.accepted)), on: loop))
+      let caller = Caller(ends.dialled)
+      caller.say(Array("PROXY TCP6 fc00:dead:beef:4dad::0:\(circuit) ::1 \(circuit) 8060\r\n".utf8))
+      return caller
+    }
+    let silent = try (0..<40).map { _ in try call(through: 1) }
+    var report = ""
+    let other = try call(through: 2)
+    let speech = try TimerSource(on: loop) {
+      report = told.report
+      other.speak(to: 5)
+    }
+    speech.start(after: .milliseconds(500))
+    try sort(1)
+    #expect(report == "shared listeners: 17 calls wait for a packet, 24 closed without")
+    #expect(silent.count { $0.isClosed } == 24)
+    #expect(sorted.destinations == [Self.destination(5)])
   }
 }
