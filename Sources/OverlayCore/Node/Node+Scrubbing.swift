@@ -1,7 +1,7 @@
 /// What a node does about habits of kernels, if its policy says so (`Scrubber`).
 extension Node {
   /// Returns whether a packet of this host, or of one behind it, may leave for a peer, and takes the habits out of it.
-  /// What chooses the packet's queue has to be looked at before.
+  /// The packet's flow, of which a flow label can be a part, has to be looked at before. DSCP chooses nothing.
   mutating func mayLeave(_ packet: PacketView, _ offload: OffloadHeader) -> Bool {
     guard settings.policy.scrubs, !scrubber.scrub(packet, offload) else { return true }
     out.counters[.unscrubbed] += 1
