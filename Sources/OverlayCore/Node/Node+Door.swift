@@ -8,7 +8,7 @@ extension Node {
     case .admitted: return true
     case .admittedAbout(let address):
       if (packet.isIPv4 ? peer(behindOf: address, isIPv4: true) : peer(of: address)) == caller { return true }
-      out.counters[.doorQuote] += 1
+      drop(.doorQuote, on: circuit)
     case .refused(let counter, let subject): refuseAtDoor(packet, counter, subject, caller, circuit, at: now)
     }
     return false
@@ -18,7 +18,7 @@ extension Node {
     _ packet: PacketView, _ counter: Counter, _ subject: DoorRule.Subject, _ caller: IPv6Address,
     _ circuit: CircuitIdentifier, at now: Instant
   ) {
-    out.counters[counter] += 1
+    drop(counter, on: circuit)
     if counter != .doorQuote { noteClosed(subject, caller, circuit, at: now) }
     if door.policy.refusal == .icmp { refuse(fromOverlay: packet, .prohibited, at: now) }
   }

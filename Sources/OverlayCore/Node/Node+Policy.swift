@@ -74,6 +74,7 @@ extension Node {
     let configuration = NodeConfiguration(settings.policy, onThisSide: settings.onThisSide)
     router.use(configuration.table)
     admission.use(configuration.table)
+    peers.use(labels: configuration.labels)
     if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.peer.name)) }
     for name in names.replaceConfiguration(with: configuration.names) { leave(name, turn: &turn) }
     for address in peers.keep(toGroup: configuration.group) {
@@ -81,7 +82,7 @@ extension Node {
       _ = closeCircuits(of: address, turn: &turn)
     }
     if settings.dialsPeers {
-      for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
+      for peer in configuration.peers { peers.configure(peer.peer.name) }
     }
     return configuration
   }

@@ -31,12 +31,14 @@ extension Node {
     while let bytes = streams.next(&reading, at: turn.now) {
       // The defragmenter lets whole packets of version 4 and 6 through, and nothing else.
       guard bytes[0] >> 4 != 4 || settings.carriesIPv4 else {
-        out.counters[.ipv4] += 1
-        if peers.source(of: circuit) != nil { note(.ipv4, nil, from: circuit, at: turn.now) }
+        drop(.ipv4, on: circuit)
+        // IPv4 belongs to the first identity, which also keeps circuits to the configured peers.
+        let kind = settings.dialsPeers ? Refusal.Kind.ipv4 : .ipv4Elsewhere
+        if peers.source(of: circuit) != nil { note(kind, nil, from: circuit, at: turn.now) }
         continue
       }
       guard let packet = PacketView(bytes) else {
-        out.counters[.malformed] += 1
+        drop(.malformed, on: circuit)
         continue
       }
       admit(packet, from: circuit, &reading.sample, turn: &turn)
@@ -84,8 +86,7 @@ extension Node {
     switch decision {
     case .deliver:
       if let counter = Admission.refusal(of: packet) {
-        out.counters[counter] += 1
-        peers.noteDrop(counter, on: circuit)
+        drop(counter, on: circuit)
       } else if source == nil {
         hold(packet, of: circuit, turn: &turn)
       } else if !isForNode(packet, on: circuit, at: turn.now), isLetIn(packet, from: circuit, at: turn.now) {
@@ -99,10 +100,15 @@ extension Node {
       peers.heard(packet, on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
       admitWaiting(turn: &turn)
     case .drop(let counter):
-      out.counters[counter] += 1
-      peers.noteDrop(counter, on: circuit)
+      drop(counter, on: circuit)
       noteDropped(packet, counter, from: circuit, at: turn.now)
     }
+  }
+
+  /// Counts a packet that is dropped, also against the peer that its circuit is of.
+  mutating func drop(_ counter: Counter, on circuit: CircuitIdentifier) {
+    out.counters[counter] += 1
+    peers.noteDrop(counter, on: circuit)
   }
 
   /// Lets a packet wait until the sender of its circuit is proven, unless it is what proves that.
@@ -160,7 +166,7 @@ extension Node {
     _ packet: PacketView, from circuit: CircuitIdentifier, _ sample: inout ReadCoalescing.Sample,
     turn: inout Turn<Device>
   ) {
-    guard mayArrive(packet) else { return }
+    guard mayArrive(packet, on: circuit) else { return }
     sample.note(packet)
     peers.noteDelivery(on: circuit, names: &names, streams: &streams, out: &out, at: turn.now)
     // No message of neighbour discovery from a circuit may reach a kernel, whatever hides it.

@@ -10,9 +10,9 @@ extension Node {
 
   /// Returns whether a packet of a peer may reach the device, and takes out of it what would lead this host's kernel
   /// into a habit.
-  mutating func mayArrive(_ packet: PacketView) -> Bool {
+  mutating func mayArrive(_ packet: PacketView, on circuit: CircuitIdentifier) -> Bool {
     guard settings.policy.scrubs, !Scrubber.scrubHandshake(packet) else { return true }
-    out.counters[.unscrubbed] += 1
+    drop(.unscrubbed, on: circuit)
     return false
   }
 }

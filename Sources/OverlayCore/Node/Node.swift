@@ -41,8 +41,9 @@ public struct Node: ~Copyable {
     streams.change(to: settings.policy.rates, at: Instant(nanoseconds: 0))
     _ = names.replaceConfiguration(with: configuration.names)
     peers.keep(toGroup: configuration.group)
+    peers.use(labels: configuration.labels)
     guard settings.dialsPeers else { return }
-    for (label, peer) in configuration.peers { peers.configure(peer.name, label: label) }
+    for peer in configuration.peers { peers.configure(peer.peer.name) }
   }
 
   // MARK: - What it tells

@@ -9,6 +9,11 @@ struct NodeConfiguration {
   let table: RouteTable
   private var taken: [IPv6Address: OnionName] = [:]
 
+  /// The labels of the peers that are in effect, by their addresses.
+  var labels: [IPv6Address: String] {
+    Dictionary(peers.map { ($0.peer.name.address, $0.label) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// The names that the operator gave.
   var names: [OnionName] { Array(taken.values) }
 

@@ -31,9 +31,13 @@ struct RefusedInput {
 extension Node {
   /// Tells the operator, once in a while, that a peer sends what an option would admit.
   mutating func note(_ kind: Refusal.Kind, _ packet: PacketView?, from circuit: CircuitIdentifier, at now: Instant) {
-    let refusal = Refusal(
-      peer: peers.configuredLabel(ofCaller: circuit), kind: kind,
-      about: kind == .notRouted ? packet?.source : packet?.destination)
+    let about: IPv6Address? =
+      switch kind {
+      case .notRouted: packet?.source
+      case .ipv4Elsewhere: settings.name.address
+      case .ipv4, .notServed, .closed: packet?.destination
+      }
+    let refusal = Refusal(peer: peers.configuredLabel(ofCaller: circuit), kind: kind, about: about)
     if refusedInput.tells(refusal, at: now) { out.tell(.refused(refusal)) }
   }
 

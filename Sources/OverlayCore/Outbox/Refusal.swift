@@ -4,6 +4,8 @@ public struct Refusal: Equatable, Sendable {
   public enum Kind: Hashable, Sendable {
     /// IPv4, which is not carried.
     case ipv4
+    /// IPv4 to an identity that never carries it: the host's first one does, if any.
+    case ipv4Elsewhere
     /// Packets to a host that this one does not serve.
     case notServed
     /// Packets from a host that is not routed to this peer.
@@ -16,7 +18,8 @@ public struct Refusal: Equatable, Sendable {
   public let peer: String?
   /// What is refused.
   public let kind: Kind
-  /// The address that would have to be served or routed, of IPv4 in its mapped form; `nil` if it does not matter.
+  /// The address that would have to be served or routed, of IPv4 in its mapped form, or the identity that carries no
+  /// IPv4; `nil` if it does not matter.
   public let about: IPv6Address?
   /// The rule that would let it in past the door, as it is written; `nil` for another kind.
   public var rule: String?

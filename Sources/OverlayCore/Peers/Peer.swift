@@ -29,8 +29,8 @@ struct Peer: ~Copyable {
   let address: IPv6Address
   /// The onion name of the peer; `nil` for a caller that has not told it.
   var name: OnionName?
-  /// The operator's name for the peer; `nil` if it is not configured.
-  private(set) var label: String?
+  /// Whether a circuit to the peer is kept for ever, because the operator configured it and this identity dials.
+  private(set) var isPermanent = false
   /// Whether the peer is this host itself, which dials `feed:beef` through Tor.
   let isSelf: Bool
 
@@ -99,7 +99,7 @@ struct Peer: ~Copyable {
   var capabilities: Capabilities = []
   /// Whether the operator wants no circuit to the configured peer until a packet does.
   var isHeld = false
-  /// Whether this host has ever dialled the peer.
+  /// Whether this identity has ever dialled the peer.
   private(set) var wasDialled = false
 
   /// Makes a peer without circuits.
@@ -111,9 +111,7 @@ struct Peer: ~Copyable {
     pace = DialPace()
   }
 
-  /// Whether the operator configured the peer: a circuit to it is kept for ever.
-  var isPermanent: Bool { label != nil }
-  /// Whether reports show the peer. They show nobody who calls and was never dialled.
+  /// Whether reports show the peer. They show nobody who calls and was never dialled, unless the operator named him.
   var isReported: Bool { isPermanent || wasDialled }
   /// Whether the peer has ever proven a circuit, so that it can.
   var hasProven: Bool { bestProof != nil }
@@ -148,16 +146,16 @@ struct Peer: ~Copyable {
 
   // MARK: - How it is reached
 
-  /// Marks the peer as configured, with the operator's name for it.
-  mutating func configure(_ name: OnionName, label: String) {
-    let isNew = self.label == nil
-    self.label = label
+  /// Notes that the operator configured the peer, to which a circuit is kept.
+  mutating func configure(_ name: OnionName) {
+    let isNew = !isPermanent
+    isPermanent = true
     if isNew, !hasCircuit { becomes(name) } else { pace.shortestPause = DialPace.configuredPause }
   }
 
   /// Notes that the operator does not name the peer any more.
   mutating func unconfigure() {
-    label = nil
+    isPermanent = false
     isHeld = false
     pace.shortestPause = .zero
   }
@@ -165,7 +163,7 @@ struct Peer: ~Copyable {
   /// Gives the address to another name, and so to another host, of which nothing is known.
   mutating func becomes(_ name: OnionName) {
     self.name = name
-    pace = DialPace(shortestPause: label == nil ? .zero : DialPace.configuredPause)
+    pace = DialPace(shortestPause: isPermanent ? DialPace.configuredPause : .zero)
     bulkPace = DialPace()
     liveness = Liveness()
     forgetPast()

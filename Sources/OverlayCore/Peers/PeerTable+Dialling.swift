@@ -16,13 +16,13 @@ extension PeerTable {
     guard tor != .unreachable, !isBlocked(name.address) else { return nil }
     let isSelf = name == policy.name
     let address = isSelf ? OverlayNetwork.tor.circuitResponder : name.address
-    var isConfigured = false
     if let peer = peers.find(address) {
       guard !peers[peer].hasCircuit, peers[peer].name != name || peers[peer].pace.nextAttempt(from: now) <= now else {
         return nil
       }
-      isConfigured = peers[peer].isPermanent
     }
+    // At every identity, though one alone keeps circuits to the peers that the operator named.
+    let isConfigured = names.isKnown(name.address)
     guard hasRoomToDial(isConfigured: isConfigured, in: streams) else {
       out.counters[.circuitLimit] += 1
       return nil
@@ -31,7 +31,7 @@ extension PeerTable {
     if isStranger, !isSelected, !mayDialStranger(name, names: &names, out: &out, at: now) { return nil }
     guard dials.take(isConfigured: isConfigured, at: now) else {
       out.counters[.dialLimit] += 1
-      if isConfigured { awaitDial(of: name, at: now) }
+      if peers.find(address).map({ peers[$0].isPermanent }) == true { awaitDial(of: name, at: now) }
       if isStranger, !isSelected { awaitSelection(of: name, names: &names, at: now) }
       return nil
     }

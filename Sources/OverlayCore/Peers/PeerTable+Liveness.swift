@@ -111,7 +111,7 @@ extension PeerTable {
     guard tor != .unreachable, peers[peer].sparse.successor == nil, let name = peers[peer].name,
       peers[peer].pace.nextAttempt(from: now) <= now
     else { return }
-    guard hasRoomToDial(isConfigured: peers[peer].isPermanent, in: streams) else {
+    guard hasRoomToDial(isConfigured: names.isKnown(name.address), in: streams) else {
       out.counters[.circuitLimit] += 1
       return
     }

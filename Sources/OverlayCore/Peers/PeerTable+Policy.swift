@@ -1,9 +1,9 @@
 /// The operator's settings of peers, and their changes while the node runs.
 extension PeerTable {
-  /// Adds a configured peer, or changes the operator's name for it.
-  mutating func configure(_ name: OnionName, label: String) {
+  /// Adds a configured peer, to which a circuit is kept.
+  mutating func configure(_ name: OnionName) {
     let peer = findOrInsert(name.address, name)
-    peers[peer].configure(name, label: label)
+    peers[peer].configure(name)
     if !configured.contains(peer) { configured.append(peer) }
   }
 

@@ -3,26 +3,30 @@ extension PeerTable {
   /// The label of the peer that is this host itself, reached through Tor.
   private static let ownLabel = "own onion service (feed:beef)"
 
-  /// Returns the status of all configured peers, and of others that were ever dialled, up to
+  /// Returns the status of the configured peers that circuits are kept to or come from, and of others that were ever
+  /// dialled, up to
   /// `NodeBounds.reportedPeers`, with the number of those that are left out. It looks at every circuit.
   /// `petnames` are those that the operator gave.
   func status(
     in streams: borrowing Streams, petnames: [OnionName: Petname], at now: Instant
   ) -> (shown: [PeerStatus], others: Int) {
-    let known = peers.indices.filter { peers[$0].isReported }
-    let permanent = known.filter { peers[$0].isPermanent }.sorted { label(of: $0) < label(of: $1) }
-    let shown = permanent + known.filter { !peers[$0].isPermanent }.prefix(policy.bounds.reportedPeers)
+    let known = peers.indices.filter { peers[$0].isReported || isConfigured($0) }
+    let configured = known.filter { isConfigured($0) }.sorted { label(of: $0) < label(of: $1) }
+    let shown = configured + known.filter { !isConfigured($0) }.prefix(policy.bounds.reportedPeers)
     return (shown.map { status(of: $0, in: streams, petnames, at: now) }, known.count - shown.count)
   }
 
   /// Returns the operator's name for the peer that a circuit comes from; `nil` if it is not configured.
   func configuredLabel(ofCaller circuit: CircuitIdentifier) -> String? {
-    source(of: circuit).flatMap { peers.find($0) }.flatMap { peers[$0].label }
+    source(of: circuit).flatMap { labels[$0] }
   }
+
+  /// Whether the operator configured a peer, whichever identity keeps circuits to it.
+  private func isConfigured(_ peer: PeerSlots.Index) -> Bool { labels[peers[peer].address] != nil }
 
   /// Returns the label of a peer for the log: its petname, number or address.
   private func label(of peer: PeerSlots.Index) -> String {
-    peers[peer].isSelf ? PeerTable.ownLabel : peers[peer].label ?? "\(peers[peer].address)"
+    peers[peer].isSelf ? PeerTable.ownLabel : labels[peers[peer].address] ?? "\(peers[peer].address)"
   }
 
   /// Returns the time until a peer that was not reached is dialled again.
@@ -55,7 +59,7 @@ extension PeerTable {
       rate.add(streams[circuit].meter.rate(at: now))
     }
     return PeerStatus(
-      name: name, label: label(of: peer), petname: petnames[name], isConfigured: peers[peer].isPermanent,
+      name: name, label: label(of: peer), petname: petnames[name], isConfigured: isConfigured(peer),
       state: state(of: peer, in: streams, at: now), traffic: traffic, rate: rate, dialledCircuits: dialled.count,
       acceptedCircuits: accepted.count,
       authentication: accepted.isEmpty ? nil : .init(proof(of: peer)),

@@ -15,7 +15,10 @@ struct PeerTable: ~Copyable {
   private(set) var tor = TorReachability.unknown
   /// All peers.
   var peers = PeerSlots()
-  /// The configured peers, in the operator's order.
+  /// What the operator calls the peers that he configured, by their addresses: at every identity, though one alone
+  /// keeps circuits to them.
+  private(set) var labels: [IPv6Address: String] = [:]
+  /// The configured peers to which circuits are kept, in the operator's order.
   var configured: [PeerSlots.Index] = []
   /// The bound of dials, and the configured peers that wait for one.
   var dials: DialQueue
@@ -78,6 +81,9 @@ struct PeerTable: ~Copyable {
   }
 
   // MARK: - Who there is
+
+  /// Calls the configured peers so from now on.
+  mutating func use(labels: [IPv6Address: String]) { self.labels = labels }
 
   /// The number of accepted circuits.
   var callCount: Int { calls.count }

@@ -101,8 +101,20 @@ extension PeerStatus {
       "sent_bytes_per_second": .count(rate.sent), "received_bytes_per_second": .count(rate.received),
       "circuits_out": .count(dialledCircuits), "circuits_in": .count(acceptedCircuits),
       "authentication": authentication.map { .string($0.rawValue) } ?? .null,
-      "dropped": .object(JSONObject(drops.map { (JSONValue.snakeCase($0.name), .count($0.count)) })),
+      "dropped": PeerStatus.dropped(drops),
     ]
+  }
+
+  /// The packets of a peer that were dropped, by the reason. Those that several identities counted for the same are
+  /// together.
+  static func dropped(_ drops: [(name: String, count: UInt64)]) -> JSONValue {
+    var names: [String] = []
+    var sums: [String: UInt64] = [:]
+    for drop in drops {
+      if sums[drop.name] == nil { names.append(drop.name) }
+      sums[drop.name, default: 0] &+= drop.count
+    }
+    return .object(JSONObject(names.map { (JSONValue.snakeCase($0), .count(sums[$0] ?? 0)) }))
   }
 
   private var stateName: String {

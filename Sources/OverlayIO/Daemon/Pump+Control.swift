@@ -14,8 +14,9 @@ extension Pump {
   /// Closes all circuits of peers to which one stands, and dials those of the configuration anew; a packet dials
   /// others.
   func renewCircuits() {
+    var renewed: Set<OnionName> = []
     for peer in status().nodes.flatMap(\.peers) {
-      guard case .up = peer.state else { continue }
+      guard case .up = peer.state, renewed.insert(peer.name).inserted else { continue }
       _ = withEach { node, turn in node.disconnect(peer.name.address, turn: &turn) }
       if peer.isConfigured { _ = connect(peer.name) }
     }
@@ -32,7 +33,9 @@ extension Pump {
       guard let known else { throw ControlError(.notFound, "there is no peer \(shown())") }
       return ["petname": .null, "address": .text(known.address), "name": .text(known), "state": "idle"]
     }
-    return .object(status.members)
+    var members = status.members
+    members["dropped"] = PeerStatus.dropped(found.flatMap(\.drops))
+    return .object(members)
   }
 }
 

@@ -88,6 +88,9 @@ extension Refusal {
     let address = about.map { $0.mappedAddress.map { "\($0)" } ?? "\($0)" } ?? "its address"
     return switch kind {
     case .ipv4: "\(peer) sends IPv4, which is not carried here: --ipv4 on both sides switches it on"
+    case .ipv4Elsewhere:
+      "\(peer) sends IPv4 to \(address), which carries none: with --ipv4 on both sides the first identity of this "
+        + "host does"
     case .notServed:
       "\(peer) sends to \(address), which this host does not serve: --serve with a prefix that "
         + "holds it would admit that"

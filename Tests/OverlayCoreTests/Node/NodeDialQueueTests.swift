@@ -67,4 +67,19 @@ struct NodeDialQueueTests {
     world.send(host.packet(to: bob.address), from: host)
     #expect(world.circuits.last?.request?.name == "\(bob)" || host.node.peers.hasCircuit(to: bob.address))
   }
+
+  @Test("at a second identity there is room for configured peers, too, though it dials none of them unasked")
+  func burstAtSecond() throws {
+    let names = try names(100)
+    let bob = try OnionName.sample(2)
+    for name in names { world.outcomes["\(name)"] = .silence }
+    let host = world.start(
+      FakeHost(NodeSettings(name: alice, peers: [ConfiguredPeer(name: bob)], dialsPeers: false)))
+    world.replaceHosts(of: host, with: names)
+    for name in names { world.send(host.packet(to: name.address), from: host) }
+    #expect(host.node.dials.inFlight == 32)
+    let before = host.dials.count
+    world.send(host.packet(to: bob.address), from: host)
+    #expect(host.dials.count == before + 1)
+  }
 }

@@ -15,10 +15,13 @@ struct NodeDoorTests {
   }
 
   private func start(
-    _ door: DoorPolicy = DoorPolicy(), peers: [ConfiguredPeer] = [], onlyPeers: Bool = false
+    _ door: DoorPolicy = DoorPolicy(), peers: [ConfiguredPeer] = [], onlyPeers: Bool = false, isFirst: Bool = true
   ) -> FakeHost {
     world.start(
-      FakeHost(NodeSettings(name: alice, policy: NodePolicy.trusting(peers: peers, door: door, onlyPeers: onlyPeers))))
+      FakeHost(
+        NodeSettings(
+          name: alice, policy: NodePolicy.trusting(peers: peers, door: door, onlyPeers: onlyPeers),
+          dialsPeers: isFirst)))
   }
 
   private var bobAsPeer: ConfiguredPeer { ConfiguredPeer(name: bob.name, petname: Petname("bob")) }
@@ -94,6 +97,33 @@ struct NodeDoorTests {
     let later = try self.call(host)
     world.say(segment(to: 23), on: later)
     #expect(warnings().count == 2)
+  }
+
+  @Test("at a second identity, which keeps no circuits to peers, the operator hears it, too")
+  func toldAtSecond() throws {
+    let host = start(DoorPolicy(refusal: .silent, petnames: bobsPetname), peers: [bobAsPeer], isFirst: false)
+    world.say(segment(to: 22), on: try call(host))
+    #expect(
+      host.log.filter { $0.level == .warning }.map(\.text)
+        == ["peer bob was refused at the door: --allow-in 'tcp/22 from bob' would let that in"])
+    let shown = host.node.status(at: world.now).peers.filter { $0.name == bob.name }
+    #expect(shown.map(\.isConfigured) == [true])
+    #expect(shown.map(\.label) == ["peer bob"])
+    #expect(host.dials.isEmpty)
+  }
+
+  @Test("what is refused is counted for the peer, by the reason")
+  func counted() throws {
+    let host = start(peers: [bobAsPeer])
+    let call = try call(host)
+    for port in 1...3 as ClosedRange<UInt16> { world.say(segment(to: port), on: call) }
+    var fragment = SamplePacket.tcp([]).bytes
+    fragment.replaceSubrange(8..<40, with: bob.address.bytes + alice.address.bytes)
+    fragment[6] = 44
+    fragment.replaceSubrange(40..<48, with: [17, 0, 0, 1, 0, 0, 0, 9])
+    world.say(fragment, on: call)
+    let drops = host.node.status(of: bob.address, at: world.now)?.drops
+    #expect(drops?.map { "\($0.name)=\($0.count)" } == ["doorClosed=3", "doorUnreadable=1"])
   }
 
   @Test("of a peer whose petname no file has the rule names the address, which is accepted in a file")

@@ -25,6 +25,11 @@ struct NodeRefusedInputTests {
     world.start(FakeHost(alice, peers: [ConfiguredPeer(name: bob.name, petname: Petname("bob"))]))
   }
 
+  private func startSecond() -> FakeHost {
+    let peer = ConfiguredPeer(name: bob.name, petname: Petname("bob"))
+    return world.start(FakeHost(NodeSettings(name: alice, peers: [peer], dialsPeers: false)))
+  }
+
   @Test("IPv4 while it is off is one line an hour with the option that switches it on")
   func ipv4() throws {
     let host = startConfigured()
@@ -53,6 +58,26 @@ struct NodeRefusedInputTests {
         "peer bob sends from fd00:b::1, which is not routed to it: --route PREFIX,via=NAME with a prefix that holds it "
           + "would admit that",
       ])
+  }
+
+  @Test("at a second identity a peer is called as at the first")
+  func secondIdentity() throws {
+    let host = startSecond()
+    world.say(
+      Sample.packet(from: bob.address, to: try .sample("fd00:a::1"), payload: [1, 2, 3, 4]), on: try call(host))
+    #expect(warnings(host).first?.hasPrefix("peer bob sends to fd00:a::1") == true)
+  }
+
+  @Test("of IPv4 to a second identity, which no option lets it carry, the line says which one does")
+  func ipv4AtSecond() throws {
+    let host = startSecond()
+    world.say(try Sample.ipv4(from: "10.1.0.1", to: "10.2.0.1", payload: [1]), on: try call(host))
+    #expect(
+      warnings(host) == [
+        "peer bob sends IPv4 to \(alice.address), which carries none: with --ipv4 on both sides the first identity of "
+          + "this host does"
+      ])
+    #expect(host.node.status(of: bob.address, at: world.now)?.drops.map(\.name) == ["ipv4"])
   }
 
   @Test("nothing is said of what no option admits: addresses of the overlay, groups, the loopback")

@@ -97,6 +97,7 @@ struct NodeScrubbingTests {
     world.send(first, from: alice)
     #expect(bob.takeDelivered() == [])
     #expect(bob.count(.unscrubbed) == 1)
+    #expect(bob.node.status(of: alice.address, at: world.now)?.drops.map(\.name) == ["unscrubbed"])
     _ = scrub(true, alice)
     world.send(first, from: alice)
     #expect(alice.count(.unscrubbed) == 1)
