@@ -7,7 +7,7 @@
 # make test         formatting, layout and the unit tests that need neither root nor a network
 # sudo make check   that and every other test there is, real Tor included
 # sudo make picture draws README's picture of `oncilla` and `oncilla top` from a run over a private Tor network
-# make fuzz         attacks core and shell: TARGET=decoders|segments|order|link|node|torcontrol|files|clients SECONDS=60
+# make fuzz         attacks core and shell: TARGET=decoders|segments|order|link|host|torcontrol|files|clients SECONDS=60
 #                   RUNS=number-of-inputs PLAIN=yes (no AddressSanitizer, for millions) INPUT=file-to-run-again
 # make check-sanitized  the unit tests with AddressSanitizer, and with ThreadSanitizer
 # sudo make faults  lets every system call of a daemon's life fail in each way that it can: 15 minutes

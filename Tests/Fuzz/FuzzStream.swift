@@ -5,6 +5,11 @@ struct FuzzStream {
   private var left = 0
   private var zeros = 0
   private var packets = 0
+  // A packet that may ask the peer to prove who it is, as far as it was sent.
+  private var asking: [UInt8] = []
+  // The last keepalive with a challenge, and the last echo request.
+  private var challenge: [UInt8] = []
+  private var echoRequest: [UInt8] = []
 
   /// Whether the request to Tor was sent.
   private(set) var isRequestWhole = false
@@ -29,6 +34,7 @@ struct FuzzStream {
       if left > 0 {
         let taken = min(left, rest.count)
         left -= taken
+        if !asking.isEmpty { note(rest.prefix(taken)) }
         rest = rest.dropFirst(taken)
         continue
       }
@@ -40,12 +46,66 @@ struct FuzzStream {
       if packets == 0 { check(header[0] >> 4 == 6 && header[6] == 59, "the first packet is no keepalive") }
       packets += 1
       left = length - header.count
+      asking = length < FuzzStream.mostAsking && (header[6] == 59 || header[6] == 58) ? header : []
       header = []
     }
   }
 }
 
 extension FuzzStream {
+  private static let mostAsking = 400
+
+  private mutating func note(_ bytes: UnsafeRawBufferPointer.SubSequence) {
+    asking += bytes
+    guard left == 0 else { return }
+    if asking[6] == 58, asking.count == EchoProbe.size, asking[IPv6Header.size] == 128 {
+      echoRequest = asking
+    } else if asking[6] == 59, FuzzStream.token(in: asking) != nil {
+      challenge = asking
+    }
+    asking = []
+  }
+
+  /// The keepalive of the peer with this address that answers the last challenge; `nil` if another was asked, or none.
+  func response(from address: IPv6Address) -> [UInt8]? {
+    guard let token = FuzzStream.token(in: challenge), FuzzStream.destination(of: challenge) == address,
+      let name = FuzzWorld.names.first(where: { $0.address == address })
+    else { return nil }
+    let capabilities = Keepalive.Extension(type: Keepalive.Extension.capabilities, value: [3])
+    let response = Keepalive.Extension(type: Keepalive.Extension.response, value: Array(token))
+    let own = challenge.withUnsafeBytes { IPv6Header.source(in: $0) }
+    return Keepalive(name: name, extensions: [capabilities, response]).packet(to: own, flowLabel: 5)
+  }
+
+  /// The reply of the peer with this address to the last echo request; `nil` if another was asked, or none.
+  func echoReply(from address: IPv6Address) -> [UInt8]? {
+    guard FuzzStream.destination(of: echoRequest) == address else { return nil }
+    var reply = echoRequest
+    reply.replaceSubrange(8..<24, with: echoRequest[24..<40])
+    reply.replaceSubrange(24..<40, with: echoRequest[8..<24])
+    reply[IPv6Header.size] = 129
+    // The type is in the upper half of a word of the checksum, which is one less.
+    let sum = UInt32(reply[42]) << 8 + UInt32(reply[43]) + 0xfeff
+    let field = sum & 0xffff + sum >> 16
+    (reply[42], reply[43]) = (UInt8(truncatingIfNeeded: field >> 8), UInt8(truncatingIfNeeded: field))
+    return reply
+  }
+
+  private static func destination(of packet: [UInt8]) -> IPv6Address? {
+    packet.isEmpty ? nil : packet.withUnsafeBytes { IPv6Header.destination(in: $0) }
+  }
+
+  private static func token(in keepalive: [UInt8]) -> ArraySlice<UInt8>? {
+    guard var place = keepalive.dropFirst(41).firstIndex(of: 0).map({ $0 + 1 }) else { return nil }
+    while place + 2 <= keepalive.count {
+      let end = place + 2 + Int(keepalive[place + 1])
+      guard end <= keepalive.count else { return nil }
+      if keepalive[place] == Keepalive.Extension.challenge { return keepalive[(place + 2)..<end] }
+      place = end
+    }
+    return nil
+  }
+
   /// Each message waits for the answer to the one before.
   private mutating func takeQuestion(_ bytes: UnsafeRawBufferPointer.SubSequence) {
     for byte in bytes {
@@ -63,34 +123,5 @@ extension FuzzStream {
       header = []
       questionMessages += 1
     }
-  }
-}
-
-/// Where a node delivers packets: looks whether they are what this host may get.
-struct FuzzDevice: PacketSink, PacketDevice {
-  let settings: NodeSettings
-  /// Whether it takes packets.
-  var isUp = true
-
-  mutating func deliver(_ runs: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ header: OffloadHeader) -> Bool {
-    check(!runs.isEmpty && runs.count <= PacketRuns.limit, "\(runs.count) runs in a packet")
-    guard let first = runs.first else { return false }
-    let count = runs.reduce(0) { $0 + $1.count }
-    var sum: UInt8 = 0
-    for run in runs { for byte in run { sum &+= byte } }
-    check(first.count >= 20, "a packet of \(first.count) bytes, \(sum)")
-    if first[0] >> 4 == 6 {
-      check(count == 40 + Int(first.number(at: 4)), "an IPv6 packet of a wrong length")
-      check(first[6] != NextHeader.none, "a keepalive came to the device")
-    } else {
-      check(settings.carriesIPv4 && count == Int(first.number(at: 2)), "an IPv4 packet of a wrong length")
-    }
-    if let checksum = header.checksum {
-      check(settings.isOffloading, "a device without offload is left a checksum")
-      check(Int(checksum.start) + Int(checksum.offset) + 2 <= first.count, "a checksum beside the packet")
-    } else {
-      check(header.segmentation == .none, "a packet is cut without its checksum being made")
-    }
-    return isUp
   }
 }
