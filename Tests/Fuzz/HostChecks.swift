@@ -85,7 +85,12 @@ extension FuzzSockets {
       check(node.peers.peers[peer].incoming.isEmpty, "a blocked peer calls")
     }
     for circuit in there {
-      let isNobodys = node.peers.call(circuit).map { node.peers.caller($0.sender) == nil } ?? false
+      let isNobodys =
+        switch node.peers.use(of: circuit) {
+        case .call(let call): node.peers.caller(call.sender) == nil
+        case .ownLookUp: true
+        default: false
+        }
       check(known.removeValue(forKey: circuit) ?? 0 == (isNobodys ? 0 : 1), "a circuit is not of one peer")
     }
     check(known.isEmpty, "a peer knows circuits that are gone")
