@@ -136,6 +136,19 @@ def test_fragments_are_refused(strangers):
     assert hosts.a.counters()["doorUnreadable"] >= 2
 
 
+def test_what_we_ask_in_fragments_is_answered(strangers):
+    hosts = strangers()
+    with hosts.b.host.socket(kind=socket.SOCK_DGRAM) as server, hosts.a.host.socket(kind=socket.SOCK_DGRAM) as client:
+        server.bind(("::", 53))
+        for end in server, client:
+            end.settimeout(10)
+        client.sendto(b"x" * 4000, (hosts.b.address, 53))
+        question, whence = server.recvfrom(65536)
+        assert len(question) == 4000
+        server.sendto(b"answer", whence)
+        assert client.recv(65536) == b"answer"
+
+
 def test_a_silent_door(strangers):
     hosts = strangers(options=["--refuse", "silent"])
     with listening(hosts.a.host, 22):

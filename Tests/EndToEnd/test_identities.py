@@ -111,6 +111,20 @@ def test_permanent_peers_are_dialled_by_the_first_identity_only(run, two, wire_p
     assert len(proxy.dials(but=[identity.name for identity in two])) == 3
 
 
+def test_a_permanent_peer_that_is_refused_at_the_second_is_named(run, two, wire_peer):
+    peer = wire_peer("peer")
+    daemon = run(two, peers=[f"alice={peer.name}"], allow_in=(), authenticate="off")
+    call = peer.call(two[1])
+    for port in 22, 23:
+        call.send(packets.tcp_syn(peer.address, two[1].address, 40000, port))
+    line = daemon.wait_for_line("peer alice was refused at the door: .*")[0]
+    assert line.endswith("--allow-in 'tcp/22 from alice' would let that in"), line
+    wait_until(lambda: daemon.counters().get("doorClosed") == 2, 5, what="both to be refused")
+    shown = oncilla("peer", "show", "alice", "--control", daemon.directory / "control.sock").stdout
+    assert re.search("dropped: *door_closed=2", shown), shown
+    assert len(re.findall("refused at the door", daemon.log())) == 1, "one line an hour"
+
+
 def test_userids_are_never_shared(run, two, proxy, report):
     """Tor puts streams with the same userid into one circuit: a peer would see both identities come out of it."""
     far = Identity.of("far")

@@ -93,6 +93,16 @@ def test_one_circuit_of_tor_holds_16_connections(told, wire_peer):
     assert told.counters()["torCircuitLimit"] == 8
 
 
+def test_one_circuit_of_tor_takes_16_places_of_those_who_say_nothing(told, wire_peer):
+    caller, good = wire_peer("crowd"), wire_peer("good")
+    crowd = [caller.dial(told) for _ in range(24)]
+    for circuit in crowd:
+        circuit.send(line(7))
+    wait_until(lambda: sum(circuit.is_closed() for circuit in crowd) == 8, 10, what="those above 16 to be closed")
+    good.dial(told).send(line(8) + good.keepalive(told.address) + packets.echo_request(good.address, told.address))
+    wait_until(lambda: answered(good), 10, what="an answer to the peer of another circuit")
+
+
 def test_publish_tor_is_refused_beside_it():
     refused = oncilla("run", "--publish", "tor", "--tor-control", "unix:/nowhere", "--tor-circuit-id", "--config",
                       "/dev/null", check=False)

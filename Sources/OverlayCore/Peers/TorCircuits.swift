@@ -7,7 +7,7 @@
 /// forgets those without connections. The counter `torCircuitLimit` shows how many connections were closed.
 public struct TorCircuits {
   /// The greatest number of connections through one Tor circuit.
-  static let most = 16
+  public static let most = 16
   /// The number of connections a second that may be new through one Tor circuit.
   static let perSecond = 2.0
   /// The greatest number of Tor circuits that are remembered beside those that have connections.
@@ -21,11 +21,8 @@ public struct TorCircuits {
   private var entries: [UInt32: Entry] = [:]
   private var used = 0
 
-  /// Makes a table without connections.
-  public init() {}
-
   /// Counts a new connection through a Tor circuit. It returns whether there may be one more.
-  public mutating func enter(_ circuit: UInt32, at now: Instant) -> Bool {
+  mutating func enter(_ circuit: UInt32, at now: Instant) -> Bool {
     if entries[circuit] == nil, entries.count - used >= TorCircuits.remembered { forgetUnused(at: now) }
     var entry = entries[circuit] ?? Entry()
     defer { entries[circuit] = entry }
@@ -36,7 +33,7 @@ public struct TorCircuits {
   }
 
   /// Notes that a connection through a Tor circuit is gone.
-  public mutating func leave(_ circuit: UInt32) {
+  mutating func leave(_ circuit: UInt32) {
     guard var entry = entries[circuit], entry.count > 0 else { return }
     entry.count -= 1
     if entry.count == 0 { used -= 1 }

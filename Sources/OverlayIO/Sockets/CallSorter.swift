@@ -7,8 +7,8 @@ import OverlayCore
 /// At most `limit` calls wait, each for `patience`. Past that one chosen at random makes room for the next, at most as
 /// often in a second as calls may wait; beyond that the newest is closed at once. So a crowd of silent calls cannot
 /// foresee whom it displaces, and most callers that speak within a round trip are heard. Where Tor tells which circuit
-/// of its own a call came through, those of one wait by the bounds of `TorCircuits`. The report counts the calls that
-/// were closed unsorted.
+/// of its own a call came through, as many of one wait as it may have connections (`TorCircuits.most`). The report
+/// counts the calls that were closed unsorted.
 final class CallSorter {
   private static let patience = Duration.seconds(30)
 
@@ -18,7 +18,7 @@ final class CallSorter {
     var index: Int
     // The number of bytes that have told nothing yet.
     var seen = 0
-    // The Tor circuit that it came through, once a line has told that.
+    // The Tor circuit among whose calls it waits, once a line has told that.
     var torCircuit: UInt32?
     let stream: EventSource<StreamSocket>
 
@@ -37,7 +37,8 @@ final class CallSorter {
   private let limit: Int
   private let isAnnounced: Bool
   private var calls: [Call] = []
-  private var torCircuits = TorCircuits()
+  // By the Tor circuit: its calls that wait.
+  private var waiting: [UInt32: Int] = [:]
   private var turnover: TokenBucket
   private let drawn: (Range<Int>) -> Int
   private var timeout: TimerSource?
@@ -99,20 +100,10 @@ final class CallSorter {
     let destination = start.withUnsafeBytes {
       CallDestination(UnsafeRawBufferPointer(rebasing: $0.prefix(count)), isAnnounced: isAnnounced)
     }
-    if isAnnounced, call.torCircuit == nil,
-      let circuit = start.withUnsafeBytes({
-        CallDestination.torCircuit(of: UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
-      })
-    {
-      guard torCircuits.enter(circuit, at: loop.now) else {
-        closed += 1
-        remove(call)
-        return stream.cancel(.readable)
-      }
-      call.torCircuit = circuit
-    }
     // At the end of the stream there are no more bytes than before.
-    if case .incomplete(let needed) = destination, count > call.seen {
+    if case .incomplete(let needed) = destination, count > call.seen,
+      !isAnnounced || mayWait(call, start.prefix(count))
+    {
       call.seen = count
       stream.file.wakeAfter(bytes: needed)
       return
@@ -130,8 +121,20 @@ final class CallSorter {
     log.warning(isAnnounced ? NodeEvent.noTorLineText : NodeEvent.proxyLineText)
   }
 
+  /// Returns whether a call of which these bytes are known may go on to wait: not one of too many through one circuit
+  /// of Tor.
+  private func mayWait(_ call: Call, _ start: ArraySlice<UInt8>) -> Bool {
+    guard call.torCircuit == nil, let circuit = start.withUnsafeBytes({ CallDestination.torCircuit(of: $0) }) else {
+      return true
+    }
+    guard waiting[circuit, default: 0] < TorCircuits.most else { return false }
+    waiting[circuit, default: 0] += 1
+    call.torCircuit = circuit
+    return true
+  }
+
   private func remove(_ call: Call) {
-    if let circuit = call.torCircuit { torCircuits.leave(circuit) }
+    if let circuit = call.torCircuit, let count = waiting[circuit] { waiting[circuit] = count > 1 ? count - 1 : nil }
     let last = calls.removeLast()
     guard last !== call else { return }
     calls[call.index] = last
