@@ -40,13 +40,13 @@ final class FuzzSockets {
 
   // MARK: - What happens
 
-  /// Somebody calls. With a line of Tor, or whatever else, before what the caller says.
-  func accept(bringing start: [UInt8] = []) {
+  /// Somebody calls, and brings these bytes, now or later.
+  func accept(bringing start: [UInt8] = [], isAtOnce: Bool = true) {
     guard let circuit = change({ node, turn in node.accepted(turn: &turn) }) ?? nil else { return }
     check(sockets[circuit] == nil, "an identifier was used twice")
     sockets[circuit] = Socket(isDialled: false, isConnected: true, isAnswered: true, coming: start)
     order.append(circuit)
-    if !start.isEmpty { read(circuit) }
+    if !start.isEmpty, isAtOnce { read(circuit) }
   }
 
   /// The other side of a circuit sends `bytes`: at once, or so that the rest comes later.
@@ -151,7 +151,10 @@ final class FuzzSockets {
   func receive(_ bytes: [UInt8], on circuit: CircuitIdentifier) {
     withCopy(of: bytes) { memory in
       change { node, turn in
+        let before = deliveredIfUnproven(circuit, node)
         node.receive(memory, on: circuit, turn: &turn)
+        let after = deliveredIfUnproven(circuit, node)
+        check(before == nil || after == nil || before == after, "what nobody has proven came to the device")
         check(
           node.streams.cutPackets.memory <= settings.bounds.reassemblyBytes,
           "cut packets hold \(node.streams.cutPackets.memory) bytes")

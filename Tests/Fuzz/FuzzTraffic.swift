@@ -1,11 +1,12 @@
 /// What peers and hosts of a script send.
 enum FuzzTraffic {
-  /// What Tor says of a circuit that is accepted, if it is to say something: mostly it does.
-  static func lineOfTor(_ input: inout FuzzInput, _ shell: FuzzShell) -> [UInt8] {
-    guard shell.settings.isToldTorCircuits else { return [] }
+  /// What Tor says of a circuit that is accepted, if it is to say something: mostly it does. It comes at once, or bit
+  /// by bit.
+  static func lineOfTor(_ input: inout FuzzInput, _ shell: FuzzShell) -> (bytes: [UInt8], isAtOnce: Bool) {
+    guard shell.settings.isToldTorCircuits else { return ([], true) }
     let number = input.byte()
-    guard number < 0xf0 else { return Array("PROXY TCP6 ::1 ::1 1 2".utf8.prefix(Int(number))) + [13, 10] }
-    return TorCircuitLine(circuit: UInt32(number & 3)).bytes(port: 8_060)
+    guard number < 0xf0 else { return (Array("PROXY TCP6 ::1 ::1 1 2\r\n".utf8), true) }
+    return (TorCircuitLine(circuit: UInt32(number & 3)).bytes(port: 8_060), number & 8 == 0)
   }
 
   /// What the other side of a circuit says of itself.
@@ -24,7 +25,7 @@ enum FuzzTraffic {
 
   /// What a call to a listener brings that identities share.
   static func call(_ input: inout FuzzInput, _ shell: FuzzShell) -> [UInt8] {
-    let line = lineOfTor(&input, shell)
+    let line = lineOfTor(&input, shell).bytes
     let number = input.byte()
     let name = FuzzWorld.name(number)
     let known = FuzzWorld.identities[Int(number >> 4) % FuzzWorld.identities.count]

@@ -21,7 +21,9 @@ enum HostTarget {
   private static func step(_ event: UInt8, _ input: inout FuzzInput, _ shell: FuzzShell) {
     let sockets = shell.identity(&input)
     switch event {
-    case 0, 1: sockets.accept(bringing: FuzzTraffic.lineOfTor(&input, shell))
+    case 0, 1:
+      let line = FuzzTraffic.lineOfTor(&input, shell)
+      sockets.accept(bringing: line.bytes, isAtOnce: line.isAtOnce)
     case 2, 3: sockets.hear(FuzzTraffic.keepalive(&input, to: sockets), on: input.byte(), inPieces: input.byte())
     case 4...7: sockets.hear(FuzzTraffic.incoming(&input, to: sockets), on: input.byte(), inPieces: input.byte())
     case 8: sockets.hear(input.bytes(atMost: Int(input.byte() & 31)), on: input.byte(), inPieces: 0)
