@@ -258,7 +258,8 @@ def observed(attacker, first, calls, requests):
     """All that the attacker can see, with what is random taken out."""
     seen = []
     for circuit in attacker.circuits:
-        for packet in circuit.packets():
+        # What is said of the host and what answers a packet are sent for reasons of their own, and race each other.
+        for packet in sorted(circuit.packets(), key=lambda packet: not packet.is_keepalive):
             content = packet.payload
             if packet.is_keepalive:
                 content = (packet.keepalive_name, [(kind, len(value)) for kind, value in packet.keepalive_tlvs])

@@ -51,6 +51,13 @@ extension FuzzSockets {
       check(!isLeft || isTaken, "what waits in a bulk queue is forgotten")
       lent += node.streams.queues.bulks[bulk].queue.lentBytes(in: node.streams.store)
     }
+    var owned: [Int] = []
+    for peer in node.peers.peers.indices {
+      guard let bulk = node.peers.peers[peer].bulkQueue else { continue }
+      check(node.peers.peers[peer].hasCircuit, "a bulk queue waits for a peer without a circuit")
+      owned.append(bulk)
+    }
+    check(owned.sorted() == Array(node.streams.queues.bulks.indices).sorted(), "bulk queues without a peer, or shared")
     check(cut == node.streams.cutPackets.memory, "cut packets hold \(cut) bytes, not \(node.streams.cutPackets.memory)")
     for peer in node.peers.peers.indices { lent += node.peers.peers[peer].waiting.memory }
     lent += node.peers.claims.memory + node.streams.order.memory

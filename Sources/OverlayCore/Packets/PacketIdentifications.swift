@@ -13,7 +13,11 @@ struct PacketIdentifications {
 
   /// Draws the functions: 1 KiB.
   init(random: inout some RandomNumberGenerator) {
-    tables = (0..<PacketIdentifications.rounds << 8).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    // Eight at a time: each number that is drawn is a call of the kernel's.
+    tables = (0..<PacketIdentifications.rounds << 5).flatMap { _ in
+      let drawn = random.next()
+      return (0..<8).map { UInt8(truncatingIfNeeded: drawn >> ($0 * 8)) }
+    }
   }
 
   /// Returns the number that a packet of IPv4 gets.

@@ -89,7 +89,11 @@ extension PeerTable {
     closeSuccessor(of: peer, names: &names, streams: &streams, out: &out)
     leave(peer)
     note(end, ofFirst: circuit, of: peer, names: &names, streams: &streams, out: &out, at: now)
-    streams.rescue(&circuit, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
+    if let bulk = peers[peer].bulkQueue, circuit.isOpen {
+      streams.giveBack(&circuit, to: bulk, out: &out)
+    } else {
+      streams.rescue(&circuit, to: nil, waiting: &peers[peer].waiting, out: &out, at: now)
+    }
     closeBulkLanes(of: peer, names: &names, streams: &streams, out: &out, at: now)
     let hasBulk = peers[peer].bulkQueue.map { streams.holdsAny(inBulk: $0) } ?? false
     var isWanted = false
@@ -97,7 +101,7 @@ extension PeerTable {
     if isWanted, let name = peers[peer].name,
       dial(name, names: &names, streams: &streams, out: &out, at: now) != nil
     {
-      // What waits in the bulk queue waits there for the new circuit.
+      // What waited waits in the bulk queue for the new circuit.
       return PacketQueue()
     }
     if let bulk = peers[peer].bulkQueue {

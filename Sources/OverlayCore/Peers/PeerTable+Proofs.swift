@@ -224,8 +224,8 @@ extension PeerTable {
     doubtBelieved(besides: circuit, of: peer, at: now)
     if let challenge = claim?.challenge { peers[peer].responses.keep(challenge) }
     // Who proves itself without extensions understands none any more.
-    if let name, let claim, claim.hasExtensions || proof == .weak {
-      note(claim.capabilities, of: name, peer, &names)
+    if let name, claim?.hasExtensions == true || proof == .weak {
+      note(claim?.capabilities, of: name, peer, &names)
     }
     isThere(peer, names: &names, streams: &streams, out: &out, at: now)
   }

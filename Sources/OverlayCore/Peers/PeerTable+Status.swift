@@ -4,8 +4,7 @@ extension PeerTable {
   private static let ownLabel = "own onion service (feed:beef)"
 
   /// Returns the status of the configured peers that circuits are kept to or come from, and of others that were ever
-  /// dialled, up to
-  /// `NodeBounds.reportedPeers`, with the number of those that are left out. It looks at every circuit.
+  /// dialled, up to `NodeBounds.reportedPeers`, with the number of those that are left out. It looks at every circuit.
   /// `petnames` are those that the operator gave.
   func status(
     in streams: borrowing Streams, petnames: [OnionName: Petname], at now: Instant

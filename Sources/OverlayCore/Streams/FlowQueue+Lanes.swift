@@ -55,6 +55,7 @@ extension FlowQueue {
     } else if isNew || !hasCircuit(flows[index].lane) {
       flows[index].isBound = true
       lane = leastLane()
+      hasBoundAnother = hasBoundAnother || isNew
     } else {
       return
     }

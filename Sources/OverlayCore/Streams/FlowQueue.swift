@@ -64,6 +64,8 @@ struct FlowQueue: ~Copyable {
   private(set) var flows: UnsafeMutablePointer<Flow>?
   /// The flows that have packets, by the number of their lane; number 0 for what any circuit takes.
   private(set) var rounds: UnsafeMutablePointer<Round>?
+  /// Whether a bound flow has begun since this was last unset.
+  var hasBoundAnother = false
   /// A bit for each lane that a circuit takes from.
   var openLanes: UInt8 = 0
 

@@ -74,12 +74,15 @@ struct LaneGrowth {
   }
 
   /// Notes that there are `count` circuits, one fewer. What they brought is not known any more, but if the one that is
-  /// gone found nothing to take, no other is built in its place as long as the transfer goes on.
+  /// gone found nothing to take, no other is built in its place as long as no other flow begins.
   mutating func lost(leaving count: Int, wasIdle: Bool) {
     if wasIdle, stands { enough = max(1, count) }
     (rateBefore, rate) = (0, 0)
     restart(at: lastBusy)
   }
+
+  /// Notes that a flow has begun that one circuit carries: it may find more to take than those before it.
+  mutating func begun() { enough = nil }
 
   private func isOver(at now: Instant) -> Bool { !stands && now - lastBusy > LaneGrowth.pause }
 

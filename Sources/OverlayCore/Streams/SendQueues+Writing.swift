@@ -109,8 +109,12 @@ extension SendQueues {
     guard bulks[bulk].takes(lane.number) else { return }
     if backpressure.cause == .bulk(bulk) { noteBacklog(of: .bulk(bulk), at: now) }
     let stands = !bulks[bulk].queue.isEmpty
+    if bulks[bulk].queue.hasBoundAnother {
+      bulks[bulk].queue.hasBoundAnother = false
+      bulks[bulk].growth.begun()
+    }
     let lacksCircuit =
-      stands && bulks[bulk].queue.hasWorkForAnother && bulks[bulk].takers.allSatisfy { isFull($0, at: now) }
+      stands && bulks[bulk].takers.allSatisfy { isFull($0, at: now) } && bulks[bulk].queue.hasWorkForAnother
     bulks[bulk].growth.note(stands: stands, isFull: lacksCircuit, at: now)
     if stands, circuits[circuit].awaitsSocket { requestFlush(of: bulk, out: &out, at: now) }
   }

@@ -41,10 +41,9 @@ struct SendQueues: ~Copyable {
 
   /// Removes a circuit and returns it; `nil` if it is gone already. The caller gives its packets back to the store.
   mutating func remove(_ identifier: CircuitIdentifier) -> Circuit? {
+    let wasIdle = circuits.contains(identifier) && !hasPackets(for: identifier)
     guard let circuit = circuits.remove(identifier) else { return nil }
-    if let lane = circuit.bulk {
-      bulks[lane.queue].leave(identifier, lane.number, wasIdle: circuit.isEmpty && !circuit.awaitsSocket)
-    }
+    if let lane = circuit.bulk { bulks[lane.queue].leave(identifier, lane.number, wasIdle: wasIdle) }
     backpressure.end(.circuit(identifier))
     sending.forget(identifier)
     deadlines.cancel(identifier.slot)

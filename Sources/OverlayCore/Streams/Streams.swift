@@ -118,8 +118,8 @@ struct Streams: ~Copyable {
     deadlines.schedule(circuit.slot, at: self[circuit].began + timeout)
   }
 
-  /// Adds a circuit that somebody else dialled at that time, and returns its identifier. `isAnnounced` says that a line of Tor about
-  /// it comes first.
+  /// Adds a circuit that somebody else dialled at that time, and returns its identifier. `isAnnounced` says that a line
+  /// of Tor about it comes first.
   mutating func accept(isAnnounced: Bool, at now: Instant) -> CircuitIdentifier {
     let state: Circuit.State = isAnnounced ? .announced(TorCircuitLineReader()) : .accepted
     return queues.circuits.insert(Circuit(state, timeout: .zero, at: now))

@@ -15,10 +15,13 @@ extension Pump {
   /// others.
   func renewCircuits() {
     var renewed: Set<OnionName> = []
-    for peer in status().nodes.flatMap(\.peers) {
-      guard case .up = peer.state, renewed.insert(peer.name).inserted else { continue }
-      _ = withEach { node, turn in node.disconnect(peer.name.address, turn: &turn) }
-      if peer.isConfigured { _ = connect(peer.name) }
+    // The first identity is first, which is the one that keeps circuits: not to a peer that it was told to leave.
+    for (number, node) in status().nodes.enumerated() {
+      for peer in node.peers {
+        guard case .up = peer.state, renewed.insert(peer.name).inserted else { continue }
+        _ = withEach { node, turn in node.disconnect(peer.name.address, turn: &turn) }
+        if number == 0, peer.isConfigured { _ = connect(peer.name) }
+      }
     }
   }
 

@@ -49,7 +49,8 @@ final class CallSorter {
   var report: String { "shared listeners: \(calls.count) calls wait for a packet, \(closed) closed without" }
 
   /// Makes a sorter of at most `limit` calls at once. It hands each one to `handler` with the address that the call is
-  /// for, and the time at which it came: the wait here is no time more to say who calls. `isAnnounced` says that a line of Tor about its circuit comes before the first packet.
+  /// for, and the time at which it came: the wait here is no time more to say who calls. `isAnnounced` says that a line
+  /// of Tor about its circuit comes before the first packet.
   init(
     limit: Int, isAnnounced: Bool = false, on loop: EventLoop, log: Log,
     drawn: @escaping (Range<Int>) -> Int = { Int.random(in: $0) },

@@ -39,13 +39,15 @@ struct NodeLaneLimitTests: LaneTesting {
     #expect(circuits.count == 2)
   }
 
-  @Test("a circuit that finds nothing to take is given back, and none is built in its place during the transfer")
+  @Test("a circuit that finds nothing to take is given back, and none is built in its place until another flow begins")
   func useless() throws {
     let host = try stage.connected(circuits: 4)
     stage.sendBulk(1, 0..<900, from: host)
     stage.keepFull(circuits[1], of: host, for: .seconds(100), flows: [1, 2])
     #expect(circuits.count == 3)
     #expect(circuits.map(\.isClosed) == [false, false, true])
+    stage.keepFull(circuits[1], of: host, for: .seconds(12), flows: [1, 2, 3])
+    #expect(circuits.count == 4)
   }
 
   @Test("no other is built for what waits for a ceiling, and not for a circuit")

@@ -37,12 +37,15 @@ struct NodeLaneLossTests: LaneTesting {
     #expect(stage.arrived(1, on: circuits[2]).last == stage.packet(1, 1_939))
   }
 
-  @Test("what waited for the only circuit goes over the next one, however much it is", arguments: [1, 2])
-  func onlyCircuit(_ count: Int) throws {
+  @Test(
+    "what waited for the only circuit goes over the next one, in order, however much it is and however fast that was",
+    arguments: [(1, 1), (2, 1), (1, 60)])
+  func onlyCircuit(_ count: Int, _ together: Int) throws {
     let host = try stage.connected(circuits: count, restoresOrder: true)
     // Bulk soon, and less than what gets another circuit.
-    for number in 0..<300 {
-      world.send(stage.segment(2, number), from: host)
+    for start in stride(from: 0, to: 300, by: together) {
+      for number in start..<start + together { world.queue(stage.segment(2, number), from: host) }
+      world.settle()
       world.pass(.milliseconds(1))
     }
     circuits[0].room = 0

@@ -92,7 +92,7 @@ struct LaneGrowthTests {
     #expect(growth.wantsAnother(beside: 1, at: now))
   }
 
-  @Test("after one that had nothing to take none comes as long as the transfer goes on, unless another is lost")
+  @Test("after one that had nothing to take none comes before another transfer or flow begins, unless another is lost")
   mutating func useless() {
     carry(1_000_000, for: 2)
     growth.added(at: now)
@@ -102,10 +102,13 @@ struct LaneGrowthTests {
     carry(1_000_000, for: 10)
     #expect(!growth.wantsAnother(beside: 1, at: now))
     #expect(growth.wantsAnother(beside: 0, at: now))
-    growth.note(stands: false, isFull: false, at: now)
-    now = now + .milliseconds(1_100)
-    carry(1_000_000, for: 3)
-    #expect(growth.wantsAnother(beside: 1, at: now))
+    var (other, later) = (growth, self)
+    other.begun()
+    #expect(other.wantsAnother(beside: 1, at: now))
+    later.growth.note(stands: false, isFull: false, at: now)
+    later.now = now + .milliseconds(1_100)
+    later.carry(1_000_000, for: 3)
+    #expect(later.growth.wantsAnother(beside: 1, at: later.now))
   }
 
   @Test("a transfer is over after a second of silence, and the next one begins at nothing")

@@ -133,7 +133,7 @@ struct SpreadFlows: ~Copyable {
     }
   }
 
-  /// The places of the marks of the flow with this number.
+  /// The places of the marks of the flow with this number: below the end of `marks`, which has `markLimit` for each.
   private func places(of index: Int) -> Range<Int> {
     let first = index * SpreadFlows.markLimit
     return first..<first + self[index].markCount
