@@ -1,6 +1,9 @@
 /// The bytes that the fuzzer made, read from the front; behind their end all numbers are 0, so that every input means
 /// something.
 struct FuzzInput {
+  /// How many events an input tells of at the most.
+  private static let mostEvents = 400
+
   private var rest: UnsafeRawBufferPointer
 
   private static let edges = [
@@ -13,6 +16,16 @@ struct FuzzInput {
   }
 
   var isEmpty: Bool { rest.isEmpty }
+
+  /// Reads the input as a script: calls `step`, which reads an event, until there is none.
+  mutating func eachEvent(_ step: (inout FuzzInput) -> Void) {
+    var count = 0
+    while !isEmpty, count < FuzzInput.mostEvents {
+      count += 1
+      Fuzz.events += 1
+      step(&self)
+    }
+  }
 
   mutating func byte() -> UInt8 {
     guard let first = rest.first else { return 0 }

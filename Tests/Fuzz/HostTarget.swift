@@ -1,15 +1,9 @@
 /// A whole host, driven by a script: each event is decoded from a few bytes of the input, and after each one holds what
 /// `FuzzShell.checkAll` says.
 enum HostTarget {
-  /// How many events an input tells of at the most.
-  private static let mostEvents = 400
-
   static func run(_ input: consuming FuzzInput) {
     let shell = FuzzShell(&input)
-    var count = 0
-    while !input.isEmpty, count < mostEvents {
-      count += 1
-      Fuzz.events += 1
+    input.eachEvent { input in
       let event = input.byte()
       if event < 0xc0 { step(event % 32, &input, shell) } else { stepOfOperator(event % 32, &input, shell) }
       shell.finish()

@@ -2,14 +2,10 @@
 /// deliveries and time.
 enum LinkTarget {
   private static let addresses = FuzzWorld.names.prefix(4).map(\.address)
-  private static let mostEvents = 400
 
   static func run(_ input: consuming FuzzInput) {
     var world = LinkWorld(&input)
-    var count = 0
-    while !input.isEmpty, count < mostEvents {
-      count += 1
-      Fuzz.events += 1
+    input.eachEvent { input in
       world.wire.frames = 0
       switch input.byte() % 12 {
       case 0...6: receive(&input, &world)

@@ -75,14 +75,14 @@ extension Node {
     router.use(configuration.table)
     admission.use(configuration.table)
     peers.use(labels: configuration.labels)
-    if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.peer.name)) }
+    if settings.dialsPeers { peers.keepConfigured(configuration.peers.map(\.name)) }
     for name in names.replaceConfiguration(with: configuration.names) { leave(name, turn: &turn) }
     for address in peers.keep(toGroup: configuration.group) {
       peers.stopSearch(for: address, names: &names, streams: &streams, out: &out, at: turn.now)
       _ = closeCircuits(of: address, turn: &turn)
     }
     if settings.dialsPeers {
-      for peer in configuration.peers { peers.configure(peer.peer.name) }
+      for peer in configuration.peers { peers.configure(peer.name) }
     }
     return configuration
   }

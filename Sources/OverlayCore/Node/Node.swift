@@ -43,7 +43,7 @@ public struct Node: ~Copyable {
     peers.keep(toGroup: configuration.group)
     peers.use(labels: configuration.labels)
     guard settings.dialsPeers else { return }
-    for peer in configuration.peers { peers.configure(peer.peer.name) }
+    for peer in configuration.peers { peers.configure(peer.name) }
   }
 
   // MARK: - What it tells

@@ -1,18 +1,15 @@
 /// The part of a policy that is in effect. An address leads to one peer: of two names with the same address the first
 /// is in effect, and none with an address of this host. Routes to other names are not in effect.
 struct NodeConfiguration {
-  /// The peers that are in effect, each with its label for the log.
-  private(set) var peers: [(label: String, peer: ConfiguredPeer)] = []
+  /// The peers that are in effect.
+  private(set) var peers: [ConfiguredPeer] = []
+  /// Their labels for the log, by their addresses.
+  private(set) var labels: [IPv6Address: String] = [:]
   /// The peers that are not in effect.
   private(set) var refused: [ConfiguredPeer] = []
   /// The routes that are in effect, and the served prefixes.
   let table: RouteTable
   private var taken: [IPv6Address: OnionName] = [:]
-
-  /// The labels of the peers that are in effect, by their addresses.
-  var labels: [IPv6Address: String] {
-    Dictionary(peers.map { ($0.peer.name.address, $0.label) }, uniquingKeysWith: { first, _ in first })
-  }
 
   /// The names that the operator gave.
   var names: [OnionName] { Array(taken.values) }
@@ -31,7 +28,8 @@ struct NodeConfiguration {
         continue
       }
       taken[address] = peer.name
-      peers.append((peer.label(index), peer))
+      peers.append(peer)
+      labels[address] = peer.label(index)
     }
     for route in policy.table.routes where !onThisSide.contains(route.via.address) {
       taken[route.via.address] = taken[route.via.address] ?? route.via
@@ -43,9 +41,8 @@ struct NodeConfiguration {
 
   /// Returns the changes from `old` to this.
   func changes(from old: NodeConfiguration) -> [PolicyChange] {
-    let (before, after) = (old.peers.map(\.peer), peers.map(\.peer))
-    return before.filter { !after.contains($0) }.map { .peerRemoved($0) }
-      + after.filter { !before.contains($0) }.map { .peerAdded($0) }
+    old.peers.filter { !peers.contains($0) }.map { .peerRemoved($0) }
+      + peers.filter { !old.peers.contains($0) }.map { .peerAdded($0) }
       + refused.filter { !old.refused.contains($0) }.map { .peerRefused($0) }
       + old.table.routes.filter { !table.routes.contains($0) }.map { .routeRemoved($0) }
       + table.routes.filter { !old.table.routes.contains($0) }.map { .routeAdded($0) }

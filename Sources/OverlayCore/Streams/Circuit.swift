@@ -184,9 +184,6 @@ struct Circuit: ~Copyable {
     rate.bytesPerSecond(at: now) ?? (batchSize < Circuit.fastBatch ? 1 : nil)
   }
 
-  /// Returns the time that the circuit needs for so many bytes; zero if it takes everything.
-  func drainTime(of bytes: Int, at now: Instant) -> Duration { rate.time(for: bytes, at: now) }
-
   /// Fills the write batch with packets of its own queue, until it holds `limit` bytes or `packets` were added. It
   /// returns the number of packets. `delays` gets the time that each of them has waited.
   mutating func fillBatch(

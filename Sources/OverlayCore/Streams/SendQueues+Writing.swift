@@ -92,7 +92,7 @@ extension SendQueues {
   /// Returns the time after which all is taken that a circuit may take from its bulk queue: what is bound to it by
   /// itself, and the rest by all together.
   private func bulkDrainTime(of circuit: CircuitIdentifier, _ lane: BulkLane, at now: Instant) -> Duration {
-    circuits[circuit].drainTime(of: bulks[lane.queue].queue.boundBytes(to: lane.number), at: now)
+    circuits[circuit].rate.time(for: bulks[lane.queue].queue.boundBytes(to: lane.number), at: now)
       + drainTime(of: bulks[lane.queue].queue.sharedBytes, by: bulks[lane.queue].takers, at: now)
   }
 

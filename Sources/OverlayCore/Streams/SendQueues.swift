@@ -95,7 +95,7 @@ struct SendQueues: ~Copyable {
       case .circuit(let circuit):
         Backpressure.isPassed(by: circuits[circuit].waitingBytes, memory: circuits[circuit].queue.memory)
           && isTaking(circuit, at: now)
-          && circuits[circuit].drainTime(of: circuits[circuit].waitingBytes, at: now) < Backpressure.fastDrain
+          && circuits[circuit].rate.time(for: circuits[circuit].waitingBytes, at: now) < Backpressure.fastDrain
       case .bulk(let bulk):
         Backpressure.isPassed(by: bulks[bulk].queue.byteCount, memory: bulks[bulk].queue.memory)
           && isTakenSoon(bulk, at: now)
@@ -116,7 +116,7 @@ struct SendQueues: ~Copyable {
     for circuit in bulks[bulk].takers {
       let bound = bulks[bulk].queue.boundBytes(to: circuits[circuit].bulk?.number ?? 0)
       let isTaking = isTaking(circuit, at: now)
-      guard bound == 0 || isTaking && circuits[circuit].drainTime(of: bound, at: now) < Backpressure.fastDrain else {
+      guard bound == 0 || isTaking && circuits[circuit].rate.time(for: bound, at: now) < Backpressure.fastDrain else {
         return false
       }
       isSharedTaken = isSharedTaken || isTaking
