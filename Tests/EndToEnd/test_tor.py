@@ -24,7 +24,7 @@ import packets
 from overlay import wait_until
 from private_tor import PrivateTor, suit_to_tor
 from secure_shell import SecureShell
-from test_proxy_hostile import Sniffer
+from test_proxy_hostile import GARBAGE, Sniffer, forgeries
 from wire_peer import WirePeer
 
 pytestmark = pytest.mark.seconds(420)
@@ -263,59 +263,115 @@ def mallory(tor):
         yield peer
 
 
+def dial(peer, party, answers=False):
+    """A circuit of a wire peer's to somebody's service, as soon as Tor builds one."""
+    deadline = time.monotonic() + FIRST_CONTACT
+    while True:
+        with contextlib.suppress(OSError):
+            return peer.dial(party.daemon, answers)
+        assert time.monotonic() < deadline, "no circuit"
+        time.sleep(1)
+
+
 def test_who_claims_to_be_somebody_else_gets_nothing_in(pair, mallory, report):
     alice, bob = pair
     began = time.monotonic()
 
-    def dial(party, answers=False, deadline=time.monotonic() + FIRST_CONTACT):
-        while True:
-            with contextlib.suppress(OSError):
-                return mallory.dial(party.daemon, answers)
-            assert time.monotonic() < deadline, "no circuit"
-            time.sleep(1)
-
-    def claim(whose, to, tlvs=b""):
-        return packets.keepalive(whose.address, to.address, whose.name, tlvs)
+    def claim(whose, to, tlvs=b"", name=None):
+        return packets.keepalive(whose.address, to.address, name or whose.name, tlvs)
 
     forged = packets.echo_request(bob.address, alice.address, data=b"forged by mallory")
     with contextlib.closing(Sniffer(alice.host)) as sniffer:
         # Its own name it proves, and is let in.
-        own = dial(alice, answers=True)
+        own = dial(mallory, alice, answers=True)
         own.send(mallory.keepalive(alice.address))
         own.send(packets.echo_request(mallory.address, alice.address, data=b"honest"))
         wait_until(lambda: any(b"honest" in packet.raw for packet in sniffer.delivered()), FIRST_CONTACT,
                    what="mallory to prove its own name")
         report(f"a stranger is proven {time.monotonic() - began:.1f} s after it began to dial")
-        # Bob's it cannot: neither with what alice told mallory, nor by having bob repeat that.
+        # Bob's it cannot: neither with what alice told mallory, nor by having bob repeat that, nor by a lie about names.
         told = mallory.challenges[alice.address]
-        impostor = dial(alice)
+        impostor = dial(mallory, alice)
         impostor.send(claim(bob, alice) + forged)
         impostor.send(claim(bob, alice, packets.tlv(packets.RESPONSE, told)) + forged)
-        own.send(forged)
-        dial(bob).send(claim(alice, bob, packets.tlv(packets.CHALLENGE, told)))
+        for name in (mallory.name, overlay.made_up_name(bob.name)):
+            dial(mallory, alice).send(claim(bob, alice, name=name) + forged)
+        dial(mallory, bob).send(claim(alice, bob, packets.tlv(packets.CHALLENGE, told)))
+        # What is proven is one address: nothing of another source, or to another host, comes through.
+        for packet in forgeries(mallory.address, alice.address, bob.address).values():
+            own.send(packet)
+        own.send(packets.echo_request(mallory.address, alice.address, data=b"the last"))
+        wait_until(lambda: any(b"the last" in packet.raw for packet in sniffer.delivered()), PATIENCE,
+                   what="what mallory sent last of all")
         wait_until(lambda: alice.daemon.counters()["falseProof"] >= 2, PATIENCE, what="both proofs to be refused")
-        wait_until(lambda: alice.daemon.counters()["forgedSource"] >= 1, PATIENCE, what="the forged packet")
+        wait_until(lambda: alice.daemon.counters()["forgedSource"] >= 3, PATIENCE, what="the forged packets")
+        wait_until(lambda: alice.daemon.counters()["nameConflict"] >= 1, PATIENCE, what="the made-up name")
+        wait_until(lambda: alice.daemon.counters()["badKeepalive"] >= 1, PATIENCE, what="the name of another address")
         assert alice.host.ping(bob.address, timeout=PATIENCE).received == 1
         assert not [packet for packet in sniffer.delivered() if b"forged" in packet.raw]
 
 
-def test_tor_tells_which_circuit_a_call_came_through(tor, parties, start, report):
+@pytest.fixture
+def crowd(tor):
+    """A hostile peer whose circuits to one service share one of Tor's, so that many are soon there."""
+    client = tor.clients[2]
+    service = client.services[0]
+    with WirePeer(None, name=service.name, port=service.listen, socks=client.shared_socks) as peer:
+        yield peer
+
+
+def test_garbage_floods_and_silence_end_their_own_circuits_alone(pair, crowd, report):
+    alice, bob = pair
+    forged = packets.echo_request(bob.address, alice.address, data=b"forged by the crowd")
+    with contextlib.closing(Sniffer(alice.host)) as sniffer:
+        silent = dial(crowd, alice)
+        started = dial(crowd, alice, answers=True)
+        started.send(crowd.keepalive(alice.address))
+        wait_until(lambda: alice.address in crowd.challenges, FIRST_CONTACT, what="alice to challenge the crowd")
+        started.send(packets.ipv6(crowd.address, alice.address, 59, bytes(1_000))[:500])
+        for what, bytes_ in GARBAGE.items():
+            circuit = dial(crowd, alice)
+            circuit.send(bytes_ + forged)
+            assert circuit.is_closed(PATIENCE), f"a circuit that brings {what} stays open"
+        # As much as Tor takes, of what is nobody's and of what claims to be bob's, for 10 s.
+        flood = [dial(crowd, alice) for _ in range(4)]
+        flood[0].send(crowd.keepalive(alice.address))
+        for circuit in flood[1:]:
+            circuit.send(packets.keepalive(bob.address, alice.address, bob.name))
+        sent = [0] * len(flood)
+
+        def pour(number, end=time.monotonic() + 10):
+            with contextlib.suppress(OSError):
+                while time.monotonic() < end and flood[number].send(forged * 100):
+                    sent[number] += 100
+
+        pouring = [threading.Thread(target=pour, args=(number,), daemon=True) for number in range(len(flood))]
+        for thread in pouring:
+            thread.start()
+        assert alice.host.ping(bob.address, timeout=PATIENCE).received == 1
+        for thread in pouring:
+            thread.join()
+        report(f"{sum(sent)} forged packets went to Tor within 10 s")
+        assert sum(sent) > 0
+        assert silent.is_closed(30 + PATIENCE), "who says nothing stays"
+        assert started.is_closed(60 + PATIENCE), "half a packet stays"
+        counted = alice.daemon.counters()
+        assert counted["halfOpen"] >= 1 and counted["packetTimeout"] >= 1
+        assert alice.host.ping(bob.address, timeout=PATIENCE).received == 1
+        assert not [packet for packet in sniffer.delivered() if b"forged" in packet.raw]
+    alice.daemon.assert_running()
+
+
+def test_tor_tells_which_circuit_a_call_came_through(parties, start, crowd, report):
     alice, bob = parties
     alice.tor.tell_circuits(True)
     try:
         start(alice, [bob], ["--tor-circuit-id"])
         start(bob, [alice])
         wait_until(lambda: bob.host.can_ping(alice.address), FIRST_CONTACT, what="bob to be answered")
-        client = tor.clients[2]
-        service = client.services[0]
-        with WirePeer(None, name=service.name, port=service.listen, socks=client.shared_socks) as crowd:
-            calls, deadline = [], time.monotonic() + FIRST_CONTACT
-            while len(calls) < 20:
-                with contextlib.suppress(OSError):
-                    calls.append(crowd.dial(alice.daemon))
-                assert time.monotonic() < deadline, f"{len(calls)} calls in {FIRST_CONTACT} s"
-            wait_until(lambda: sum(call.is_closed() for call in calls) >= 4, PATIENCE, what="those above 16 to be closed")
-            open_ = sum(not call.is_closed() for call in calls)
+        calls = [dial(crowd, alice) for _ in range(20)]
+        wait_until(lambda: sum(call.is_closed() for call in calls) >= 4, PATIENCE, what="those above 16 to be closed")
+        open_ = sum(not call.is_closed() for call in calls)
         counted = alice.daemon.counters()
         report(f"of 20 calls through one circuit of Tor {open_} stand; {counted['torCircuitLimit']} were too many")
         assert open_ <= 16 and counted["torCircuitLimit"] >= 4 and counted["badTorLine"] == 0
