@@ -96,6 +96,9 @@ extension FuzzSockets {
         switch node.peers.use(of: circuit) {
         case .call(let call): node.peers.caller(call.sender) == nil
         case .ownLookUp: true
+        // Whoever got another name has nothing to do with what Tor is asked about the one before.
+        case .question(let address):
+          node.peers.peers.find(address).map { node.peers.peers[$0].question != circuit } ?? true
         default: false
         }
       check(known.removeValue(forKey: circuit) ?? 0 == (isNobodys ? 0 : 1), "a circuit is not of one peer")
