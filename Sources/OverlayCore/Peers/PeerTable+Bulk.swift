@@ -22,7 +22,9 @@ extension PeerTable {
     }
     if now >= peers[peer].nextLaneLook {
       peers[peer].nextLaneLook = now + PeerTable.laneLookInterval
-      if streams.wantsCircuit(for: bulk, at: now) { addLane(to: peer, streams: &streams, out: &out, at: now) }
+      if streams.wantsCircuit(for: bulk, of: policy.circuitsPerPeer - 1, at: now) {
+        addLane(to: peer, streams: &streams, out: &out, at: now)
+      }
     }
     return .bulk(bulk, isBound: isBound)
   }

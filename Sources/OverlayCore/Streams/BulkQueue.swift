@@ -27,6 +27,13 @@ struct BulkQueue: ~Copyable {
     return max(memoryLimit, Int(min(needed, Double(2 * memoryLimit))))
   }
 
+  /// Returns how much longer the queue may stand because more circuits may soon take from it, as long as it has room:
+  /// CUBIC needs ten seconds and more to make use of another circuit if it is told to slow down just then.
+  func patience(at now: Instant) -> Duration {
+    let hasRoom = queue.memory < memoryLimit / 2
+    return hasRoom && growth.mayNeedAnother(beside: laneCount, at: now) ? LaneGrowth.patience : .zero
+  }
+
   /// The circuits that take from it now, in the order in which they are asked.
   private(set) var takers: [CircuitIdentifier] = []
 

@@ -14,9 +14,13 @@ struct LaneGrowth {
   private static let settling = Duration.milliseconds(500)
   /// The time over which it is judged.
   private static let window = Duration.seconds(1)
+  /// The time in which one more circuit is missed, built and judged, as a rule.
+  static let patience = Duration.seconds(3)
   /// A transfer is over after so much silence.
   private static let pause = Duration.seconds(1)
 
+  /// The greatest number of circuits for bulk.
+  var most = Int.max
   private var transferred = 0
   // The last time at which something was taken or waited.
   private var lastBusy = Instant(nanoseconds: 0)
@@ -28,7 +32,8 @@ struct LaneGrowth {
   // Bytes a second, with the circuits that there are, and at best with one fewer.
   private var rate = 0.0
   private var rateBefore = 0.0
-  private var hasPaid = true
+  // Whether the last circuit that was added was worth it; `nil` until that is known.
+  private var hasPaid: Bool? = true
   private var isAlwaysFull = false
   // The number of circuits beside which one more had nothing to take.
   private var enough: Int?
@@ -62,14 +67,18 @@ struct LaneGrowth {
 
   /// Returns whether one more circuit is to be built for bulk, beside `count` that are open.
   func wantsAnother(beside count: Int, at now: Instant) -> Bool {
-    guard !isOver(at: now) else { return false }
-    guard transferred >= LaneGrowth.leastBytes, enough.map({ count < $0 }) ?? true else { return false }
-    return count == 0 || isAlwaysFull && (count == 1 || hasPaid)
+    mayNeedAnother(beside: count, at: now) && (count == 0 || isAlwaysFull && (count == 1 || hasPaid == true))
+  }
+
+  /// Returns whether one more circuit may be wanted soon, beside `count` that are open.
+  func mayNeedAnother(beside count: Int, at now: Instant) -> Bool {
+    guard transferred >= LaneGrowth.leastBytes, !isOver(at: now) else { return false }
+    return count < min(most, enough ?? .max) && (count <= 1 || hasPaid != false)
   }
 
   /// Notes that there is one circuit more.
   mutating func added(at now: Instant) {
-    (rateBefore, rate, hasPaid) = (rate, 0, false)
+    (rateBefore, rate, hasPaid) = (rate, 0, nil)
     restart(at: now + LaneGrowth.settling)
   }
 

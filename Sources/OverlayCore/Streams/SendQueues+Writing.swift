@@ -77,7 +77,8 @@ extension SendQueues {
     note(circuits[circuit].queue.takeLosses(), out: &out)
     guard let lane = circuits[circuit].bulk, bulks[lane.queue].hasPackets(for: lane.number) else { return 0 }
     let before = circuits[circuit].batch.byteCount
-    let pace = circuits[circuit].pace(BulkQueue.pace, waiting: bulkDrainTime(of: circuit, lane, at: now), at: now)
+    let waiting = bulkDrainTime(of: circuit, lane, at: now) + bulks[lane.queue].patience(at: now)
+    let pace = circuits[circuit].pace(BulkQueue.pace, waiting: waiting, at: now)
     bulks[lane.queue].queue.fill(
       &circuits[circuit].batch, for: lane.number, bytes: bytes, packets: packets - filled, at: now,
       pace: pace, store: &store, delays: &out.figures.queueDelay)

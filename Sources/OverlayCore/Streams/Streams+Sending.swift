@@ -45,9 +45,10 @@ extension Streams {
   /// Returns whether packets of a flow wait in a bulk queue.
   func holds(_ flow: UInt32, inBulk bulk: Int) -> Bool { queues.bulks[bulk].queue.holds(flow: flow) }
 
-  /// Returns whether one more circuit is to be built for what waits in a bulk queue.
-  func wantsCircuit(for bulk: Int, at now: Instant) -> Bool {
-    queues.bulks[bulk].growth.wantsAnother(beside: queues.bulks[bulk].laneCount, at: now)
+  /// Returns whether one more circuit is to be built for what waits in a bulk queue, which may have `most`.
+  mutating func wantsCircuit(for bulk: Int, of most: Int, at now: Instant) -> Bool {
+    queues.bulks[bulk].growth.most = most
+    return queues.bulks[bulk].growth.wantsAnother(beside: queues.bulks[bulk].laneCount, at: now)
   }
 
   /// Returns whether a circuit has packets to send, or may take some of bulk flows.

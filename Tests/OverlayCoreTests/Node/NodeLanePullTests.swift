@@ -63,6 +63,31 @@ struct NodeLanePullTests: LaneTesting {
     #expect(isLeft == false && circuits[2].arrived.count > sent)
   }
 
+  @Test("who keeps the circuits full is told to slow down, but not while another may soon come", arguments: [2, 3])
+  func patience(_ count: Int) throws {
+    let host = try stage.connected(circuits: count, restoresOrder: true)
+    stage.keepFull(host, for: .milliseconds(1_500))
+    #expect(circuits.count == 2)
+    // The next one is dialled, and does not come.
+    world.outcomes["\(bob)"] = .silence
+    var number = 100_000
+    func stand(for duration: Duration) {
+      for _ in 0..<Int(duration / .milliseconds(10)) {
+        circuits[1].room = 2_000
+        while circuits[0].diallerIdentifier.map({ host.node.waitingBytes(on: $0) < 300_000 }) == true {
+          world.queue(stage.segment(99, number), from: host)
+          number += 1
+        }
+        world.pass(.milliseconds(10))
+      }
+    }
+    stand(for: .seconds(4))
+    #expect((host.count(.queueAged) > 0) == (count == 2))
+    stand(for: .seconds(3))
+    #expect(host.count(.queueAged) > 0)
+    #expect(circuits.count == count)
+  }
+
   @Test("between two hosts the device gets a spread flow in order, and nothing is lost", arguments: [1, 4, 10])
   func inOrder(_ ratio: Int) throws {
     let host = world.start(FakeHost(alice, circuitsPerPeer: 3), knowing: [bob])

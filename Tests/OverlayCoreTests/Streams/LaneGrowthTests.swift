@@ -78,6 +78,27 @@ struct LaneGrowthTests {
     #expect(growth.wantsAnother(beside: 1, at: now))
   }
 
+  @Test("another may be needed until the last one has brought too little, or there are as many as may be")
+  mutating func mayNeed() {
+    growth.most = 3
+    carry(900_000, for: 1)
+    #expect(!growth.mayNeedAnother(beside: 0, at: now))
+    carry(1_000_000, for: 2)
+    growth.added(at: now)
+    #expect(growth.mayNeedAnother(beside: 1, at: now))
+    carry(1_000_000, for: 2)
+    growth.added(at: now)
+    carry(1_000_000, for: 1)
+    #expect(growth.mayNeedAnother(beside: 2, at: now))
+    var useful = self
+    carry(1_000_000, for: 2)
+    #expect(!growth.mayNeedAnother(beside: 2, at: now))
+    useful.carry(2_000_000, for: 2)
+    #expect(useful.growth.mayNeedAnother(beside: 2, at: useful.now))
+    #expect(!useful.growth.mayNeedAnother(beside: 3, at: useful.now))
+    #expect(!useful.growth.wantsAnother(beside: 3, at: useful.now))
+  }
+
   @Test("after one is lost another may come, whatever the others brought before")
   mutating func lost() {
     carry(1_000_000, for: 2)
