@@ -10,7 +10,7 @@
 # make fuzz         attacks core and shell: TARGET=decoders|segments|order|link|host|torcontrol|files|clients SECONDS=60
 #                   RUNS=number-of-inputs PLAIN=yes (no AddressSanitizer, for millions) INPUT=file-to-run-again
 # make check-sanitized  the unit tests with AddressSanitizer, and with ThreadSanitizer
-# sudo make faults  lets every system call of a daemon's life fail in each way that it can: 15 minutes
+# sudo make faults  lets every system call of a daemon's life and of its helpers' fail in each way: 40 minutes
 # sudo make soak    a daemon for SECONDS=900 among 100 peers that come and go: nothing may stay behind
 # sudo make bench    how fast and how calm the build is on this machine (bench-tor: through a private Tor network)
 #
@@ -123,7 +123,7 @@ fuzz: swift
 
 faults-as-root:
 	$(SWIFT) build --build-tests $(STRICT)
-	ONCILLA_FAULTS=all $(SWIFT) test $(STRICT) --filter '^NamespaceTests\.RunFaultTests'
+	ONCILLA_FAULTS=all $(SWIFT) test $(STRICT) --no-parallel --filter '^NamespaceTests\.RunFaultTests'
 
 soak-as-root: all
 	STANDSTILL=60 $(PYTHON) -m pytest Tests/EndToEnd/test_faults.py -v -k stood_still

@@ -38,6 +38,7 @@ package enum PossibleErrors {
     ("unlink", file), ("rename", file), ("mkdir", file), ("chmod", file), ("chown", file), ("readlink", file),
     ("statvfs", file), ("run ", file), ("resolve", file), ("fcntl F_DUPFD_CLOEXEC", [EMFILE]), ("fcntl", []),
     ("posix_spawn", [ENOMEM]), ("start ", [EAGAIN, ENOMEM, EMFILE]), ("waitpid", [EINTR]), ("signal process", []),
+    ("capget", []), ("capset", []), ("prctl", []), ("prctl PR_SET_SECCOMP", [ENOMEM]), ("fcntl O_NONBLOCK", []),
     ("TUNSETIFF", [ENOMEM]), ("TUNSETOFFLOAD", []), ("setns", [ENOMEM]), ("getrlimit", []), ("setrlimit", []),
   ]
 }

@@ -8,15 +8,17 @@ import Glibc
 /// `@unchecked Sendable`: what the thread writes is read once it has ended, and its number once it has told it.
 package final class SeparateThread: @unchecked Sendable {
   private let body: () throws -> Void
+  private let handed: [Int32]
   private var failure: (any Error)?
   private var thread = pthread_t()
   private var began = sem_t()
   /// The thread's number, by which /proc knows it.
   package private(set) var number: Int32 = 0
 
-  /// Begins to run `body` in such a thread.
-  package init(_ body: @escaping () throws -> Void) throws {
-    self.body = body
+  /// Begins to run `body` in such a thread, which gets copies of the `handed` descriptors, as number 3 and those behind
+  /// it.
+  package init(handing handed: [Int32] = [], _ body: @escaping () throws -> Void) throws {
+    (self.body, self.handed) = (body, handed)
     sem_init(&began, 0, 0)
     let result = pthread_create(
       &thread, nil,
@@ -43,6 +45,12 @@ package final class SeparateThread: @unchecked Sendable {
   /// How many descriptors it has open.
   package var openCount: Int { descriptors(in: "/proc/self/task/\(number)/fd").count }
 
+  /// How many processes it has started that nobody has waited for.
+  package var childCount: Int {
+    let list = try? readFile("/proc/self/task/\(number)/children")
+    return list?.split(separator: UInt8(ascii: " ")).count ?? 0
+  }
+
   /// The function of the kernel in which it waits, as root alone may know; "0" where it runs.
   package var place: String {
     (try? readFile("/proc/self/task/\(number)/wchan")).map { String(decoding: $0, as: UTF8.self) } ?? "an unknown place"
@@ -58,7 +66,7 @@ package final class SeparateThread: @unchecked Sendable {
   private func run() {
     number = SeparateThread.ownNumber
     do {
-      try forgetInheritedDescriptors()
+      try forgetInheritedDescriptors(but: handed)
       sem_post(&began)
       try body()
     } catch {
@@ -85,11 +93,26 @@ private func descriptors(in path: String, exceptOwn: Bool = false) -> Set<Int> {
   return numbers
 }
 
-/// close_range(2) with CLOSE_RANGE_UNSHARE, which Swift's Glibc hides: a table of the thread's own, without what other
-/// tests have open, which must not live longer for this one.
-private func forgetInheritedDescriptors() throws {
+/// A table of the thread's own, without what other tests have open, which must not live longer for this one.
+private func forgetInheritedDescriptors(but handed: [Int32]) throws {
+  let first = STDERR_FILENO + 1
+  if handed.isEmpty { return try closeDescriptors(from: UInt32(first), isOwnTable: false) }
+  // Beyond the last number there is nothing to close.
+  try closeDescriptors(from: .max, isOwnTable: false)
+  // None of them may have a number that another one gets.
+  let moved = try handed.map { descriptor in
+    try SystemCall.perform("fcntl") { fcntl(descriptor, F_DUPFD_CLOEXEC, first + Int32(handed.count)) }
+  }
+  for (place, descriptor) in moved.enumerated() {
+    try SystemCall.perform("dup2") { dup2(descriptor, first + Int32(place)) }
+  }
+  try closeDescriptors(from: UInt32(first) + UInt32(handed.count), isOwnTable: true)
+}
+
+/// close_range(2), with CLOSE_RANGE_UNSHARE unless the thread has a table of its own; Swift's Glibc hides both.
+private func closeDescriptors(from first: UInt32, isOwnTable: Bool) throws {
   typealias CloseRange = @convention(c) (_ first: UInt32, _ last: UInt32, _ flags: Int32) -> Int32
   guard let function = dlsym(nil, "close_range") else { throw SystemError(call: "close_range", number: ENOSYS) }
   let closeRange = unsafeBitCast(function, to: CloseRange.self)
-  try SystemCall.perform("close_range") { closeRange(UInt32(STDERR_FILENO) + 1, .max, 2) }
+  try SystemCall.perform("close_range") { closeRange(first, .max, isOwnTable ? 0 : 2) }
 }

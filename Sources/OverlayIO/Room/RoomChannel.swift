@@ -24,8 +24,8 @@ struct RoomAnswer: ~Copyable {
 final class RoomChannel: PathBroker, @unchecked Sendable {
   private let end: FileDescriptor
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  // The replies that are still to come to requests that were given up: the next message is none to the next request.
-  private var owed = 0
+  // Requests that were given up, whose replies are still to come: the next message is none to the next request.
+  private var owed: [RoomRequest] = []
 
   /// Takes over an end of a channel.
   init(owning end: consuming FileDescriptor) {
@@ -39,16 +39,13 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
   }
 
   /// Waits for what the helper says first, before it was asked.
-  func greeting() throws(SystemError) -> RoomReply { try receive().reply }
+  func greeting() throws(SystemError) -> RoomReply { try RoomChannel.answer(try receive()).reply }
 
-  private func receive() throws(SystemError) -> RoomAnswer {
-    let received: SystemCall.Message?
-    do throws(SystemError) {
-      received = try SystemCall.receive(end.number, limit: RoomMessage.mostBytes)
-    } catch {
-      owed += 1
-      throw error
-    }
+  private func receive() throws(SystemError) -> SystemCall.Message? {
+    try SystemCall.receive(end.number, limit: RoomMessage.mostBytes)
+  }
+
+  private static func answer(_ received: consuming SystemCall.Message?) throws(SystemError) -> RoomAnswer {
     guard let message = received else { throw SystemError(call: "ask the helper", number: EPIPE) }
     guard let reply = RoomMessage(message.bytes).flatMap({ RoomReply($0) }) else {
       throw SystemError(call: "ask the helper", number: message.bytes.isEmpty ? EPIPE : EBADMSG)
@@ -58,17 +55,30 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
 
   /// Asks.
   func ask(_ request: RoomRequest) throws(SystemError) -> RoomAnswer {
-    guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    while owed > 0 {
-      owed -= 1
-      _ = try receive()
+    while let late = owed.first {
+      let received = try receive()
+      owed.removeFirst()
+      // Nobody knows of what was done for it.
+      if let undoing = late.undoing(try RoomChannel.answer(received).reply) { _ = try exchange(undoing) }
     }
-    try SystemCall.send(end.number, bytes, with: [])
-    let answer = try receive()
+    let answer = try exchange(request)
     if case .failed(let error) = answer.reply { throw error }
     return answer
+  }
+
+  private func exchange(_ request: RoomRequest) throws(SystemError) -> RoomAnswer {
+    guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
+    try SystemCall.send(end.number, bytes, with: [])
+    let received: SystemCall.Message?
+    do throws(SystemError) {
+      received = try receive()
+    } catch {
+      owed.append(request)
+      throw error
+    }
+    return try RoomChannel.answer(received)
   }
 
   /// Asks for what a descriptor comes with; `call` names it in an error.

@@ -59,7 +59,9 @@ extension RoomHelper {
       }
       try keptDirectory(of: path).discard(StateDirectory.name(of: path), ifDraftIs: draft)
       return .done
-    case .addHosts(let new):
+    case .addHosts(let new, let isFirst):
+      // What somebody began who could not go on is not in the block of the next one.
+      if isFirst { lines = [] }
       guard lines.count + new.count <= RoomHelper.mostHostsLines,
         new.allSatisfy({ $0.utf8.count <= RoomHelper.mostHostsLineBytes })
       else { return refusal("keep so many names") }
@@ -68,9 +70,15 @@ extension RoomHelper {
     case .keepHosts(let path): return keepHosts(path)
     case .startHook(let hook, let name, let peer): return try start(hook, name, peer)
     case .hookEnding(let process):
-      guard running.contains(process) else { return refusal("wait for process \(process)") }
+      guard running.contains(process) else {
+        guard let told = endings.last(where: { $0.process == process }) else {
+          return refusal("wait for process \(process)")
+        }
+        return .ending(told.ending)
+      }
       guard let ending = try hooks.ending(of: process) else { return .done }
       running.remove(process)
+      endings = endings.suffix(RoomHelper.mostHooks - 1) + [(process, ending)]
       return .ending(ending)
     case .endHook(let process):
       guard running.remove(process) != nil else { return refusal("end process \(process)") }

@@ -29,6 +29,8 @@ public final class RoomHelper {
   private var clients = RoomClient.allCases
   let hooks = OwnHookStarter()
   var running: Set<Int32> = []
+  // How the last ones ended that are gone: whoever did not get the answer asks again.
+  var endings: [(process: Int32, ending: SystemCall.Ending)] = []
   var lines: [String] = []
   // The inodes of the drafts of kept files, by the paths of these: one that another daemon began is not finished here.
   var drafts: [String: ino_t] = [:]
@@ -50,18 +52,25 @@ public final class RoomHelper {
   public static func run(_ source: ConfigurationSource) -> Int32 {
     SystemCall.ignoreEndings()
     SystemCall.setProcessName(name)
+    return serve(source)
+  }
+
+  /// The same, in the thread of a process that is more than this.
+  static func serve(_ source: ConfigurationSource) -> Int32 {
     let helper: RoomHelper
     do {
       helper = try RoomHelper(source)
     } catch {
       let isDenied = (error as? any PermissionError)?.isDenied == true
-      reply(.refused("\(error)", isDenied: isDenied), to: .pump)
+      try? reply(.refused("\(error)", isDenied: isDenied), to: .pump)
       return 1
     }
-    reply(.done, to: .pump)
+    // The daemon waits for it, and finds the channel at its end.
+    guard (try? reply(.done, to: .pump)) != nil else { return 1 }
     while helper.clients.contains(.pump) { helper.answerNext() }
     helper.discardDrafts(of: nil)
     for process in helper.running { helper.hooks.end(process) }
+    for queue in helper.queues { SystemCall.close(queue) }
     return 0
   }
 
@@ -90,25 +99,28 @@ public final class RoomHelper {
     }
   }
 
-  /// Hands over a reply; whether the client has one.
-  @discardableResult
-  private static func reply(_ reply: RoomReply, to client: RoomClient, with descriptors: [Int32] = []) -> Bool {
+  /// Hands over a reply.
+  private static func reply(
+    _ reply: RoomReply, to client: RoomClient, with descriptors: [Int32] = []
+  ) throws(SystemError) {
     let bytes = reply.message.bytes ?? RoomReply.refused("the answer is too long", isDenied: false).message.bytes ?? []
-    do throws(SystemError) {
-      try SystemCall.send(client.channel, bytes, with: descriptors)
-      return true
-    } catch {
-      // The client waits: it is told why it gets none, or finds the channel at its end.
-      return (try? SystemCall.send(client.channel, RoomReply.failed(error).message.bytes ?? [], with: [])) != nil
-    }
+    try SystemCall.deliver(client.channel, bytes, with: descriptors)
   }
 
   /// Answers a request of each who has one.
   private func answerNext() {
-    guard let ready = try? SystemCall.wait(forAnyOf: clients.map(\.channel)) else { return clients = [] }
+    let ready: [Bool]
+    do throws(SystemError) {
+      ready = try SystemCall.wait(forAnyOf: clients.map(\.channel))
+    } catch {
+      if (try? SystemCall.pause(after: error)) == nil { clients = [] }
+      return
+    }
     for (client, isReady) in zip(clients, ready) where isReady && !answerNext(of: client) {
       clients.removeAll { $0 == client }
       discardDrafts(of: client)
+      // Whoever waits for an answer finds the channel at its end.
+      SystemCall.close(client.channel)
     }
   }
 
@@ -118,8 +130,8 @@ public final class RoomHelper {
       guard let message = try SystemCall.receive(client.channel, limit: RoomMessage.mostBytes) else { return true }
       return answer(message, of: client)
     } catch {
-      // A message that is too large is nobody's who keeps to the list.
-      return false
+      // A message that is too large is nobody's who keeps to the list. One that cannot be taken now is still there.
+      return (try? SystemCall.pause(after: error)) != nil
     }
   }
 
@@ -141,10 +153,18 @@ public final class RoomHelper {
         answer = .refused("\(error)", isDenied: error.isDenied)
       }
     }
-    let isAnswered = RoomHelper.reply(answer, to: client, with: sent)
-    for descriptor in sent { SystemCall.close(descriptor) }
-    sent = []
-    return isAnswered
+    defer {
+      for descriptor in sent { SystemCall.close(descriptor) }
+      sent = []
+    }
+    do throws(SystemError) {
+      try RoomHelper.reply(answer, to: client, with: sent)
+      return true
+    } catch {
+      if let undoing = request.undoing(answer) { _ = try? self.answer(undoing, for: client) }
+      // The client waits: it is told why it gets none, or finds the channel at its end.
+      return (try? RoomHelper.reply(.failed(error), to: client)) != nil
+    }
   }
 
   private func isAboutInterface(_ request: RoomRequest) -> Bool {

@@ -107,7 +107,8 @@ final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
     let reply: RoomReply
     do throws(SystemError) {
       for start in stride(from: 0, to: lines.count, by: RoomRequest.mostLines) {
-        _ = try ask(.addHosts(Array(lines[start...].prefix(RoomRequest.mostLines))))
+        let part = Array(lines[start...].prefix(RoomRequest.mostLines))
+        _ = try ask(.addHosts(part, isFirst: start == 0))
       }
       reply = try ask(.keepHosts(path)).reply
     } catch {

@@ -45,8 +45,8 @@ enum RoomRequest: Equatable {
   case finish(String)
   /// It is removed.
   case discard(String)
-  /// These lines come into the block of a hosts file with `keepHosts`, behind those before.
-  case addHosts([String])
+  /// These lines come into the block of a hosts file with `keepHosts`, behind those before unless they are the first.
+  case addHosts([String], isFirst: Bool)
   /// The lines are put into the hosts file at the path.
   case keepHosts(String)
   /// Whether a hook can be run.
@@ -79,7 +79,7 @@ extension RoomRequest {
     case .draft(let path): RoomMessage(33, [path])
     case .finish(let path): RoomMessage(34, [path])
     case .discard(let path): RoomMessage(37, [path])
-    case .addHosts(let lines): RoomMessage(26, lines)
+    case .addHosts(let lines, let isFirst): RoomMessage(26, [isFirst ? "1" : "0"] + lines)
     case .keepHosts(let path): RoomMessage(27, [path])
     case .checkHook(let hook): RoomMessage(28, hook.fields)
     case .startHook(let hook, let name, let peer):
@@ -117,7 +117,9 @@ extension RoomRequest {
     case (33, 1): self = .draft(fields[0])
     case (34, 1): self = .finish(fields[0])
     case (37, 1): self = .discard(fields[0])
-    case (26, 0...RoomRequest.mostLines): self = .addHosts(fields)
+    case (26, 1...(1 + RoomRequest.mostLines)):
+      guard fields[0] == "1" || fields[0] == "0" else { return nil }
+      self = .addHosts(Array(fields.dropFirst()), isFirst: fields[0] == "1")
     case (27, 1): self = .keepHosts(fields[0])
     case (28, 2):
       guard let hook = Hook(fields) else { return nil }
@@ -138,6 +140,18 @@ extension RoomRequest {
       guard let process = Int32(plain: fields[0]) else { return nil }
       self = .endHook(process)
     default: return nil
+    }
+  }
+}
+
+extension RoomRequest {
+  /// What undoes this, where nobody gets the reply that it was answered with; `nil` where nothing is left of it.
+  func undoing(_ reply: RoomReply) -> RoomRequest? {
+    switch (self, reply) {
+    case (.startHook, .number(let process)): .endHook(process)
+    case (.fileEvents, .number(let queue)): .endFileEvents(queue)
+    case (.draft(let path), .done): .discard(path)
+    default: nil
     }
   }
 }

@@ -10,9 +10,10 @@
     private(set) var calls: [String] = []
     /// The calls that were let fail.
     private(set) var failed: [String] = []
+    /// The error number that they fail with.
+    let number: Int32
     private let ordinal: Int
     private let length: Int
-    private let number: Int32
     private let mayFail: (String) -> Bool
     // The ordinal of the first call that did not fail any more because the fault was over.
     private var end = Int.max

@@ -13,8 +13,8 @@ struct FileDescriptor: ~Copyable, Sendable {
     number = try SystemCall.perform(call(), body)
   }
 
-  /// A path that leads to what this stands for, wherever that is (proc(5)).
-  var pathByNumber: String { "/proc/self/fd/\(number)" }
+  /// A path that leads to what this stands for, wherever that is (proc(5)). A thread may have descriptors of its own.
+  var pathByNumber: String { "/proc/thread-self/fd/\(number)" }
 
   deinit { SystemCall.close(number) }
 }

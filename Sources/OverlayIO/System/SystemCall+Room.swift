@@ -34,6 +34,28 @@ extension SystemCall {
     }
   }
 
+  // What this host lacks for a moment is waited for, a second in all.
+  private static let mostTries = 100
+  private static let shortagePause: UInt32 = 10
+
+  /// The same for whoever has nothing better to do than to wait until this host has what it lacks, a second at most.
+  static func deliver(_ channel: Int32, _ bytes: [UInt8], with descriptors: [Int32] = []) throws(SystemError) {
+    for _ in 1..<mostTries {
+      do throws(SystemError) {
+        return try send(channel, bytes, with: descriptors)
+      } catch {
+        try pause(after: error)
+      }
+    }
+    try send(channel, bytes, with: descriptors)
+  }
+
+  /// Lets some time go by after an error of what this host will have again; throws any other.
+  static func pause(after error: SystemError) throws(SystemError) {
+    guard error.isShortage else { throw error }
+    sleep(milliseconds: shortagePause)
+  }
+
   /// A message that came, and the descriptors that came with it, at most two. They are closed with it unless somebody
   /// takes them.
   struct Message: ~Copyable {

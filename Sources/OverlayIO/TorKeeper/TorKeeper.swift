@@ -26,10 +26,11 @@ public final class TorKeeper {
   private let desk: TorDesk
   private let channel: EventSource<FileDescriptor>
 
-  /// Reads the configuration, and gives up all rights; `nil` where there is no control port.
-  private init?(_ source: ConfigurationSource) throws {
-    let helper = FileDescriptor(owning: TorKeeper.helper)
-    let parent = SystemCall.parent
+  /// Reads the configuration, and gives up all rights by `shut`; `nil` where there is no control port, or no daemon any
+  /// more.
+  private init?(
+    _ source: ConfigurationSource, shut: (DaemonSettings, _ control: SocketAddress) throws -> Bool
+  ) throws {
     running = try source.load()
     let settings = running.settings.daemon
     guard let control = settings.torControl, let loop = EventLoop() else { return nil }
@@ -39,14 +40,7 @@ public final class TorKeeper {
     desk = TorDesk(settings, at: control, on: loop, log: log) { report in
       if !TorKeeper.tell(report) { loop.stop() }
     }
-    let account = try RoomLock.account(settings.user)
-    SystemCall.use(RoomChannel(owning: helper))
-    // The daemon tells what the kernel lacks, in one notice.
-    _ = try RoomLock.shut(
-      as: account, connectingTo: [control.port].compactMap(\.self), making: .torKeeper,
-      endsWithParent: true)
-    // It may have ended before the kernel was told.
-    guard SystemCall.parent == parent else { return nil }
+    guard try shut(settings, control) else { return nil }
     channel = EventSource(FileDescriptor(owning: TorKeeper.daemon), on: loop)
     channel.handle(.readable) { [unowned self] in answer() }
     channel.start(.readable)
@@ -56,8 +50,25 @@ public final class TorKeeper {
   public static func run(_ source: ConfigurationSource) -> Int32 {
     SystemCall.ignoreEndings()
     SystemCall.setProcessName(name)
+    let parent = SystemCall.parent
+    return serve(source) { settings, control in
+      let account = try RoomLock.account(settings.user)
+      SystemCall.use(RoomChannel(owning: FileDescriptor(owning: helper)))
+      // The daemon tells what the kernel lacks, in one notice.
+      _ = try RoomLock.shut(
+        as: account, connectingTo: [control.port].compactMap(\.self), making: .torKeeper, endsWithParent: true)
+      // It may have ended before the kernel was told.
+      return SystemCall.parent == parent
+    }
+  }
+
+  /// The same, in the thread of a process that is more than this; `shut` gives up its rights, and tells whether there
+  /// is a daemon still.
+  static func serve(
+    _ source: ConfigurationSource, shut: (DaemonSettings, _ control: SocketAddress) throws -> Bool
+  ) -> Int32 {
     do {
-      guard let keeper = try TorKeeper(source) else { return 1 }
+      guard let keeper = try TorKeeper(source, shut: shut) else { return 1 }
       withExtendedLifetime(keeper) { keeper.work() }
       return 0
     } catch {
@@ -79,7 +90,7 @@ public final class TorKeeper {
   fileprivate static func tell(_ report: TorReport) -> Bool {
     let tooLong = TorReport.line(.warning, "what Tor said is too long to be told")
     guard let bytes = report.message.bytes ?? tooLong.message.bytes else { return true }
-    return (try? SystemCall.send(daemon, bytes, with: [])) != nil
+    return (try? SystemCall.deliver(daemon, bytes)) != nil
   }
 
   private func answer() {
@@ -88,7 +99,9 @@ public final class TorKeeper {
       guard let message = try SystemCall.receive(TorKeeper.daemon, limit: RoomMessage.mostBytes) else { return }
       request = RoomMessage(message.bytes).flatMap { TorRequest($0) }
     } catch {
-      return loop.stop()
+      // One that cannot be taken now is still there.
+      if (try? SystemCall.pause(after: error)) == nil { loop.stop() }
+      return
     }
     // Whoever sends what is no request is not the daemon that was started, or is at his end.
     guard let request else { return loop.stop() }

@@ -64,7 +64,7 @@ final class TorLink {
       do throws(SystemError) {
         try SystemCall.send(channel.file.number, bytes, with: [])
       } catch {
-        return error.number == EAGAIN ? channel.start(.writable) : end()
+        return error.isShortage ? channel.start(.writable) : end()
       }
       waiting.removeFirst()
     }
@@ -85,7 +85,8 @@ final class TorLink {
         guard let message = try SystemCall.receive(channel.file.number, limit: RoomMessage.mostBytes) else { return }
         report = RoomMessage(message.bytes).flatMap { TorReport($0) }
       } catch {
-        return end()
+        // One that cannot be taken now is still there.
+        return error.isShortage ? () : end()
       }
       guard let report else { return end() }
       take(report)

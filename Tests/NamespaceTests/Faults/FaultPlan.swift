@@ -3,7 +3,7 @@ import SystemProbes
 
 @testable import OverlayIO
 
-/// Faults of which threads take one after the other, each for a life of a daemon, and what came of them.
+/// Faults of which threads take one after the other, each for a life, and what came of them.
 ///
 /// `@unchecked Sendable`: everything that changes is touched with the mutex held alone.
 final class FaultPlan: @unchecked Sendable {
@@ -14,6 +14,7 @@ final class FaultPlan: @unchecked Sendable {
     let length: Int
   }
 
+  private let makeLife: (TestNamespace) throws -> any FaultyLife
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private var faults: [Fault]
   /// How many lives there are to be.
@@ -28,8 +29,9 @@ final class FaultPlan: @unchecked Sendable {
   /// The calls of a life without a fault.
   private(set) var cleanCalls: [String] = []
 
-  /// A plan of these faults.
-  init(_ faults: [Fault]) {
+  /// A plan of these faults, in lives that begin in a namespace.
+  init(_ faults: [Fault], of makeLife: @escaping (TestNamespace) throws -> any FaultyLife) {
+    self.makeLife = makeLife
     self.faults = faults.reversed()
     total = faults.count
     pthread_mutex_init(mutex, nil)
@@ -43,7 +45,7 @@ final class FaultPlan: @unchecked Sendable {
   /// Whether faults are left that nobody has taken.
   var isUnfinished: Bool { locked { !faults.isEmpty } }
 
-  /// Takes faults in a namespace until none is left, or until a daemon does not end, which has the namespace then. The
+  /// Takes faults in a namespace until none is left, or until a life does not end, which has the namespace then. The
   /// calling thread moves there.
   func live(in namespace: TestNamespace) throws {
     let place = "/run/netns/\(namespace.name)"
@@ -51,8 +53,8 @@ final class FaultPlan: @unchecked Sendable {
     let file = try SystemCall.open(place, O_RDONLY)
     try SystemCall.enterNetworkNamespace(file.number, path: place)
     defer { SystemCall.returnToNetworkNamespace(home.number) }
-    let life = try FaultyRun(in: namespace)
-    let clean = try life.run(under: FaultInjection(failing: 0, with: 0))
+    let life = try makeLife(namespace)
+    let clean = try life.run(under: FaultInjection(failing: 0, with: 0), descriptors: .max)
     locked {
       cleanCalls = clean.lived ? clean.calls : []
       failures += clean.complaints
@@ -69,7 +71,7 @@ final class FaultPlan: @unchecked Sendable {
     }
   }
 
-  private func note(_ outcome: FaultyRun.Outcome, of fault: Fault) {
+  private func note(_ outcome: FaultOutcome, of fault: Fault) {
     count += 1
     if !outcome.lived { ended += 1 }
     defer {

@@ -3,21 +3,24 @@ import OverlayCore
 
 @testable import OverlayIO
 
-/// What a test waits for while a daemon runs and the played Tor goes on.
+/// What a test waits for while a thread runs under a fault, and what is played around it goes on.
 final class FaultScene {
   // No peer is dialled more than three times in thirty seconds: what a fault took of that is missing later.
   private static let patience = OverlayCore.Duration.seconds(50)
   /// How long an answer may take before it is asked for anew.
   private static let askingInterval = OverlayCore.Duration.milliseconds(700)
 
-  private let run: DaemonRun
-  private let tor: PlayedTor
+  private let hasEnded: () -> Bool
+  private let step: () -> Void
   /// What was not as it has to be.
   var complaints: [String] = []
   /// What else goes on.
   var each: () -> Void = {}
 
-  init(_ run: DaemonRun, _ tor: PlayedTor) { (self.run, self.tor) = (run, tor) }
+  /// A scene of a thread that may have ended; `step` lets go on what is played.
+  init(hasEnded: @escaping () -> Bool, step: @escaping () -> Void = {}) {
+    (self.hasEnded, self.step) = (hasEnded, step)
+  }
 
   func complain(_ complaint: String) { complaints.append(complaint) }
 
@@ -26,15 +29,15 @@ final class FaultScene {
   func wait(_ time: OverlayCore.Duration, orEnd: Bool = true, _ condition: () -> Bool) -> Bool {
     let end = SystemCall.now + time
     while true {
-      tor.step()
+      step()
       each()
       if condition() { return true }
-      if SystemCall.now > end || orEnd && run.hasEnded { return false }
+      if SystemCall.now > end || orEnd && hasEnded() { return false }
       usleep(1_000)
     }
   }
 
-  /// Waits for what has to come unless the daemon ends.
+  /// Waits for what has to come unless the thread ends.
   func until(_ what: String, _ condition: () -> Bool) -> Bool {
     until(what, every: FaultScene.patience, {}, condition)
   }
@@ -44,11 +47,11 @@ final class FaultScene {
     _ what: String, every interval: OverlayCore.Duration, _ act: () -> Void, _ condition: () -> Bool
   ) -> Bool {
     let end = SystemCall.now + FaultScene.patience
-    while SystemCall.now < end, !run.hasEnded {
+    while SystemCall.now < end, !hasEnded() {
       act()
       if wait(min(interval, FaultScene.patience), condition) { return true }
     }
-    if !run.hasEnded { complain("waited in vain for \(what)") }
+    if !hasEnded() { complain("waited in vain for \(what)") }
     return false
   }
 

@@ -9,36 +9,35 @@ import SystemProbes
 /// ends. Each of these is tried until it works: the fault ends by itself.
 ///
 /// The daemon may also end by itself, with an error in its log; then the next one starts where it ended.
-final class FaultyRun {
-  /// What came of a run.
-  struct Outcome {
-    /// The calls, and those that failed.
-    let calls: [String]
-    let failed: [String]
-    /// Whether it lived until it was told to end.
-    let lived: Bool
-    /// Whether it ended in time. The one that did not has the namespace, for as long as it stands.
-    let ended: Bool
-    /// What was not as it has to be.
-    let complaints: [String]
-    /// The descriptors that the daemon had open before it was told to end, those of circuits left out.
-    let descriptors: Int
+final class FaultyRun: FaultyLife {
+  /// What a daemon is like.
+  enum Kind {
+    /// It carries IP packets, believes everybody, and lets everybody in.
+    case trusting
+    /// It carries Ethernet frames, has everybody prove who he is, lets in what a rule says, looks strangers up, and
+    /// remembers whom it has found.
+    case guarded
   }
 
   /// How long a daemon may take to end. The kernel removes interfaces one after the other, those of all namespaces, and
   /// the daemon waits for that as it closes its own.
   private static let longestEnd = OverlayCore.Duration.seconds(30)
+  private static let trust = "allow-in = any\nauthenticate = off\nlookup = off"
+  private static let guards = "mode = tap\nallow-in = udp/7002"
   private static let bell = [0] + Array("oncilla-test-bell".utf8)
 
+  private let kind: Kind
   private let namespace: TestNamespace
   private let directory: TemporaryDirectory
   private let own: OnionName
   private let peer: OnionName
+  private let stranger: OnionName
   private var generation = 0
 
-  /// Runs in `namespace`, which the calling thread is in.
-  init(in namespace: TestNamespace) throws {
-    (self.namespace, directory) = (namespace, try TemporaryDirectory())
+  /// Runs a daemon of this kind in `namespace`, which the calling thread is in.
+  init(_ kind: Kind, in namespace: TestNamespace) throws {
+    (self.kind, self.namespace, directory) = (kind, namespace, try TemporaryDirectory())
+    stranger = try OnionName("mrswmz3infvgw3dnnzxxa4lson2hk5txpb4xu634pv7h7aebqkb5woid")
     own = try OnionName("2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid")
     peer = try OnionName("25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid")
     try directory.write("hostname", "\(own)\n")
@@ -60,9 +59,7 @@ final class FaultyRun {
       listen = \(listener)
       idle = \(generation % 2 == 0 ? 160 : 170)
       circuits = 1
-      allow-in = any
-      authenticate = off
-      lookup = off
+      \(kind == .trusting ? FaultyRun.trust : FaultyRun.guards)
       hosts = \(directory.file("hosts"))
       hosts-file = \(directory.file("kept"))
       state-dir = \(directory.file("state"))
@@ -77,14 +74,14 @@ final class FaultyRun {
   }
 
   /// One life of a daemon. `fewest` is how many descriptors one without a fault has open in the end.
-  func run(under injection: FaultInjection, descriptors fewest: Int = .max) throws -> Outcome {
+  func run(under injection: FaultInjection, descriptors fewest: Int) throws -> FaultOutcome {
     try directory.write("hosts", "")
     try directory.write("kept", "")
     // What the last life could not remove.
     unlink(directory.file("control.sock"))
     let run = try DaemonRun(configure(), in: namespace.name, until: FaultyRun.bell, under: injection)
     let tor = PlayedTor(socks, to: listener, of: own, as: peer)
-    let scene = FaultScene(run, tor)
+    let scene = FaultScene(hasEnded: { run.hasEnded }, step: tor.step)
     var descriptors = 0
     tor.start()
     let lived = try live(scene, run, tor)
@@ -104,7 +101,7 @@ final class FaultyRun {
     }
     let complaints = scene.complaints + tor.complaints
     // What a daemon that goes on did and does is its own thread's.
-    return Outcome(
+    return FaultOutcome(
       calls: ended ? injection.calls : [], failed: ended ? injection.failed : [], lived: lived, ended: ended,
       complaints: complaints.isEmpty ? [] : complaints + run.lines.map { "  " + $0 }, descriptors: descriptors)
   }
@@ -153,6 +150,12 @@ final class FaultyRun {
     guard ask(scene, #"{"schema":1,"command":"reload"}"#), scrape(scene), lookUp(scene),
       bothWays("after a reload")
     else { return false }
+    let search = { tor.strangers > 0 }
+    if kind == .guarded,
+      !scene.until("a search", every: .milliseconds(700), { asking.send(toStranger: stranger.address) }, search)
+    {
+      return false
+    }
     tor.stop()
     for _ in 0..<3 {
       asking.send()

@@ -1,4 +1,4 @@
-import OverlayCore
+@testable import OverlayCore
 
 /// A UDP datagram in its IPv6 packet whose content follows from its number, so that one that arrives damaged, cut or
 /// joined with another is found out.
@@ -12,7 +12,7 @@ struct NumberedDatagram: Equatable {
   /// What a datagram of this number holds: some are short, some fill a packet.
   static func content(_ number: UInt64) -> [UInt8] {
     let head = (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * UInt64($0))) }
-    return head + (0..<(number * 61 % 1200)).map { UInt8(truncatingIfNeeded: number &* 31 &+ $0) }
+    return head + (0..<(number &* 61 % 1200)).map { UInt8(truncatingIfNeeded: number &* 31 &+ $0) }
   }
 
   /// The number of a datagram with this content; `nil` if it is that of none.
@@ -45,6 +45,8 @@ struct NumberedDatagram: Equatable {
 /// The packets of a circuit, which bytes come in pieces of.
 struct CircuitReader {
   private var rest: [UInt8] = []
+  /// What whoever dialled the circuit has challenged the peer with last.
+  private(set) var challenge: [UInt8]?
   /// What was wrong with the bytes.
   private(set) var complaint: String?
   private var last: UInt64 = 0
@@ -60,10 +62,18 @@ struct CircuitReader {
       }
       let length = 40 + Int(rest[4]) << 8 + Int(rest[5])
       guard rest.count >= length else { break }
-      if rest[6] == 17, let datagram = read(rest[..<length]) { datagrams.append(datagram) }
+      // Daemons ask each other for names at another port.
+      let isNumbered = rest[6] == 17 && length >= 48 && UInt16(rest[42]) << 8 | UInt16(rest[43]) == PlayedTor.echoPort
+      if isNumbered, let datagram = read(rest[..<length]) { datagrams.append(datagram) }
+      if rest[6] == 59 { readKeepalive(Array(rest[..<length])) }
       rest.removeFirst(length)
     }
     return datagrams
+  }
+
+  private mutating func readKeepalive(_ packet: [UInt8]) {
+    let keepalive = packet.withUnsafeBytes { bytes in PacketView(reading: bytes).flatMap { try? Keepalive($0) } }
+    if let token = keepalive?.value(of: Keepalive.Extension.challenge) { challenge = token }
   }
 
   private mutating func read(_ packet: ArraySlice<UInt8>) -> NumberedDatagram? {

@@ -3,8 +3,8 @@ import Glibc
 @testable import OverlayCore
 @testable import OverlayIO
 
-/// A SOCKS4a proxy behind which there is one peer, which sends back each datagram that it gets, and dials itself. It is
-/// driven by `step`, in the test's thread.
+/// A SOCKS4a proxy behind which there is one peer, which sends back each datagram that it gets, dials itself, and shows
+/// that it is who it says where the daemon challenges it. It is driven by `step`, in the test's thread.
 final class PlayedTor {
   static let echoPort: UInt16 = 7_001
 
@@ -20,6 +20,9 @@ final class PlayedTor {
   private var door: PlainSocket?
   private var circuits: [(socket: PlainSocket, phase: Phase)] = []
   private var call: PlainSocket?
+  // What the daemon has challenged the peer with last, and what was answered on the call.
+  private var challenge: [UInt8]?
+  private var answered: [UInt8]?
   private var sent: UInt64 = 0
   /// What was wrong with what came.
   private(set) var complaints: [String] = []
@@ -27,6 +30,8 @@ final class PlayedTor {
   private(set) var received = 0
   /// How many circuits were asked for so far.
   private(set) var dials = 0
+  /// How many onion services were asked for that there are not.
+  private(set) var strangers = 0
 
   init(_ socks: SocketAddress, to listener: SocketAddress, of own: OnionName, as peer: OnionName) {
     (self.socks, self.listener, self.own, self.peer) = (socks, listener, own, peer)
@@ -40,6 +45,7 @@ final class PlayedTor {
     door = nil
     circuits = []
     call = nil
+    challenge = nil
   }
 
   /// How many circuits stand, in both directions.
@@ -61,12 +67,14 @@ final class PlayedTor {
       case .standing(var reader):
         for datagram in reader.take(bytes) { sendBack(datagram, through: circuits[index].socket) }
         if let complaint = reader.complaint { complaints.append("from the daemon: \(complaint)") }
+        if let token = reader.challenge { challenge = token }
         circuits[index].phase = .standing(reader)
       }
     }
     circuits.removeAll { $0.socket.hasEnded }
     _ = call?.read()
     if call?.hasEnded == true { call = nil }
+    if call != nil, let challenge, answered != challenge { say() }
   }
 
   private func answer(_ request: [UInt8], _ index: Int) {
@@ -83,7 +91,10 @@ final class PlayedTor {
     let name = String(decoding: request[8...].split(separator: 0, omittingEmptySubsequences: false)[1], as: UTF8.self)
     let isKnown = name == "\(peer)"
     circuits[index].socket.write([0, isKnown ? 0x5a : 0x5b, 0, 0, 0, 0, 0, 0])
-    if !isKnown { return circuits[index].socket.end() }
+    if !isKnown {
+      strangers += 1
+      return circuits[index].socket.end()
+    }
     dials += 1
     circuits[index].phase = .standing(CircuitReader())
   }
@@ -97,11 +108,24 @@ final class PlayedTor {
       ).bytes)
   }
 
+  /// Tells who calls, and proves it where the daemon has asked for that.
+  private func say() {
+    var extensions: [Keepalive.Extension] = []
+    if let challenge {
+      extensions = [
+        Keepalive.Extension(type: Keepalive.Extension.capabilities, value: [0]),
+        Keepalive.Extension(type: Keepalive.Extension.response, value: challenge),
+      ]
+    }
+    call?.write(Keepalive(name: peer, extensions: extensions).packet(to: own.address, flowLabel: 1))
+    answered = challenge
+  }
+
   /// Sends one datagram more to a port of the host, through a call to it, which is made first where there is none.
   func send(to port: UInt16) {
     if call == nil {
       call = PlainSocket(listener, SOCK_STREAM, isBound: false)
-      call?.write(Keepalive(name: peer).packet(to: own.address, flowLabel: 1))
+      say()
     }
     sent += 1
     call?.write(
@@ -133,6 +157,11 @@ final class PlayedProgram {
     sent += 1
     socket.send(NumberedDatagram.content(sent), to: peer)
     return sent
+  }
+
+  /// Sends a datagram to another address.
+  func send(toStranger address: IPv6Address) {
+    socket.send(NumberedDatagram.content(0), to: .ipv6(address, port: PlayedTor.echoPort))
   }
 
   /// Takes what has come. What comes through another circuit than what was sent before may overtake it.

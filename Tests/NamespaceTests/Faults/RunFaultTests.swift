@@ -5,26 +5,38 @@ import Testing
 
 @testable import OverlayIO
 
-/// System calls of a whole life of the daemon fail: what has to hold stands in `FaultyRun`.
+/// System calls of a whole life fail: what has to hold stands in `FaultyRun`, of a daemon, in `HelperLife`, of its
+/// helper, and in `KeeperLife`, of Tor's keeper.
 ///
 /// `make check` lets each kind of call fail where it is made first and last. `make faults` lets every call fail, with
 /// each error that it can have, once and for a while.
-@Suite("A daemon one of whose system calls fails", .timeLimit(.minutes(60)))
+@Suite("A process one of whose system calls fails", .timeLimit(.minutes(60)))
 struct RunFaultTests {
   /// How many calls a fault lasts that is more than a moment.
   private static let aWhile = 12
-  /// How many lives there are at the same time: they mostly wait.
+  /// How many lives of a kind there are at the same time: they mostly wait.
   private static let workers = 12
 
   private let isWhole = SystemCall.variable("ONCILLA_FAULTS") == "all"
 
-  @Test("goes on or ends with the reason, loses no descriptor, and carries whole packets in order after that")
-  func wholeLives() throws {
-    let clean = FaultPlan([])
+  @Test("A daemon goes on or ends with the reason, loses no descriptor, and carries whole packets in order after that")
+  func wholeLives() throws { try sweep { try FaultyRun(.trusting, in: $0) } }
+
+  @Test("So does one that carries Ethernet, lets in what a rule says, and has everybody prove who he is")
+  func guardedLives() throws { try sweep { try FaultyRun(.guarded, in: $0) } }
+
+  @Test("A helper goes on, answers each request with its answer, and leaves no descriptor, program or half a file")
+  func helpers() throws { try sweep { try HelperLife(in: $0) } }
+
+  @Test("Tor's keeper goes on or tells the reason, loses no descriptor, and Tor has all again that it is to have")
+  func keepers() throws { try sweep { _ in try KeeperLife() } }
+
+  private func sweep(_ makeLife: @escaping (TestNamespace) throws -> any FaultyLife) throws {
+    let clean = FaultPlan([], of: makeLife)
     try clean.live(in: TestNamespace())
     let calls = clean.cleanCalls
     #expect(!calls.isEmpty && clean.failures.isEmpty, "without a fault: \(clean.failures.joined(separator: "\n"))")
-    let plan = FaultPlan(isWhole ? everyFault(in: calls) : fewFaults(in: calls))
+    let plan = FaultPlan(isWhole ? everyFault(in: calls) : fewFaults(in: calls), of: makeLife)
     var workers = try (0..<RunFaultTests.workers).map { _ in try worker(of: plan) }
     while !workers.isEmpty {
       try workers.removeFirst().join()

@@ -1,0 +1,53 @@
+import Glibc
+import OverlayCore
+import SystemProbes
+
+@testable import OverlayIO
+
+/// The whole life of a helper under a fault, as those see it who ask it: it opens what it needs, does everything that
+/// is on its list for the daemon and for whoever speaks with Tor's control port, and ends with the daemon.
+///
+/// A daemon that is refused what it needs to start ends with that reason. From then on everything is asked for until it
+/// is done: a helper that ends by itself takes the daemon with it.
+final class HelperLife: FaultyLife {
+  private static let longestEnd = OverlayCore.Duration.seconds(30)
+
+  private let namespace: TestNamespace
+  private let places: HelperPlaces
+
+  /// Lives in `namespace`, which the calling thread is in.
+  init(in namespace: TestNamespace) throws { (self.namespace, places) = (namespace, try HelperPlaces()) }
+
+  func run(under injection: FaultInjection, descriptors fewest: Int) throws -> FaultOutcome {
+    let source = try places.configure()
+    let run = try HelperRun(source, in: namespace.name, under: injection)
+    let scene = FaultScene(hasEnded: { run.hasEnded || run.isCut })
+    let script = HelperScript(run, scene, places)
+    var (lived, descriptors) = (false, 0)
+    if script.begin() {
+      lived = script.goOn()
+      if !lived, !injection.hasCutChannel {
+        scene.complain("the helper ended by itself, or does not do what it is asked for")
+      }
+      descriptors = run.openCount
+      if lived, descriptors > fewest { scene.complain("\(descriptors) descriptors are open, and not \(fewest)") }
+      if run.childCount > 0 { scene.complain("\(run.childCount) programs run of which nobody knows") }
+      script.leaveHalves()
+    }
+    run.endPump()
+    let ended = scene.wait(HelperLife.longestEnd, orEnd: false) { run.hasEnded }
+    if ended {
+      try run.join()
+      if lived, run.status != 0 { scene.complain("the exit status is \(run.status ?? -1)") }
+      if run.leaks > 0 { scene.complain("\(run.leaks) descriptors stay open behind it") }
+      for complaint in places.remains(exceptThoseOf: injection.failed) { scene.complain(complaint) }
+    } else {
+      scene.complain("it does not end: it waits in \(run.place)")
+    }
+    let complaints = scene.complaints
+    return FaultOutcome(
+      calls: ended ? injection.calls : [], failed: ended ? injection.failed : [], lived: lived, ended: ended,
+      complaints: complaints.isEmpty ? [] : complaints + script.answers.suffix(30).map { "  " + $0 },
+      descriptors: descriptors)
+  }
+}
