@@ -59,6 +59,9 @@ ptrdiff_t oncilla_receive_message(int socket, void *buffer, size_t size, int des
   }
   if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
     while (*number > 0) close(descriptors[--*number]);
+    *number = -1;
+  }
+  if (message.msg_flags & MSG_TRUNC) {
     errno = EMSGSIZE;
     return -1;
   }

@@ -47,8 +47,15 @@ package final class SeparateThread: @unchecked Sendable {
 
   /// How many processes it has started that nobody has waited for.
   package var childCount: Int {
-    let list = try? readFile("/proc/self/task/\(number)/children")
-    return list?.split(separator: UInt8(ascii: " ")).count ?? 0
+    get throws {
+      do {
+        return try readFile("/proc/self/task/\(number)/children").split(separator: UInt8(ascii: " ")).count
+      } catch {
+        // Those of a thread that has ended are no longer its own.
+        if hasEnded { return 0 }
+        throw error
+      }
+    }
   }
 
   /// The function of the kernel in which it waits, as root alone may know; "0" where it runs.

@@ -103,7 +103,8 @@ int oncilla_channel(int ends[2]);
 
 // sendmsg(2) and recvmsg(2) of a message with at most two descriptors (SCM_RIGHTS), because Swift imports none of the
 // CMSG macros. Bytes that were sent or received, 0 at the end of a channel, or -1 with errno: EMSGSIZE for a message that
-// is larger, of which nothing is kept. No other program inherits the descriptors that are received.
+// is larger, of which nothing is kept. No other program inherits the descriptors that are received. Where this process
+// has no room for all of a message's, it gets none of them, and their number is -1.
 ptrdiff_t oncilla_send_message(int socket, const void *bytes, size_t count, const int *descriptors, int number);
 ptrdiff_t oncilla_receive_message(int socket, void *buffer, size_t size, int descriptors[2], int *number);
 

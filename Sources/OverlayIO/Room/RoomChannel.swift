@@ -11,6 +11,9 @@ struct RoomAnswer: ~Copyable {
     self.message = message
   }
 
+  /// Whether all descriptors came that were sent.
+  fileprivate var isWhole: Bool { message.isWhole }
+
   /// How many descriptors came.
   var count: Int { message.count }
 
@@ -24,8 +27,15 @@ struct RoomAnswer: ~Copyable {
 final class RoomChannel: PathBroker, @unchecked Sendable {
   private let end: FileDescriptor
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  // Requests that were given up, whose replies are still to come: the next message is none to the next request.
-  private var owed: [RoomRequest] = []
+  // What is to be made up for before the next request.
+  private var debts: [Debt] = []
+
+  private enum Debt {
+    /// This was sent, and its reply was not taken yet: the next message is none to the next request.
+    case reply(to: RoomRequest)
+    /// This has to be done, and could not be sent yet.
+    case request(RoomRequest)
+  }
 
   /// Takes over an end of a channel.
   init(owning end: consuming FileDescriptor) {
@@ -41,12 +51,15 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
   /// Waits for what the helper says first, before it was asked.
   func greeting() throws(SystemError) -> RoomReply { try RoomChannel.answer(try receive()).reply }
 
-  private func receive() throws(SystemError) -> SystemCall.Message? {
-    try SystemCall.receive(end.number, limit: RoomMessage.mostBytes)
+  private func receive() throws(SystemError) -> SystemCall.Message {
+    // A reply that is not there is still to come.
+    guard let message = try SystemCall.receive(end.number, limit: RoomMessage.mostBytes) else {
+      throw SystemError(call: "ask the helper", number: EAGAIN)
+    }
+    return message
   }
 
-  private static func answer(_ received: consuming SystemCall.Message?) throws(SystemError) -> RoomAnswer {
-    guard let message = received else { throw SystemError(call: "ask the helper", number: EPIPE) }
+  private static func answer(_ message: consuming SystemCall.Message) throws(SystemError) -> RoomAnswer {
     guard let reply = RoomMessage(message.bytes).flatMap({ RoomReply($0) }) else {
       throw SystemError(call: "ask the helper", number: message.bytes.isEmpty ? EPIPE : EBADMSG)
     }
@@ -57,27 +70,58 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
   func ask(_ request: RoomRequest) throws(SystemError) -> RoomAnswer {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    while let late = owed.first {
-      let received = try receive()
-      owed.removeFirst()
-      // Nobody knows of what was done for it.
-      if let undoing = late.undoing(try RoomChannel.answer(received).reply) { _ = try exchange(undoing) }
+    try settle()
+    try send(request)
+    debts = [.reply(to: request)]
+    let answer = try takeReply(to: request)
+    guard answer.isWhole else {
+      // There is nobody to own what it was about.
+      if let undoing = request.undoing(answer.reply) { debts = [.request(undoing)] }
+      try? settle()
+      throw SystemError(call: "receive a descriptor", number: EMFILE)
     }
-    let answer = try exchange(request)
     if case .failed(let error) = answer.reply { throw error }
     return answer
   }
 
-  private func exchange(_ request: RoomRequest) throws(SystemError) -> RoomAnswer {
+  /// Has something done whose outcome does not matter, now or before the next request.
+  func order(_ request: RoomRequest) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    debts.append(.request(request))
+    try? settle()
+  }
+
+  private func settle() throws(SystemError) {
+    while let debt = debts.first {
+      switch debt {
+      case .request(let request):
+        try send(request)
+        debts[0] = .reply(to: request)
+      case .reply(let request):
+        // Nobody knows of what was done for it.
+        let undoing = request.undoing(try takeReply(to: request).reply)
+        if let undoing { debts.insert(.request(undoing), at: 0) }
+      }
+    }
+  }
+
+  private func send(_ request: RoomRequest) throws(SystemError) {
     guard let bytes = request.message.bytes else { throw SystemError(call: "ask the helper", number: E2BIG) }
     try SystemCall.send(end.number, bytes, with: [])
-    let received: SystemCall.Message?
+  }
+
+  /// Takes the reply that is the first debt.
+  private func takeReply(to request: RoomRequest) throws(SystemError) -> RoomAnswer {
+    let received: SystemCall.Message
     do throws(SystemError) {
       received = try receive()
     } catch {
-      owed.append(request)
+      // What is too long is gone, and anything else is still there.
+      if error.number == EMSGSIZE { debts.removeFirst() }
       throw error
     }
+    debts.removeFirst()
     return try RoomChannel.answer(received)
   }
 
@@ -106,7 +150,7 @@ final class RoomChannel: PathBroker, @unchecked Sendable {
   }
 
   /// Has the helper close its own descriptor of a queue.
-  func endFileEvents(_ number: Int32) { _ = try? ask(.endFileEvents(number)) }
+  func endFileEvents(_ number: Int32) { order(.endFileEvents(number)) }
 
   /// Lets a queue hear of changes at a path.
   func watch(_ path: String, _ mask: UInt32, in queue: Int32) throws(SystemError) -> Int32 {

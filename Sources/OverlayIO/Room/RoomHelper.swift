@@ -29,7 +29,7 @@ public final class RoomHelper {
   private var clients = RoomClient.allCases
   let hooks = OwnHookStarter()
   var running: Set<Int32> = []
-  // How the last ones ended that are gone: whoever did not get the answer asks again.
+  // How those hooks ended that the daemon was told of last, `mostHooks` of them: it asks again where no answer came.
   var endings: [(process: Int32, ending: SystemCall.Ending)] = []
   var lines: [String] = []
   // The inodes of the drafts of kept files, by the paths of these: one that another daemon began is not finished here.
@@ -41,6 +41,8 @@ public final class RoomHelper {
 
   /// Reads the configuration, and opens what the interface needs.
   private init(_ source: ConfigurationSource) throws {
+    // Who asks without end and reads no answer does not hold up the other one.
+    for client in RoomClient.allCases { try SystemCall.refuseToWait(client.channel) }
     let configuration = try source.load()
     charter = RoomCharter(configuration, from: source)
     account = try RoomLock.account(configuration.settings.daemon.user)
@@ -55,7 +57,7 @@ public final class RoomHelper {
     return serve(source)
   }
 
-  /// The same, in the thread of a process that is more than this.
+  /// The same, in a thread of a test.
   static func serve(_ source: ConfigurationSource) -> Int32 {
     let helper: RoomHelper
     do {

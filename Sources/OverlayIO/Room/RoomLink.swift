@@ -106,7 +106,8 @@ final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
   func keepHosts(_ lines: [String], in path: String) throws(KeptHosts.Obstacle) {
     let reply: RoomReply
     do throws(SystemError) {
-      for start in stride(from: 0, to: lines.count, by: RoomRequest.mostLines) {
+      // The first part, empty or not, takes the place of what somebody began who could not go on.
+      for start in stride(from: 0, to: max(1, lines.count), by: RoomRequest.mostLines) {
         let part = Array(lines[start...].prefix(RoomRequest.mostLines))
         _ = try ask(.addHosts(part, isFirst: start == 0))
       }
@@ -142,5 +143,5 @@ final class RoomLink: PrivilegeKeeper, HookStarter, HostsWriter {
   }
 
   /// Ends a program.
-  func end(_ process: Int32) { _ = try? ask(.endHook(process)) }
+  func end(_ process: Int32) { channel?.order(.endHook(process)) }
 }

@@ -66,6 +66,8 @@ extension SystemCall {
     var second: FileDescriptor?
     /// How many came.
     let count: Int
+    /// Whether this process had room for all that were sent. Otherwise none came.
+    let isWhole: Bool
   }
 
   /// Waits for a message of at most `limit` bytes. Where the channel does not wait, `nil` says that there is none.
@@ -79,7 +81,7 @@ extension SystemCall {
     guard let size else { return nil }
     return Message(
       bytes: Array(buffer.prefix(size)), first: count > 0 ? FileDescriptor(owning: numbers[0]) : nil,
-      second: count > 1 ? FileDescriptor(owning: numbers[1]) : nil, count: Int(count))
+      second: count > 1 ? FileDescriptor(owning: numbers[1]) : nil, count: max(0, Int(count)), isWhole: count >= 0)
   }
 
   /// Waits until one of these descriptors has something to read, or is at its end; for each whether it has.

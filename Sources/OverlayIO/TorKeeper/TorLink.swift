@@ -15,6 +15,8 @@ final class TorLink {
     var ended: () -> Void
   }
 
+  /// The time after which what this host had no memory for is tried again.
+  private static let retryInterval = Duration.milliseconds(100)
   /// As many reports as are taken before other events are.
   private static let batch = 64
 
@@ -25,6 +27,8 @@ final class TorLink {
   private var waiting: [TorRequest] = []
   private let process: Int32
   private var channel: EventSource<FileDescriptor>?
+  private var retry: TimerSource?
+  private var hasEnded = false
   private let log: Log
   private let handlers: Handlers
 
@@ -44,6 +48,7 @@ final class TorLink {
     channel.handle(.readable) { [unowned self] in read() }
     channel.start(.readable)
     channel.handle(.writable) { [unowned self] in send() }
+    retry = try TimerSource(on: loop) { [unowned self] in goOn() }
   }
 
   deinit {
@@ -64,16 +69,31 @@ final class TorLink {
       do throws(SystemError) {
         try SystemCall.send(channel.file.number, bytes, with: [])
       } catch {
-        return error.isShortage ? channel.start(.writable) : end()
+        if error.number == EAGAIN { return channel.start(.writable) }
+        return error.isShortage ? pause() : end()
       }
       waiting.removeFirst()
     }
     channel.cancel(.writable)
   }
 
+  /// Has nothing to do with the channel for a while: it would be called at once again, and in vain.
+  private func pause() {
+    channel?.cancel(.readable)
+    channel?.cancel(.writable)
+    retry?.start(after: TorLink.retryInterval)
+  }
+
+  private func goOn() {
+    guard !hasEnded else { return }
+    channel?.start(.readable)
+    send()
+  }
+
   private func end() {
     channel?.cancel(.readable)
     channel?.cancel(.writable)
+    hasEnded = true
     handlers.ended()
   }
 
@@ -86,7 +106,7 @@ final class TorLink {
         report = RoomMessage(message.bytes).flatMap { TorReport($0) }
       } catch {
         // One that cannot be taken now is still there.
-        return error.isShortage ? () : end()
+        return error.isShortage ? pause() : end()
       }
       guard let report else { return end() }
       take(report)

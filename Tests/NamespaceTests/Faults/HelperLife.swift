@@ -10,28 +10,43 @@ import SystemProbes
 /// A daemon that is refused what it needs to start ends with that reason. From then on everything is asked for until it
 /// is done: a helper that ends by itself takes the daemon with it.
 final class HelperLife: FaultyLife {
+  /// Whose calls fail.
+  enum Side {
+    case helper, asking
+  }
+
   private static let longestEnd = OverlayCore.Duration.seconds(30)
 
+  private let side: Side
   private let namespace: TestNamespace
   private let places: HelperPlaces
 
   /// Lives in `namespace`, which the calling thread is in.
-  init(in namespace: TestNamespace) throws { (self.namespace, places) = (namespace, try HelperPlaces()) }
+  init(failing side: Side, in namespace: TestNamespace) throws {
+    (self.side, self.namespace, places) = (side, namespace, try HelperPlaces())
+  }
 
   func run(under injection: FaultInjection, descriptors fewest: Int) throws -> FaultOutcome {
     let source = try places.configure()
-    let run = try HelperRun(source, in: namespace.name, under: injection)
+    let none = FaultInjection(failing: 0, with: 0)
+    let (helpers, askers) = side == .helper ? (injection, none) : (none, injection)
+    let run = try HelperRun(source, in: namespace.name, under: helpers)
     let scene = FaultScene(hasEnded: { run.hasEnded || run.isCut })
     let script = HelperScript(run, scene, places)
     var (lived, descriptors) = (false, 0)
-    if script.begin() {
-      lived = script.goOn()
+    var hasBegun = false
+    askers.run {
+      hasBegun = script.begin()
+      lived = hasBegun && script.goOn()
+    }
+    if hasBegun {
       if !lived, !injection.hasCutChannel {
         scene.complain("the helper ended by itself, or does not do what it is asked for")
       }
       descriptors = run.openCount
       if lived, descriptors > fewest { scene.complain("\(descriptors) descriptors are open, and not \(fewest)") }
-      if run.childCount > 0 { scene.complain("\(run.childCount) programs run of which nobody knows") }
+      let children = try run.childCount
+      if lived, children > 0 { scene.complain("\(children) programs run of which nobody knows") }
       script.leaveHalves()
     }
     run.endPump()

@@ -40,6 +40,8 @@ final class HelperPlaces {
   @discardableResult
   func configure() throws -> ConfigurationSource {
     generation += 1
+    // What the last life could not remove.
+    unlink(path("control.sock"))
     try directory.write(
       "oncilla.conf",
       """

@@ -51,7 +51,7 @@ final class HelperRun: @unchecked Sendable {
   /// How many descriptors the helper has open.
   var openCount: Int { thread?.openCount ?? 0 }
   /// How many programs it has started that nobody knows the end of.
-  var childCount: Int { thread?.childCount ?? 0 }
+  var childCount: Int { get throws { try thread?.childCount ?? 0 } }
 
   /// Lets the process end that speaks with Tor's control port.
   func endTorKeeper() { torKeeper = nil }

@@ -79,8 +79,10 @@ final class HelperScript {
 
   /// Ends something, of which the helper knows nothing any more where it has done so and could not say it.
   private func end(_ request: RoomRequest, _ act: String) -> Bool {
-    scene.until("\(request)") {
-      ask(request, run.pump) != nil || answers.last == "\(request): \(act): Permission denied"
+    var isAskedAgain = false
+    return scene.until("\(request)") {
+      defer { isAskedAgain = true }
+      return ask(request, run.pump) != nil || isAskedAgain && answers.last == "\(request): \(act): Permission denied"
     }
   }
 
@@ -163,8 +165,10 @@ final class HelperScript {
     queue = came.take()
     defer { queue = nil }
     guard isMade, get(.watch(hosts, FileWatcher.masks[1], queue: number), 0, { $0 != .done }) else { return false }
-    try? places.directory.write("hosts", "\(places.name.address) \(places.name)\n")
-    return isReadable(queue?.number ?? -1) && end(.endFileEvents(number), "close queue \(number)")
+    let isWritten = achieve("a change of the hosts file") {
+      try places.directory.write("hosts", "\(places.name.address) \(places.name)\n")
+    }
+    return isWritten && isReadable(queue?.number ?? -1) && end(.endFileEvents(number), "close queue \(number)")
   }
 
   private func sockets() -> Bool {
@@ -202,11 +206,12 @@ final class HelperScript {
       if reply != .line("") { answers.append("\(reply)") }
       return reply == .line("")
     }
-    let written = (try? places.directory.read("kept")) ?? ""
-    if isDone, written.split(separator: "\n").count(where: { $0 == line }) != 1 {
+    var written = ""
+    let isRead = isDone && achieve("a look at it") { written = try places.directory.read("kept") }
+    if isRead, written.split(separator: "\n").count(where: { $0 == line }) != 1 {
       scene.complain("the hosts file is \(written)")
     }
-    return isDone
+    return isRead
   }
 
   private func hooks() -> Bool {
@@ -231,8 +236,7 @@ final class HelperScript {
   }
 
   private func settings() -> Bool {
-    _ = try? places.configure()
-    return get(.configurationChanged) && get(.configurationSettled(isNew: true))
-      && get(.configurationSettled(isNew: true))
+    achieve("another configuration") { try places.configure() } && get(.configurationChanged)
+      && get(.configurationSettled(isNew: true)) && get(.configurationSettled(isNew: true))
   }
 }

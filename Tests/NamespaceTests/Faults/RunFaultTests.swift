@@ -26,7 +26,10 @@ struct RunFaultTests {
   func guardedLives() throws { try sweep { try FaultyRun(.guarded, in: $0) } }
 
   @Test("A helper goes on, answers each request with its answer, and leaves no descriptor, program or half a file")
-  func helpers() throws { try sweep { try HelperLife(in: $0) } }
+  func helpers() throws { try sweep { try HelperLife(failing: .helper, in: $0) } }
+
+  @Test("Whoever asks a helper gets each answer to his request, and lets nothing run on of which he was not told")
+  func askers() throws { try sweep { try HelperLife(failing: .asking, in: $0) } }
 
   @Test("Tor's keeper goes on or tells the reason, loses no descriptor, and Tor has all again that it is to have")
   func keepers() throws { try sweep { _ in try KeeperLife() } }

@@ -24,7 +24,7 @@ struct RoomRequestTests {
         .open("/a b", .readPlain),
         .fileEvents, .endFileEvents(5), .watch("/ü", 7, queue: 5), .connect("/run/tor/socks"), .remove("/run/s"),
         .draft("/var/lib/o/names"), .finish("/var/lib/o/names"), .discard("/var/lib/o/names"),
-        .addHosts(["a b", ""], isFirst: true), .addHosts([], isFirst: false),
+        .addHosts(["a b", ""], isFirst: true), .addHosts([], isFirst: true), .addHosts([], isFirst: false),
         .keepHosts("/etc/hosts"), .checkHook(Hook(.peerUp, "/bin/true")),
         .startHook(Hook(.up, "/bin/true"), name, nil), .startHook(Hook(.peerDown, "/bin/true"), name, peer),
         .startHook(Hook(.peerDown, "/bin/true"), name, ConfiguredPeer(name: name)), .hookEnding(12), .endHook(12),
