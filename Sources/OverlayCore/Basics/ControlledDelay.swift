@@ -8,6 +8,8 @@ struct ControlledDelay {
     /// The time for which packets may wait longer than the target: about the longest round trip, in which a sender
     /// reacts.
     var interval: Duration
+    /// The time for which they may wait longer than that at first, as long as this is so: more will soon be taken.
+    var patience = Duration.zero
   }
 
   private var firstAbove: Instant?
@@ -34,7 +36,7 @@ struct ControlledDelay {
       nextDrop = nextDrop + step(pace)
       return true
     }
-    guard now >= firstAbove else { return false }
+    guard now >= firstAbove + pace.patience else { return false }
     isDropping = true
     // A queue that stood lately starts where it left off (RFC 8289 section 5.4).
     let recent = dropCount &- lastDropCount

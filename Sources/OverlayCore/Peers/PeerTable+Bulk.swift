@@ -22,11 +22,19 @@ extension PeerTable {
     }
     if now >= peers[peer].nextLaneLook {
       peers[peer].nextLaneLook = now + PeerTable.laneLookInterval
-      if streams.wantsCircuit(for: bulk, of: policy.circuitsPerPeer - 1, at: now) {
+      if streams.wantsCircuit(for: bulk, of: mostLanes(of: peer, at: now), at: now) {
         addLane(to: peer, streams: &streams, out: &out, at: now)
       }
     }
     return .bulk(bulk, isBound: isBound)
+  }
+
+  /// Returns the greatest number of circuits for bulk that a peer may have as soon as one more can be built; zero where
+  /// none will be for a while.
+  private func mostLanes(of peer: PeerSlots.Index, at now: Instant) -> Int {
+    let isBuilding = peers[peer].bulk.contains { $0.current?.isOpen == false }
+    let isSoon = tor != .unreachable && peers[peer].bulkPace.nextAttempt(from: now) - now < LaneGrowth.patience
+    return isBuilding || isSoon ? policy.circuitsPerPeer - 1 : 0
   }
 
   /// Begins one more circuit for bulk, unless one is being built or there may be no more.

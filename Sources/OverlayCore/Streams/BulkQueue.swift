@@ -27,11 +27,10 @@ struct BulkQueue: ~Copyable {
     return max(memoryLimit, Int(min(needed, Double(2 * memoryLimit))))
   }
 
-  /// Returns how much longer the queue may stand because more circuits may soon take from it, as long as it has room:
-  /// CUBIC needs ten seconds and more to make use of another circuit if it is told to slow down just then.
-  func patience(at now: Instant) -> Duration {
-    let hasRoom = queue.memory < memoryLimit / 2
-    return hasRoom && growth.mayNeedAnother(beside: laneCount, at: now) ? LaneGrowth.patience : .zero
+  /// Returns whether one more circuit may soon be built for what waits: the first one for anything, and others for what
+  /// any circuit may take.
+  func mayNeedCircuit(at now: Instant) -> Bool {
+    (laneCount == 0 || queue.sharedBytes > 0) && growth.mayNeedAnother(beside: laneCount, at: now)
   }
 
   /// The circuits that take from it now, in the order in which they are asked.

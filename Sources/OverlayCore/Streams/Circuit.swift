@@ -202,9 +202,11 @@ struct Circuit: ~Copyable {
 
   /// Returns how long a queue may stand from which this circuit takes: longer than `least` where it is slow. A round
   /// trip takes `waiting` longer than it does without what waits.
-  func pace(_ least: ControlledDelay.Pace, waiting: Duration = .zero, at now: Instant) -> ControlledDelay.Pace {
+  func pace(
+    _ least: ControlledDelay.Pace, waiting: Duration = .zero, patience: Duration = .zero, at now: Instant
+  ) -> ControlledDelay.Pace {
     let target = max(least.target, rate.time(for: 2 * FlowQueue.quantum, at: now))
-    return ControlledDelay.Pace(target: target, interval: max(least.interval + waiting, target * 2))
+    return ControlledDelay.Pace(target: target, interval: max(least.interval + waiting, target * 2), patience: patience)
   }
 
   /// Notes a write to which `offered` bytes were offered, of which the kernel took `taken`. `isLeft` tells whether

@@ -14,12 +14,12 @@ struct LaneGrowth {
   private static let settling = Duration.milliseconds(500)
   /// The time over which it is judged.
   private static let window = Duration.seconds(1)
-  /// The time in which one more circuit is missed, built and judged, as a rule.
+  /// The time in which it is found that one more circuit is needed, and in which that is built, as a rule.
   static let patience = Duration.seconds(3)
   /// A transfer is over after so much silence.
   private static let pause = Duration.seconds(1)
 
-  /// The greatest number of circuits for bulk.
+  /// The greatest number of circuits for bulk that there may be now.
   var most = Int.max
   private var transferred = 0
   // The last time at which something was taken or waited.
@@ -86,7 +86,7 @@ struct LaneGrowth {
   /// gone found nothing to take, no other is built in its place as long as no other flow begins.
   mutating func lost(leaving count: Int, wasIdle: Bool) {
     if wasIdle, stands { enough = max(1, count) }
-    (rateBefore, rate) = (0, 0)
+    (rateBefore, rate, hasPaid) = (0, 0, nil)
     restart(at: lastBusy)
   }
 

@@ -172,5 +172,5 @@ extension SendQueues {
 
   /// Returns the memory of the store that a queue may take which takes `memory` bytes now: as much as it leaves free.
   /// So no queue fills the store, and each new one finds room, however many there are.
-  private func share(of memory: Int) -> Int { (memory + store.bytesFree(leaving: reserve)) / 2 }
+  func share(of memory: Int) -> Int { (memory + store.bytesFree(leaving: reserve)) / 2 }
 }

@@ -77,8 +77,9 @@ extension SendQueues {
     note(circuits[circuit].queue.takeLosses(), out: &out)
     guard let lane = circuits[circuit].bulk, bulks[lane.queue].hasPackets(for: lane.number) else { return 0 }
     let before = circuits[circuit].batch.byteCount
-    let waiting = bulkDrainTime(of: circuit, lane, at: now) + bulks[lane.queue].patience(at: now)
-    let pace = circuits[circuit].pace(BulkQueue.pace, waiting: waiting, at: now)
+    let pace = circuits[circuit].pace(
+      BulkQueue.pace, waiting: bulkDrainTime(of: circuit, lane, at: now), patience: patience(of: lane.queue, at: now),
+      at: now)
     bulks[lane.queue].queue.fill(
       &circuits[circuit].batch, for: lane.number, bytes: bytes, packets: packets - filled, at: now,
       pace: pace, store: &store, delays: &out.figures.queueDelay)
@@ -95,6 +96,15 @@ extension SendQueues {
   private func bulkDrainTime(of circuit: CircuitIdentifier, _ lane: BulkLane, at now: Instant) -> Duration {
     circuits[circuit].rate.time(for: bulks[lane.queue].queue.boundBytes(to: lane.number), at: now)
       + drainTime(of: bulks[lane.queue].queue.sharedBytes, by: bulks[lane.queue].takers, at: now)
+  }
+
+  /// Returns how much longer a bulk queue may stand because one more circuit may soon take from it, as long as it has
+  /// room: CUBIC needs ten seconds and more to make use of another circuit if it is told to slow down just then. Where
+  /// ceilings hold, none is built.
+  private func patience(of bulk: Int, at now: Instant) -> Duration {
+    let memory = bulks[bulk].queue.memory
+    let hasRoom = memory < min(bulks[bulk].memoryLimit, share(of: memory)) / 2
+    return hasRoom && !sending.isActive && bulks[bulk].mayNeedCircuit(at: now) ? LaneGrowth.patience : .zero
   }
 
   private func note(_ losses: FlowQueue.Losses, out: inout Outbox) {

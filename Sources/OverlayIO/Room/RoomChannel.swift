@@ -27,7 +27,7 @@ struct RoomAnswer: ~Copyable {
 final class RoomChannel: PathBroker, @unchecked Sendable {
   private let end: FileDescriptor
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  // What is to be made up for before the next request.
+  // What is to be made up for before the next request: a reply or its undoing, and an ending of each hook and queue.
   private var debts: [Debt] = []
 
   private enum Debt {

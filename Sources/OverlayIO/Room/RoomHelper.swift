@@ -41,7 +41,7 @@ public final class RoomHelper {
 
   /// Reads the configuration, and opens what the interface needs.
   private init(_ source: ConfigurationSource) throws {
-    // Who asks without end and reads no answer does not hold up the other one.
+    // Who asks without end and reads no answer does not hold up the other one for longer than a second.
     for client in RoomClient.allCases { try SystemCall.refuseToWait(client.channel) }
     let configuration = try source.load()
     charter = RoomCharter(configuration, from: source)
@@ -164,6 +164,8 @@ public final class RoomHelper {
       return true
     } catch {
       if let undoing = request.undoing(answer) { _ = try? self.answer(undoing, for: client) }
+      // Whoever takes no answers is not waited for again.
+      if error.number == EAGAIN { return false }
       // The client waits: it is told why it gets none, or finds the channel at its end.
       return (try? RoomHelper.reply(.failed(error), to: client)) != nil
     }

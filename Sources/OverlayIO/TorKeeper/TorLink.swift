@@ -70,17 +70,16 @@ final class TorLink {
         try SystemCall.send(channel.file.number, bytes, with: [])
       } catch {
         if error.number == EAGAIN { return channel.start(.writable) }
-        return error.isShortage ? pause() : end()
+        return error.isShortage ? pause(.writable) : end()
       }
       waiting.removeFirst()
     }
     channel.cancel(.writable)
   }
 
-  /// Has nothing to do with the channel for a while: it would be called at once again, and in vain.
-  private func pause() {
-    channel?.cancel(.readable)
-    channel?.cancel(.writable)
+  /// Neither reads nor writes for a while: it would be called at once again, and in vain.
+  private func pause(_ direction: EventSource<FileDescriptor>.Interest) {
+    channel?.cancel(direction)
     retry?.start(after: TorLink.retryInterval)
   }
 
@@ -106,7 +105,7 @@ final class TorLink {
         report = RoomMessage(message.bytes).flatMap { TorReport($0) }
       } catch {
         // One that cannot be taken now is still there.
-        return error.isShortage ? pause() : end()
+        return error.isShortage ? pause(.readable) : end()
       }
       guard let report else { return end() }
       take(report)

@@ -91,6 +91,22 @@ struct ControlledDelayTests {
     #expect(drops == [])
   }
 
+  @Test("patience puts off the first drop, and no longer than it is there")
+  func patience() {
+    var codel = ControlledDelay()
+    var patient = Self.pace
+    patient.patience = .seconds(3)
+    func firstDrop(_ times: Range<Int>, _ pace: ControlledDelay.Pace) -> Int? {
+      times.first {
+        codel.shouldDrop(queued: Self.time(Double($0) - 20), isLast: false, at: Self.time(Double($0)), pace)
+      }
+    }
+    #expect(firstDrop(0..<1_000, patient) == nil)
+    #expect(firstDrop(1_000..<2_000, Self.pace) == 1_000)
+    codel = ControlledDelay()
+    #expect(firstDrop(2_000..<9_000, patient) == 5_100)
+  }
+
   @Test("it decides as the pseudo-code of RFC 8289 does, whatever the queue", arguments: 0..<10 as Range<UInt64>)
   func reference(_ seed: UInt64) {
     var random = SeededGenerator(seed: 500 + seed)
