@@ -62,8 +62,7 @@ public final class TorKeeper {
     }
   }
 
-  /// The same, in a thread of a test; `shut` gives up its rights, and tells whether there
-  /// is a daemon still.
+  /// The same, in a thread of a test; `shut` gives up its rights, and tells whether there is a daemon still.
   static func serve(
     _ source: ConfigurationSource, shut: (DaemonSettings, _ control: SocketAddress) throws -> Bool
   ) -> Int32 {

@@ -77,7 +77,7 @@ final class TorLink {
     channel.cancel(.writable)
   }
 
-  /// Neither reads nor writes for a while: it would be called at once again, and in vain.
+  /// Leaves one direction alone for a while: the loop would call at once again, and in vain.
   private func pause(_ direction: EventSource<FileDescriptor>.Interest) {
     channel?.cancel(direction)
     retry?.start(after: TorLink.retryInterval)
