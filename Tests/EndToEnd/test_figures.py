@@ -63,9 +63,10 @@ def test_the_interface_is_up_soon_after_the_start(namespaces, daemons, report):
     assert median <= MILLISECONDS_TO_INTERFACE, measured
 
 
-def test_memory_stays_small_with_two_peers(namespaces, daemons, report):
-    names = [overlay.onion_name(f"memory {number}") for number in range(3)]
-    hosts = [namespaces(label) for label in "abc"]
+def memory_with_two_peers(namespaces, daemons, attempt):
+    """Bytes that a daemon has resident at its start and after traffic, and what of these is its own."""
+    names = [overlay.onion_name(f"memory {attempt} {number}") for number in range(3)]
+    hosts = [namespaces(f"{label}{attempt}") for label in "abc"]
     with FakeSocks() as proxy:
         running = []
         for number, name in enumerate(names):
@@ -79,7 +80,13 @@ def test_memory_stays_small_with_two_peers(namespaces, daemons, report):
             overlay.wait_until(lambda: hosts[0].can_ping(daemon.address), 20, what="a ping to pass")
             overlay.Transfer(hosts[0], host, daemon.address, 5_000_000)
             overlay.Transfer(host, hosts[0], running[0].address, 5_000_000)
-        busy, anonymous = running[0].rss(), running[0].anonymous_memory()
+        return idle, running[0].rss(), running[0].anonymous_memory()
+
+
+def test_memory_stays_small_with_two_peers(namespaces, daemons, report):
+    # How much waits at the most, and which pages of the program are touched, differs by a third of a megabyte.
+    attempts = [memory_with_two_peers(namespaces, daemons, attempt) for attempt in range(5)]
+    idle, busy, anonymous = (statistics.median(column) for column in zip(*attempts))
     report(
         f"{busy / 1e6:.1f} MB resident with two peers after 20 MB of traffic ({idle / 1e6:.1f} MB at the start), "
         f"{anonymous / 1e6:.1f} MB of it the program's own; at most {RESIDENT_MB} and {ANONYMOUS_MB} promised"

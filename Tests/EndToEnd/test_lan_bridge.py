@@ -342,7 +342,8 @@ def test_an_identity_moves_to_another_host(lans):
     new.namespace.sysctl("net.ipv6.conf.eth0.ndisc_notify", 1)
     new.namespace.ip(f"-6 addr add {old.address}/48 dev eth0")
     new.address = old.address
-    assert new.ping(far).received == 1
+    # The bridge forwards for a new port as soon as the kernel's workqueue has come to it.
+    wait_until(lambda: new.ping(far).received == 1, 20, what="the new host to be answered")
     assert far.ping(new).received == 1
 
 
