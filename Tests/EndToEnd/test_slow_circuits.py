@@ -36,7 +36,8 @@ def dial():
                 before = len(proxy.laid(NAME))
                 near = stack.enter_context(socks_connect(int(proxy.address.rsplit(":", 1)[1]), NAME))
                 far = stack.enter_context(listener.accept()[0])
-                wait_until(lambda: len(proxy.laid(NAME)) > before and proxy.laid(NAME)[before].back, what="a circuit")
+                # Its two directions are laid one after the other.
+                wait_until(lambda: any(way.out and way.back for way in proxy.laid(NAME)[before:]), what="a circuit")
                 near.settimeout(20)
                 far.settimeout(20)
                 return near, far
