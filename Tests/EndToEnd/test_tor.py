@@ -254,12 +254,16 @@ def test_tor_is_asked_why_a_peer_is_not_reached(parties, daemons, report):
                         timeout=FIRST_CONTACT)
 
 
+def third_peer(tor, socks):
+    """Who has the third client, and dials at this SOCKS port of it."""
+    service = tor.clients[2].services[0]
+    return WirePeer(None, name=service.name, port=service.listen, socks=socks)
+
+
 @pytest.fixture
 def mallory(tor):
     """A peer with a Tor and an onion service of its own, which says what it likes."""
-    client = tor.clients[2]
-    service = client.services[0]
-    with WirePeer(None, name=service.name, port=service.listen, socks=client.socks) as peer:
+    with third_peer(tor, tor.clients[2].socks) as peer:
         yield peer
 
 
@@ -314,9 +318,7 @@ def test_who_claims_to_be_somebody_else_gets_nothing_in(pair, mallory, report):
 @pytest.fixture
 def crowd(tor):
     """A hostile peer whose circuits to one service share one of Tor's, so that many are soon there."""
-    client = tor.clients[2]
-    service = client.services[0]
-    with WirePeer(None, name=service.name, port=service.listen, socks=client.shared_socks) as peer:
+    with third_peer(tor, tor.clients[2].shared_socks) as peer:
         yield peer
 
 
