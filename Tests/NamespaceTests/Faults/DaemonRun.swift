@@ -8,7 +8,7 @@ import SystemProbes
 /// A daemon in a thread, from its start to its end, in a network namespace and with files of a test's own.
 ///
 /// `@unchecked Sendable`: what the daemon's thread writes is read once it has ended.
-final class DaemonRun: @unchecked Sendable {
+final class DaemonRun: FaultyThread, @unchecked Sendable {
   private final class Lines: LogSink {
     // A daemon that does not end is asked while it runs.
     private let kept = Mutex<[String]>([])
@@ -22,7 +22,7 @@ final class DaemonRun: @unchecked Sendable {
 
   private let injection: FaultInjection
   private let sink = Lines()
-  private var thread: SeparateThread?
+  private(set) var thread: SeparateThread?
   /// The exit status; `nil` where the daemon could not be made.
   private(set) var status: Int32?
   /// How many descriptors were open that were not open before.
@@ -50,15 +50,6 @@ final class DaemonRun: @unchecked Sendable {
 
   /// What the log was told.
   var lines: [String] { sink.lines }
-  /// Whether the daemon has ended.
-  var hasEnded: Bool { thread?.hasEnded ?? true }
-  /// Where in the kernel the daemon waits.
-  var place: String { thread?.place ?? "no thread" }
-  /// How many descriptors the daemon has open.
-  var openCount: Int { thread?.openCount ?? 0 }
-
-  /// Waits for the daemon's end.
-  func join() throws { try thread?.join() }
 
   private func run(
     _ configuration: Configuration, from source: ConfigurationSource, until ring: consuming FileDescriptor

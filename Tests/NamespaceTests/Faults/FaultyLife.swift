@@ -22,6 +22,16 @@ struct FaultOutcome {
   let complaints: [String]
   /// The descriptors that were open before it was told to end, those of circuits left out.
   let descriptors: Int
+
+  /// What came of a life under `injection`, with the `lines` that tell more of what is complained of.
+  init(
+    of injection: FaultInjection, lived: Bool, ended: Bool, complaints: [String], lines: [String], descriptors: Int
+  ) {
+    // The calls of a thread that goes on are its own.
+    (calls, failed) = ended ? (injection.calls, injection.failed) : ([], [])
+    (self.lived, self.ended, self.descriptors) = (lived, ended, descriptors)
+    self.complaints = complaints.isEmpty ? [] : complaints + lines.map { "  " + $0 }
+  }
 }
 
 extension FaultInjection {

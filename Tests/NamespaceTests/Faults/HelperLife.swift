@@ -15,8 +15,6 @@ final class HelperLife: FaultyLife {
     case helper, asking
   }
 
-  private static let longestEnd = OverlayCore.Duration.seconds(30)
-
   private let side: Side
   private let namespace: TestNamespace
   private let places: HelperPlaces
@@ -44,25 +42,16 @@ final class HelperLife: FaultyLife {
         scene.complain("the helper ended by itself, or does not do what it is asked for")
       }
       descriptors = run.openCount
-      if lived, descriptors > fewest { scene.complain("\(descriptors) descriptors are open, and not \(fewest)") }
+      scene.judge(descriptors: descriptors, atMost: fewest, lived: lived)
       let children = try run.childCount
       if lived, children > 0 { scene.complain("\(children) programs run of which nobody knows") }
       script.leaveHalves()
     }
     run.endPump()
-    let ended = scene.wait(HelperLife.longestEnd, orEnd: false) { run.hasEnded }
-    if ended {
-      try run.join()
-      if lived, run.status != 0 { scene.complain("the exit status is \(run.status ?? -1)") }
-      if run.leaks > 0 { scene.complain("\(run.leaks) descriptors stay open behind it") }
-      for complaint in places.remains(exceptThoseOf: injection.failed) { scene.complain(complaint) }
-    } else {
-      scene.complain("it does not end: it waits in \(run.place)")
-    }
-    let complaints = scene.complaints
+    let ended = try scene.judgeEnd(of: run, lived: lived)
+    if ended { for complaint in places.remains(exceptThoseOf: injection.failed) { scene.complain(complaint) } }
     return FaultOutcome(
-      calls: ended ? injection.calls : [], failed: ended ? injection.failed : [], lived: lived, ended: ended,
-      complaints: complaints.isEmpty ? [] : complaints + script.answers.suffix(30).map { "  " + $0 },
+      of: injection, lived: lived, ended: ended, complaints: scene.complaints, lines: script.answers.suffix(30),
       descriptors: descriptors)
   }
 }

@@ -8,8 +8,8 @@ import SystemProbes
 /// the channels.
 ///
 /// `@unchecked Sendable`: what the helper's thread writes is read once it has ended.
-final class HelperRun: @unchecked Sendable {
-  private var thread: SeparateThread?
+final class HelperRun: FaultyThread, @unchecked Sendable {
+  private(set) var thread: SeparateThread?
   /// The ends of the channels of those who ask, until these end.
   private(set) var pump: RoomChannel?
   private(set) var torKeeper: RoomChannel?
@@ -44,12 +44,6 @@ final class HelperRun: @unchecked Sendable {
     return RoomChannel(owning: FileDescriptor(owning: end))
   }
 
-  /// Whether the helper has ended.
-  var hasEnded: Bool { thread?.hasEnded ?? true }
-  /// Where in the kernel the helper waits.
-  var place: String { thread?.place ?? "no thread" }
-  /// How many descriptors the helper has open.
-  var openCount: Int { thread?.openCount ?? 0 }
   /// How many programs it has started that nobody knows the end of.
   var childCount: Int { get throws { try thread?.childCount ?? 0 } }
 
@@ -58,7 +52,4 @@ final class HelperRun: @unchecked Sendable {
 
   /// Lets the daemon end.
   func endPump() { pump = nil }
-
-  /// Waits for the helper's end.
-  func join() throws { try thread?.join() }
 }

@@ -10,7 +10,6 @@ import SystemProbes
 ///
 /// It may also tell the daemon that it cannot go on, which ends with that reason.
 final class KeeperLife: FaultyLife {
-  private static let longestEnd = OverlayCore.Duration.seconds(30)
   private static let askingInterval = OverlayCore.Duration.milliseconds(700)
   private static let key =
     "ED25519-V3:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw=="
@@ -68,24 +67,15 @@ final class KeeperLife: FaultyLife {
     let lived = try live(scene, run, tor)
     run.step()
     let descriptors = run.openCount
-    if lived, descriptors > fewest { scene.complain("\(descriptors) descriptors are open, and not \(fewest)") }
+    scene.judge(descriptors: descriptors, atMost: fewest, lived: lived)
     if !lived, run.failure == nil, !injection.hasCutChannel {
       scene.complain("it ended by itself, and no reason is told")
     }
     run.endDaemon()
-    let ended = scene.wait(KeeperLife.longestEnd, orEnd: false) { run.hasEnded }
-    if ended {
-      try run.join()
-      if lived, run.status != 0 { scene.complain("the exit status is \(run.status ?? -1)") }
-      if run.leaks > 0 { scene.complain("\(run.leaks) descriptors stay open behind it") }
-    } else {
-      scene.complain("it does not end: it waits in \(run.place)")
-    }
-    let complaints = scene.complaints + tor.complaints + run.complaints
+    let ended = try scene.judgeEnd(of: run, lived: lived)
     return FaultOutcome(
-      calls: ended ? injection.calls : [], failed: ended ? injection.failed : [], lived: lived, ended: ended,
-      complaints: complaints.isEmpty ? [] : complaints + (run.lines + tor.heard).map { "  " + $0 },
-      descriptors: descriptors)
+      of: injection, lived: lived, ended: ended, complaints: scene.complaints + tor.complaints + run.complaints,
+      lines: run.lines + tor.heard, descriptors: descriptors)
   }
 
   /// All that happens between the start and the end; whether the keeper lived to see it.

@@ -8,8 +8,8 @@ import SystemProbes
 /// would be those of the whole test.
 ///
 /// `@unchecked Sendable`: what the keeper's thread writes is read once it has ended.
-final class KeeperRun: @unchecked Sendable {
-  private var thread: SeparateThread?
+final class KeeperRun: FaultyThread, @unchecked Sendable {
+  private(set) var thread: SeparateThread?
   private var end: FileDescriptor?
   /// What is known of Tor by what was told.
   private(set) var state = TorState.initial
@@ -40,13 +40,6 @@ final class KeeperRun: @unchecked Sendable {
     try SystemCall.refuseToWait(ends.own)
   }
 
-  /// Whether the keeper has ended.
-  var hasEnded: Bool { thread?.hasEnded ?? true }
-  /// Where in the kernel the keeper waits.
-  var place: String { thread?.place ?? "no thread" }
-  /// How many descriptors the keeper has open.
-  var openCount: Int { thread?.openCount ?? 0 }
-
   /// Asks for something.
   func ask(_ request: TorRequest) {
     if let number = end?.number, let bytes = request.message.bytes { try? SystemCall.send(number, bytes, with: []) }
@@ -76,7 +69,4 @@ final class KeeperRun: @unchecked Sendable {
 
   /// Lets the daemon end.
   func endDaemon() { end = nil }
-
-  /// Waits for the keeper's end.
-  func join() throws { try thread?.join() }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import OverlayIO
 
-/// System calls of a whole life fail: what has to hold stands in `FaultyRun`, of a daemon, in `HelperLife`, of its
+/// System calls of a whole life fail: what has to hold stands in `DaemonLife`, of a daemon, in `HelperLife`, of its
 /// helper, and in `KeeperLife`, of Tor's keeper.
 ///
 /// `make check` lets each kind of call fail where it is made first and last. `make faults` lets every call fail, with
@@ -20,10 +20,10 @@ struct RunFaultTests {
   private let isWhole = SystemCall.variable("ONCILLA_FAULTS") == "all"
 
   @Test("A daemon goes on or ends with the reason, loses no descriptor, and carries whole packets in order after that")
-  func wholeLives() throws { try sweep { try FaultyRun(.trusting, in: $0) } }
+  func wholeLives() throws { try sweep { try DaemonLife(.trusting, in: $0) } }
 
   @Test("So does one that carries Ethernet, lets in what a rule says, and has everybody prove who he is")
-  func guardedLives() throws { try sweep { try FaultyRun(.guarded, in: $0) } }
+  func guardedLives() throws { try sweep { try DaemonLife(.guarded, in: $0) } }
 
   @Test("A helper goes on, answers each request with its answer, and leaves no descriptor, program or half a file")
   func helpers() throws { try sweep { try HelperLife(failing: .helper, in: $0) } }

@@ -7,45 +7,6 @@ import Testing
 
 @Suite("A channel to the helper")
 struct RoomChannelTests {
-  @Test("A reply that could not be taken is not taken for that to the next request")
-  func late() throws {
-    let ends = try SystemCall.channel()
-    let channel = RoomChannel(owning: FileDescriptor(owning: ends.own))
-    let helper = FileDescriptor(owning: ends.other)
-    func reply(_ number: Int32) throws {
-      try SystemCall.send(helper.number, RoomReply.number(number).message.bytes ?? [], with: [helper.number])
-    }
-    try reply(1)
-    var failure: SystemError?
-    let calls = FaultInjection.run(failing: 2, with: ENOMEM) {
-      do throws(SystemError) { _ = try channel.ask(.survey) } catch { failure = error }
-    }
-    #expect(calls == ["send a message", "receive a message"] && failure?.number == ENOMEM)
-    // Neither is the request after that answered out of turn where even the late reply cannot be taken at first.
-    _ = FaultInjection.run(failing: 1, with: ENOMEM) { _ = try? channel.ask(.survey) }
-    try reply(2)
-    let answer = try channel.ask(.survey)
-    let (found, count) = (answer.reply, answer.count)
-    #expect(found == .number(2) && count == 1)
-  }
-
-  @Test("What was done for a request whose reply could not be taken is undone")
-  func undone() throws {
-    let started = RoomRequest.startHook(Hook(.up, "/bin/true"), try OnionName(String(repeating: "a", count: 16)), nil)
-    let cases: [(RoomRequest, RoomReply, undoing: RoomRequest)] = [
-      (started, .number(7), .endHook(7)), (.fileEvents, .number(7), .endFileEvents(7)),
-      (.draft("/names"), .done, .discard("/names")),
-    ]
-    for (request, reply, undoing) in cases {
-      let ends = try Ends()
-      _ = FaultInjection.run(failing: 2, with: ENOMEM) { _ = try? ends.channel.ask(request) }
-      try ends.answer([reply, .done, .number(1)])
-      let found = try ends.channel.ask(.survey).reply
-      #expect(found == .number(1))
-      try ends.expect([request, undoing, .survey])
-    }
-  }
-
   /// A channel, and the helper's end of it, neither of which waits for ever.
   private struct Ends: ~Copyable {
     let channel: RoomChannel
@@ -68,8 +29,42 @@ struct RoomChannelTests {
       }
     }
 
-    func answer(_ replies: [RoomReply]) throws {
-      for reply in replies { try SystemCall.send(helper.number, reply.message.bytes ?? [], with: []) }
+    func answer(_ replies: [RoomReply], with descriptors: [Int32] = []) throws {
+      for reply in replies { try SystemCall.send(helper.number, reply.message.bytes ?? [], with: descriptors) }
+    }
+  }
+
+  @Test("A reply that could not be taken is not taken for that to the next request")
+  func late() throws {
+    let ends = try Ends()
+    try ends.answer([.number(1)], with: [ends.helper.number])
+    var failure: SystemError?
+    let calls = FaultInjection.run(failing: 2, with: ENOMEM) {
+      do throws(SystemError) { _ = try ends.channel.ask(.survey) } catch { failure = error }
+    }
+    #expect(calls == ["send a message", "receive a message"] && failure?.number == ENOMEM)
+    // Neither is the request after that answered out of turn where even the late reply cannot be taken at first.
+    _ = FaultInjection.run(failing: 1, with: ENOMEM) { _ = try? ends.channel.ask(.survey) }
+    try ends.answer([.number(2)], with: [ends.helper.number])
+    let answer = try ends.channel.ask(.survey)
+    let (found, count) = (answer.reply, answer.count)
+    #expect(found == .number(2) && count == 1)
+  }
+
+  @Test("What was done for a request whose reply could not be taken is undone")
+  func undone() throws {
+    let started = RoomRequest.startHook(Hook(.up, "/bin/true"), try OnionName(String(repeating: "a", count: 16)), nil)
+    let cases: [(RoomRequest, RoomReply, undoing: RoomRequest)] = [
+      (started, .number(7), .endHook(7)), (.fileEvents, .number(7), .endFileEvents(7)),
+      (.draft("/names"), .done, .discard("/names")),
+    ]
+    for (request, reply, undoing) in cases {
+      let ends = try Ends()
+      _ = FaultInjection.run(failing: 2, with: ENOMEM) { _ = try? ends.channel.ask(request) }
+      try ends.answer([reply, .done, .number(1)])
+      let found = try ends.channel.ask(.survey).reply
+      #expect(found == .number(1))
+      try ends.expect([request, undoing, .survey])
     }
   }
 
@@ -130,13 +125,12 @@ struct RoomChannelTests {
 
   @Test("A request that could not be sent is owed no reply, and the end of the channel is an error")
   func unsent() throws {
-    let ends = try SystemCall.channel()
-    let channel = RoomChannel(owning: FileDescriptor(owning: ends.own))
-    _ = FaultInjection.run(failing: 1, with: ENOBUFS) { _ = try? channel.ask(.survey) }
-    try SystemCall.send(ends.other, RoomReply.number(1).message.bytes ?? [], with: [])
-    let found = try channel.ask(.survey).reply
+    let ends = try Ends()
+    _ = FaultInjection.run(failing: 1, with: ENOBUFS) { _ = try? ends.channel.ask(.survey) }
+    try ends.answer([.number(1)])
+    let found = try ends.channel.ask(.survey).reply
     #expect(found == .number(1))
-    SystemCall.close(ends.other)
-    #expect(throws: SystemError.self) { _ = try channel.ask(.survey) }
+    shutdown(ends.helper.number, Int32(SHUT_RDWR))
+    #expect(throws: SystemError.self) { _ = try ends.channel.ask(.survey) }
   }
 }

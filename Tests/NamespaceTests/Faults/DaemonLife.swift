@@ -9,7 +9,7 @@ import SystemProbes
 /// ends. Each of these is tried until it works: the fault ends by itself.
 ///
 /// The daemon may also end by itself, with an error in its log; then the next one starts where it ended.
-final class FaultyRun: FaultyLife {
+final class DaemonLife: FaultyLife {
   /// What a daemon is like.
   enum Kind {
     /// It carries IP packets, believes everybody, and lets everybody in.
@@ -19,9 +19,6 @@ final class FaultyRun: FaultyLife {
     case guarded
   }
 
-  /// How long a daemon may take to end. The kernel removes interfaces one after the other, those of all namespaces, and
-  /// the daemon waits for that as it closes its own.
-  private static let longestEnd = OverlayCore.Duration.seconds(30)
   private static let trust = "allow-in = any\nauthenticate = off\nlookup = off"
   private static let guards = "mode = tap\nallow-in = udp/7002"
   private static let bell = [0] + Array("oncilla-test-bell".utf8)
@@ -59,7 +56,7 @@ final class FaultyRun: FaultyLife {
       listen = \(listener)
       idle = \(generation % 2 == 0 ? 160 : 170)
       circuits = 1
-      \(kind == .trusting ? FaultyRun.trust : FaultyRun.guards)
+      \(kind == .trusting ? DaemonLife.trust : DaemonLife.guards)
       hosts = \(directory.file("hosts"))
       hosts-file = \(directory.file("kept"))
       state-dir = \(directory.file("state"))
@@ -79,7 +76,7 @@ final class FaultyRun: FaultyLife {
     try directory.write("kept", "")
     // What the last life could not remove.
     unlink(directory.file("control.sock"))
-    let run = try DaemonRun(configure(), in: namespace.name, until: FaultyRun.bell, under: injection)
+    let run = try DaemonRun(configure(), in: namespace.name, until: DaemonLife.bell, under: injection)
     let tor = PlayedTor(socks, to: listener, of: own, as: peer)
     let scene = FaultScene(hasEnded: { run.hasEnded }, step: tor.step)
     var descriptors = 0
@@ -89,30 +86,21 @@ final class FaultyRun: FaultyLife {
       let used = { run.openCount - tor.standing }
       _ = scene.wait(.seconds(5)) { used() <= fewest }
       descriptors = used()
-      if descriptors > fewest { scene.complain("\(descriptors) descriptors are open, and not \(fewest)") }
+      scene.judge(descriptors: descriptors, atMost: fewest, lived: lived)
     }
     ring()
-    let ended = scene.wait(FaultyRun.longestEnd, orEnd: false) { run.hasEnded }
-    if ended {
-      try run.join()
-      judgeEnd(of: run, lived: lived, under: injection, scene)
-    } else {
-      scene.complain("it does not end within \(FaultyRun.longestEnd.wholeSeconds) s: it waits in \(run.place)")
-    }
-    let complaints = scene.complaints + tor.complaints
-    // What a daemon that goes on did and does is its own thread's.
+    let ended = try scene.judgeEnd(of: run, lived: lived)
+    if ended { judgeRemains(of: run, lived: lived, under: injection, scene) }
     return FaultOutcome(
-      calls: ended ? injection.calls : [], failed: ended ? injection.failed : [], lived: lived, ended: ended,
-      complaints: complaints.isEmpty ? [] : complaints + run.lines.map { "  " + $0 }, descriptors: descriptors)
+      of: injection, lived: lived, ended: ended, complaints: scene.complaints + tor.complaints, lines: run.lines,
+      descriptors: descriptors)
   }
 
-  /// What has to hold of a daemon that has ended.
-  private func judgeEnd(of run: DaemonRun, lived: Bool, under injection: FaultInjection, _ scene: FaultScene) {
-    if lived, run.status != 0 { scene.complain("the exit status is \(run.status ?? -1)") }
+  /// What has to hold of what a daemon that has ended says and leaves.
+  private func judgeRemains(of run: DaemonRun, lived: Bool, under injection: FaultInjection, _ scene: FaultScene) {
     if !lived, run.status == 0 || !run.lines.contains(where: { $0.hasPrefix("error: ") }) {
       scene.complain("it ended by itself with status \(run.status ?? -1), and no error")
     }
-    if run.leaks > 0 { scene.complain("\(run.leaks) descriptors stay open behind it") }
     let socket = directory.file("control.sock")
     // One that the fault itself keeps is replaced by the next daemon.
     if access(socket, F_OK) == 0, !injection.failed.contains(where: { $0.hasSuffix(socket) }) {
@@ -121,7 +109,7 @@ final class FaultyRun: FaultyLife {
   }
 
   private func ring() {
-    PlainSocket(toUNIXName: FaultyRun.bell)?.write([0])
+    PlainSocket(toUNIXName: DaemonLife.bell)?.write([0])
   }
 
   /// All that happens between the start and the end; whether the daemon lived to see it.
