@@ -10,24 +10,25 @@ struct ConfigurationChange {
   let needsRestart: [String]
 
   /// The change from what a daemon does to what another configuration says. What needs no restart waits for one
-  /// nevertheless where it is not valid beside what the daemon does: a route of IPv4, before IPv4 is carried.
+  /// nevertheless where it is not valid beside what the daemon does: a route of IPv4, before IPv4 is carried. Nothing
+  /// else waits with it: a key that was taken back opens nothing from now on.
   init(from old: Configuration, to new: Configuration) {
-    let changed = Setting.all.filter { old.texts(of: $0) != new.texts(of: $0) }
-    let restarting = changed.filter(\.needsRestart).map(\.name)
-    let entries =
-      new.entries.filter { !restarting.contains($0.setting.name) }
-      + old.entries.filter { restarting.contains($0.setting.name) }
-    do throws(SettingError) {
-      let settings = try RunSettings(entries, for: old.instance)
-      running = Configuration(
-        settings: settings, entries: entries, files: new.files, warnings: new.warnings, instance: old.instance)
-      live = changed.filter { !$0.needsRestart }.map(\.name)
-      needsRestart = restarting
-    } catch {
-      running = old
-      live = []
-      needsRestart = changed.map(\.name)
+    let changed = Setting.all.filter { old.texts(of: $0) != new.texts(of: $0) }.map(\.name)
+    let immediate = Setting.all.filter { changed.contains($0.name) && !$0.needsRestart }.map(\.name)
+    var (running, live) = (old, Set<String>())
+    func take(_ names: [String]) -> Bool {
+      let waiting = Set(changed).subtracting(live).subtracting(names)
+      guard let more = new.with(waiting, of: old) else { return false }
+      (running, live) = (more, live.union(names))
+      return true
     }
+    // Mostly all are valid, or all but one, and some only beside each other.
+    if !take(immediate), !immediate.contains(where: { name in take(immediate.filter { $0 != name }) }) {
+      while immediate.contains(where: { !live.contains($0) && take([$0]) }) {}
+    }
+    self.running = running
+    self.live = changed.filter { live.contains($0) }
+    needsRestart = changed.filter { !live.contains($0) }
   }
 }
 
@@ -38,6 +39,16 @@ extension Configuration {
     if !given.isEmpty { return given }
     if case .flag = setting.kind { return ["no"] }
     return instance.defaultText(of: setting).map { [$0] } ?? []
+  }
+
+  /// This one, with what another, for the same daemon, says of the settings of these names; `nil` if that is not valid.
+  fileprivate func with(_ names: Set<String>, of other: Configuration) -> Configuration? {
+    let entries =
+      entries.filter { !names.contains($0.setting.name) } + other.entries.filter { names.contains($0.setting.name) }
+    return (try? RunSettings(entries, for: other.instance)).map { settings in
+      Configuration(
+        settings: settings, entries: entries, files: files, warnings: warnings, instance: other.instance)
+    }
   }
 }
 

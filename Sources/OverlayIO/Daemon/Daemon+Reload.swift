@@ -14,6 +14,8 @@ extension Daemon {
       do throws(PrivilegeError) {
         try room?.configurationChanged()
       } catch {
+        // It may have read it nevertheless, if its reply alone was lost.
+        room?.configurationSettled(isNew: false)
         throw ReloadError(description: "\(error)")
       }
       let report: ReloadReport

@@ -143,7 +143,7 @@ struct OwnInvitation {
     }
     let isFound = isReady
     do throws(CommandError) {
-      if try reloadIfRunning(), isFound { awaitPublication() }
+      if try reloadIfRunning(for: ["invited"]), isFound { awaitPublication() }
     } catch {
       // Nobody gets the key.
       _ = try? InvitedFile(friend).remove(from: instance.configurationDirectory)
@@ -167,15 +167,23 @@ struct OwnInvitation {
     (try? DaemonConnection(instance, control, isQuiet: true).ask("status"))?["state"]?.string == "ready"
   }
 
-  /// Lets a daemon read its configuration again. It returns whether one runs.
+  /// Lets a daemon read its configuration again. It returns whether one runs. Throws if what was changed of these
+  /// settings does not count before the daemon is started again.
   @discardableResult
-  func reloadIfRunning() throws(CommandError) -> Bool {
+  func reloadIfRunning(for settings: [String] = []) throws(CommandError) -> Bool {
+    let result: JSONObject
     do throws(CommandError) {
-      _ = try DaemonConnection(instance, control).ask("reload")
-      return true
+      result = try DaemonConnection(instance, control).ask("reload")
     } catch {
       guard case .daemon(3, _) = error else { throw error }
       return false
     }
+    let waiting = (result["needs_restart"]?.array ?? []).compactMap(\.string)
+    if let setting = settings.first(where: { waiting.contains($0) }) {
+      throw .failed(
+        "'\(setting)' counts from the daemon's next start on, with other settings that wait for that: '\(instance.program) reload' "
+          + "tells which")
+    }
+    return true
   }
 }

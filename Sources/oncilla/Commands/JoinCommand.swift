@@ -65,7 +65,7 @@ private struct Joining {
           + "below its heading there lets Tor find it")
     }
     var output = "\(petname) is a peer: ping -6 \(invitation.name.address)\n"
-    if try !OwnInvitation(instance, control).reloadIfRunning() {
+    if try !OwnInvitation(instance, control).reloadIfRunning(for: ["peer", "peer-key"]) {
       output += "The daemon does not run, and will read it at its start.\n"
     }
     if invitation.isAnswer {

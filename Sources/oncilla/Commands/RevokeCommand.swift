@@ -34,7 +34,7 @@ extension Command {
             + "the key of '\(friend)' out there, and 'oncilla reload'")
       }
       guard wasThere else { throw .daemon(7, "nobody called '\(friend)' was given a key") }
-      try OwnInvitation(instance, parsed.draft.control).reloadIfRunning()
+      try OwnInvitation(instance, parsed.draft.control).reloadIfRunning(for: ["invited"])
       return .output("\(friend) does not find this host any more, once Tor has published it anew.\n")
     })
 }

@@ -26,6 +26,22 @@ struct ConfigurationChangeTests {
     // A route of IPv4 cannot count before IPv4 is carried.
     ("", "ipv4 = yes\nserve = 10.0.0.0/8", [], ["serve", "ipv4"]),
     ("ipv4 = yes\nserve = 10.0.0.0/8", "", ["serve"], ["ipv4"]),
+    // What is no part of that waits for nothing, in whatever order it becomes valid.
+    ("", "ipv4 = yes\nserve = 10.0.0.0/8\nidle = 60", ["idle"], ["serve", "ipv4"]),
+    (
+      "peer = alice=\(alice)\nroute = fd00::/64,via=alice", "ipv4 = yes\nserve = 10.0.0.0/8", ["peer", "route"],
+      ["serve", "ipv4"]
+    ),
+    (
+      "peer = alice=\(alice)\npeer-authenticate = alice=full",
+      "peer = bob=\(alice)\npeer-authenticate = bob=full\nipv4 = yes\nserve = 10.0.0.0/8",
+      ["peer", "peer-authenticate"], ["serve", "ipv4"]
+    ),
+    (
+      "peer = alice=\(alice)\npeer-authenticate = alice=full",
+      "peer = bob=\(alice)\nroute = 10.1.0.0/16,via=bob\nipv4 = yes\nserve = 10.0.0.0/8",
+      ["peer", "peer-authenticate"], ["route", "serve", "ipv4"]
+    ),
   ]
 
   @Test("what needs no restart counts, and what needs one waits", arguments: changes)
