@@ -1,10 +1,15 @@
 import OverlayCore
 
 /// Tor's control port: connected to again and again, with a line in the log for each change. What Tor is to have, such
-/// as onion services, it is told on each new connection.
+/// as onion services, it is told on each new connection. A Tor that admits us and ends the connection at once, again
+/// and again, is tried more and more seldom, and the log does not tell of it each time.
 final class TorControlPort {
   private static let firstPause = Duration.seconds(1)
   private static let longestPause = Duration.seconds(30)
+  /// Whoever lets a connection stand for so long does not end each at once.
+  private static let steadiness = Duration.seconds(60)
+  // So often doubled, the first pause is the longest.
+  private static let mostDoublings = 5
 
   /// The state, as it is known.
   private(set) var state = TorState()
@@ -20,8 +25,12 @@ final class TorControlPort {
   private var connection: TorControlConnection?
   private var timer: TimerSource?
   private var pause = firstPause
+  // Since when Tor admits us, and how many connections it has ended at once after it had.
+  private var admission: Instant?
+  private var briefConnections = 0
   // What the log was told last.
   private var complaint: String?
+  private var isToldUp = false
   private var problem: String?
   private var refusedLookups: Set<Int> = []
 
@@ -36,7 +45,7 @@ final class TorControlPort {
     (self.address, self.services, self.watched, self.loop, self.log) = (address, services, watched, loop, log)
     (self.added, self.changed) = (added, changed)
     state.link = .waiting(reason: "")
-    timer = try TimerSource(on: loop) { [unowned self] in start() }
+    timer = try TimerSource(on: loop) { [unowned self] in if connection == nil { start() } else { noteSteadiness() } }
   }
 
   /// Begins to connect.
@@ -109,11 +118,19 @@ final class TorControlPort {
   private func ended(_ reason: String) {
     connection = nil
     let wasUp = state.link == .up
-    if wasUp || complaint != reason {
+    if let admission {
+      let isBrief = loop.now - admission < TorControlPort.steadiness
+      briefConnections = isBrief ? min(briefConnections, TorControlPort.mostDoublings) + 1 : 0
+      pause = TorControlPort.firstPause
+      for _ in 1..<max(1, briefConnections) { pause = min(pause + pause, TorControlPort.longestPause) }
+    }
+    admission = nil
+    if isToldUp || complaint != reason {
       let advice =
         wasUp && services.contains { $0.purpose == .circuits }
         ? "; the onion service goes with it, until Tor is back" : ""
       log.warning("Tor's control port at \(address): \(reason)\(advice); it is tried again")
+      isToldUp = false
     }
     complaint = reason
     // What Tor had from us is gone, and how far the next one is nobody knows.
@@ -130,8 +147,8 @@ final class TorControlPort {
     switch event {
     case .admitted(let version, let socksListeners):
       (state.link, state.version, state.socksListeners) = (.up, version, socksListeners)
-      (complaint, problem, pause) = (nil, nil, TorControlPort.firstPause)
-      log.notice("Tor \(version.map { "\($0) " } ?? "")admits us at its control port \(address)")
+      (problem, admission) = (nil, loop.now)
+      if briefConnections < 2 { tellUp() } else { timer?.start(after: TorControlPort.steadiness) }
     case .bootstrap(let bootstrap): note(bootstrap)
     case .problem(let text):
       guard problem != text else { return }
@@ -166,6 +183,17 @@ final class TorControlPort {
       log.warning("Tor does not take the key for the onion service of \(peer.address): \(reason)")
     }
     changed(state)
+  }
+
+  private func tellUp() {
+    isToldUp = true
+    log.notice("Tor \(state.version.map { "\($0) " } ?? "")admits us at its control port \(address)")
+  }
+
+  private func noteSteadiness() {
+    guard state.link == .up, !isToldUp else { return }
+    briefConnections = 0
+    tellUp()
   }
 
   /// Tor is told the same key on its return.

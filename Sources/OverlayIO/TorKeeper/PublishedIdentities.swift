@@ -80,6 +80,11 @@ final class PublishedIdentities {
     if let newKey, let store = stores[number] {
       // A name that somebody was told is not to be lost: it is kept before anybody is.
       do throws(IdentityFiles.Failure) {
+        if try store.read() != nil {
+          return failed(
+            "\(store.path) is the key of another name, which another daemon keeps there since this one was started: a "
+              + "--state-dir of each daemon's own is accepted")
+        }
         try store.keep(StoredIdentity(name: name, key: newKey))
       } catch {
         return failed(

@@ -18,13 +18,19 @@ public final class TorKeeper {
   // The numbers of its ends of the channels to the daemon and to the helper.
   private static let daemon: Int32 = 3
   private static let helper: Int32 = 4
+  // Between two times of reading the configuration that could not be read.
+  private static let firstPause = Duration.seconds(1)
+  private static let longestPause = Duration.seconds(60)
 
   private let source: ConfigurationSource
   private var running: Configuration
   private let loop: EventLoop
   private let log: Log
   private let desk: TorDesk
-  private let channel: EventSource<FileDescriptor>
+  private var channel: EventSource<FileDescriptor>?
+  private var timer: TimerSource?
+  private var pause = firstPause
+  private var complaint: String?
 
   /// Reads the configuration, and gives up all rights by `shut`; `nil` where there is no control port, or no daemon any
   /// more.
@@ -41,9 +47,12 @@ public final class TorKeeper {
       if !TorKeeper.tell(report) { loop.stop() }
     }
     guard try shut(settings, control) else { return nil }
-    channel = EventSource(FileDescriptor(owning: TorKeeper.daemon), on: loop)
+    timer = try TimerSource(on: loop) { [unowned self] in if complaint != nil { readAgain() } }
+    // What fails before this is told on it.
+    let channel = EventSource(FileDescriptor(owning: TorKeeper.daemon), on: loop)
     channel.handle(.readable) { [unowned self] in answer() }
     channel.start(.readable)
+    self.channel = channel
   }
 
   /// Does what it is for until the daemon ends; the exit status.
@@ -105,18 +114,31 @@ public final class TorKeeper {
     // Whoever sends what is no request is not the daemon that was started, or is at his end.
     guard let request else { return loop.stop() }
     do {
-      if request == .configurationChanged { readAgain() } else { try desk.take(request) }
+      if request == .configurationChanged {
+        pause = TorKeeper.firstPause
+        readAgain()
+      } else {
+        try desk.take(request)
+      }
     } catch {
       TorKeeper.fail(error)
     }
   }
 
+  /// The daemon does already what the configuration says. Where it cannot be read now, as at a shortage or while a file
+  /// is removed, that is tried until it can: a key that was taken back is not to open anything for longer.
   private func readAgain() {
     do throws(SettingError) {
       running = ConfigurationChange(from: running, to: try source.load()).running
+      complaint = nil
       desk.apply(running.settings.daemon)
     } catch {
-      log.warning("what the configuration says of Tor stays as it was: \(error)")
+      if complaint != "\(error)" {
+        log.warning("what the configuration says of Tor stays as it was until it can be read: \(error)")
+      }
+      complaint = "\(error)"
+      timer?.start(after: pause)
+      pause = min(pause + pause, TorKeeper.longestPause)
     }
   }
 }

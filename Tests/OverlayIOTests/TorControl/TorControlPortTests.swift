@@ -90,4 +90,31 @@ struct TorControlPortTests {
     #expect(!sink.lines.isEmpty && !sink.lines.contains { $0.contains("AAEC") || $0.contains(Self.name) })
     tor = nil
   }
+
+  @Test("a Tor that ends each connection at once is tried more and more seldom, and told of twice")
+  func flaps() throws {
+    let sink = Lines()
+    let log = Log(level: .notice, sink: sink)
+    let loop = try #require(EventLoop())
+    let address = SocketAddress.unix("\(directory)/control")
+    let (session, times) = (Self.replies.dropLast(), 3)
+    let tor = try Tor(
+      at: address, replies: Array((0..<times).map { _ in session }.joined()), on: loop, log: log)
+    var admissions: [Instant] = []
+    let port = try TorControlPort(
+      address, on: loop, log: log,
+      changed: { state in
+        guard state.link == .up, state.bootstrap == .up else { return }
+        admissions.append(SystemCall.now)
+        if admissions.count == times { loop.stop() } else { tor.hangUp() }
+      })
+    let timeout = try TimerSource(on: loop) { loop.stop() }
+    timeout.start(after: .seconds(60))
+    port.start()
+    loop.run()
+    let pauses = zip(admissions, admissions.dropFirst()).map { $1 - $0 }
+    #expect(pauses.count == times - 1 && zip(pauses, [1, 2]).allSatisfy { $0 >= .seconds($1) })
+    let told = sink.lines.map { $0.contains("admits us") ? "up" : $0.contains("is tried again") ? "down" : $0 }
+    #expect(told == ["up", "down", "up", "down"], "and not the third time, before it has lasted")
+  }
 }
