@@ -41,11 +41,12 @@ public final class Log {
     self.init(level: level, advised: advised, sink: sink, errorSink: errorSink)
   }
 
-  /// Where lines, and those of errors too, go; an error if a file cannot be opened.
+  /// Where lines, and those of errors too, go; an error if a file cannot be opened, or the system's log takes no
+  /// datagrams.
   static func sinks(for target: LogTarget) throws(SystemError) -> (any LogSink, (any LogSink)?) {
     switch target {
     case .standardError: return (StandardErrorSink(), nil)
-    case .syslog: return (SyslogSink(), StandardErrorSink())
+    case .syslog: return (try SyslogSink(), StandardErrorSink())
     case .file(let path):
       let file = try FileSink(path: path)
       return (file, file.isStandardError ? nil : StandardErrorSink())

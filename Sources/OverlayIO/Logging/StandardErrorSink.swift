@@ -7,6 +7,8 @@ import OverlayCore
 final class StandardErrorSink: LogSink {
   private let descriptor: Int32
   private let isJournal: Bool
+  // Somebody may have started the program without one, or with one that is for reading alone.
+  private let isWritable: Bool
 
   /// A sink on file descriptor 2, which must stay open.
   convenience init() {
@@ -17,12 +19,14 @@ final class StandardErrorSink: LogSink {
   /// journal reads, as systemd.exec(5) describes.
   init(descriptor: Int32, journalStream: String?) {
     self.descriptor = descriptor
-    let status = SystemCall.isOpen(descriptor) ? try? SystemCall.status(descriptor) : nil
+    isWritable = SystemCall.isWritable(descriptor)
+    let status = isWritable ? try? SystemCall.status(descriptor) : nil
     isJournal = journalStream != nil && journalStream == status.map { "\($0.st_dev):\($0.st_ino)" }
   }
 
   /// Writes one line if the reader has room for it now.
   public func write(_ level: LogLevel, _ line: String) -> Bool {
+    guard isWritable else { return false }
     let text = StandardErrorSink.text(level, line, isJournal: isJournal)
     // The descriptor is shared with other programs, so it cannot be made non-blocking: ask first. A pipe or
     // terminal that is ready has room for a page, which is more than a line.

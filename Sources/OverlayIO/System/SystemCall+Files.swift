@@ -108,6 +108,12 @@ extension SystemCall {
     try perform("fchown \(path())") { Glibc.fchown(descriptor, user, group) }
   }
 
+  /// Whether a descriptor that belongs to somebody else is open, and for writing.
+  static func isWritable(_ descriptor: Int32) -> Bool {
+    let flags = Glibc.fcntl(descriptor, F_GETFL)
+    return flags != -1 && flags & O_ACCMODE != O_RDONLY
+  }
+
   /// Whether a descriptor that belongs to somebody else is open.
   public static func isOpen(_ descriptor: Int32) -> Bool {
     // It fails for what is not open alone, which is no bug here.

@@ -141,9 +141,65 @@ struct LogSinkTests {
     }
   }
 
-  @Test("syslog takes text with percent signs as text")
-  func syslog() {
-    #expect(SyslogSink().write(.debug, "oncilla's test: %s %n %d"))
+  @Test("standard error that is for reading alone loses its lines")
+  func readOnly() throws {
+    let file = try SystemCall.open("/dev/null", O_RDONLY)
+    #expect(!StandardErrorSink(descriptor: file.number, journalStream: "1:1").write(.error, "x"))
+  }
+
+  /// The receiver of the system's log, which takes lines when it is asked to.
+  struct Receiver: ~Copyable {
+    let socket: FileDescriptor
+    let path: String
+
+    init(_ path: String, _ type: __socket_type = SOCK_DGRAM) throws {
+      let socket = try SystemCall.socket(AF_UNIX, type)
+      let number = socket.number
+      unlink(path)
+      try SocketAddress.unix(path).withSocketAddress { pointer, size throws(SystemError) in
+        try SystemCall.bind(number, to: pointer, size)
+      }
+      self.socket = socket
+      self.path = path
+    }
+
+    func take() -> String? {
+      var bytes = [UInt8](repeating: 0, count: 4096)
+      let count = recv(socket.number, &bytes, bytes.count, 0)
+      return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+  }
+
+  @Test("the system's log gets priority, program and process, and text with percent signs as text")
+  func syslog() throws {
+    let directory = try TemporaryDirectory()
+    let receiver = try Receiver(directory.file("log"))
+    #expect(try SyslogSink(path: receiver.path).write(.debug, "%s %n %d"))
+    #expect(receiver.take() == "<31>oncilla[\(getpid())]: %s %n %d")
+    #expect(LogLevel.error.rawValue == LOG_ERR && LOG_DAEMON == 24)
+  }
+
+  @Test("a system's log that takes nothing loses lines and holds up nobody, and one that begins later gets them")
+  func busySyslog() throws {
+    let directory = try TemporaryDirectory()
+    let log = Log(level: .notice, sink: try SyslogSink(path: directory.file("log")))
+    log.notice("to nobody")
+    #expect(log.lost == 1)
+    for _ in 0..<2 {
+      let receiver = try Receiver(directory.file("log"))
+      log.notice("first")
+      while let line = receiver.take(), !line.hasSuffix(": first") {}
+      for _ in 0..<10_000 where log.lost == 0 { log.notice("more") }
+      #expect(log.lost == 1)
+    }
+  }
+
+  @Test("a system's log that takes no datagrams is an error that names it")
+  func streamingSyslog() throws {
+    let directory = try TemporaryDirectory()
+    let receiver = try Receiver(directory.file("log"), SOCK_STREAM)
+    let error = #expect(throws: SystemError.self) { _ = try SyslogSink(path: receiver.path) }
+    #expect(error?.number == EPROTOTYPE && "\(error.map { "\($0)" } ?? "")".contains(receiver.path))
   }
 
   @Test(
