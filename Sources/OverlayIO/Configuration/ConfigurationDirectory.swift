@@ -15,9 +15,13 @@ enum ConfigurationDirectory {
       let directory = parent == "/" ? "/\(part)" : "\(parent)/\(part)"
       if try SystemCall.makeDirectory(directory, mode: 0o700) {
         let model = try SystemCall.status(at: parent)
-        if model.st_gid != SystemCall.group { try SystemCall.setGroup(model.st_gid, of: directory) }
+        let made = try SystemCall.open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        if model.st_gid != SystemCall.group {
+          try SystemCall.setGroup(of: made.number, model.st_gid, path: directory)
+        }
         let isForGroup = part == ofPeers && model.st_gid != 0 && model.st_mode & S_IXGRP != 0
-        try SystemCall.setMode(model.st_mode & modes | (isForGroup ? 0o2070 : 0), of: directory)
+        let mode = model.st_mode & modes | (isForGroup ? 0o2070 : 0)
+        try SystemCall.setMode(of: made.number, mode, path: directory)
       }
       parent = directory
     }

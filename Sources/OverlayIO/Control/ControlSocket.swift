@@ -43,46 +43,67 @@ final class ControlSocket {
   private let path: String
   private var listener: Listener?
   // What was made here, to be told from what another made at the same path later.
-  private let identity: (device: dev_t, file: ino_t)?
+  private let identity: Identity
 
-  /// Makes the socket for these users, with its directory where that is missing. It hands each connection to `handler`.
+  private struct Identity: Equatable {
+    let device: dev_t
+    let file: ino_t
+  }
+
+  /// Makes the socket for these users, with its directories where they are missing. It hands each connection to
+  /// `handler`.
   init(
     _ path: String, for users: Users = .operators, on loop: EventLoop, log: Log,
     handler: @escaping (EventSource<StreamSocket>) -> Void
   ) throws(ControlSocketError) {
     self.path = path
     try ControlSocket.clear(path)
-    var isMade = false
+    var (isMade, made) = (false, nil as Identity?)
     do throws(SystemError) {
-      if let directory = missingDirectory(of: path) { try SystemCall.makeDirectory(directory, mode: 0o755) }
+      try ControlSocket.makeDirectories(of: path)
       let socket = try SystemCall.socket(AF_UNIX, SOCK_STREAM)
       let number = socket.number
       try SocketAddress.unix(path).withSocketAddress { pointer, size throws(SystemError) in
         try SystemCall.bind(number, to: pointer, size, "make \(path)")
       }
       isMade = true
-      identity = try SystemCall.look(at: path).map { ($0.st_dev, $0.st_ino) }
+      // Whoever owns the directory may have put a link there meanwhile, or another name of somebody else's file.
+      let place = try SystemCall.open(path, SystemCall.placeFlag | O_NOFOLLOW)
+      let status = try SystemCall.status(place.number)
+      guard status.st_mode & S_IFMT == S_IFSOCK else { throw SystemError(call: "chmod \(path)", number: ESTALE) }
+      let identity = Identity(device: status.st_dev, file: status.st_ino)
+      (made, self.identity) = (identity, identity)
       // Nobody can connect before it listens, and then the mode is right.
-      try SystemCall.setMode(users.mode, of: path)
+      try SystemCall.setMode(ofPlace: place, users.mode, path: path)
       if users == .operators, let group = UserFiles.group(ControlSocket.group) {
         // Without the right to give it away it is the owner's alone.
-        try? SystemCall.setGroup(group.number, of: path)
+        try? SystemCall.setGroup(ofPlace: place, group.number, path: path)
       }
       try SystemCall.listen(number, "listen at \(path)")
       listener = try Listener(owning: socket, at: path, on: loop, log: log, handler: handler)
     } catch {
-      // Nobody else can have put another there so soon.
-      if isMade { try? SystemCall.remove(path) }
+      if isMade { ControlSocket.remove(made, at: path) }
       throw .system(error)
     }
   }
 
   deinit {
     listener = nil
-    let found = (try? SystemCall.look(at: path)) ?? nil
-    if let found, let identity, found.st_dev == identity.device, found.st_ino == identity.file {
-      try? SystemCall.remove(path)
-    }
+    ControlSocket.remove(identity, at: path)
+  }
+
+  /// Removes the socket that was made, unless another file stands there now, as far as it is known.
+  private static func remove(_ identity: Identity?, at path: String) {
+    guard let found = (try? SystemCall.look(at: path)) ?? nil, found.st_mode & S_IFMT == S_IFSOCK else { return }
+    let isOwn = identity.map { $0 == Identity(device: found.st_dev, file: found.st_ino) } ?? true
+    if isOwn { try? SystemCall.remove(path) }
+  }
+
+  private static func makeDirectories(of path: String) throws(SystemError) {
+    guard let directory = missingDirectory(of: path) else { return }
+    // That of an instance is in that of all.
+    try makeDirectories(of: directory)
+    try SystemCall.makeDirectory(directory, mode: 0o755)
   }
 
   /// What stands at the path.

@@ -31,13 +31,15 @@ struct KeptFile {
     let draft = try broker.draft(of: path)
     do throws(SystemError) {
       try SystemCall.writeAll(draft.number, bytes, "write \(path)")
-      // Whoever writes waits for the disk here, and the broker, for whom others wait, finds little left to wait for.
+      // Whoever writes waits for the disk, and never the broker, for whom others wait.
       try SystemCall.synchronize(draft.number, path: path)
     } catch {
       try? broker.discard(path)
       throw error
     }
     try broker.finish(path)
+    // The file systems with a journal write its new name, too, which changes its inode.
+    try SystemCall.synchronize(draft.number, path: path)
   }
 
   /// Removes it, and what a write of it may have left behind; throws ENOENT where there is none. Nothing is done then:

@@ -32,6 +32,9 @@ struct OpenDirectory: ~Copyable {
   /// To whom it belongs.
   var owner: uid_t { get throws(SystemError) { try SystemCall.status(file.number).st_uid } }
 
+  /// Sets who may use it.
+  func setMode(_ mode: mode_t) throws(SystemError) { try SystemCall.setMode(of: file.number, mode, path: path) }
+
   /// Gives it to the user and group of another directory.
   func give(toOwnerOf other: borrowing OpenDirectory) throws(SystemError) {
     let owner = try SystemCall.status(other.file.number)
@@ -161,19 +164,17 @@ struct OpenDirectory: ~Copyable {
     return file
   }
 
-  /// Lets what was written to the draft take the place of the file of this name. It stands on the disk then. Throws
-  /// ESTALE where another draft, of another inode, stands there meanwhile.
+  /// Lets what was written to the draft take the place of the file of this name. Whoever wrote it has it stand on the
+  /// disk, by fsync(2) before this and after. Throws ESTALE where another draft, of another inode, stands there
+  /// meanwhile.
   func finish(_ name: String, ifDraftIs inode: ino_t) throws(SystemError) {
     let (directory, draft) = (file.number, "\(name).new")
     let path = "\(path)/\(draft)"
-    let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
-    let file = try SystemCall.open(draft, in: directory, flags, path: path)
-    guard try SystemCall.status(file.number).st_ino == inode else {
+    let found = try SystemCall.open(draft, in: directory, SystemCall.placeFlag | O_NOFOLLOW, path: path)
+    guard try SystemCall.status(found.number).st_ino == inode else {
       throw SystemError(call: "rename \(path)", number: ESTALE)
     }
-    try SystemCall.synchronize(file.number, path: path)
     try SystemCall.rename(draft, to: name, in: directory, path: path)
-    try SystemCall.synchronize(directory, path: self.path)
   }
 
   /// Removes the draft of the file of this name, unless another one, of another inode, stands there meanwhile.

@@ -37,8 +37,8 @@ public struct OverlayResolver {
     let layer = place + directory
     try SystemCall.mount("tmpfs", at: place)
     _ = try SystemCall.makeDirectory(layer, mode: 0o755)
-    try SystemCall.setMode(0o755, of: layer)
     let files = try OpenDirectory(layer)
+    try files.setMode(0o755)
     for (name, text) in try texts(in: directory) { try files.replace(name, with: text, for: .everybody) }
     try SystemCall.mount(layer, over: directory)
     // The cache of the C library's names asks what the host does.

@@ -39,15 +39,18 @@ extension SystemCall {
     }
   }
 
-  /// Sets who may use the file at `path`.
-  static func setMode(_ mode: mode_t, of path: String) throws(SystemError) {
-    try perform("chmod \(path)") { Glibc.chmod(path, mode) }
+  /// Sets who may use what is open as a place alone (`placeFlag`); `path` names it in an error.
+  static func setMode(ofPlace place: borrowing FileDescriptor, _ mode: mode_t, path: String) throws(SystemError) {
+    // fchmod(2) does not take such a descriptor.
+    let place = place.pathByNumber
+    try perform("chmod \(path)") { Glibc.chmod(place, mode) }
   }
 
-  /// Gives the file at `path` to a group.
-  static func setGroup(_ group: gid_t, of path: String) throws(SystemError) {
+  /// Gives what is open as a place alone (`placeFlag`) to a group; `path` names it in an error.
+  static func setGroup(ofPlace place: borrowing FileDescriptor, _ group: gid_t, path: String) throws(SystemError) {
     // All bits set: the owner stays.
-    try perform("chown \(path)") { Glibc.lchown(path, uid_t.max, group) }
+    let place = place.pathByNumber
+    try perform("chown \(path)") { Glibc.chown(place, uid_t.max, group) }
   }
 
   /// The user and the process that made the connection of a UNIX socket.

@@ -17,12 +17,12 @@ struct ConfigurationDirectoryTests {
   func closed(_ mode: Int) throws {
     let base = directory.file("oncilla")
     try SystemCall.makeDirectory(base, mode: 0o700)
-    try SystemCall.setMode(mode_t(mode), of: base)
+    try setMode(mode_t(mode), of: base)
     try ConfigurationDirectory.make("\(base)/office/conf.d")
     #expect(try self.mode("\(base)/office") == mode_t(mode))
     #expect(try self.mode("\(base)/office/conf.d") == mode_t(mode))
     #expect(try SystemCall.status(at: "\(base)/office").st_gid == SystemCall.status(at: base).st_gid)
-    try SystemCall.setMode(0o755, of: "\(base)/office/conf.d")
+    try setMode(0o755, of: "\(base)/office/conf.d")
     try ConfigurationDirectory.make("\(base)/office/conf.d")
     #expect(try self.mode("\(base)/office/conf.d") == 0o755, "what is there is left as it is")
   }
@@ -31,15 +31,15 @@ struct ConfigurationDirectoryTests {
   func peers() throws {
     let base = directory.file("oncilla")
     try SystemCall.makeDirectory(base, mode: 0o700)
-    try SystemCall.setMode(0o1777, of: base)
+    try setMode(0o1777, of: base)
     try ConfigurationDirectory.make("\(base)/office/peers.d")
     #expect(try mode("\(base)/office") == 0o755)
     let isRoots = try SystemCall.status(at: base).st_gid == 0
     #expect(try mode("\(base)/office/peers.d") == (isRoots ? 0o755 : 0o2775))
     if isRoots {
       // As the package has it, where somebody may give directories away.
-      try SystemCall.setGroup(1, of: "\(base)/office")
-      try SystemCall.setMode(0o750, of: "\(base)/office")
+      try setGroup(1, of: "\(base)/office")
+      try setMode(0o750, of: "\(base)/office")
       #expect(rmdir("\(base)/office/peers.d") == 0)
       try ConfigurationDirectory.make("\(base)/office/peers.d")
       #expect(try mode("\(base)/office/peers.d") == 0o2770)

@@ -26,14 +26,35 @@ struct ControlSocketTests {
     try ControlSocket(directory.file(name), on: loop, log: log) { _ in }
   }
 
-  @Test("it is for its owner and the group, its directory is made, and at its end it is gone")
+  @Test("it is for its owner and the group, its directories are made, and at its end it is gone")
   func mode() throws {
-    var socket: ControlSocket? = try open("run/s")
-    let found = try #require(try SystemCall.look(at: directory.file("run/s")))
+    var socket: ControlSocket? = try open("run/two/s")
+    let found = try #require(try SystemCall.look(at: directory.file("run/two/s")))
     #expect(socket != nil && found.st_mode & 0o777 == 0o660 && found.st_mode & S_IFMT == S_IFSOCK)
     #expect(try SystemCall.look(at: directory.file("run"))?.st_mode ?? 0 & 0o777 != 0)
     socket = nil
-    #expect(try SystemCall.look(at: directory.file("run/s")) == nil)
+    #expect(try SystemCall.look(at: directory.file("run/two/s")) == nil)
+  }
+
+  @Test("what somebody puts in its place, before it has its mode, is left as it is", arguments: ["open", "chmod"])
+  func replaced(call: String) throws {
+    try directory.write("secret", "mine")
+    let (path, secret) = (directory.file("s"), directory.file("secret"))
+    #expect(chmod(secret, 0o600) == 0)
+    for put in [{ symlink(secret, path) }, { link(secret, path) }] {
+      // Whatever is done after the socket was made is done to what stands there now.
+      var isPut = false
+      let injection = FaultInjection(failing: 1, with: EIO) { next in
+        guard next == "\(call) \(path)" else { return false }
+        unlink(path)
+        isPut = put() == 0
+        return false
+      }
+      injection.run { _ = try? open("s") }
+      #expect(isPut)
+      #expect(try SystemCall.status(at: secret).st_mode & 0o777 == 0o600)
+      unlink(path)
+    }
   }
 
   @Test("one that a daemon left behind is replaced, and one that is in use or no socket is not")

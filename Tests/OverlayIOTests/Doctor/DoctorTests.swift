@@ -65,7 +65,7 @@ struct DoctorTests {
   @Test("a configuration that everybody can write is a note")
   func writable() throws {
     let host = try ExaminedHost()
-    try SystemCall.setMode(0o666, of: host.directory.file("oncilla.conf"))
+    try setMode(0o666, of: host.directory.file("oncilla.conf"))
     #expect(host.line(.configuration).hasPrefix("note configuration: 1 file is valid, and "))
   }
 
@@ -75,9 +75,9 @@ struct DoctorTests {
     #expect(host.line(.stateDirectory).hasSuffix("is made when there is something to keep"))
     try host.put("/state/")
     #expect(host.line(.stateDirectory).hasPrefix("ok "))
-    try SystemCall.setMode(0o755, of: host.directory.file("state"))
+    try setMode(0o755, of: host.directory.file("state"))
     #expect(host.line(.stateDirectory).hasPrefix("note "))
-    try SystemCall.setMode(0o777, of: host.directory.file("state"))
+    try setMode(0o777, of: host.directory.file("state"))
     #expect(host.line(.stateDirectory).hasSuffix("'chmod 700 \(host.directory.file("state"))' ends that"))
     #expect(
       try ExaminedHost("onion = \(Self.name)\nstate-dir = ROOT/a/b").line(.stateDirectory).hasPrefix("wrong "))
@@ -115,7 +115,7 @@ struct DoctorTests {
     try host.put("/service/hostname", "nonsense")
     #expect(host.line(.hostnameFile).hasPrefix("wrong "))
     if SystemCall.user != 0 {
-      try SystemCall.setMode(0, of: host.directory.file("service/hostname"))
+      try setMode(0, of: host.directory.file("service/hostname"))
       #expect(host.line(.hostnameFile).contains("LoadCredential=hostname:"))
     }
     #expect(try ExaminedHost().line(.hostnameFile).hasPrefix("ok "))

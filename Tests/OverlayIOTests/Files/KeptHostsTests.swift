@@ -16,7 +16,7 @@ struct KeptHostsTests {
   func modes() throws {
     let path = directory.file("hosts")
     try directory.write("hosts", "127.0.0.1 localhost")
-    try SystemCall.setMode(0o640, of: path)
+    try setMode(0o640, of: path)
     try KeptHosts.put(block, into: path)
     #expect(try directory.read("hosts") == "127.0.0.1 localhost\n" + block.text)
     let status = try SystemCall.status(at: path)

@@ -28,7 +28,7 @@ struct OpenDirectoryTests {
   func asBefore() throws {
     try directory.write("torrc", "old")
     let path = directory.file("torrc")
-    try SystemCall.setMode(0o640, of: path)
+    try setMode(0o640, of: path)
     let before = try SystemCall.status(at: path)
     try OpenDirectory(directory.path).replace("torrc", with: "new", for: .asBefore)
     let after = try SystemCall.status(at: path)

@@ -34,7 +34,7 @@ struct HookRunnerTests {
 
   private func script(_ name: String, _ body: String) throws -> Hook {
     try directory.write(name, "#!/bin/sh\n" + body + "\n")
-    try SystemCall.setMode(0o700, of: directory.file(name))
+    try setMode(0o700, of: directory.file(name))
     return Hook(.peerUp, directory.file(name))
   }
 
@@ -194,11 +194,11 @@ struct HookRunnerTests {
   func check() throws {
     let hook = try script("good", "true")
     try hook.check()
-    try SystemCall.setMode(0o707, of: hook.path)
+    try setMode(0o707, of: hook.path)
     #expect(throws: HookError(hook, "everybody may write it: chmod o-w \(hook.path)")) { try hook.check() }
-    try SystemCall.setMode(0o770, of: hook.path)
+    try setMode(0o770, of: hook.path)
     #expect(throws: HookError(hook, "a group may write it: chmod g-w \(hook.path)")) { try hook.check() }
-    try SystemCall.setMode(0o600, of: hook.path)
+    try setMode(0o600, of: hook.path)
     #expect(throws: HookError(hook, "it is no program that the daemon may run")) { try hook.check() }
     let folder = Hook(.up, directory.path)
     #expect(throws: HookError(folder, "it is no program that the daemon may run")) { try folder.check() }
@@ -215,18 +215,18 @@ struct HookRunnerTests {
     let (byLink, byOpenLink) = (Hook(.up, "\(safe)/hook"), Hook(.up, "\(open)/hook"))
     try byLink.check()
     for (mode, who) in [(0o770, "a group"), (0o707, "everybody")] as [(mode_t, String)] {
-      try SystemCall.setMode(mode, of: open)
+      try setMode(mode, of: open)
       let letter = who == "everybody" ? "o" : "g"
       #expect(throws: HookError(byOpenLink, "\(who) may write \(open): chmod \(letter)-w \(open)")) {
         try byOpenLink.check()
       }
     }
     // Where the link leads to counts, too.
-    try SystemCall.setMode(0o770, of: directory.path)
+    try setMode(0o770, of: directory.path)
     #expect(throws: HookError.self) { try byLink.check() }
-    try SystemCall.setMode(0o1777, of: directory.path)
+    try setMode(0o1777, of: directory.path)
     try byLink.check()
-    try SystemCall.setMode(0o700, of: directory.path)
+    try setMode(0o700, of: directory.path)
   }
 
   @Test("A link that leads to another link passes through a directory, in which others may put another link")
@@ -239,7 +239,7 @@ struct HookRunnerTests {
     #expect(symlink("turn", directory.file("turn")) == 0)
     let byLinks = [Hook(.up, "\(safe)/hook"), Hook(.up, directory.file("directory/link")), hook]
     for hook in byLinks { try hook.check() }
-    try SystemCall.setMode(0o770, of: open)
+    try setMode(0o770, of: open)
     for hook in byLinks.dropLast() {
       #expect(throws: HookError(hook, "a group may write \(open): chmod g-w \(open)")) { try hook.check() }
     }
