@@ -1,5 +1,6 @@
 /// Backpressure leaves packets in the device while a fast circuit has much to send: there they are not lost, and they
-/// do not wait for long. A slow circuit gets no backpressure, because its queue has to drop or mark packets.
+/// do not wait for long. A slow circuit gets no backpressure, because its queue has to drop or mark packets, nor does
+/// one whose packets wait for a ceiling (`RateGate`).
 struct Backpressure {
   /// A circuit is fast if it needs less than this for all bytes that wait on it.
   static let fastDrain = Duration.milliseconds(5)

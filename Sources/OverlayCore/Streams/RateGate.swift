@@ -119,6 +119,11 @@ struct RateGate {
     return (0, 0)
   }
 
+  /// Returns whether a circuit waits until it may go on, or has just become the one that may, for a turn.
+  func holds(_ circuit: CircuitIdentifier) -> Bool {
+    entries[circuit].map { $0.isWaiting || $0.turn != nil } ?? false
+  }
+
   /// Notes that so much has passed on a circuit, whose turn ends with that.
   mutating func pass(_ circuit: CircuitIdentifier, _ account: Int, bytes: Int, packets: Int, at now: Instant) {
     if let entry = entries[circuit], let turn = entry.turn {

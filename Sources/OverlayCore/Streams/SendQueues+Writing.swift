@@ -141,7 +141,10 @@ extension SendQueues {
     let share = sending.allowance(of: circuit, account, at: now)
     out.counters[.sendingLimited] = sending.waits
     // It is not the circuit that takes nothing, unless it was when it had its last turn.
-    if share.bytes == 0, !circuits[circuit].isBlocked { circuits[circuit].lastProgress = now }
+    if share.bytes == 0 {
+      if !circuits[circuit].isBlocked { circuits[circuit].lastProgress = now }
+      if backpressure.cause == .circuit(circuit) { noteBacklog(of: .circuit(circuit), at: now) }
+    }
     return share
   }
 }

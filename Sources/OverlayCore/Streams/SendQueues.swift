@@ -90,22 +90,31 @@ struct SendQueues: ~Copyable {
 
   /// Finds out whether so much waits that the device has to.
   mutating func noteBacklog(of cause: Backpressure.Cause, at now: Instant) {
-    let isWaited =
-      switch cause {
-      case .circuit(let circuit):
-        Backpressure.isPassed(by: circuits[circuit].waitingBytes, memory: circuits[circuit].queue.memory)
-          && isTaking(circuit, at: now)
-          && circuits[circuit].rate.time(for: circuits[circuit].waitingBytes, at: now) < Backpressure.fastDrain
-      case .bulk(let bulk):
-        Backpressure.isPassed(by: bulks[bulk].queue.byteCount, memory: bulks[bulk].queue.memory)
-          && isTakenSoon(bulk, at: now)
-      }
-    if isWaited { backpressure.begin(cause, at: now) } else { backpressure.end(cause) }
+    if isWorthWaiting(for: cause, at: now) {
+      backpressure.begin(cause, at: now)
+    } else {
+      backpressure.end(cause)
+    }
   }
 
-  /// Returns whether a circuit has taken something lately, or would have.
+  /// Returns whether much waits, and all of it is taken soon.
+  private func isWorthWaiting(for cause: Backpressure.Cause, at now: Instant) -> Bool {
+    switch cause {
+    case .circuit(let circuit):
+      Backpressure.isPassed(by: circuits[circuit].waitingBytes, memory: circuits[circuit].queue.memory)
+        && isTaking(circuit, at: now)
+        && circuits[circuit].rate.time(for: circuits[circuit].waitingBytes, at: now) < Backpressure.fastDrain
+    case .bulk(let bulk):
+      Backpressure.isPassed(by: bulks[bulk].queue.byteCount, memory: bulks[bulk].queue.memory)
+        && isTakenSoon(bulk, at: now)
+    }
+  }
+
+  /// Returns whether a circuit has taken something lately, or would have. One that waits for a ceiling would not: all
+  /// others' packets would wait with it for its turn.
   private func isTaking(_ circuit: CircuitIdentifier, at now: Instant) -> Bool {
-    !circuits[circuit].isBlocked || now - circuits[circuit].lastProgress < Backpressure.patience
+    guard !sending.isActive || !sending.holds(circuit) else { return false }
+    return !circuits[circuit].isBlocked || now - circuits[circuit].lastProgress < Backpressure.patience
   }
 
   /// Returns whether all that waits in a bulk queue is taken soon. A circuit that has nothing to take helps nobody: of

@@ -62,6 +62,29 @@ struct NodeRateTests {
     #expect(place.map { $0 - before <= 3 } ?? (before > later), "\(String(describing: place)) after \(before)")
   }
 
+  @Test(
+    "what a peer's packets wait for is not what the device waits for, behind which those for others would",
+    arguments: [
+      RateLimits(peer: RateLimit(packets: 500)), RateLimits(total: RateLimit(packets: 5_000)),
+      RateLimits(peer: RateLimit(bytes: 100_000_000, packets: 500)),
+    ])
+  func noBackpressure(_ rates: RateLimits) throws {
+    world.pieces = 1_000_000...1_000_000
+    let host = host(rates)
+    world.send(host.packet(to: bob.address), from: host)
+    // More packets than the queue waits for, as of a scan or of many flows: each takes a place of 2,048 bytes.
+    for number in 0..<600 {
+      world.queue(host.packet(to: bob.address, UInt8(number % 256), size: 60), from: host)
+      world.settle()
+      let isWaiting = host.node.hasBackpressure
+      #expect(!isWaiting, "at packet \(number)")
+    }
+    #expect(host.count(.sendingLimited) > 0)
+    world.pass(.milliseconds(30))
+    let isWaiting = host.node.hasBackpressure
+    #expect(!isWaiting)
+  }
+
   @Test("a packet whose rest waits for the ceiling is not called slow")
   func pause() throws {
     world.pieces = 1...100_000
