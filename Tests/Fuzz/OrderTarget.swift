@@ -66,8 +66,8 @@ enum OrderTarget {
       let turn = withCopy(of: packet) { memory in
         guard let view = PacketView(memory) else { fatalError("a segment is no packet") }
         return order.turn(
-          of: view, on: CircuitIdentifier(slot: circuit, serial: UInt64(circuit)), store: &store, leaving: 0,
-          out: &out, at: now)
+          of: view, on: CircuitIdentifier(slot: circuit, serial: UInt64(circuit)),
+          Standing.allCases[circuit % Standing.allCases.count], store: &store, leaving: 0, out: &out, at: now)
       }
       if turn != .later { delivered[packet, default: 0] += 1 }
       takeReleased()

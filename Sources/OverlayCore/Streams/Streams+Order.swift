@@ -7,7 +7,9 @@ extension Streams {
   mutating func turn(
     of packet: PacketView, on circuit: CircuitIdentifier, out: inout Outbox, at now: Instant
   ) -> Resequencer.Turn {
-    order.turn(of: packet, on: circuit, store: &queues.store, leaving: queues.reserve, out: &out, at: now)
+    order.turn(
+      of: packet, on: circuit, self[circuit].standing, store: &queues.store, leaving: queues.reserve, out: &out,
+      at: now)
   }
 
   /// Removes the next packet that waited and may be delivered now, and returns it; `nil` if there is none. Its memory

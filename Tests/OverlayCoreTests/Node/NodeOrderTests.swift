@@ -108,6 +108,48 @@ struct NodeOrderTests {
     #expect(haveArrived([1, 2]))
   }
 
+  @Test("of a peer that the operator named it stays in order, however many flows of a stranger wait and come anew")
+  func amongStrangers() throws {
+    let host = world.start(FakeHost(try .sample(4), peers: [ConfiguredPeer(name: bob.name)]))
+    let mallory = FakeHost(try .sample(3))
+    func call(as caller: FakeHost) throws -> FakeCircuit {
+      let circuit = try #require(world.call(host))
+      world.say(caller.keepalive(to: host.address), on: circuit)
+      return circuit
+    }
+    func segment(_ number: Int, from caller: FakeHost, port: UInt16) -> [UInt8] {
+      var packet = SamplePacket.tcp(SamplePacket.payload(100, seed: number)) {
+        ($0.sourcePort, $0.sequence, $0.options) = (port, UInt32(1_000 + number * 100), [])
+      }
+      (packet.source, packet.destination) = (caller.address, host.address)
+      return packet.bytes
+    }
+    let (slow, fast) = (try call(as: bob), try call(as: bob))
+    let (first, second) = (try call(as: mallory), try call(as: mallory))
+    var round = UInt16(0)
+    func flood() {
+      for flow in 0..<64 as Range<UInt16> {
+        let port = 2_000 + round * 64 + flow
+        world.say(segment(0, from: mallory, port: port), on: first)
+        world.say(segment(2, from: mallory, port: port), on: second)
+      }
+      round += 1
+    }
+    var expected: [[UInt8]] = []
+    for number in 0..<20 {
+      let segments = (0..<2).map { segment(number * 2 + $0, from: bob, port: 1_000) }
+      expected += segments
+      flood()
+      // What was sent last comes first once both circuits have brought something.
+      for place in number == 0 ? [0, 1] : [1, 0] {
+        world.say(segments[place], on: place == 0 ? slow : fast)
+        flood()
+      }
+    }
+    let arrived = host.takeDelivered().filter { $0[8..<24].elementsEqual(bob.address.bytes) }
+    #expect(arrived == expected)
+  }
+
   @Test("that this host restores order is said in every keepalive")
   func announced() throws {
     world.replaceHosts(of: host, with: [bob.name])

@@ -54,18 +54,18 @@ struct Resequencer: ~Copyable {
     flows = SpreadFlows(seed: seed)
   }
 
-  /// Takes a packet that a circuit brought, and returns when it is to be delivered. A packet that waits leaves
-  /// `reserve` bytes of the store free.
+  /// Takes a packet that a circuit of this standing brought, and returns when it is to be delivered. A packet that
+  /// waits leaves `reserve` bytes of the store free.
   mutating func turn(
-    of packet: PacketView, on circuit: CircuitIdentifier, store: inout PacketStore, leaving reserve: Int,
-    out: inout Outbox, at now: Instant
+    of packet: PacketView, on circuit: CircuitIdentifier, _ standing: Standing, store: inout PacketStore,
+    leaving reserve: Int, out: inout Outbox, at now: Instant
   ) -> Turn {
     guard let span = SequenceSpan(packet) else { return .now }
     let key = SpreadFlow.Key(packet, tcp: span.header)
-    let (flow, isKnown) = flows.find(key, hash: packet.flow, at: now)
+    guard let (flow, isKnown) = flows.find(key, of: standing, hash: packet.flow, at: now) else { return .now }
     guard isKnown else {
       releaseAll(of: flow, store: &store, out: &out, at: now)
-      flows[flow] = SpreadFlow(key, at: now)
+      flows[flow] = SpreadFlow(key, of: standing, at: now)
       return begin(flow, with: span, on: circuit, at: now)
     }
     let ahead = SequenceSpan.distance(from: flows[flow].next, to: span.start)

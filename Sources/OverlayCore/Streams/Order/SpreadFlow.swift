@@ -29,8 +29,13 @@ struct SpreadFlow {
     var held = PacketStore.Slot.none
   }
 
+  /// What the records of peers that the operator knows are worth at least while their flows go on: more than others.
+  static let leastKnownWorth = 4
+
   /// Which flow it is; `nil` for a record that is not in use.
   var key: Key?
+  /// The standing of who sends it.
+  var standing = Standing.unproven
   /// The sequence number behind everything that was delivered in order, or given up.
   var next: UInt32 = 0
   /// The time of the last packet.
@@ -46,14 +51,17 @@ struct SpreadFlow {
   init() {}
 
   /// Begins to follow a flow.
-  init(_ key: Key, at now: Instant) {
+  init(_ key: Key, of standing: Standing, at now: Instant) {
     self.key = key
+    self.standing = standing
     lastSeen = now
   }
 
-  /// Returns how much would be lost with the record: packets that wait, the order of a flow that is spread now, or
-  /// little.
+  /// Returns how much would be lost with the record: packets that wait, the order of a flow that is spread now, little,
+  /// or nothing where the flow is silent. What is of a peer that the operator knows counts more than what is not.
   func worth(at now: Instant) -> Int {
-    held.isEmpty ? (markCount > 1 && now - lastSeen <= SpreadFlows.markLifetime ? 1 : 0) : 2
+    guard !held.isEmpty || now - lastSeen <= SpreadFlows.markLifetime else { return 0 }
+    let ofAnybody = held.isEmpty ? (markCount > 1 ? 2 : 1) : 3
+    return standing == .known ? SpreadFlow.leastKnownWorth + ofAnybody : ofAnybody
   }
 }

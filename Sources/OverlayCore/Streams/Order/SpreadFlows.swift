@@ -1,6 +1,7 @@
 /// The TCP flows that come in, each with how far each circuit has brought it. There are at most `ways` × `sets`, in
-/// sets by hash; past that one of the set is forgotten: first one that comes on one circuit alone, and of these the one
-/// that was silent for longest. A flow that is forgotten is only not put in order for a moment.
+/// sets by hash; past that one of the set is forgotten: first one that is silent, then one that comes on one circuit
+/// alone, and of these the one that was silent for longest; those of peers that the operator knows last, and not for
+/// one of others. A flow that is forgotten is only not put in order for a moment.
 struct SpreadFlows: ~Copyable {
   /// The number of circuits of a flow that are known: as many as a peer builds at the most.
   static let markLimit = 8
@@ -35,8 +36,11 @@ struct SpreadFlows: ~Copyable {
   /// The numbers of all flows.
   var indices: Range<Int> { 0..<(flows?.count ?? 0) }
 
-  /// Returns the number of the flow with this key and hash, or of the record that has to make room for it.
-  mutating func find(_ key: SpreadFlow.Key, hash: UInt32, at now: Instant) -> (index: Int, isKnown: Bool) {
+  /// Returns the number of the flow with this key and hash, or of the record that has to make room for it; `nil` if
+  /// none does for a flow of this standing.
+  mutating func find(
+    _ key: SpreadFlow.Key, of standing: Standing, hash: UInt32, at now: Instant
+  ) -> (index: Int, isKnown: Bool)? {
     makeMemory()
     let mixed = (UInt64(hash) ^ seed) &* 0x9e37_79b9_7f4a_7c15
     let first = Int(mixed >> 32) % SpreadFlows.sets * SpreadFlows.ways
@@ -46,6 +50,7 @@ struct SpreadFlows: ~Copyable {
       let (worth, other) = (self[index].worth(at: now), self[least].worth(at: now))
       if worth == other ? self[index].lastSeen < self[least].lastSeen : worth < other { least = index }
     }
+    guard standing == .known || self[least].worth(at: now) < SpreadFlow.leastKnownWorth else { return nil }
     return (least, false)
   }
 

@@ -8,6 +8,8 @@ struct OrderBench: ~Copyable {
   var store: PacketStore
   var out = Outbox()
   var now = Instant(nanoseconds: 1_000_000_000_000)
+  /// The circuits of peers that the operator knows.
+  var known: Set<Int> = []
   /// The sequence numbers of the segments that were delivered, in this order.
   var delivered: [UInt32] = []
 
@@ -37,7 +39,8 @@ struct OrderBench: ~Copyable {
     bytes.withUnsafeMutableBytes { memory in
       guard let packet = PacketView(memory) else { return }
       let turn = order.turn(
-        of: packet, on: OrderBench.circuit(circuit), store: &store, leaving: 0, out: &out, at: now)
+        of: packet, on: OrderBench.circuit(circuit), known.contains(circuit) ? .known : .stranger, store: &store,
+        leaving: 0, out: &out, at: now)
       if turn == .now { note(packet) }
       takeReleased()
       if turn == .afterReleased { note(packet) }

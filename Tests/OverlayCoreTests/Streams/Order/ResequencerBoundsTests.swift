@@ -78,6 +78,31 @@ struct ResequencerBoundsTests {
     #expect(bench.order.memory == 4 * PacketStore.smallSize)
   }
 
+  @Test("what strangers begin displaces no flow of a peer that the operator named while that goes on")
+  func knownFlows() {
+    var bench = OrderBench()
+    bench.known = [1, 2]
+    for flow: UInt16 in 1...2_000 { bench.bring(1_000, on: 1, flow: flow) }
+    for flow: UInt16 in 1_000...1_007 {
+      bench.bring(1_000, on: 1, flow: flow)
+      bench.bring(3_000, on: 2, flow: flow)
+    }
+    _ = bench.take()
+    for flow: UInt16 in 3_000...4_000 {
+      bench.bring(1_000, on: 3, flow: flow)
+      bench.bring(3_000, on: 4, flow: flow)
+    }
+    #expect(bench.take() == (3_000...4_000).flatMap { (_: UInt16) in [UInt32(1_000), 3_000] }, "as they came")
+    for flow: UInt16 in 1_000...1_007 { bench.bring(2_000, on: 1, flow: flow) }
+    #expect(bench.take() == (0..<8).flatMap { _ in [UInt32(2_000), 3_000] })
+    // Of those that are over nothing is kept from strangers.
+    bench.pass(.seconds(2))
+    bench.bring(1_000, on: 3, flow: 5_000)
+    bench.bring(3_000, on: 4, flow: 5_000)
+    bench.bring(2_000, on: 3, flow: 5_000)
+    #expect(bench.take() == [1_000, 2_000, 3_000])
+  }
+
   @Test("where the store has no room nothing waits, and nothing is lost")
   func store() {
     var bench = OrderBench(storeLimit: 2 * PacketStore.smallSize)
