@@ -62,9 +62,10 @@ extension Node {
   }
 
   /// Tells the sender of `packet`, which came from a peer, that it could not be delivered. The error goes over a
-  /// circuit to the peer that the packet's source belongs to, at most ten times a second. Its source is this host's own
-  /// address. That holds for IPv4, too, if the peer accepts the address as this host's; otherwise the source is the
-  /// packet's destination.
+  /// circuit to the peer that the packet's source belongs to, at most ten times a second to peers that the operator
+  /// knows and as often to all others, and errors of the door count apart. Its source is this host's own address. That
+  /// holds for IPv4, too, if the peer accepts the address as this host's; otherwise the source is the packet's
+  /// destination.
   ///
   /// No error is sent about an error, about a packet to a group, about a fragment that is not the first, or to an
   /// address of which no peer is known.
@@ -125,7 +126,7 @@ extension Node {
   private mutating func tell(
     _ packet: UnsafeRawBufferPointer, _ error: DeliveryError, to peer: IPv6Address, at now: Instant
   ) {
-    guard refusals.mayTellPeer(error, out: &out, at: now) else { return }
+    guard refusals.mayTellPeer(error, isKnown: names.isKnown(peer), out: &out, at: now) else { return }
     if peers.sendOwn(packet, to: peer, names: &names, streams: &streams, out: &out, at: now) {
       out.counters[.peerError] += 1
     }

@@ -6,9 +6,9 @@ struct Refusals {
   static let mostUnknownTold = 256
 
   private var toDevice = TokenBucket(rate: 10, burst: 10)
-  private var toPeers = TokenBucket(rate: 10, burst: 10)
-  // Whoever tries all ports of this host must not keep others from hearing how long packets may be.
-  private var atDoor = TokenBucket(rate: 10, burst: 10)
+  // Strangers must not keep peers that the operator knows from hearing how long packets may be.
+  private var toKnown = PeerErrors()
+  private var toStrangers = PeerErrors()
   // The addresses without a known name that the log has told of.
   private(set) var unknownTold: Set<IPv6Address> = []
   private var unknownLines = TokenBucket(rate: 1, burst: 20)
@@ -50,9 +50,9 @@ struct Refusals {
     delivery.hand(error, out: &out, turn: &turn)
   }
 
-  /// Returns whether an error may be sent to a peer now, and counts the error if so.
-  mutating func mayTellPeer(_ error: DeliveryError, out: inout Outbox, at now: Instant) -> Bool {
-    guard error == .prohibited ? atDoor.take(at: now) : toPeers.take(at: now) else {
+  /// Returns whether an error may be sent now to a peer, whom the operator knows or not, and counts the error if so.
+  mutating func mayTellPeer(_ error: DeliveryError, isKnown: Bool, out: inout Outbox, at now: Instant) -> Bool {
+    guard isKnown ? toKnown.take(error, at: now) : toStrangers.take(error, at: now) else {
       out.counters[.peerErrorLimited] += 1
       return false
     }
@@ -67,6 +67,17 @@ struct Refusals {
     if unknownTold.count == Refusals.mostUnknownTold { unknownTold = [] }
     unknownTold.insert(address)
     out.tell(.unknownName(address))
+  }
+}
+
+/// How many errors may be sent to peers.
+private struct PeerErrors {
+  private var onTheWay = TokenBucket(rate: 10, burst: 10)
+  // Whoever tries all ports of this host must not keep others from hearing how long packets may be.
+  private var atDoor = TokenBucket(rate: 10, burst: 10)
+
+  mutating func take(_ error: DeliveryError, at now: Instant) -> Bool {
+    error == .prohibited ? atDoor.take(at: now) : onTheWay.take(at: now)
   }
 }
 

@@ -160,6 +160,39 @@ struct NodeEgressTests {
     #expect(lans.alice.takeDelivered().count == 10)
   }
 
+  @Test("a peer that the operator named hears of it however many errors strangers cause, and so at the door")
+  func amongStrangers() throws {
+    let world = FakeWorld()
+    let (bob, mallory) = (FakeHost(try .sample(2)), FakeHost(try .sample(3)))
+    let settings = NodeSettings(name: try .sample(1), peers: [ConfiguredPeer(name: bob.name)], egress: .mtu)
+    let host = world.start(FakeHost(settings))
+    let circuits = try [bob, mallory].map { caller in
+      let circuit = try #require(world.call(host))
+      world.say(caller.keepalive(to: host.address), on: circuit)
+      return circuit
+    }
+    for error in [DeliveryError.tooLong(mtu: 1_500), .prohibited] {
+      for _ in 0..<30 {
+        if error == .prohibited {
+          mallory.packet(to: host.address).withUnsafeBytes { host.refuse(fromOverlay: $0, error, at: world.now) }
+        } else {
+          world.say(
+            Sample.echoRequest(
+              from: mallory.address, to: host.address, data: [UInt8](repeating: 0, count: 1_500)), on: circuits[1])
+        }
+      }
+      let before = (told: host.count(.peerError), withheld: host.count(.peerErrorLimited))
+      #expect(before.withheld % 20 == 0 && before.withheld > 0)
+      if error == .prohibited {
+        bob.packet(to: host.address).withUnsafeBytes { host.refuse(fromOverlay: $0, error, at: world.now) }
+      } else {
+        world.say(bob.packet(to: host.address, size: 1_500), on: circuits[0])
+      }
+      #expect(host.count(.peerError) == before.told + 1, "\(error)")
+      #expect(host.count(.peerErrorLimited) == before.withheld)
+    }
+  }
+
   @Test("a host that does not answer is told of to the packet's sender, of either version")
   func unreachable() throws {
     let lans = try lans()
