@@ -10,12 +10,15 @@ extension EthernetLink {
     case 6 where first.count >= IPv6Header.size:
       let destination = IPv6Header.destination(in: first)
       guard LinkSettings.isHost(destination) else { return refuse(.multicast) }
-      return deliver(packet, offload, EtherType.ipv6, to: destination, at: now, wire: &wire)
+      return deliver(
+        packet, offload, EtherType.ipv6, from: IPv6Header.source(in: first), to: destination, at: now, wire: &wire)
     case 4 where first.count >= IPv4Header.size && settings.carriesIPv4:
       let destination = IPv4Header.destination(in: first)
       guard destination.isHost else { return refuse(.multicast) }
       let key = IPv6Address(mapping: destination)
-      return deliver(packet, offload, EtherType.ipv4, to: key, at: now, wire: &wire)
+      return deliver(
+        packet, offload, EtherType.ipv4, from: IPv6Address(mapping: IPv4Header.source(in: first)), to: key, at: now,
+        wire: &wire)
     default: return refuse(.malformed)
     }
   }
@@ -30,26 +33,26 @@ extension EthernetLink {
 
   private mutating func deliver<Wire: PacketSink & ~Copyable>(
     _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, _ type: UInt16,
-    to address: IPv6Address, at now: Instant, wire: inout Wire
+    from sender: @autoclosure () -> IPv6Address, to address: IPv6Address, at now: Instant, wire: inout Wire
   ) -> Bool {
     switch table.find(address, now) {
     case .known(let station, let isDoubtful):
       if isDoubtful {
-        table.probed(address, now)
-        solicit(address, at: station, now, wire: &wire)
+        // Who was not asked is not to be forgotten for having said nothing.
+        if solicit(address, at: station, now, wire: &wire) { table.probed(address, now) }
       }
       return transmit(packet, offload, type, to: station, wire: &wire)
     case .unknown:
-      return keep(packet, offload, for: address, at: now, wire: &wire)
+      return keep(packet, offload, from: sender(), for: address, at: now, wire: &wire)
     }
   }
 
   private mutating func keep<Wire: PacketSink & ~Copyable>(
-    _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, for address: IPv6Address,
-    at now: Instant, wire: inout Wire
+    _ packet: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ offload: OffloadHeader, from sender: IPv6Address,
+    for address: IPv6Address, at now: Instant, wire: inout Wire
   ) -> Bool {
     if !waiting.contains(address) {
-      guard let dropped = waiting.insert(address, isOwn: settings.isOwn(address), now) else {
+      guard let dropped = waiting.insert(address, isOwn: settings.isOwn(address), from: sender, now) else {
         return refuse(.neighbourQueueFull)
       }
       counters[.neighbourQueueFull] += UInt64(dropped)

@@ -125,7 +125,6 @@ extension EthernetLink {
 
   /// Asks the host with `address` (see `NeighbourTable.Entry`) where it is. It asks all hosts of the link, or the
   /// station where the host was, if that is known. It returns false if it did not ask.
-  @discardableResult
   mutating func solicit<Wire: PacketSink & ~Copyable>(
     _ address: IPv6Address, at station: MACAddress?, _ now: Instant, wire: inout Wire
   ) -> Bool {

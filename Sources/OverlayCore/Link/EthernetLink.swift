@@ -84,7 +84,7 @@ public struct EthernetLink: ~Copyable {
   mutating func advance<Wire: PacketSink & ~Copyable>(to now: Instant, wire: inout Wire) {
     while let step = waiting.nextStep(at: now) {
       switch step {
-      case .ask(let address): solicit(address, at: nil, now, wire: &wire)
+      case .ask(let address): _ = solicit(address, at: nil, now, wire: &wire)
       case .giveUp(let destination):
         counters[.neighbourUnreachable] += UInt64(destination.packets.count)
         for packet in destination.packets { note(.undeliverable(packet.bytes)) }

@@ -1,6 +1,8 @@
 /// Packets that wait until the stations of their destinations on this side are known. There are at most 32
 /// destinations, each with at most 8 packets and 16 KiB. A new packet displaces the oldest of its destination (RFC 4861
-/// section 7.2.2). A new destination displaces the one that has waited for longest; only an identity displaces an
+/// section 7.2.2). A new destination displaces that which has waited for longest, of the sender that waits for most.
+/// Senders that wait for as many as any other displace 500 a second together, so that who looks for hosts that are not
+/// there neither uses up everybody's questions nor displaces at once what others ask. Only an identity displaces an
 /// identity. The counter `neighbourQueueFull` shows it.
 struct WaitingPackets {
   /// A packet, and the offload work that is left to do.
@@ -15,6 +17,8 @@ struct WaitingPackets {
     let address: IPv6Address
     /// Whether it is an identity.
     let isOwn: Bool
+    /// The sender of the packet for which it was added.
+    let sender: IPv6Address
     /// When it was first asked where it is.
     let began: Instant
     /// The number of questions that were asked.
@@ -41,7 +45,11 @@ struct WaitingPackets {
   /// The greatest number of bytes of one destination's packets.
   static let byteLimit = 16 << 10
 
+  /// The number of destinations that senders which wait for many displace in a second.
+  static let turnoverRate = 500.0
+
   private var destinations: [Destination] = []
+  private var turnover = TokenBucket(rate: turnoverRate, burst: turnoverRate)
 
   /// Whether nothing waits.
   var isEmpty: Bool { destinations.isEmpty }
@@ -54,17 +62,35 @@ struct WaitingPackets {
   /// Returns whether `address` was added, even if no packet for it was short enough to wait.
   func contains(_ address: IPv6Address) -> Bool { destinations.contains { $0.address == address } }
 
-  /// Adds a destination, whose first question is due now. It returns the number of packets of another destination that
-  /// were dropped to make room, or `nil` if there is no room.
-  mutating func insert(_ address: IPv6Address, isOwn: Bool, _ now: Instant) -> Int? {
+  /// Adds a destination for a packet of `sender`. Its first question is due now. It returns the number of packets of
+  /// another destination that were dropped to make room, or `nil` if there is no room.
+  mutating func insert(_ address: IPv6Address, isOwn: Bool, from sender: IPv6Address, _ now: Instant) -> Int? {
     var dropped = 0
     if destinations.count >= WaitingPackets.destinationLimit {
-      // They stand in the order in which they came.
-      guard let victim = destinations.firstIndex(where: { !$0.isOwn }) ?? (isOwn ? 0 : nil) else { return nil }
+      guard let victim = victim(for: sender, isOwn: isOwn, now) else { return nil }
       dropped = destinations.remove(at: victim).packets.count
     }
-    destinations.append(Destination(address: address, isOwn: isOwn, began: now))
+    destinations.append(Destination(address: address, isOwn: isOwn, sender: sender, began: now))
     return dropped
+  }
+
+  /// Returns the destination that makes room for one of `sender`; `nil` if none does.
+  private mutating func victim(for sender: IPv6Address, isOwn: Bool, _ now: Instant) -> Int? {
+    // They stand in the order in which they came.
+    var best: (index: Int, count: Int)?
+    for index in destinations.indices where !destinations[index].isOwn {
+      if let best, destinations[best.index].sender == destinations[index].sender { continue }
+      let count = count(of: destinations[index].sender)
+      if best.map({ count > $0.count }) ?? true { best = (index, count) }
+    }
+    guard let best else { return isOwn ? 0 : nil }
+    // One that leaves the sender with fewer than the other has cannot go to and fro.
+    let isFair = count(of: sender) + 1 < best.count
+    return isOwn || isFair || turnover.take(at: now) ? best.index : nil
+  }
+
+  private func count(of sender: IPv6Address) -> Int {
+    destinations.reduce(0) { $1.sender == sender && !$1.isOwn ? $0 + 1 : $0 }
   }
 
   /// Keeps a packet, whose bytes are in `runs`, for a destination that was added. It returns the number of packets that

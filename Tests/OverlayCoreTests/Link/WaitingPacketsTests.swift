@@ -7,10 +7,10 @@ struct WaitingPacketsTests {
   private typealias Frame = EthernetFrame
 
   private static func packet(
-    to destination: IPv6Address = LinkWorld.served, _ number: UInt8 = 0, payload: Int = 4
+    to destination: IPv6Address = LinkWorld.served, from source: IPv6Address = LinkWorld.peer, _ number: UInt8 = 0,
+    payload: Int = 4
   ) -> [UInt8] {
-    Sample.packet(
-      from: LinkWorld.peer, to: destination, payload: [UInt8](repeating: number, count: payload))
+    Sample.packet(from: source, to: destination, payload: [UInt8](repeating: number, count: payload))
   }
 
   /// The link's question who has `target`.
@@ -121,12 +121,58 @@ struct WaitingPacketsTests {
     #expect(world.events() == expected.map { .undeliverable(Self.packet(to: $0)) })
   }
 
-  @Test("a scan of the LAN asks a thousand times at once at the most")
+  @Test("a scan of the LAN asks 32 times at once, and as often as 500 hosts make room for others")
   func scan() {
     var world = LinkWorld()
     for number in 0..<5_000 { _ = world.deliver(Self.packet(to: Self.host(number))) }
-    #expect(world.sent().count == 1_000)
-    #expect(world.count(.neighbourLimited) == 4_000)
+    #expect(world.sent().count == 532)
+    #expect(world.count(.neighbourQueueFull) == 500 + 5_000 - 532)
+    #expect(world.count(.neighbourLimited) == 0)
+  }
+
+  @Test("who scans the LAN leaves others their questions, and what waits for the answer", arguments: [1, 2, 31, 100])
+  func amongScanners(_ scanners: Int) {
+    var world = LinkWorld()
+    var scanned = 0
+    for round in 0..<4 {
+      for _ in 0..<1_100 {
+        let scanner = LinkWorld.overlay(UInt64(1_000 + scanned % scanners))
+        _ = world.deliver(Self.packet(to: Self.host(scanned), from: scanner))
+        scanned += 1
+      }
+      _ = world.sent()
+      let target = Self.host(1_000_000 + round)
+      var isAsked = false
+      // With a hundred identities the kernel at the other end may have to send its SYN once more.
+      for _ in 0..<(scanners > 31 ? 10 : 1) where !isAsked {
+        _ = world.deliver(Self.packet(to: target, 7))
+        isAsked = world.sent() == [Self.question(target)]
+        world.pass(0.01)
+        _ = world.sent()
+      }
+      #expect(isAsked, "round \(round)")
+      _ = world.receive(Self.answer(target))
+      #expect(world.sent().map(\.last) == [7], "round \(round)")
+      world.pass(0.3)
+      _ = world.events()
+    }
+  }
+
+  @Test("a host that could not be asked whether it is still there is not forgotten for having said nothing")
+  func unasked() {
+    var world = LinkWorld()
+    _ = world.receive(Self.answer(LinkWorld.served))
+    world.pass(31)
+    for _ in 0..<3 {
+      while world.link.solicitations.take(at: world.now) {}
+      let isDelivered = world.deliver(Self.packet())
+      #expect(isDelivered)
+      #expect(world.sent() == [Frame.ip(Self.packet(), from: LinkWorld.mac, to: LinkWorld.hostA)])
+      world.now = world.now + .milliseconds(1_100)
+    }
+    while world.link.solicitations.take(at: world.now) {}
+    _ = world.deliver(Self.packet())
+    #expect(world.sent() == [Frame.ip(Self.packet(), from: LinkWorld.mac, to: LinkWorld.hostA)])
   }
 
   @Test("who looks too late asks once for all turns that it missed, and gives up in time")
