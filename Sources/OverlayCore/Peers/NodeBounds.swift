@@ -32,8 +32,8 @@ public struct NodeBounds: Equatable, Sendable {
   /// packets on two circuits each and lose none: 32 MiB for 128 identities.
   public var reassemblyBytes: Int
   /// The part of it that packets take which came on one circuit ahead of what another still has to bring, in bytes:
-  /// 16 MiB, and at least four of the longest packets, a quarter of the floor of a queue: 32 MiB for 128 identities
-  /// (`Resequencer`).
+  /// 16 MiB, of which a quarter is reserved for peers that the operator named, and at least four of the longest
+  /// packets, a quarter of the floor of a queue: 32 MiB for 128 identities (`Resequencer`).
   public var orderBytes: Int
   /// The part of it that packets take which wait until the sender of their circuit is proven, in bytes: 2 MiB, and at
   /// least as much as one circuit's. Past that, and past a bound of each circuit, they are dropped (`Claims`).

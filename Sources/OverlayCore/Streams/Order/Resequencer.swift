@@ -6,8 +6,9 @@
 /// dropped before it was sent never comes, and the kernel's own recovery begins with what comes behind the gap. A
 /// circuit belongs to the flow until it has brought nothing of it for a second, or of `flowMemory` bytes; so long a
 /// drop may stay unseen where the flow has just left a circuit. No packet waits for longer than `patience`. A flow
-/// holds at most half of what is free, and `flowMemory` bytes; all of them hold at most `memoryLimit`. Past that the
-/// flow that has waited for longest gives its first gaps up.
+/// holds at most half of what is free, and `flowMemory` bytes; all of them hold at most `memoryLimit`, and those of
+/// strangers at most three quarters of that; the rest is reserved for peers that the operator knows. Past a bound the
+/// flow that has waited for longest gives its first gaps up, one of a stranger before others.
 struct Resequencer: ~Copyable {
   /// When a packet is to be delivered.
   enum Turn {
@@ -39,12 +40,16 @@ struct Resequencer: ~Copyable {
   private var flows: SpreadFlows
   // By the number of the flow: when its packet that waits for longest has waited for long enough, or earlier.
   private var deadlines = DeadlineQueue()
+  // The same of the flows of strangers.
+  private var strangersDeadlines = DeadlineQueue()
   private var released = HeldPackets()
   private var delivered = HeldPackets()
   private let memoryLimit: Int
 
   /// The memory of the store that waiting packets take, in bytes.
   private(set) var memory = 0
+  // The part of it that packets of strangers take.
+  private var strangersMemory = 0
   /// The longest time that a packet has waited.
   private(set) var longestHold = Duration.zero
 
@@ -100,7 +105,7 @@ struct Resequencer: ~Copyable {
   /// Notes that a circuit is gone: what it has not brought is not waited for.
   mutating func forget(_ circuit: CircuitIdentifier) {
     for flow in flows.indices where flows.forget(circuit, of: flow) && !flows[flow].held.isEmpty {
-      deadlines.schedule(flow, at: Instant(nanoseconds: 0))
+      schedule(flow, at: Instant(nanoseconds: 0))
     }
   }
 
@@ -119,11 +124,11 @@ struct Resequencer: ~Copyable {
   // MARK: - Time
 
   /// The time at which `advance` has to be called next.
-  var nextDeadline: Instant { deadlines.earliest }
+  var nextDeadline: Instant { min(deadlines.earliest, strangersDeadlines.earliest) }
 
   /// Lets go what has waited for long enough.
   mutating func advance(to now: Instant, store: inout PacketStore, out: inout Outbox) {
-    while let flow = deadlines.popDue(at: now) {
+    while let flow = deadlines.popDue(at: now) ?? strangersDeadlines.popDue(at: now) {
       for _ in 0..<flows[flow].held.overdueCount(after: Resequencer.patience, store, at: now) {
         releaseFirst(of: flow, store: &store, out: &out, at: now)
       }
@@ -171,16 +176,29 @@ struct Resequencer: ~Copyable {
     {
       releaseFirst(of: flow, store: &store, out: &out, at: now)
     }
-    if flows[flow].held.isEmpty { deadlines.cancel(flow) }
+    if flows[flow].held.isEmpty { cancel(flow) }
   }
 
   private mutating func schedule(_ flow: Int, _ store: borrowing PacketStore) {
-    if let oldest = flows[flow].held.oldest(store) { deadlines.schedule(flow, at: oldest + Resequencer.patience) }
+    if let oldest = flows[flow].held.oldest(store) { schedule(flow, at: oldest + Resequencer.patience) }
+  }
+
+  private mutating func schedule(_ flow: Int, at time: Instant) {
+    if flows[flow].standing == .known {
+      deadlines.schedule(flow, at: time)
+    } else {
+      strangersDeadlines.schedule(flow, at: time)
+    }
+  }
+
+  private mutating func cancel(_ flow: Int) {
+    deadlines.cancel(flow)
+    strangersDeadlines.cancel(flow)
   }
 
   private mutating func releaseAll(of flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
     while !flows[flow].held.isEmpty { releaseFirst(of: flow, store: &store, out: &out, at: now) }
-    deadlines.cancel(flow)
+    cancel(flow)
   }
 
   /// Releases the first packet that waits, and gives the gap before it up, if there still is one.
@@ -193,7 +211,7 @@ struct Resequencer: ~Copyable {
       flows[flow].next = start
     }
     if let packet = PacketView(store.room(slot)), let span = SequenceSpan(packet) { pass(span, flow) }
-    memory -= store.size(of: slot)
+    changeMemory(of: flow, by: -store.size(of: slot))
     longestHold = max(longestHold, now - store[slot].queued)
     released.append(slot, store: &store)
   }
@@ -218,22 +236,32 @@ struct Resequencer: ~Copyable {
       return false
     }
     flows.hold(slot, by: circuit, flow, store)
-    memory += store.size(of: slot)
-    deadlines.schedule(flow, at: now + Resequencer.patience)
+    changeMemory(of: flow, by: store.size(of: slot))
+    schedule(flow, at: now + Resequencer.patience)
     out.counters[.orderHeld] += 1
     settle(flow, store: &store, out: &out, at: now)
     keepBounds(flow, store: &store, out: &out, at: now)
     return true
   }
 
+  private mutating func changeMemory(of flow: Int, by count: Int) {
+    memory += count
+    if flows[flow].standing != .known { strangersMemory += count }
+  }
+
   private mutating func keepBounds(_ flow: Int, store: inout PacketStore, out: inout Outbox, at now: Instant) {
-    let free = max(0, memoryLimit - memory)
+    let strangersLimit = memoryLimit - memoryLimit / 4
+    let freeForAll = memoryLimit - memory
+    let free = max(
+      0, flows[flow].standing == .known ? freeForAll : min(freeForAll, strangersLimit - strangersMemory))
     let limit = min(Resequencer.flowMemory, max(Resequencer.leastFlowMemory, free / 2))
     for _ in 0..<Resequencer.yielded where flows[flow].held.memory > limit {
       releaseFirst(of: flow, store: &store, out: &out, at: now)
       settle(flow, store: &store, out: &out, at: now)
     }
-    while memory > memoryLimit, let oldest = deadlines.popDue(at: .distantFuture) {
+    while memory > memoryLimit || strangersMemory > strangersLimit,
+      let oldest = strangersDeadlines.popDue(at: .distantFuture) ?? deadlines.popDue(at: .distantFuture)
+    {
       for _ in 0..<Resequencer.yielded { releaseFirst(of: oldest, store: &store, out: &out, at: now) }
       settle(oldest, store: &store, out: &out, at: now)
       schedule(oldest, store)

@@ -45,6 +45,7 @@ struct ResequencerBoundsTests {
   @Test("of flows that hold much each leaves half of what is free, and has a mebibyte")
   func shares() {
     var bench = OrderBench()
+    bench.known = [1, 2]
     let most = UInt32(Resequencer.flowMemory / PacketStore.smallSize)
     for flow: UInt16 in 1...6 {
       bench.bring(1_000, on: 1, flow: flow)
@@ -60,6 +61,7 @@ struct ResequencerBoundsTests {
   @Test("past the bound of all flows that which waited for longest gives up")
   func all() {
     var bench = OrderBench(memoryLimit: 4 * PacketStore.smallSize)
+    bench.known = [1, 2]
     for flow: UInt16 in 1...3 {
       bench.bring(1_000, on: 1, flow: flow)
       bench.bring(2_000, on: 2, flow: flow)
@@ -76,6 +78,31 @@ struct ResequencerBoundsTests {
     bench.bring(5_000, on: 2, flow: 2)
     #expect(bench.take() == [5_000])
     #expect(bench.order.memory == 4 * PacketStore.smallSize)
+  }
+
+  @Test("a quarter of that bound is left to peers that the operator named, and what is theirs gives way last")
+  func reserve() {
+    var bench = OrderBench(memoryLimit: 8 * PacketStore.smallSize)
+    bench.known = [1, 2]
+    bench.bring(1_000, on: 1)
+    bench.bring(2_000, on: 2)
+    bench.bring(4_000, on: 1)
+    bench.pass(.milliseconds(1))
+    #expect(bench.take() == [1_000, 2_000])
+    for flow: UInt16 in 2...20 {
+      bench.bring(1_000, on: 3, flow: flow)
+      bench.bring(3_000, on: 4, flow: flow)
+    }
+    #expect(bench.order.memory == 7 * PacketStore.smallSize)
+    #expect(!bench.take().contains(4_000))
+    bench.bring(5_000, on: 1)
+    #expect(bench.take() == [])
+    bench.bring(6_000, on: 1)
+    #expect(bench.take() == [3_000], "a stranger's")
+    bench.bring(3_000, on: 2)
+    #expect(bench.take() == [3_000, 4_000, 5_000, 6_000])
+    bench.pass(.seconds(1))
+    #expect(bench.order.memory == 0 && bench.store.lentBytes == 0 && bench.order.nextDeadline == .distantFuture)
   }
 
   @Test("what strangers begin displaces no flow of a peer that the operator named while that goes on")
