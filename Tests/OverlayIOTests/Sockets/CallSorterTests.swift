@@ -156,6 +156,8 @@ struct CallSorterTests {
     let other = try call(through: 2)
     let settled = "shared listeners: 17 calls wait for a packet, 24 closed without"
     var speech: TimerSource?
+    // Its handler holds it.
+    defer { speech = nil }
     speech = try TimerSource(on: loop) {
       report = told.report
       if report == settled { other.speak(to: 5) } else { speech?.start(after: .milliseconds(10)) }
