@@ -170,19 +170,20 @@ struct OpenDirectory: ~Copyable {
   func finish(_ name: String, ifDraftIs inode: ino_t) throws(SystemError) {
     let (directory, draft) = (file.number, "\(name).new")
     let path = "\(path)/\(draft)"
-    let found = try SystemCall.open(draft, in: directory, SystemCall.placeFlag | O_NOFOLLOW, path: path)
-    guard try SystemCall.status(found.number).st_ino == inode else {
-      throw SystemError(call: "rename \(path)", number: ESTALE)
-    }
+    guard try self.inode(of: draft) == inode else { throw SystemError(call: "rename \(path)", number: ESTALE) }
     try SystemCall.rename(draft, to: name, in: directory, path: path)
   }
 
   /// Removes the draft of the file of this name, unless another one, of another inode, stands there meanwhile.
   func discard(_ name: String, ifDraftIs inode: ino_t) throws(SystemError) {
     let draft = "\(name).new"
-    let found = try SystemCall.open(
-      draft, in: file.number, SystemCall.placeFlag | O_NOFOLLOW, path: "\(path)/\(draft)")
-    if try SystemCall.status(found.number).st_ino == inode { try remove(draft) }
+    if try self.inode(of: draft) == inode { try remove(draft) }
+  }
+
+  private func inode(of name: String) throws(SystemError) -> ino_t {
+    let flags = SystemCall.placeFlag | O_NOFOLLOW
+    let found = try SystemCall.open(name, in: file.number, flags, path: "\(path)/\(name)")
+    return try SystemCall.status(found.number).st_ino
   }
 
   /// Makes a file for this user alone.
