@@ -9,10 +9,6 @@ import Testing
 /// Each system call of what is opened fails once, as `FaultTests` has it for what needs no right.
 @Suite("A system call that fails while the interface is made", .hangLimit)
 struct InterfaceFaultTests {
-  private final class NoLines: LogSink {
-    func write(_ level: LogLevel, _ line: String) -> Bool { true }
-  }
-
   @Test("is told of, and leaves no interface")
   func interface() throws {
     let namespace = try TestNamespace()

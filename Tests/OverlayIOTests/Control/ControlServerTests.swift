@@ -8,11 +8,6 @@ import Testing
 /// The daemon's side of the control socket, over real pairs of sockets.
 @Suite("Clients of the control socket", .hangLimit)
 struct ControlServerTests {
-  private final class NoLines: LogSink {
-    func write(_ level: LogLevel, _ line: String) -> Bool { true }
-    func reopen() {}
-  }
-
   /// A server, and clients whose bytes come in pieces. It ends when a client has got so many lines, or is closed.
   private final class Room {
     let loop: EventLoop

@@ -8,11 +8,6 @@ import Testing
 /// The control socket as a file.
 @Suite("File of the control socket")
 struct ControlSocketTests {
-  private final class NoLines: LogSink {
-    func write(_ level: LogLevel, _ line: String) -> Bool { true }
-    func reopen() {}
-  }
-
   let loop: EventLoop
   let directory: TemporaryDirectory
   let log = Log(level: .debug, sink: NoLines())

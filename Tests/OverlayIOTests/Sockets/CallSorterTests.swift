@@ -9,11 +9,6 @@ import Testing
 /// Calls at a listener that several identities share.
 @Suite(.hangLimit)
 struct CallSorterTests {
-  private final class NoLines: LogSink {
-    func write(_ level: LogLevel, _ line: String) -> Bool { true }
-    func reopen() {}
-  }
-
   /// Who calls.
   private final class Caller {
     private let file: FileDescriptor

@@ -8,10 +8,6 @@ import Testing
 /// Each system call of what is opened fails once: the error names the call and the reason, and nothing stays open.
 @Suite("A system call that fails", .hangLimit)
 struct FaultTests {
-  private final class NoLines: LogSink {
-    func write(_ level: LogLevel, _ line: String) -> Bool { true }
-  }
-
   private let directory: TemporaryDirectory
   private let log = Log(level: .debug, sink: NoLines())
 

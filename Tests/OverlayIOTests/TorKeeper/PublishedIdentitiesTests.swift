@@ -6,10 +6,6 @@ import Testing
 
 @Suite("Identities whose onion services Tor makes")
 struct PublishedIdentitiesTests {
-  private final class NoLines: LogSink {
-    func write(_ level: LogLevel, _ line: String) -> Bool { true }
-  }
-
   @Test("a name that another daemon keeps since this one was started is not replaced by that of a new key")
   func another() throws {
     let directory = try TemporaryDirectory()
